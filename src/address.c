@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "address.h"
+#include "text.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+uint8_t family_of(int index)
+{
+	return index == IPV4 ? AF_INET : AF_INET6;
+}
+
+const char *family_name(int index)
+{
+	return index == IPV4 ? "IPv4" : "IPv6";
+}
+
+unsigned int address_size(uint8_t family)
+{
+	return family == AF_INET ? 4 : 16;
+}
+
+bool address_parse(struct address *address, const char *text)
+{
+	*address = (struct address){ .family = strchr(text, ':') ? AF_INET6 : AF_INET };
+	return inet_pton(address->family, text, address->bytes) == 1;
+}
+
+bool prefix_parse(struct prefix *prefix, const char *text)
+{
+	char address[ADDRESS_TEXT];
+	const char *slash = strchr(text, '/');
+	unsigned long long length;
+
+	if (!slash || (size_t)(slash - text) >= sizeof(address))
+		return false;
+	memcpy(address, text, (size_t)(slash - text));
+	address[slash - text] = '\0';
+
+	if (!address_parse(&prefix->address, address) ||
+	    !number_parse(slash + 1, 0, address_size(prefix->address.family) * 8, &length))
+		return false;
+	prefix->length = (uint8_t)length;
+	return true;
+}
+
+struct prefix prefix_mask(const struct prefix *prefix)
+{
+	struct prefix masked = *prefix;
+
+	for (unsigned int bit = prefix->length; bit < sizeof(masked.address.bytes) * 8; bit++)
+		masked.address.bytes[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+	return masked;
+}
+
+const char *address_text(const struct address *address, char text[ADDRESS_TEXT])
+{
+	if (address->family == AF_UNSPEC || !inet_ntop(address->family, address->bytes, text, ADDRESS_TEXT))
+		text[0] = '\0';
+	return text;
+}
+
+const char *prefix_text(const struct prefix *prefix, char text[PREFIX_TEXT])
+{
+	char address[ADDRESS_TEXT];
+
+	snprintf(text, PREFIX_TEXT, "%s/%u", address_text(&prefix->address, address), prefix->length);
+	return text;
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->length == b->length && address_equal(&a->address, &b->address);
+}
+
+bool prefix_contains(const struct prefix *prefix, const struct address *address)
+{
+	struct prefix ours = prefix_mask(prefix);
+	struct prefix theirs = prefix_mask(&(struct prefix){ *address, prefix->length });
+
+	return address_equal(&ours.address, &theirs.address);
+}
+
+bool prefix_overlaps(const struct prefix *a, const struct prefix *b)
+{
+	return a->length <= b->length ? prefix_contains(a, &b->address) : prefix_contains(b, &a->address);
+}
+
+bool address_is_link_local(const struct address *address)
+{
+	return address->family == AF_INET6 && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;
+}
+
+bool address_is_usable(const struct address *address)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+	static const uint8_t unspecified[16];
+
+	if (address->family == AF_INET)
+		return address->bytes[0] != 0 && address->bytes[0] != 127 && address->bytes[0] < 224;
+	return address->family == AF_INET6 && address->bytes[0] != 0xff &&
+	       memcmp(address->bytes, loopback6, 16) != 0 && memcmp(address->bytes, unspecified, 16) != 0;
+}

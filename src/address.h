@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef ADDRESS_H
+#define ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ADDRESS_TEXT INET6_ADDRSTRLEN
+#define PREFIX_TEXT (INET6_ADDRSTRLEN + 4)
+
+/* The two families, as an index of arrays. */
+enum { IPV4, IPV6, FAMILIES };
+
+struct address {
+	uint8_t family;		/* AF_INET, AF_INET6; AF_UNSPEC where there is none */
+	uint8_t bytes[16];	/* network byte order; an IPv4 address fills the first four */
+};
+
+struct prefix {
+	struct address address;
+	uint8_t length;		/* bits */
+};
+
+/* family_of - AF_INET or AF_INET6 of an index; family_name - "IPv4" or "IPv6" */
+uint8_t family_of(int index);
+const char *family_name(int index);
+
+/* address_size - bytes of an address of that family: 4 or 16 */
+unsigned int address_size(uint8_t family);
+
+/* address_parse - an IPv4 or IPv6 address without scope; false where @text is none */
+bool address_parse(struct address *address, const char *text);
+
+/* prefix_parse - ADDRESS/LENGTH; false where @text is none. Host bits are kept: see prefix_mask. */
+bool prefix_parse(struct prefix *prefix, const char *text);
+
+/* prefix_mask - the prefix with its host bits cleared */
+struct prefix prefix_mask(const struct prefix *prefix);
+
+const char *address_text(const struct address *address, char text[ADDRESS_TEXT]);
+const char *prefix_text(const struct prefix *prefix, char text[PREFIX_TEXT]);
+
+bool address_equal(const struct address *a, const struct address *b);
+bool prefix_equal(const struct prefix *a, const struct prefix *b);
+bool prefix_contains(const struct prefix *prefix, const struct address *address);
+bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
+bool address_is_link_local(const struct address *address);
+
+/* address_is_usable - false for the unspecified, loopback, multicast and broadcast addresses */
+bool address_is_usable(const struct address *address);
+
+#endif

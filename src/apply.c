@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "apply.h"
+#include "nftables.h"
+#include "rtnetlink.h"
+#include "script.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+static int refuse(const struct netlink_error *error, struct report *report, const char *object, const char *doing)
+{
+	if (error->number == EPERM)
+		return report_error(report, EX_NOPERM, "%s: %s: this needs CAP_NET_ADMIN; run it as root, or give the "
+				    "container NET_ADMIN", doing, netlink_error_text(error));
+	return report_error(report, netlink_error_status(error), "%s%s%s: the kernel says: %s", doing,
+			    object[0] ? ": " : "", object, netlink_error_text(error));
+}
+
+static int apply_guard(const struct step *step, struct netlink *nft, struct report *report)
+{
+	struct text object CLEANUP(text_free) = { 0 }, doing CLEANUP(text_free) = { 0 };
+	bool make = step->kind == STEP_GUARD_LOAD;
+	struct nftables_batch batch;
+	struct netlink_error error;
+	int result;
+
+	nftables_make_batch(&batch, step->guard, step->replace || !make, make, &nft->sequence);
+	result = netlink_send_batch(nft, batch.buffer, batch.size, batch.first, batch.last, &error);
+	if (result < 0) {
+		text_add(&doing, "can't %s the kill switch, table inet %s", make ? "load" : "remove", step->guard->table);
+		nftables_describe(&object, &batch, error.sequence, error.offset);
+		refuse(&error, report, text_string(&object), text_string(&doing));
+	}
+	free(batch.buffer);
+	return result;
+}
+
+static int apply_routing(const struct step *step, struct netlink *route, struct report *report)
+{
+	struct text command CLEANUP(text_free) = { 0 };
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct nlmsghdr *message = NULL;
+	struct netlink_error error;
+
+	switch (step->kind) {
+	case STEP_ROUTE_ADD:
+		message = rtnetlink_add_route(buffer, step->route);
+		break;
+	case STEP_ROUTE_REMOVE:
+		message = rtnetlink_delete_route(buffer, step->route);
+		break;
+	case STEP_RULE_ADD:
+		message = rtnetlink_add_rule(buffer, step->rule);
+		break;
+	case STEP_RULE_REMOVE:
+		message = rtnetlink_delete_rule(buffer, step->rule);
+		break;
+	case STEP_GUARD_LOAD:
+	case STEP_GUARD_REMOVE:
+		return 0;
+	}
+	if (netlink_request(route, message, NULL, NULL, &error) == 0)
+		return 0;
+	script_add_step(&command, step);
+	return refuse(&error, report, "", text_string(&command));
+}
+
+int apply_plan(const struct plan *plan, struct sockets *sockets, struct report *report)
+{
+	for (size_t i = 0; i < plan->steps; i++) {
+		const struct step *step = &plan->step[i];
+		bool guard = step->kind == STEP_GUARD_LOAD || step->kind == STEP_GUARD_REMOVE;
+
+		if ((guard ? apply_guard(step, &sockets->nft, report) :
+			     apply_routing(step, &sockets->route, report)) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,723 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH SYSCONFDIR "/ocserv/gateway.ini"
+#define FILE_SIZE_MAX 65536
+
+/*
+ * The keys. A parser reads @value into @field and says in @wrong what is wrong with it, as the end of
+ * "KEY = VALUE: ".
+ */
+struct key {
+	struct key_description is;
+	bool (*parse)(const struct key *key, void *field, const char *value, struct text *wrong);
+	size_t field;
+	int family;
+	const char *const *choices;
+};
+
+static bool complain(struct text *wrong, const char *message)
+{
+	text_add(wrong, "%s", message);
+	return false;
+}
+
+static bool parse_choice(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	for (int i = 0; key->choices[i]; i++) {
+		if (strcasecmp(key->choices[i], value) == 0) {
+			*(int *)field = i;
+			return true;
+		}
+	}
+	text_add(wrong, "must be one of");
+	for (int i = 0; key->choices[i]; i++)
+		text_add(wrong, "%s %s", i ? "," : "", key->choices[i]);
+	return false;
+}
+
+static bool parse_boolean(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
+
+	(void)key;
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcasecmp(words[i], value) == 0) {
+			*(bool *)field = i % 2;
+			return true;
+		}
+	}
+	return complain(wrong, "must be yes or no");
+}
+
+static bool parse_subnet(const struct key *key, struct subnets *subnets, const char *value, struct text *wrong)
+{
+	const char *family = family_name(key->family);
+	const char *example = key->family == IPV4 ? "10.20.0.0/24" : "fd20::/64";
+	struct prefix prefix, masked;
+	char text[PREFIX_TEXT];
+
+	if (!prefix_parse(&prefix, value)) {
+		text_add(wrong, "'%s' is not an %s subnet; write it like %s", value, family, example);
+		return false;
+	}
+	if (prefix.address.family != family_of(key->family)) {
+		text_add(wrong, "'%s' is not %s; it belongs in subnet%d", value, family, key->family == IPV4 ? 6 : 4);
+		return false;
+	}
+	masked = prefix_mask(&prefix);
+	if (!prefix_equal(&masked, &prefix)) {
+		text_add(wrong, "'%s' has host bits set; the subnet is %s", value, prefix_text(&masked, text));
+		return false;
+	}
+	if (prefix.length == 0 || !address_is_usable(&prefix.address)) {
+		text_add(wrong, "'%s' can't be a subnet of clients; write it like %s", value, example);
+		return false;
+	}
+	for (unsigned int i = 0; i < subnets->count; i++) {
+		if (prefix_overlaps(&subnets->prefix[i], &prefix)) {
+			text_add(wrong, "'%s' overlaps %s; keep one of them", value,
+				 prefix_text(&subnets->prefix[i], text));
+			return false;
+		}
+	}
+	if (subnets->count == CONFIG_SUBNETS) {
+		text_add(wrong, "has more than %d subnets; join some of them", CONFIG_SUBNETS);
+		return false;
+	}
+	subnets->prefix[subnets->count++] = prefix;
+	return true;
+}
+
+static bool parse_subnets(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	struct subnets subnets = { 0 };
+	char *list = duplicate(value), *save = NULL;
+	bool ok = true;
+
+	for (char *item = strtok_r(list, ", \t", &save); item && ok; item = strtok_r(NULL, ", \t", &save))
+		ok = parse_subnet(key, &subnets, item, wrong);
+	if (ok && subnets.count == 0)
+		ok = complain(wrong, "names no subnet");
+	if (ok)
+		*(struct subnets *)field = subnets;
+	free(list);
+	return ok;
+}
+
+static bool parse_gateway(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	struct gateway gateway = { .mode = GATEWAY_ADDRESS };
+
+	if (strcasecmp(value, "block") == 0) {
+		gateway.mode = GATEWAY_BLOCK;
+	} else if (strcasecmp(value, "direct") == 0) {
+		gateway.mode = GATEWAY_DIRECT;
+	} else if (!address_parse(&gateway.address, value)) {
+		text_add(wrong, "must be an %s address, block or direct", family_name(key->family));
+		return false;
+	} else if (gateway.address.family != family_of(key->family)) {
+		text_add(wrong, "is not %s; it belongs in address%d", family_name(key->family),
+			 key->family == IPV4 ? 6 : 4);
+		return false;
+	} else if (!address_is_usable(&gateway.address)) {
+		return complain(wrong, "can't be the address of a gateway");
+	}
+	*(struct gateway *)field = gateway;
+	return true;
+}
+
+static bool parse_pattern(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	struct interface_pattern pattern = { 0 };
+	size_t length = strlen(value);
+
+	(void)key;
+	pattern.wildcard = length > 0 && (value[length - 1] == '*' || value[length - 1] == '+');
+	length -= pattern.wildcard;
+	if (length < sizeof(pattern.name))
+		memcpy(pattern.name, value, length);
+	if (length >= sizeof(pattern.name) || !interface_name_valid(pattern.name))
+		return complain(wrong, "must be an interface name of 1 to 15 characters (A-Z a-z 0-9 _ . @ -), "
+				       "or its beginning and *, like vpns*");
+	*(struct interface_pattern *)field = pattern;
+	return true;
+}
+
+static bool parse_interface(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	(void)key;
+	if (!interface_name_valid(value))
+		return complain(wrong, "must be an interface name of 1 to 15 characters (A-Z a-z 0-9 _ . @ -)");
+	memcpy(field, value, strlen(value) + 1);
+	return true;
+}
+
+static bool parse_table(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	unsigned long long number;
+
+	(void)key;
+	if (!number_parse(value, 1, UINT32_MAX, &number) || (number >= 253 && number <= 255))
+		return complain(wrong, "must be a number from 1 to 4294967295 but 253, 254 and 255, "
+				       "which are the kernel's own tables default, main and local");
+	*(uint32_t *)field = (uint32_t)number;
+	return true;
+}
+
+static bool parse_priority(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	unsigned long long number;
+
+	(void)key;
+	/* One below and one above are used too, all before the main table's rule at 32766. */
+	if (!number_parse(value, 2, 32764, &number))
+		return complain(wrong, "must be a number from 2 to 32764");
+	*(uint32_t *)field = (uint32_t)number;
+	return true;
+}
+
+static bool parse_killswitch_table(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+	size_t length = strlen(value);
+
+	(void)key;
+	if (length >= CONFIG_TABLE_NAME || strspn(value, letters) == 0 || strspn(value, allowed) != length ||
+	    !strchr(value, '_'))
+		return complain(wrong, "must be 1 to 63 letters, digits and _, begin with a letter and hold a _, "
+				       "so that it is no word of nft's language");
+	memcpy(field, value, length + 1);
+	return true;
+}
+
+static bool parse_path(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	(void)key;
+	if (value[0] != '/')
+		return complain(wrong, "must be an absolute path, beginning with /");
+	free(*(char **)field);
+	*(char **)field = duplicate(value);
+	return true;
+}
+
+static bool parse_script(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	struct stat status;
+
+	if (!parse_path(key, field, value, wrong))
+		return false;
+	if (stat(value, &status) < 0) {
+		text_add(wrong, "%s; ocserv's hooks would fail", strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(status.st_mode) || !(status.st_mode & S_IXUSR))
+		return complain(wrong, "is not an executable file; chmod +x it");
+	if (status.st_mode & S_IWOTH)
+		return complain(wrong, "can be written by everybody and would run as root; chmod o-w it");
+	return true;
+}
+
+static const char *const blocked_choices[] = { "reject", "drop", NULL };
+static const char *const inbound_choices[] = { "established", "any", NULL };
+static const char *const level_choices[] = { "error", "warning", "info", "debug", NULL };
+
+#define FIELD(member) .field = offsetof(struct config, member)
+
+static const struct key keys[CONFIG_KEYS] = {
+	[KEY_SUBNET4] = {
+		{ "clients", "subnet4", "VPN_SUBNET", NULL,
+		  "IPv4 subnets of the clients, comma-separated; needed unless address4 is direct" },
+		parse_subnets, FIELD(subnets[IPV4]), .family = IPV4 },
+	[KEY_SUBNET6] = {
+		{ "clients", "subnet6", "IPV6_SUBNET", NULL,
+		  "IPv6 subnets of the clients; needed when address6 is a gateway" },
+		parse_subnets, FIELD(subnets[IPV6]), .family = IPV6 },
+	[KEY_CLIENT_INTERFACE] = {
+		{ "clients", "interface", "VPN_IF", "vpns*",
+		  "tunnel interfaces: ocserv's `device` and a *" },
+		parse_pattern, FIELD(clients) },
+	[KEY_ADDRESS4] = {
+		{ "gateway", "address4", "VPN_GATEWAY", NULL,
+		  "IPv4 next hop of the clients, or block, or direct (leave IPv4 alone)" },
+		parse_gateway, FIELD(gateway[IPV4]), .family = IPV4 },
+	[KEY_ADDRESS6] = {
+		{ "gateway", "address6", "VPN_GATEWAY6", NULL,
+		  "the same for IPv6" },
+		parse_gateway, FIELD(gateway[IPV6]), .family = IPV6 },
+	[KEY_GATEWAY_INTERFACE] = {
+		{ "gateway", "interface", "WAN_IF", NULL,
+		  "interface on which the gateway is reached; unset asks the kernel" },
+		parse_interface, FIELD(gateway_interface) },
+	[KEY_TABLE] = {
+		{ "gateway", "table", "VPN_GATEWAY_TABLE", "100",
+		  "routing table of the gateway's default route" },
+		parse_table, FIELD(table) },
+	[KEY_PRIORITY] = {
+		{ "gateway", "priority", "VPN_GATEWAY_RULE_PRIO", "1000",
+		  "priority of the policy rule; one less and one more are used too" },
+		parse_priority, FIELD(priority) },
+	[KEY_MASQUERADE] = {
+		{ "gateway", "masquerade", NULL, "yes",
+		  "give clients our address toward the gateway (SNAT)" },
+		parse_boolean, FIELD(masquerade) },
+	[KEY_KILLSWITCH_TABLE] = {
+		{ "killswitch", "table", NULL, "ocserv_gw",
+		  "name of the inet table of the kill switch" },
+		parse_killswitch_table, FIELD(killswitch_table) },
+	[KEY_BLOCKED] = {
+		{ "killswitch", "blocked", NULL, "reject",
+		  "what a blocked family gets: reject (an answer at once) or drop (silence)" },
+		parse_choice, FIELD(blocked), .choices = blocked_choices },
+	[KEY_CLIENT_TO_CLIENT] = {
+		{ "killswitch", "client_to_client", NULL, "yes",
+		  "may clients reach each other" },
+		parse_boolean, FIELD(client_to_client) },
+	[KEY_INBOUND] = {
+		{ "killswitch", "inbound", NULL, "established",
+		  "what may be forwarded to clients from elsewhere: established (replies) or any" },
+		parse_choice, FIELD(inbound), .choices = inbound_choices },
+	[KEY_REMOVE_AFTER_LAST] = {
+		{ "session", "remove_after_last", NULL, "no",
+		  "remove rules, route and kill switch when the last session ends" },
+		parse_boolean, FIELD(remove_after_last) },
+	[KEY_NEXT_SCRIPT] = {
+		{ "session", "next_script", NULL, NULL,
+		  "a script of your own, run after each hook with the same environment" },
+		parse_script, FIELD(next_script) },
+	[KEY_STATE_DIR] = {
+		{ "session", "state_dir", NULL, "/run/ocserv-gateway",
+		  "directory of session records and lock" },
+		parse_path, FIELD(state_dir) },
+	[KEY_LOG_LEVEL] = {
+		{ "log", "level", NULL, "info",
+		  "error, warning, info or debug" },
+		parse_choice, FIELD(log_level), .choices = level_choices },
+	[KEY_LOG_DRY_RUN] = {
+		{ "log", "dry_run", NULL, "no",
+		  "hooks only log what they would do, and accept the session: NO kill switch" },
+		parse_boolean, FIELD(log_dry_run) },
+};
+
+void config_describe_key(enum config_key key, struct key_description *description)
+{
+	*description = keys[key].is;
+}
+
+bool interface_name_valid(const char *name)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@-";
+	size_t length = strlen(name);
+
+	return length > 0 && length < IFNAMSIZ && strspn(name, allowed) == length && name[0] != '-' &&
+	       strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+bool interface_matches(const struct interface_pattern *pattern, const char *name)
+{
+	if (pattern->wildcard)
+		return strncmp(name, pattern->name, strlen(pattern->name)) == 0;
+	return strcmp(name, pattern->name) == 0;
+}
+
+const char *interface_pattern_text(const struct interface_pattern *pattern, char text[IFNAMSIZ + 1])
+{
+	snprintf(text, IFNAMSIZ + 1, "%s%s", pattern->name, pattern->wildcard ? "*" : "");
+	return text;
+}
+
+bool config_is_plain(const struct config *config)
+{
+	return config->gateway[IPV4].mode == GATEWAY_UNSET && config->gateway[IPV6].mode == GATEWAY_UNSET;
+}
+
+bool config_governs(const struct config *config, int family)
+{
+	enum gateway_mode mode = config->gateway[family].mode;
+
+	return mode == GATEWAY_ADDRESS || mode == GATEWAY_BLOCK;
+}
+
+/* "FILE:LINE: [SECTION] KEY = VALUE", or the same of an environment variable or a default */
+static void add_origin(struct text *text, const struct config *config, const struct key_description *key,
+		       const struct setting *setting)
+{
+	switch (setting->origin) {
+	case FROM_FILE:
+		text_add(text, "%s:%u: [%s] %s = %s", config->path, setting->line, key->section, key->name,
+			 setting->value);
+		break;
+	case FROM_ENVIRONMENT:
+		text_add(text, "environment: %s=%s", key->environment, setting->value);
+		break;
+	case FROM_DEFAULT:
+		text_add(text, "%s: [%s] %s%s%s", config->path, key->section, key->name,
+			 setting->value ? " = " : " is not set", setting->value ? setting->value : "");
+		break;
+	}
+}
+
+int config_error(const struct config *config, struct report *report, enum config_key key, const char *format, ...)
+{
+	struct text message CLEANUP(text_free) = { 0 };
+	char reason[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(reason, sizeof(reason), format, args);
+	va_end(args);
+	add_origin(&message, config, &keys[key].is, &config->setting[key]);
+	return report_error(report, EX_CONFIG, "%s: %s", text_string(&message), reason);
+}
+
+/* Takes a value as the setting of @key, in place of one from a weaker origin. */
+static void set(struct config *config, struct report *report, enum config_key key, struct setting setting)
+{
+	struct text wrong CLEANUP(text_free) = { 0 };
+	struct setting *kept = &config->setting[key];
+
+	setting.value = duplicate(setting.value);
+	free(kept->value);
+	*kept = setting;
+	if (!keys[key].parse(&keys[key], (char *)config + keys[key].field, setting.value, &wrong))
+		config_error(config, report, key, "%s", text_string(&wrong));
+}
+
+/* Edits from @a to @b: insertions, deletions and replacements of one character. */
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t row[64], length = strlen(b);
+
+	if (length >= sizeof(row) / sizeof(*row))
+		return SIZE_MAX;
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+			size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+
+			diagonal = row[j];
+			row[j] = replaced < least ? replaced : least;
+		}
+	}
+	return row[length];
+}
+
+/* The key whose name, or with @by_section whose section, is nearest to @name; ties go to @section. */
+static const struct key_description *nearest(const char *section, const char *name, bool by_section)
+{
+	const struct key_description *best = NULL;
+	size_t least = SIZE_MAX;
+
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		const struct key_description *key = &keys[i].is;
+		size_t distance = edit_distance(name, by_section ? key->section : key->name) * 2;
+
+		distance += strcmp(section, key->section) != 0;
+		if (distance < least) {
+			least = distance;
+			best = key;
+		}
+	}
+	return best;
+}
+
+static int find_key(const char *section, const char *name)
+{
+	for (int i = 0; i < CONFIG_KEYS; i++)
+		if (strcmp(keys[i].is.section, section) == 0 && strcmp(keys[i].is.name, name) == 0)
+			return i;
+	return -1;
+}
+
+static bool section_known(const char *section)
+{
+	for (int i = 0; i < CONFIG_KEYS; i++)
+		if (strcmp(keys[i].is.section, section) == 0)
+			return true;
+	return false;
+}
+
+/* The file in memory, handed to inih line by line. */
+struct stream {
+	struct config *config;
+	struct report *report;
+	const char *next, *end;
+	unsigned int line;
+	bool any_key;
+};
+
+static void line_error(struct stream *stream, const char *message)
+{
+	report_error(stream->report, EX_CONFIG, "%s:%u: %s", stream->config->path, stream->line, message);
+}
+
+/* What inih would pass over in silence, or would report as the first error alone. */
+static const char *line_fault(const char *line, size_t length, size_t most)
+{
+	if (length > most)
+		return "the line is too long; spread a list of subnets over fewer or larger ones";
+	for (size_t i = 0; i < length; i++)
+		if (((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
+			return "the line holds control characters; is this a text file?";
+	if (length == 0 || line[0] == ';' || line[0] == '#')
+		return NULL;
+	if (line[0] == '[')
+		return memchr(line, ']', length) ? NULL : "the section has no closing ]";
+	if (!memchr(line, '=', length))
+		return "is neither [section] nor key = value";
+	return NULL;
+}
+
+/*
+ * A reader for ini_parse_stream, like fgets. The leading blanks go, since inih would take an indented
+ * line as the continuation of the value before.
+ */
+static char *read_line(char *buffer, int size, void *user)
+{
+	struct stream *stream = user;
+	const char *start = stream->next, *newline, *fault;
+	size_t length;
+
+	if (start == stream->end || size < 2)
+		return NULL;
+	stream->line++;
+	newline = memchr(start, '\n', (size_t)(stream->end - start));
+	stream->next = newline ? newline + 1 : stream->end;
+	length = (size_t)((newline ? newline : stream->end) - start);
+
+	if (stream->line == 1 && length >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) {
+		start += 3;
+		length -= 3;
+	}
+	while (length > 0 && (*start == ' ' || *start == '\t')) {
+		start++;
+		length--;
+	}
+	while (length > 0 && strchr(" \t\r", start[length - 1]) && start[length - 1])
+		length--;
+
+	fault = line_fault(start, length, (size_t)size - 2);
+	if (fault) {
+		line_error(stream, fault);
+		length = 0;
+	}
+	memcpy(buffer, start, length);
+	memcpy(buffer + length, "\n", 2);
+	return buffer;
+}
+
+static int take_pair(void *user, const char *section, const char *name, const char *value)
+{
+	struct stream *stream = user;
+	struct config *config = stream->config;
+	int key = find_key(section, name);
+	char message[512];
+
+	stream->any_key = true;
+	if (key < 0) {
+		const struct key_description *near;
+
+		if (section_known(section)) {
+			near = nearest(section, name, false);
+			snprintf(message, sizeof(message), "unknown key '%.60s' in [%s]; the nearest is %s in [%s]",
+				 name, section, near->name, near->section);
+		} else {
+			near = nearest(section, section, true);
+			snprintf(message, sizeof(message), "'%.60s' stands in the unknown section [%.60s]; "
+				 "the nearest is [%s]", name, section, near->section);
+		}
+		line_error(stream, message);
+		return 0;
+	}
+	if (config->setting[key].origin == FROM_FILE && config->setting[key].line) {
+		snprintf(message, sizeof(message), "[%s] %s stands already in line %u; keep one of them",
+			 section, name, config->setting[key].line);
+		line_error(stream, message);
+		return 0;
+	}
+	if (value[0])
+		set(config, stream->report, (enum config_key)key,
+		    (struct setting){ (char *)value, FROM_FILE, stream->line });
+	return 1;
+}
+
+/* Whether to trust what is in an open configuration file; -1 with the reason in @report. */
+static int check_file(const struct config *config, int fd, struct report *report)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return report_error(report, EX_CONFIG, "%s: %s", config->path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return report_error(report, EX_CONFIG, "%s: is not a regular file", config->path);
+	if (status.st_mode & S_IWOTH || (status.st_mode & S_IWGRP && status.st_gid != 0))
+		return report_error(report, EX_CONFIG, "%s: others can write to it (mode %04o); chmod go-w it",
+				    config->path, (unsigned int)status.st_mode & 07777);
+	if (status.st_uid != 0 && status.st_uid != geteuid())
+		return report_error(report, EX_CONFIG, "%s: belongs to user %u; chown root it", config->path,
+				    (unsigned int)status.st_uid);
+	if (status.st_size > FILE_SIZE_MAX)
+		return report_error(report, EX_CONFIG, "%s: is larger than %d bytes", config->path, FILE_SIZE_MAX);
+	return 0;
+}
+
+static int read_all(const struct config *config, int fd, char *data, size_t size, size_t *length,
+		    struct report *report)
+{
+	ssize_t got;
+
+	*length = 0;
+	do {
+		got = read(fd, data + *length, size - *length);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return report_error(report, EX_CONFIG, "%s: %s", config->path, strerror(errno));
+		*length += (size_t)got;
+	} while (got != 0 && *length < size);
+	return 0;
+}
+
+static int parse_file(struct config *config, int fd, struct report *report)
+{
+	struct stream stream = { .config = config, .report = report };
+	char data[FILE_SIZE_MAX];
+	size_t length;
+
+	if (check_file(config, fd, report) < 0 || read_all(config, fd, data, sizeof(data), &length, report) < 0)
+		return -1;
+	stream.next = data;
+	stream.end = data + length;
+	ini_parse_stream(read_line, &stream, take_pair, &stream);
+	config->file_read = true;
+	if (!stream.any_key && report->status == 0)
+		return report_error(report, EX_CONFIG, "%s: holds no key; write [clients] subnet4 and "
+				    "[gateway] address4, or take the sample that came with the program", config->path);
+	return 0;
+}
+
+static bool any_in_environment(void)
+{
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		const char *value = keys[i].is.environment ? getenv(keys[i].is.environment) : NULL;
+
+		if (value && value[0])
+			return true;
+	}
+	return false;
+}
+
+/* A file that nobody named may be missing where the environment configures, as in a container. */
+static int read_file(struct config *config, bool named, struct report *report)
+{
+	int fd = open(config->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int result;
+
+	if (fd < 0 && errno == ENOENT && !named && any_in_environment())
+		return 0;
+	if (fd < 0)
+		return report_error(report, EX_CONFIG, "configuration %s: %s; write it (see the sample), or name "
+				    "another with -c or OCSERV_GATEWAY_CONFIG", config->path, strerror(errno));
+	result = parse_file(config, fd, report);
+	close(fd);
+	return result;
+}
+
+static void read_environment(struct config *config, struct report *report)
+{
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		const char *value = keys[i].is.environment ? getenv(keys[i].is.environment) : NULL;
+
+		if (value && value[0])
+			set(config, report, (enum config_key)i, (struct setting){ (char *)value, FROM_ENVIRONMENT, 0 });
+	}
+}
+
+static void check_gateway(const struct config *config, int family, struct report *report)
+{
+	const struct gateway *gateway = &config->gateway[family];
+	enum config_key address = family == IPV4 ? KEY_ADDRESS4 : KEY_ADDRESS6;
+	enum config_key subnet = family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6;
+	bool needed = gateway->mode == GATEWAY_ADDRESS || (gateway->mode == GATEWAY_BLOCK && family == IPV4);
+	const struct subnets *subnets = &config->subnets[family];
+	char text[PREFIX_TEXT];
+
+	if (needed && !config->setting[subnet].value)
+		config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
+			     family_name(family));
+	if (gateway->mode != GATEWAY_ADDRESS)
+		return;
+	for (unsigned int i = 0; i < subnets->count; i++)
+		if (prefix_contains(&subnets->prefix[i], &gateway->address))
+			config_error(config, report, address, "lies inside the client subnet %s; the gateway must be "
+				     "another host", prefix_text(&subnets->prefix[i], text));
+	if (address_is_link_local(&gateway->address) && !config->gateway_interface[0])
+		config_error(config, report, address, "is link-local; set [gateway] interface to the interface "
+			     "that it is on");
+}
+
+static void check_together(struct config *config, struct report *report)
+{
+	struct gateway *gateway = config->gateway;
+
+	if (config_is_plain(config))
+		return;
+	for (int family = 0; family < FAMILIES; family++)
+		if (gateway[family].mode == GATEWAY_UNSET)
+			gateway[family].mode = GATEWAY_BLOCK;
+	for (int family = 0; family < FAMILIES; family++)
+		check_gateway(config, family, report);
+	if (config->gateway_interface[0] && interface_matches(&config->clients, config->gateway_interface))
+		config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
+			     "([clients] interface); the gateway must be elsewhere");
+}
+
+int config_load(struct config *config, const char *path, struct report *report)
+{
+	const char *from_environment = getenv("OCSERV_GATEWAY_CONFIG");
+	int before = report->status;
+
+	*config = (struct config){ 0 };
+	if (!path && from_environment && from_environment[0])
+		path = from_environment;
+	config->path = duplicate(path ? path : DEFAULT_PATH);
+
+	for (int i = 0; i < CONFIG_KEYS; i++)
+		if (keys[i].is.fallback)
+			set(config, report, (enum config_key)i,
+			    (struct setting){ (char *)keys[i].is.fallback, FROM_DEFAULT, 0 });
+	if (read_file(config, path != NULL, report) == 0)
+		read_environment(config, report);
+	if (report->status == before)
+		check_together(config, report);
+	return report->status == before ? 0 : -1;
+}
+
+void config_free(struct config *config)
+{
+	for (int i = 0; i < CONFIG_KEYS; i++)
+		free(config->setting[i].value);
+	free(config->path);
+	free(config->next_script);
+	free(config->state_dir);
+	*config = (struct config){ 0 };
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "address.h"
+#include "log.h"
+#include "report.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_SUBNETS 16	/* client subnets of a family; a nft rule holds at most 128 expressions */
+#define CONFIG_TABLE_NAME 64	/* bytes of an nft table name with its NUL; the kernel takes 256 */
+
+enum gateway_mode {
+	GATEWAY_UNSET,
+	GATEWAY_ADDRESS,	/* clients leave by this next hop */
+	GATEWAY_BLOCK,		/* clients do not leave */
+	GATEWAY_DIRECT,		/* the family is left alone */
+};
+
+enum blocked { BLOCKED_REJECT, BLOCKED_DROP };
+enum inbound { INBOUND_ESTABLISHED, INBOUND_ANY };
+
+enum config_key {
+	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE,
+	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
+	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND,
+	KEY_REMOVE_AFTER_LAST, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
+	KEY_LOG_LEVEL, KEY_LOG_DRY_RUN,
+	CONFIG_KEYS
+};
+
+struct subnets {
+	struct prefix prefix[CONFIG_SUBNETS];
+	unsigned int count;
+};
+
+/* Tunnel interfaces: a name, or the beginning that they share. */
+struct interface_pattern {
+	char name[IFNAMSIZ];
+	bool wildcard;
+};
+
+struct gateway {
+	enum gateway_mode mode;
+	struct address address;
+};
+
+/* What a value was read as, and where. */
+struct setting {
+	char *value;		/* NULL where unset */
+	enum { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT } origin;
+	unsigned int line;
+};
+
+struct config {
+	char *path;		/* the file */
+	bool file_read;		/* false where the environment alone configures */
+	struct setting setting[CONFIG_KEYS];
+
+	struct subnets subnets[FAMILIES];
+	struct interface_pattern clients;
+	struct gateway gateway[FAMILIES];
+	char gateway_interface[IFNAMSIZ];	/* "" where the kernel is asked */
+	uint32_t table;
+	uint32_t priority;
+	bool masquerade;
+
+	char killswitch_table[CONFIG_TABLE_NAME];
+	enum blocked blocked;
+	bool client_to_client;
+	enum inbound inbound;
+
+	bool remove_after_last;
+	char *next_script;			/* NULL where unset */
+	char *state_dir;
+
+	enum log_level log_level;
+	bool log_dry_run;
+};
+
+/* A key, for the documents and `check`; the parser works from the same table. */
+struct key_description {
+	const char *section;
+	const char *name;
+	const char *environment;	/* NULL where none */
+	const char *fallback;		/* NULL where none */
+	const char *help;
+};
+
+/*
+ * config_load - read file and environment
+ * @path: the file; NULL for OCSERV_GATEWAY_CONFIG or $sysconfdir/ocserv/gateway.ini
+ *
+ * Returns 0, or -1 with every error of file and environment in @report (EX_CONFIG). Looks at no
+ * network: see gateway.h. config_free() is needed in either case.
+ */
+int config_load(struct config *config, const char *path, struct report *report);
+void config_free(struct config *config);
+
+/* config_is_plain - neither family has a gateway, nor is blocked: nothing is to be installed */
+bool config_is_plain(const struct config *config);
+
+/* config_governs - whether the rules of either layer are about this family */
+bool config_governs(const struct config *config, int family);
+
+/*
+ * config_error - an error about the value of @key, with its origin in front of the message
+ *
+ * Returns -1; the status is EX_CONFIG.
+ */
+int config_error(const struct config *config, struct report *report, enum config_key key,
+		 const char *format, ...) PRINTF(4, 5);
+
+void config_describe_key(enum config_key key, struct key_description *description);
+
+bool interface_matches(const struct interface_pattern *pattern, const char *name);
+
+/* interface_name_valid - 1 to 15 characters of A-Z a-z 0-9 _ . @ -, as we write them to nft and sh */
+bool interface_name_valid(const char *name);
+
+/* interface_pattern_text - as nft writes it, without quotes: vpns* */
+const char *interface_pattern_text(const struct interface_pattern *pattern, char text[IFNAMSIZ + 1]);
+
+#endif

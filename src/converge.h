@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CONVERGE_H
+#define CONVERGE_H
+
+#include "gateway.h"
+#include "observe.h"
+#include "plan.h"
+
+/* One look at the kernel and what it means, and the way from there to the wanted state. */
+
+enum goal { GOAL_INSTALL, GOAL_REMOVE };
+
+struct situation {
+	struct policy policy;
+	struct kernel kernel;
+	struct plan plan;
+};
+
+/*
+ * situation_read - resolve the gateways, observe the kernel, plan toward @goal
+ *
+ * Without CAP_NET_ADMIN the plan is that for an empty kernel. Returns 0, or -1 with the reasons in
+ * @report; what could be read is there all the same.
+ * situation_free() in either case.
+ */
+int situation_read(struct situation *situation, const struct config *config, enum goal goal,
+		   struct sockets *sockets, struct report *report);
+void situation_free(struct situation *situation);
+
+/* goal_of - what the configuration asks for: nothing of ours where no family is governed */
+enum goal goal_of(const struct config *config);
+
+enum change { CHANGE_NONE, CHANGE_INSTALLED, CHANGE_REPAIRED, CHANGE_REMOVED };
+
+/*
+ * converge - bring the kernel from @situation to the goal that it was read for
+ * @change: what was done
+ *
+ * Reads the kernel again after every change, into @situation, and returns 0 only once nothing is left
+ * to do; else -1 with the reason in @report. The caller holds the lock.
+ */
+int converge(struct situation *situation, const struct config *config, enum goal goal, struct sockets *sockets,
+	     enum change *change, struct report *report);
+
+const char *change_text(enum change change);
+
+#endif

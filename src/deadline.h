@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DEADLINE_H
+#define DEADLINE_H
+
+/* A run is bounded, since ocserv's main process can wait for it: five seconds in all, three for the lock. */
+#define DEADLINE_SECONDS 5
+#define DEADLINE_LOCK_SECONDS 3
+
+/* deadline_start - from now on the program ends with EX_TEMPFAIL when the time is over, at any point */
+void deadline_start(void);
+
+/* deadline_stop - no limit from here on: what follows is not ours */
+void deadline_stop(void);
+
+/*
+ * deadline_lock - take an exclusive flock(2)
+ *
+ * Returns 0, or -1 with errno; EWOULDBLOCK when the time for the lock is over.
+ */
+int deadline_lock(int fd);
+
+#endif

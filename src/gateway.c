@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "gateway.h"
+#include "rtnetlink.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+static int take_route(const struct nlmsghdr *message, void *data)
+{
+	struct route *route = data;
+
+	route_free(route);
+	*route = (struct route){ 0 };
+	return message->nlmsg_type == RTM_NEWROUTE && !rtnetlink_parse_route(message, route) ? EBADMSG : 0;
+}
+
+static int look_up(struct netlink *netlink, const struct address *address, unsigned int interface,
+		   struct route *route, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	*route = (struct route){ 0 };
+	return netlink_request(netlink, rtnetlink_get_route(buffer, address, interface), take_route, route, error);
+}
+
+static int check_route(const struct config *config, enum config_key key, const struct route *route,
+		       struct report *report)
+{
+	char address[ADDRESS_TEXT];
+
+	if (route->type == RTN_LOCAL)
+		return config_error(config, report, key, "is an address of this host; name the gateway's");
+	if (route->type != RTN_UNICAST || route->interface == 0 || !route->interface_name[0])
+		return config_error(config, report, key, "is not on a network of this host");
+	if (route->gateway.family)
+		return config_error(config, report, key, "is not on a network of this host, but reached through "
+				    "%s on %s; clients need a gateway that is on-link",
+				    address_text(&route->gateway, address), route->interface_name);
+	if (interface_matches(&config->clients, route->interface_name))
+		return config_error(config, report, key, "is reached through %s, which is a tunnel of the clients",
+				    route->interface_name);
+	return 0;
+}
+
+static int find_one(struct netlink *netlink, const struct config *config, int family, struct gateway_path *path,
+		    struct report *report)
+{
+	enum config_key key = family == IPV4 ? KEY_ADDRESS4 : KEY_ADDRESS6;
+	unsigned int interface = 0;
+	struct netlink_error error;
+	struct route route;
+	int result;
+
+	if (config->gateway_interface[0]) {
+		interface = if_nametoindex(config->gateway_interface);
+		if (!interface)
+			return config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
+	}
+	if (look_up(netlink, &config->gateway[family].address, interface, &route, &error) < 0) {
+		if (error.number == ETIMEDOUT)
+			return report_error(report, netlink_error_status(&error), "asking for the way to the %s "
+					    "gateway: %s", family_name(family), netlink_error_text(&error));
+		return config_error(config, report, key, "is not on a network of this host%s%s (the kernel says: %s)",
+				    interface ? " on " : "", config->gateway_interface, netlink_error_text(&error));
+	}
+	result = check_route(config, key, &route, report);
+	if (result == 0) {
+		path->interface = route.interface;
+		memcpy(path->interface_name, route.interface_name, sizeof(path->interface_name));
+	}
+	route_free(&route);
+	return result;
+}
+
+int gateway_find(struct netlink *route, const struct config *config, struct gateway_path path[FAMILIES],
+		 struct report *report)
+{
+	int result = 0;
+
+	memset(path, 0, FAMILIES * sizeof(*path));
+	for (int family = 0; family < FAMILIES; family++)
+		if (config->gateway[family].mode == GATEWAY_ADDRESS &&
+		    find_one(route, config, family, &path[family], report) < 0)
+			result = -1;
+	return result;
+}
+
+bool gateway_is_local(struct netlink *netlink, const struct address *address)
+{
+	struct netlink_error error;
+	struct route route;
+	bool local = look_up(netlink, address, 0, &route, &error) == 0 && route.type == RTN_LOCAL;
+
+	route_free(&route);
+	return local;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef GUARD_H
+#define GUARD_H
+
+#include "address.h"
+#include "config.h"
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The kill switch as values: a table of chains of rules, each rule some matches and a verdict. The
+ * text for nft is made here, the expressions for the kernel in nftables.c, both from the same value.
+ */
+
+#define GUARD_MATCHES (CONFIG_SUBNETS + 3)
+#define GUARD_COMMENT 128	/* NFTNL_UDATA_COMMENT_MAXLEN of nft(8), with its NUL */
+
+enum guard_match_kind {
+	MATCH_IIFNAME,
+	MATCH_OIFNAME,
+	MATCH_FAMILY,
+	MATCH_SADDR,
+	MATCH_DADDR,
+	MATCH_NEXTHOP,		/* the gateway that the packet's route has */
+	MATCH_ESTABLISHED,	/* ct state established,related */
+};
+
+struct guard_match {
+	enum guard_match_kind kind;
+	bool negated;
+	union {
+		struct interface_pattern interface;
+		uint8_t family;
+		struct prefix prefix;
+		struct address nexthop;
+	};
+};
+
+enum guard_verdict { VERDICT_ACCEPT, VERDICT_DROP, VERDICT_GOTO, VERDICT_REJECT, VERDICT_MASQUERADE };
+
+struct guard_rule {
+	struct guard_match match[GUARD_MATCHES];
+	unsigned int matches;
+	bool counter;
+	enum guard_verdict verdict;
+	uint8_t reject_family;		/* with VERDICT_REJECT */
+	const char *chain;		/* with VERDICT_GOTO */
+	char comment[GUARD_COMMENT];
+	char *bytecode;			/* what libnftnl prints for it; set by nftables_compile() */
+};
+
+struct guard_chain {
+	const char *name;
+	const char *type;		/* "filter" or "nat"; NULL where it is no base chain */
+	uint32_t hook;			/* NF_INET_... (linux/netfilter.h) */
+	int32_t priority;
+	const char *hook_text, *priority_text;	/* the same for nft(8) */
+	struct guard_rule *rule;
+	size_t rules;
+};
+
+struct guard {
+	char table[CONFIG_TABLE_NAME];
+	struct guard_chain *chain;
+	size_t chains;
+};
+
+/* guard_add_chain, guard_add_rule - a new last one, zeroed; the pointer holds until the next is added */
+struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain);
+struct guard_rule *guard_add_rule(struct guard_chain *chain);
+struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_kind kind);
+
+/* guard_rule_text - as nft(8) lists the rule, without counter values */
+void guard_rule_add_text(struct text *text, const struct guard_rule *rule);
+
+/* guard_add_text - the table as nft(8) reads it */
+void guard_add_text(struct text *text, const struct guard *guard);
+
+void guard_free(struct guard *guard);
+
+#endif

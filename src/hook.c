@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hook.h"
+#include "advice.h"
+#include "converge.h"
+#include "deadline.h"
+#include "session.h"
+#include "verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VALUE_LIMIT 256		/* bytes of a client's value that reach the log */
+
+/* A variable of the environment; "" where it is unset. */
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? value : "";
+}
+
+/* ocserv 1.1.6 appends a random scope to IPv6 addresses: fd20::1%3318224896. */
+static bool parse_unscoped(struct address *address, const char *value)
+{
+	char text[ADDRESS_TEXT];
+	size_t length = strcspn(value, "%");
+
+	if (length >= sizeof(text))
+		return false;
+	memcpy(text, value, length);
+	text[length] = '\0';
+	return address_parse(address, text);
+}
+
+static struct session read_session(void)
+{
+	return (struct session){
+		.id = variable("ID"),
+		.user = variable("USERNAME"),
+		.group = variable("GROUPNAME"),
+		.vhost = variable("VHOST"),
+		.device = variable("DEVICE"),
+		.real = variable("IP_REAL"),
+		.ip4 = variable("IP_REMOTE"),
+		.ip6 = variable("IPV6_REMOTE"),
+		.since = (unsigned long long)time(NULL),
+	};
+}
+
+/* An error about a variable of ocserv's; its value is shown as the log shows all of a client's. */
+static int refuse_variable(struct report *report, int status, const char *name, const char *what)
+{
+	struct text shown CLEANUP(text_free) = { 0 };
+
+	text_add_pair(&shown, name, variable(name), VALUE_LIMIT);
+	return report_error(report, status, "%s: %s", text_string(&shown), what);
+}
+
+static int check_id(const struct session *session, struct report *report)
+{
+	if (session_id_valid(session->id))
+		return 0;
+	return refuse_variable(report, EX_USAGE, "ID", "is not the number of a session; is this run by ocserv?");
+}
+
+/* Whether the rules would govern the address of this family. */
+static int check_address(const struct config *config, int family, const char *name, struct report *report)
+{
+	const struct subnets *subnets = &config->subnets[family];
+	struct address address;
+
+	if (!variable(name)[0])
+		return 0;
+	if (!parse_unscoped(&address, variable(name)) || address.family != family_of(family))
+		return refuse_variable(report, EX_USAGE, name, "is not an address of its family");
+	if (!config_governs(config, family) || subnets->count == 0)
+		return 0;
+	for (unsigned int i = 0; i < subnets->count; i++)
+		if (prefix_contains(&subnets->prefix[i], &address))
+			return 0;
+	return refuse_variable(report, EX_CONFIG, name, family == IPV4 ?
+			       "lies outside [clients] subnet4, so no rule would govern it; add the pool to subnet4" :
+			       "lies outside [clients] subnet6, so no rule would govern it; add the pool to subnet6");
+}
+
+static int check_session(const struct config *config, const struct session *session, struct report *report)
+{
+	if (check_id(session, report) < 0)
+		return -1;
+	if (!session->ip4[0] && !session->ip6[0])
+		return report_error(report, EX_USAGE, "neither IP_REMOTE nor IPV6_REMOTE is set; is this run by ocserv?");
+	if (!interface_name_valid(session->device))
+		return refuse_variable(report, EX_USAGE, "DEVICE", "is not the name of an interface");
+	if (check_address(config, IPV4, "IP_REMOTE", report) < 0 ||
+	    check_address(config, IPV6, "IPV6_REMOTE", report) < 0)
+		return -1;
+	if (!config_is_plain(config) && !interface_matches(&config->clients, session->device))
+		return refuse_variable(report, EX_CONFIG, "DEVICE", "does not match [clients] interface, so no rule would "
+				       "govern it; set that to ocserv's `device` and a *");
+	return 0;
+}
+
+/* A DNS server that is this host asks by the main route, not by the gateway. */
+static void advise_dns(struct sockets *sockets, struct report *report)
+{
+	char *list = duplicate(variable("OCSERV_DNS")), *save = NULL;
+	struct address address;
+
+	for (char *item = strtok_r(list, " ", &save); item; item = strtok_r(NULL, " ", &save))
+		if (parse_unscoped(&address, item) && gateway_is_local(&sockets->route, &address))
+			report_warning(report, "the DNS server %s that clients get is this host: it asks by the host's own "
+				       "route, not by the gateway", item);
+	free(list);
+}
+
+static void join(struct text *text, const struct lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		text_add(text, "%s%s", i ? "; " : "", lines->line[i]);
+}
+
+static const char *gateway_text(const struct config *config, int family, char text[ADDRESS_TEXT])
+{
+	static const char *const names[] = {
+		[GATEWAY_UNSET] = "none", [GATEWAY_BLOCK] = "block", [GATEWAY_DIRECT] = "direct",
+	};
+	const struct gateway *gateway = &config->gateway[family];
+
+	return gateway->mode == GATEWAY_ADDRESS ? address_text(&gateway->address, text) : names[gateway->mode];
+}
+
+/* The line of a session: who, where, through what. */
+static void add_session(struct text *line, const struct config *config, const struct session *session)
+{
+	char address[ADDRESS_TEXT];
+
+	text_add_pair(line, "user", session->user, VALUE_LIMIT);
+	text_add_pair(line, "group", session->group, VALUE_LIMIT);
+	text_add_pair(line, "vhost", session->vhost, VALUE_LIMIT);
+	text_add_pair(line, "id", session->id, VALUE_LIMIT);
+	text_add_pair(line, "device", session->device, VALUE_LIMIT);
+	text_add_pair(line, "real", session->real, VALUE_LIMIT);
+	text_add_pair(line, "ip4", session->ip4, VALUE_LIMIT);
+	text_add_pair(line, "ip6", session->ip6, VALUE_LIMIT);
+	text_add_pair(line, "gateway", gateway_text(config, IPV4, address), VALUE_LIMIT);
+	text_add_pair(line, "gateway6", gateway_text(config, IPV6, address), VALUE_LIMIT);
+}
+
+/* Runs the admin's script as it stands in the environment of this hook. Returns its exit status. */
+static int run_next(const struct config *config, struct report *report)
+{
+	char *const arguments[] = { config->next_script, NULL };
+	pid_t parent = getpid(), child = fork();
+	int status;
+
+	if (child == 0) {
+		/* ocserv's SIGTERM ends us; the script is not to outlive its hook. */
+		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
+			execv(config->next_script, arguments);
+		dprintf(STDERR_FILENO, "ocserv-gateway: error: can't run %s: %s\n", config->next_script,
+			strerror(errno));
+		_exit(126);
+	}
+	if (child < 0)
+		return report_error(report, EX_OSERR, "can't run %s: %s", config->next_script, strerror(errno));
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return report_error(report, EX_OSERR, "can't wait for %s: %s", config->next_script,
+					    strerror(errno));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return report_error(report, EX_UNAVAILABLE, "[session] next_script %s: %s %d", config->next_script,
+			    WIFEXITED(status) ? "exit status" : "killed by signal",
+			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+/* Routing and kill switch, and the record of the session, under the lock. */
+static int connect_locked(const struct config *config, const struct session *session, struct state *state,
+			  struct sockets *sockets, enum change *change, struct text *wrong, struct report *report)
+{
+	struct situation situation;
+	int result = situation_read(&situation, config, goal_of(config), sockets, report);
+
+	if (result == 0) {
+		join(wrong, &situation.plan.problems);
+		result = converge(&situation, config, goal_of(config), sockets, change, report);
+	}
+	if (result == 0)
+		result = state_record(state, session, report);
+	if (result == 0 && goal_of(config) == GOAL_INSTALL) {
+		advise(config, &situation, report);
+		advise_dns(sockets, report);
+	}
+	situation_free(&situation);
+	return result;
+}
+
+/* [log] dry_run: what would be done, in the log. */
+static int dry_run_to_log(const struct config *config, struct report *report)
+{
+	struct situation situation = { 0 };
+	struct sockets sockets;
+	int result = sockets_open(&sockets, report);
+
+	if (result == 0)
+		result = situation_read(&situation, config, goal_of(config), &sockets, report);
+	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
+		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
+	situation_free(&situation);
+	sockets_close(&sockets);
+	return result;
+}
+
+static long elapsed_us(const struct timespec *since)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - since->tv_sec) * 1000000L + (now.tv_nsec - since->tv_nsec) / 1000;
+}
+
+static void log_connect(const struct config *config, const struct session *session, const char *routing,
+			const struct text *wrong, const struct timespec *begun)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	add_session(&line, config, session);
+	text_add_pair(&line, "routing", routing, VALUE_LIMIT);
+	if (wrong && wrong->length && strcmp(routing, "repaired") == 0)
+		text_add_pair(&line, "was", text_string(wrong), 1024);
+	text_add(&line, " took_us=%ld", elapsed_us(begun));
+	log_line(LOG_LEVEL_INFO, "connect %s", text_string(&line));
+}
+
+/* Without a gateway all is as without this program, which an admin should know. */
+static void warn_plain(const struct config *config, struct report *report)
+{
+	if (config_is_plain(config))
+		report_warning(report, "%s: no [gateway] address4 or address6: clients leave by this host's own route, "
+			       "without a kill switch", config->path);
+}
+
+static int hook_connect(const struct config *config, const struct options *options, const struct timespec *begun,
+			struct report *report)
+{
+	struct session session = read_session();
+	struct text wrong CLEANUP(text_free) = { 0 };
+	struct sockets sockets = { 0 };
+	struct state state;
+	enum change change;
+	int result;
+
+	warn_plain(config, report);
+	if (check_session(config, &session, report) < 0)
+		return -1;
+	if (options->dry_run)
+		return print_dry_run(config, goal_of(config), "connect", report);
+	if (config->log_dry_run) {
+		/* What is found wrong is said, and the session accepted. */
+		dry_run_to_log(config, report);
+		report->status = 0;
+		log_connect(config, &session, "dry-run", NULL, begun);
+		return 0;
+	}
+
+	result = state_open(&state, config->state_dir, true, report);
+	if (result == 0)
+		result = state_lock(&state, report);
+	if (result == 0)
+		result = sockets_open(&sockets, report);
+	if (result == 0)
+		result = connect_locked(config, &session, &state, &sockets, &change, &wrong, report);
+	state_unlock(&state);
+	sockets_close(&sockets);
+	if (result == 0 && config->next_script) {
+		deadline_stop();
+		result = run_next(config, report);
+		if (result < 0)
+			state_forget(&state, session.id, report);
+	}
+	state_close(&state);
+	if (result == 0)
+		log_connect(config, &session, config_is_plain(config) ? "plain" : change_text(change), &wrong, begun);
+	return result;
+}
+
+static bool note_live(const struct session *session, void *data)
+{
+	(void)session;
+	*(bool *)data = true;
+	return false;
+}
+
+/* Removes all when no session is left. What goes wrong here is said, but must not be refused: it has ended. */
+static void remove_after_last(const struct config *config, struct state *state, enum change *change,
+			      struct report *report)
+{
+	struct situation situation = { 0 };
+	struct sockets sockets = { 0 };
+	bool any_live = false;
+
+	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
+		return;
+	if (sockets_open(&sockets, report) == 0 &&
+	    situation_read(&situation, config, GOAL_REMOVE, &sockets, report) == 0)
+		converge(&situation, config, GOAL_REMOVE, &sockets, change, report);
+	situation_free(&situation);
+	sockets_close(&sockets);
+}
+
+static void log_disconnect(const struct config *config, const struct session *session, enum change change)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	add_session(&line, config, session);
+	text_add_pair(&line, "routing", change == CHANGE_NONE ? "kept" : change_text(change), VALUE_LIMIT);
+	text_add_pair(&line, "duration_s", variable("STATS_DURATION"), VALUE_LIMIT);
+	text_add_pair(&line, "bytes_in", variable("STATS_BYTES_IN"), VALUE_LIMIT);
+	text_add_pair(&line, "bytes_out", variable("STATS_BYTES_OUT"), VALUE_LIMIT);
+	log_line(LOG_LEVEL_INFO, "disconnect %s", text_string(&line));
+}
+
+static bool note_other(const struct session *session, void *data)
+{
+	const char **id = data;
+
+	if (strcmp(session->id, *id) == 0)
+		return true;
+	*id = NULL;
+	return false;
+}
+
+static int disconnect_dry_run(const struct config *config, const char *id, struct report *report)
+{
+	const char *alone = id;	/* NULL once another live session was seen */
+	struct report unread = { 0 };
+	struct state state;
+
+	if (state_open(&state, config->state_dir, false, &unread) == 0)
+		state_visit(&state, false, note_other, &alone, &unread);
+	state_close(&state);
+	report_free(&unread);
+	if (config->remove_after_last && alone)
+		return print_dry_run(config, GOAL_REMOVE, "disconnect of the last session", report);
+	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config->remove_after_last ?
+	       "other sessions are live" : "[session] remove_after_last is no");
+	return 0;
+}
+
+static int hook_disconnect(const struct config *config, const struct options *options, struct report *report)
+{
+	struct session session = read_session();
+	enum change change = CHANGE_NONE;
+	struct state state;
+
+	if (check_id(&session, report) < 0)
+		return -1;
+	if (options->dry_run)
+		return disconnect_dry_run(config, session.id, report);
+	if (!config->log_dry_run) {
+		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0 &&
+		    state_forget(&state, session.id, report) == 0 && config->remove_after_last)
+			remove_after_last(config, &state, &change, report);
+		state_close(&state);
+	}
+	log_disconnect(config, &session, change);
+	if (config->next_script) {
+		deadline_stop();
+		run_next(config, report);
+	}
+	report->status = 0;
+	return 0;
+}
+
+static int hook_host_update(const struct config *config)
+{
+	struct session session = read_session();
+	struct text line CLEANUP(text_free) = { 0 };
+
+	add_session(&line, config, &session);
+	text_add_pair(&line, "hostname", variable("REMOTE_HOSTNAME"), VALUE_LIMIT);
+	log_line(LOG_LEVEL_INFO, "host-update %s", text_string(&line));
+	return 0;
+}
+
+static int run_reason(const struct config *config, const struct options *options, const struct timespec *begun,
+		      struct report *report)
+{
+	const char *reason = variable("REASON");
+
+	if (strcmp(reason, "connect") == 0)
+		return hook_connect(config, options, begun, report);
+	if (strcmp(reason, "disconnect") == 0)
+		return hook_disconnect(config, options, report);
+	if (strcmp(reason, "host-update") == 0)
+		return hook_host_update(config);
+	return refuse_variable(report, EX_USAGE, "REASON", "must be connect, disconnect or host-update");
+}
+
+/* Who was refused, or whose end went wrong: the errors alone do not say. */
+static void log_failure(int status)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+	bool refused = strcmp(variable("REASON"), "connect") == 0;
+
+	text_add_pair(&line, "user", variable("USERNAME"), VALUE_LIMIT);
+	text_add_pair(&line, "id", variable("ID"), VALUE_LIMIT);
+	text_add_pair(&line, "device", variable("DEVICE"), VALUE_LIMIT);
+	text_add_pair(&line, "real", variable("IP_REAL"), VALUE_LIMIT);
+	log_line(LOG_LEVEL_ERROR, "%s %s status=%d", refused ? "session refused:" : "hook failed:", text_string(&line),
+		 status);
+}
+
+int hook_run(const struct options *options)
+{
+	struct report report = { 0 };
+	struct config config;
+	struct timespec begun;
+	int status;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	signal(SIGTERM, SIG_DFL);
+	deadline_start();
+	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, !options->dry_run);
+	if (config_load(&config, options->config, &report) == 0) {
+		log_open(options->verbose ? LOG_LEVEL_DEBUG : config.log_level, !options->dry_run);
+		run_reason(&config, options, &begun, &report);
+	}
+	status = log_report(&report);
+	if (status)
+		log_failure(status);
+	config_free(&config);
+	return status;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include "routing.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The present state of the kernel, as far as it is about us. Read by observe.h, plain data here. */
+
+struct present_rule {
+	char *bytecode;		/* its expressions as libnftnl prints them, without counter values */
+	char *comment;		/* "" where it has none */
+	uint64_t packets, bytes;	/* of its counter */
+};
+
+struct present_chain {
+	char *name;
+	char *type;		/* NULL where it is no base chain */
+	uint32_t hook;
+	int32_t priority;
+	uint32_t policy;	/* NF_ACCEPT, NF_DROP */
+	struct present_rule *rule;
+	size_t rules;
+};
+
+struct present_guard {
+	bool exists;
+	bool dormant;		/* the kernel keeps the table but does not ask it */
+	uint32_t others;	/* sets, maps, flow tables and named objects in it */
+	struct present_chain *chain;
+	size_t chains;
+};
+
+struct kernel {
+	bool unprivileged;	/* nf_tables is not ours to read: `guard` is unknown */
+	struct rule *rule;	/* all policy rules, in the order of the kernel */
+	size_t rules;
+	struct route *route;	/* of our table, and of tables that rules of ours look up */
+	size_t routes;
+	struct present_guard guard;
+};
+
+void kernel_free(struct kernel *kernel);
+
+#endif

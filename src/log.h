@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef LOG_H
+#define LOG_H
+
+#include "report.h"
+
+#include <stdbool.h>
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* log_open - where lines go: stderr, and with @to_syslog the facility daemon too */
+void log_open(enum log_level level, bool to_syslog);
+
+/* log_line - one line, whatever it holds: bytes outside printable ASCII become \xNN */
+void log_line(enum log_level level, const char *format, ...) PRINTF(2, 3);
+
+/* log_report - the errors and warnings of @report, which is empty afterwards. Returns its status. */
+int log_report(struct report *report);
+
+#endif

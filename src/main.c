@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hook.h"
+#include "verbs.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const struct verb {
+	const char *name;
+	int (*run)(const struct options *options);
+	const char *help;
+} verbs[] = {
+	{ "check", verb_check, "read the configuration; print each value and where it came from" },
+	{ "up", verb_up, "install or repair routing and kill switch now" },
+	{ "down", verb_down, "remove what is ours" },
+	{ "status", verb_status, "what is installed, what is wrong, live sessions, drop counters" },
+};
+
+static void print_help(void)
+{
+	printf("ocserv-gateway: send ocserv's clients through another VPN, with a kill switch\n\n"
+	       "usage: ocserv-gateway [OPTION...] VERB\n"
+	       "       REASON=connect ... ocserv-gateway [OPTION...]     as ocserv runs it\n\n");
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
+	printf("\n  -c, --config FILE   instead of " SYSCONFDIR "/ocserv/gateway.ini\n"
+	       "  -n, --dry-run       print what would be done as a shell script, and do nothing\n"
+	       "  -j, --json          status for programs\n"
+	       "  -v, --verbose       log debug messages\n"
+	       "  -h, --help\n"
+	       "  -V, --version\n\n"
+	       "exit status: 0 done; 1 status found something missing or wrong; 64 usage; 71 the kernel refused;\n"
+	       "73 state directory; 75 busy; 77 needs CAP_NET_ADMIN; 78 configuration\n");
+}
+
+static int usage_error(const char *message, const char *what)
+{
+	fprintf(stderr, "ocserv-gateway: error: %s%s; see ocserv-gateway --help\n", message, what);
+	return EX_USAGE;
+}
+
+/* Descriptors 0 to 2 are open, lest a file of ours becomes one of them: ocserv may close the first. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int run_verb(const char *name, const struct options *options)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return verbs[i].run(options);
+	return usage_error("there is no verb ", name);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "config", required_argument, NULL, 'c' }, { "dry-run", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' },	    { "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct options options = { 0 };
+	int option;
+
+	open_standard_files();
+	while ((option = getopt_long(argc, argv, "c:njvhV", long_options, NULL)) >= 0) {
+		switch (option) {
+		case 'c':
+			options.config = optarg;
+			break;
+		case 'n':
+			options.dry_run = true;
+			break;
+		case 'j':
+			options.json = true;
+			break;
+		case 'v':
+			options.verbose = true;
+			break;
+		case 'h':
+			print_help();
+			return EX_OK;
+		case 'V':
+			puts("ocserv-gateway " PACKAGE_VERSION);
+			return EX_OK;
+		default:
+			return EX_USAGE;
+		}
+	}
+	if (optind + 1 < argc)
+		return usage_error("one verb is enough: ", argv[optind + 1]);
+	if (optind < argc)
+		return run_verb(argv[optind], &options);
+	if (getenv("REASON"))
+		return hook_run(&options);
+	return usage_error("no verb, and no REASON in the environment", "");
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netlink.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sysexits.h>
+#include <time.h>
+
+#define RECEIVE_SIZE 32768	/* what the kernel fills at most for one part of a dump */
+
+static void set_option(const struct netlink *netlink, int option)
+{
+	int on = 1;
+
+	/* Older kernels lack some; then answers are longer, unfiltered or without a sentence, which we bear. */
+	mnl_socket_setsockopt(netlink->socket, option, &on, sizeof(on));
+}
+
+int netlink_open(struct netlink *netlink, int family, struct report *report)
+{
+	const struct timeval timeout = { .tv_sec = 1 };
+
+	netlink->sequence = (uint32_t)time(NULL);
+	netlink->socket = mnl_socket_open2(family, SOCK_CLOEXEC);
+	if (!netlink->socket)
+		return report_error(report, EX_OSERR, "can't open a netlink socket of family %d: %s", family,
+				    strerror(errno));
+	if (mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0) {
+		report_error(report, EX_OSERR, "can't bind a netlink socket of family %d: %s", family,
+			     strerror(errno));
+		netlink_close(netlink);
+		return -1;
+	}
+	set_option(netlink, NETLINK_EXT_ACK);
+	set_option(netlink, NETLINK_CAP_ACK);
+	if (family == NETLINK_ROUTE)
+		set_option(netlink, NETLINK_GET_STRICT_CHK);
+	return 0;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+	if (netlink->socket)
+		mnl_socket_close(netlink->socket);
+	netlink->socket = NULL;
+}
+
+static int fail(struct netlink_error *error, int number, uint32_t sequence)
+{
+	*error = (struct netlink_error){ .number = number, .sequence = sequence };
+	return -1;
+}
+
+/* The extended acknowledgement behind an error, which may be that of an older kernel without one. */
+static void read_extended_ack(const struct nlmsghdr *message, struct netlink_error *error)
+{
+	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
+	size_t skip = sizeof(*answer);
+	const struct nlattr *attribute;
+
+	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(message->nlmsg_flags & NLM_F_CAPPED))
+		skip += MNL_ALIGN(answer->msg.nlmsg_len) - MNL_NLMSG_HDRLEN;
+	if (skip >= mnl_nlmsg_get_payload_len(message))
+		return;
+	mnl_attr_for_each(attribute, message, (unsigned int)skip) {
+		if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
+		    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
+			snprintf(error->message, sizeof(error->message), "%s", mnl_attr_get_str(attribute));
+		if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_OFFS &&
+		    mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			error->offset = mnl_attr_get_u32(attribute);
+	}
+}
+
+/* Reads an NLMSG_ERROR: 0 where it acknowledges, -1 with @error where it refuses. */
+static int read_answer(const struct nlmsghdr *message, struct netlink_error *error)
+{
+	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*answer))
+		return fail(error, EBADMSG, message->nlmsg_seq);
+	if (answer->error == 0)
+		return 0;
+	fail(error, answer->error < 0 ? -answer->error : answer->error, message->nlmsg_seq);
+	read_extended_ack(message, error);
+	return -1;
+}
+
+static ssize_t receive(const struct netlink *netlink, void *buffer, size_t size)
+{
+	ssize_t length;
+
+	do
+		length = mnl_socket_recvfrom(netlink->socket, buffer, size);
+	while (length < 0 && errno == EINTR);
+	if (length < 0 && errno == EAGAIN)
+		errno = ETIMEDOUT;
+	return length;
+}
+
+/* What one message does to a request: 1 where it is complete, 0 to go on, -1 with @error. */
+static int take_message(const struct nlmsghdr *message, netlink_handler handle, void *data, bool *interrupted,
+			struct netlink_error *error)
+{
+	int number;
+
+	*interrupted = *interrupted || message->nlmsg_flags & NLM_F_DUMP_INTR;
+	switch (message->nlmsg_type) {
+	case NLMSG_NOOP:
+		return 0;
+	case NLMSG_ERROR:
+		return read_answer(message, error) < 0 ? -1 : 1;
+	case NLMSG_DONE:
+		/* A dump may end with an error of its own, as a negative int. */
+		if (mnl_nlmsg_get_payload_len(message) >= sizeof(int)) {
+			memcpy(&number, mnl_nlmsg_get_payload(message), sizeof(number));
+			if (number < 0)
+				return fail(error, -number, message->nlmsg_seq);
+		}
+		return 1;
+	case NLMSG_OVERRUN:
+		return fail(error, ENOBUFS, message->nlmsg_seq);
+	}
+	number = handle ? handle(message, data) : 0;
+	return number ? fail(error, number, message->nlmsg_seq) : 0;
+}
+
+int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handle, void *data,
+		    struct netlink_error *error)
+{
+	uint32_t sequence = ++netlink->sequence;
+	bool interrupted = false;
+	char buffer[RECEIVE_SIZE];
+
+	request->nlmsg_seq = sequence;
+	request->nlmsg_flags |= NLM_F_REQUEST;
+	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+		request->nlmsg_flags |= NLM_F_ACK;
+	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
+		return fail(error, errno, sequence);
+
+	for (;;) {
+		ssize_t got = receive(netlink, buffer, sizeof(buffer));
+		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+		int left = (int)got;
+
+		if (got < 0)
+			return fail(error, errno, sequence);
+		if (!mnl_nlmsg_ok(message, left))
+			return fail(error, EBADMSG, sequence);
+		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+			int result = 0;
+
+			/* Late answers to an earlier request that timed out are passed over. */
+			if (message->nlmsg_seq == sequence)
+				result = take_message(message, handle, data, &interrupted, error);
+			if (result < 0)
+				return -1;
+			if (result > 0)
+				return interrupted ? fail(error, EINTR, sequence) : 0;
+		}
+	}
+}
+
+int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
+		       struct netlink_error *error)
+{
+	uint32_t pending = last - first + 1;
+	bool failed = false;
+	char buffer[RECEIVE_SIZE];
+
+	if (mnl_socket_sendto(netlink->socket, messages, size) < 0)
+		return fail(error, errno, first);
+
+	while (pending > 0) {
+		ssize_t got = receive(netlink, buffer, sizeof(buffer));
+		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+		int left = (int)got;
+
+		if (got < 0)
+			return failed ? -1 : fail(error, errno, first);
+		if (!mnl_nlmsg_ok(message, left))
+			return fail(error, EBADMSG, first);
+		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+			struct netlink_error own;
+
+			if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq + 1 < first ||
+			    message->nlmsg_seq > last)
+				continue;
+			if (read_answer(message, &own) < 0 && !failed) {
+				*error = own;
+				failed = true;
+			}
+			if (message->nlmsg_seq < first)
+				return failed ? -1 : fail(error, EBADMSG, first);
+			pending--;
+		}
+	}
+	return failed ? -1 : 0;
+}
+
+const char *netlink_error_text(const struct netlink_error *error)
+{
+	if (error->message[0])
+		return error->message;
+	return error->number == ETIMEDOUT ? "no answer within a second" : strerror(error->number);
+}
+
+int netlink_error_status(const struct netlink_error *error)
+{
+	switch (error->number) {
+	case EPERM:
+		return EX_NOPERM;
+	case ETIMEDOUT:
+		return EX_TEMPFAIL;
+	}
+	return EX_OSERR;
+}

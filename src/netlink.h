@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NETLINK_H
+#define NETLINK_H
+
+#include "report.h"
+
+#include <libmnl/libmnl.h>
+#include <stdint.h>
+
+/* Requests and their answers, on one socket of one netlink family. */
+
+#define NETLINK_MESSAGE_SIZE 8192	/* room for any one request of ours */
+
+struct netlink {
+	struct mnl_socket *socket;
+	uint32_t sequence;		/* of the last message sent */
+};
+
+/* What the kernel said against a request. */
+struct netlink_error {
+	int number;		/* errno; EINTR for a dump that a change interrupted, ETIMEDOUT for silence */
+	char message[160];	/* its own sentence (extended ack); "" where it gave none */
+	uint32_t sequence;	/* of the message that it is about */
+	uint32_t offset;	/* of the attribute that it is about, from the message's start; 0: unknown */
+};
+
+/* netlink_handler - takes one message of an answer; returns 0, or an errno that ends the request */
+typedef int (*netlink_handler)(const struct nlmsghdr *message, void *data);
+
+/* netlink_open - connect to a family (NETLINK_ROUTE, NETLINK_NETFILTER); -1 with the reason in @report */
+int netlink_open(struct netlink *netlink, int family, struct report *report);
+
+/* netlink_close - safe on one that is zeroed */
+void netlink_close(struct netlink *netlink);
+
+/*
+ * netlink_request - send one request and read its whole answer
+ * @handle: for each message of the answer; NULL where none is expected
+ *
+ * Numbers the request and sets NLM_F_REQUEST and, unless it is a dump, NLM_F_ACK. Returns 0 once it is
+ * acknowledged or the dump complete, else -1 with @error filled. No receive waits more than a second.
+ */
+int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handle, void *data,
+		    struct netlink_error *error);
+
+/*
+ * netlink_send_batch - send messages as one and read the acknowledgement of each
+ * @first, @last: sequence numbers of those with NLM_F_ACK, without a gap
+ *
+ * An answer to the number before them, of the begin of the batch, speaks for all. Returns 0 or -1 with the
+ * first @error.
+ */
+int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
+		       struct netlink_error *error);
+
+/* netlink_error_text - the kernel's sentence, or that of the errno */
+const char *netlink_error_text(const struct netlink_error *error);
+
+/* netlink_error_status - the exit status that fits: EX_NOPERM, EX_TEMPFAIL or EX_OSERR */
+int netlink_error_status(const struct netlink_error *error);
+
+#endif

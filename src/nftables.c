@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "nftables.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libnftnl/batch.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/table.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_SIZE (256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
+
+static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
+{
+	struct nftnl_expr *expression = nftnl_expr_alloc(name);
+
+	if (!expression)
+		out_of_memory();	/* the names are libnftnl's own */
+	nftnl_rule_add_expr(rule, expression);
+	return expression;
+}
+
+/* [ meta load KEY => reg 1 ] */
+static void add_meta(struct nftnl_rule *rule, uint32_t key)
+{
+	struct nftnl_expr *expression = add(rule, "meta");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_KEY, key);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_DREG, NFT_REG_1);
+}
+
+/* [ cmp eq reg 1 DATA ] */
+static void add_cmp(struct nftnl_rule *rule, bool negated, const void *data, size_t length)
+{
+	struct nftnl_expr *expression = add(rule, "cmp");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_OP, negated ? NFT_CMP_NEQ : NFT_CMP_EQ);
+	nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, data, (uint32_t)length);
+}
+
+/* [ bitwise reg 1 = ( reg 1 & MASK ) ^ 0 ] */
+static void add_mask(struct nftnl_rule *rule, const void *mask, size_t length)
+{
+	static const uint8_t zero[16];
+	struct nftnl_expr *expression = add(rule, "bitwise");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, (uint32_t)length);
+	nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, mask, (uint32_t)length);
+	nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, zero, (uint32_t)length);
+}
+
+/* iifname "vpns*": the name's beginning, or with its NULs the whole of it */
+static void add_interface(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	const struct interface_pattern *interface = &match->interface;
+
+	add_meta(rule, match->kind == MATCH_IIFNAME ? NFT_META_IIFNAME : NFT_META_OIFNAME);
+	add_cmp(rule, match->negated, interface->name,
+		interface->wildcard ? strlen(interface->name) : sizeof(interface->name));
+}
+
+/* meta nfproto ipv4 */
+static void add_family(struct nftnl_rule *rule, uint8_t family, bool negated)
+{
+	uint8_t protocol = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
+
+	add_meta(rule, NFT_META_NFPROTO);
+	add_cmp(rule, negated, &protocol, sizeof(protocol));
+}
+
+/* ip saddr 10.20.0.0/24: as nft does it, so that both read alike; whole bytes need no mask */
+static void add_prefix(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	const struct prefix *prefix = &match->prefix;
+	uint32_t size = address_size(prefix->address.family);
+	/* Offsets of the source address in the IPv4 and IPv6 header; the destination follows. */
+	uint32_t offset = prefix->address.family == AF_INET ? 12 : 8;
+	uint32_t length = prefix->length % 8 ? size : prefix->length / 8;
+	struct nftnl_expr *expression = add(rule, "payload");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_OFFSET,
+			   match->kind == MATCH_SADDR ? offset : offset + size);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, length);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+	if (prefix->length % 8) {
+		struct prefix ones = { .length = prefix->length };
+
+		memset(ones.address.bytes, 0xff, sizeof(ones.address.bytes));
+		add_mask(rule, prefix_mask(&ones).address.bytes, size);
+	}
+	add_cmp(rule, match->negated, prefix->address.bytes, length);
+}
+
+/* rt ip nexthop 172.28.0.2 */
+static void add_nexthop(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	struct nftnl_expr *expression = add(rule, "rt");
+	uint8_t family = match->nexthop.family;
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_RT_KEY, family == AF_INET ? NFT_RT_NEXTHOP4 : NFT_RT_NEXTHOP6);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_RT_DREG, NFT_REG_1);
+	add_cmp(rule, match->negated, match->nexthop.bytes, address_size(family));
+}
+
+/* ct state established,related */
+static void add_established(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	static const uint32_t zero;
+	uint32_t states = NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED);
+	struct nftnl_expr *expression = add(rule, "ct");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	add_mask(rule, &states, sizeof(states));
+	add_cmp(rule, !match->negated, &zero, sizeof(zero));
+}
+
+static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
+{
+	uint8_t family = AF_UNSPEC;	/* that the packet is known to be of from here on */
+
+	for (unsigned int i = 0; i < value->matches; i++) {
+		const struct guard_match *match = &value->match[i];
+
+		switch (match->kind) {
+		case MATCH_IIFNAME:
+		case MATCH_OIFNAME:
+			add_interface(rule, match);
+			break;
+		case MATCH_FAMILY:
+			add_family(rule, match->family, match->negated);
+			family = match->family;
+			break;
+		case MATCH_SADDR:
+		case MATCH_DADDR:
+			if (family != match->prefix.address.family)
+				add_family(rule, match->prefix.address.family, false);
+			family = match->prefix.address.family;
+			add_prefix(rule, match);
+			break;
+		case MATCH_NEXTHOP:
+			add_nexthop(rule, match);
+			break;
+		case MATCH_ESTABLISHED:
+			add_established(rule, match);
+			break;
+		}
+	}
+}
+
+/* [ immediate reg 0 VERDICT ] */
+static void add_verdict(struct nftnl_rule *rule, int32_t verdict, const char *chain)
+{
+	struct nftnl_expr *expression = add(rule, "immediate");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_VERDICT, (uint32_t)verdict);
+	if (chain)
+		nftnl_expr_set_str(expression, NFTNL_EXPR_IMM_CHAIN, chain);
+}
+
+/* reject with icmp admin-prohibited */
+static void add_reject(struct nftnl_rule *rule, uint8_t family)
+{
+	struct nftnl_expr *expression = add(rule, "reject");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMP_UNREACH);
+	nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE,
+			  family == AF_INET ? ICMP_PKT_FILTERED : ICMP6_DST_UNREACH_ADMIN);
+}
+
+/* The comment as nft(8) keeps it: type, length, string with its NUL. */
+static void add_comment(struct nftnl_rule *rule, const char *comment)
+{
+	struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(GUARD_COMMENT + 2);
+
+	if (!data)
+		out_of_memory();
+	nftnl_udata_put_strz(data, NFTNL_UDATA_RULE_COMMENT, comment);
+	nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
+	nftnl_udata_buf_free(data);
+}
+
+static struct nftnl_rule *make_rule(const char *table, const char *chain, const struct guard_rule *value)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+
+	if (!rule)
+		out_of_memory();
+	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
+	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+	add_comment(rule, value->comment);
+	add_matches(rule, value);
+	if (value->counter)
+		add(rule, "counter");
+	switch (value->verdict) {
+	case VERDICT_ACCEPT:
+		add_verdict(rule, NF_ACCEPT, NULL);
+		break;
+	case VERDICT_DROP:
+		add_verdict(rule, NF_DROP, NULL);
+		break;
+	case VERDICT_GOTO:
+		add_verdict(rule, NFT_GOTO, value->chain);
+		break;
+	case VERDICT_REJECT:
+		add_reject(rule, value->reject_family);
+		break;
+	case VERDICT_MASQUERADE:
+		add(rule, "masq");
+		break;
+	}
+	return rule;
+}
+
+static bool is_counter(const struct nftnl_expr *expression)
+{
+	return strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), "counter") == 0;
+}
+
+static int add_bytecode(struct nftnl_expr *expression, void *data)
+{
+	char buffer[1024] = "counter ";
+
+	if (!is_counter(expression))
+		nftnl_expr_snprintf(buffer, sizeof(buffer), expression, NFTNL_OUTPUT_DEFAULT, 0);
+	text_add(data, "[ %s]", buffer);
+	return 0;
+}
+
+static char *rule_bytecode(struct nftnl_rule *rule)
+{
+	struct text text = { 0 };
+
+	text_add(&text, "%s", "");
+	nftnl_expr_foreach(rule, add_bytecode, &text);
+	return text.data;
+}
+
+void nftables_compile(struct guard *guard)
+{
+	for (size_t i = 0; i < guard->chains; i++) {
+		struct guard_chain *chain = &guard->chain[i];
+
+		for (size_t j = 0; j < chain->rules; j++) {
+			struct nftnl_rule *rule = make_rule(guard->table, chain->name, &chain->rule[j]);
+
+			free(chain->rule[j].bytecode);
+			chain->rule[j].bytecode = rule_bytecode(rule);
+			nftnl_rule_free(rule);
+		}
+	}
+}
+
+static struct nlmsghdr *put_request(void *buffer, uint16_t type, uint16_t flags)
+{
+	return nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_INET, flags, 0);
+}
+
+struct nlmsghdr *nftables_get_table(void *buffer, const char *table)
+{
+	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETTABLE, 0);
+
+	mnl_attr_put_strz(message, NFTA_TABLE_NAME, table);
+	return message;
+}
+
+struct nlmsghdr *nftables_dump_chains(void *buffer)
+{
+	return put_request(buffer, NFT_MSG_GETCHAIN, NLM_F_DUMP);
+}
+
+struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table)
+{
+	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETRULE, NLM_F_DUMP);
+
+	mnl_attr_put_strz(message, NFTA_RULE_TABLE, table);
+	return message;
+}
+
+int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *present)
+{
+	struct nftnl_table *table = nftnl_table_alloc();
+
+	if (!table)
+		out_of_memory();
+	if (nftnl_table_nlmsg_parse(message, table) < 0) {
+		nftnl_table_free(table);
+		return EBADMSG;
+	}
+	present->exists = true;
+	present->dormant = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) & NFT_TABLE_F_DORMANT;
+	present->others = nftnl_table_get_u32(table, NFTNL_TABLE_USE);
+	nftnl_table_free(table);
+	return 0;
+}
+
+static char *duplicate_or_null(const char *string)
+{
+	return string ? duplicate(string) : NULL;
+}
+
+static void take_chain(const struct nftnl_chain *chain, struct present_guard *present)
+{
+	present->chain = reallocate(present->chain, present->chains + 1, sizeof(*present->chain));
+	present->chain[present->chains++] = (struct present_chain){
+		.name = duplicate_or_null(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME)),
+		.type = duplicate_or_null(nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE)),
+		.hook = nftnl_chain_get_u32(chain, NFTNL_CHAIN_HOOKNUM),
+		.priority = nftnl_chain_get_s32(chain, NFTNL_CHAIN_PRIO),
+		.policy = nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY),
+	};
+	/* A table's use count is of all that it holds: what is left over is no chain. */
+	if (present->others > 0)
+		present->others--;
+}
+
+int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struct present_guard *present)
+{
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+	const char *table;
+	int error = 0;
+
+	if (!chain)
+		out_of_memory();
+	if (nftnl_chain_nlmsg_parse(message, chain) < 0 || !nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME))
+		error = EBADMSG;
+	table = error ? NULL : nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE);
+	if (table && strcmp(table, name) == 0)
+		take_chain(chain, present);
+	nftnl_chain_free(chain);
+	return error;
+}
+
+static int find_comment(const struct nftnl_udata *attribute, void *data)
+{
+	const char **comment = data;
+	const char *value = nftnl_udata_get(attribute);
+	uint8_t length = nftnl_udata_len(attribute);
+
+	if (nftnl_udata_type(attribute) == NFTNL_UDATA_RULE_COMMENT && length > 0 && value[length - 1] == '\0')
+		*comment = value;
+	return 0;
+}
+
+static const char *rule_comment(const struct nftnl_rule *rule)
+{
+	const char *comment = "";
+	uint32_t length = 0;
+	const void *data = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &length);
+
+	if (data)
+		nftnl_udata_parse(data, length, find_comment, &comment);
+	return comment;
+}
+
+static int add_counts(struct nftnl_expr *expression, void *data)
+{
+	struct present_rule *rule = data;
+
+	if (is_counter(expression)) {
+		rule->packets += nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS);
+		rule->bytes += nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES);
+	}
+	return 0;
+}
+
+static struct present_chain *find_chain(const struct present_guard *present, const char *name)
+{
+	for (size_t i = 0; name && i < present->chains; i++)
+		if (strcmp(present->chain[i].name, name) == 0)
+			return &present->chain[i];
+	return NULL;
+}
+
+/* A rule with an expression that libnftnl can't read is none of ours, and counts as one all the same. */
+static void take_rule(struct nftnl_rule *rule, bool readable, struct present_chain *chain)
+{
+	struct present_rule *present;
+
+	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
+	present = &chain->rule[chain->rules++];
+	*present = (struct present_rule){
+		.bytecode = readable ? rule_bytecode(rule) : duplicate("[ unknown ]"),
+		.comment = duplicate(readable ? rule_comment(rule) : ""),
+	};
+	if (readable)
+		nftnl_expr_foreach(rule, add_counts, present);
+}
+
+int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	struct present_chain *chain;
+	const char *table;
+	bool readable;
+	int error = 0;
+
+	if (!rule)
+		out_of_memory();
+	readable = nftnl_rule_nlmsg_parse(message, rule) == 0;
+	table = nftnl_rule_get_str(rule, NFTNL_RULE_TABLE);
+	if (table && strcmp(table, name) == 0) {
+		chain = find_chain(present, nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
+		if (chain)
+			take_rule(rule, readable, chain);
+		else
+			error = EINTR;	/* the chain was added meanwhile: read all again */
+	}
+	nftnl_rule_free(rule);
+	return error;
+}
+
+static void put_table(struct nftables_batch *batch, const struct guard *guard, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(batch->buffer + batch->size, type, NFPROTO_INET,
+							 flags | NLM_F_ACK, ++batch->last);
+
+	mnl_attr_put_strz(message, NFTA_TABLE_NAME, guard->table);
+	batch->size += message->nlmsg_len;
+}
+
+static void put_chain(struct nftables_batch *batch, const struct guard *guard, const struct guard_chain *value)
+{
+	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(batch->buffer + batch->size, NFT_MSG_NEWCHAIN, NFPROTO_INET,
+							 NLM_F_CREATE | NLM_F_ACK, ++batch->last);
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+
+	if (!chain)
+		out_of_memory();
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, guard->table);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, value->name);
+	if (value->type) {
+		nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, value->type);
+		nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, value->hook);
+		nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, value->priority);
+		nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
+	}
+	nftnl_chain_nlmsg_build_payload(message, chain);
+	nftnl_chain_free(chain);
+	batch->size += message->nlmsg_len;
+}
+
+static void put_rule(struct nftables_batch *batch, const struct guard *guard, const struct guard_chain *chain,
+		     const struct guard_rule *value)
+{
+	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(batch->buffer + batch->size, NFT_MSG_NEWRULE, NFPROTO_INET,
+							 NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, ++batch->last);
+	struct nftnl_rule *rule = make_rule(guard->table, chain->name, value);
+
+	nftnl_rule_nlmsg_build_payload(message, rule);
+	nftnl_rule_free(rule);
+	batch->size += message->nlmsg_len;
+}
+
+void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
+			 uint32_t *sequence)
+{
+	*batch = (struct nftables_batch){ .buffer = allocate(BATCH_SIZE, 1) };
+
+	batch->size += nftnl_batch_begin(batch->buffer, ++*sequence)->nlmsg_len;
+	batch->first = *sequence + 1;
+	batch->last = *sequence;
+	if (remove)
+		put_table(batch, guard, NFT_MSG_DELTABLE, 0);
+	if (make)
+		put_table(batch, guard, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+	/* All chains first, since rules go to them by name. */
+	for (size_t i = 0; make && i < guard->chains; i++)
+		put_chain(batch, guard, &guard->chain[i]);
+	for (size_t i = 0; make && i < guard->chains; i++)
+		for (size_t j = 0; j < guard->chain[i].rules; j++)
+			put_rule(batch, guard, &guard->chain[i], &guard->chain[i].rule[j]);
+	*sequence = batch->last + 1;
+	batch->size += nftnl_batch_end(batch->buffer + batch->size, *sequence)->nlmsg_len;
+}
+
+static const struct nlmsghdr *find_message(const struct nftables_batch *batch, uint32_t sequence)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)batch->buffer;
+	int left = (int)batch->size;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		if (message->nlmsg_seq == sequence)
+			return message;
+	return NULL;
+}
+
+/* The name of the expression in which @offset of an NFT_MSG_NEWRULE lies, NULL where in none. */
+static const char *expression_at(const struct nlmsghdr *message, uint32_t offset)
+{
+	const struct nlattr *attribute, *element, *part;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(attribute) != NFTA_RULE_EXPRESSIONS)
+			continue;
+		mnl_attr_for_each_nested(element, attribute) {
+			size_t start = (size_t)((const char *)element - (const char *)message);
+
+			if (offset < start || offset >= start + element->nla_len)
+				continue;
+			mnl_attr_for_each_nested(part, element)
+				if (mnl_attr_get_type(part) == NFTA_EXPR_NAME)
+					return mnl_attr_get_str(part);
+		}
+	}
+	return NULL;
+}
+
+/* The kernel module that provides an expression, NULL where it is nf_tables itself. */
+static const char *module_of(const char *expression)
+{
+	static const char *const modules[][2] = {
+		{ "ct", "nft_ct" }, { "reject", "nft_reject_inet" }, { "masq", "nft_masq" },
+		{ "rt", "nf_tables of Linux 4.10" },
+	};
+
+	for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++)
+		if (strcmp(modules[i][0], expression) == 0)
+			return modules[i][1];
+	return NULL;
+}
+
+static void describe_rule(struct text *text, const struct nlmsghdr *message, uint32_t offset)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	const char *expression = expression_at(message, offset);
+
+	if (!rule)
+		out_of_memory();
+	if (nftnl_rule_nlmsg_parse(message, rule) == 0)
+		text_add(text, "rule \"%s\" of chain %s", rule_comment(rule),
+			 nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
+	else
+		text_add(text, "a rule");
+	nftnl_rule_free(rule);
+	if (!expression)
+		return;
+	text_add(text, ", expression %s", expression);
+	if (module_of(expression))
+		text_add(text, " (needs %s)", module_of(expression));
+}
+
+static void describe_chain(struct text *text, const struct nlmsghdr *message)
+{
+	struct nftnl_chain *chain = nftnl_chain_alloc();
+	const char *type = NULL;
+
+	if (!chain)
+		out_of_memory();
+	if (nftnl_chain_nlmsg_parse(message, chain) == 0) {
+		text_add(text, "chain %s", nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
+		type = nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE);
+	} else {
+		text_add(text, "a chain");
+	}
+	if (type && strcmp(type, "nat") == 0)
+		text_add(text, " (needs nft_chain_nat, of Linux 5.2)");
+	nftnl_chain_free(chain);
+}
+
+void nftables_describe(struct text *text, const struct nftables_batch *batch, uint32_t sequence, uint32_t offset)
+{
+	const struct nlmsghdr *message = find_message(batch, sequence);
+
+	switch (message ? message->nlmsg_type & 0xff : NFNL_MSG_BATCH_BEGIN) {
+	case NFT_MSG_NEWRULE:
+		describe_rule(text, message, offset);
+		break;
+	case NFT_MSG_NEWCHAIN:
+		describe_chain(text, message);
+		break;
+	case NFT_MSG_DELTABLE:
+		text_add(text, "the removal of the table");
+		break;
+	case NFT_MSG_NEWTABLE:
+		text_add(text, "the table");
+		break;
+	default:
+		text_add(text, "the transaction");
+	}
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "observe.h"
+#include "nftables.h"
+#include "plan.h"
+#include "rtnetlink.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+
+#define ATTEMPTS 20	/* to read a state that others keep changing */
+
+int sockets_open(struct sockets *sockets, struct report *report)
+{
+	*sockets = (struct sockets){ 0 };
+	if (netlink_open(&sockets->route, NETLINK_ROUTE, report) < 0)
+		return -1;
+	return netlink_open(&sockets->nft, NETLINK_NETFILTER, report);
+}
+
+void sockets_close(struct sockets *sockets)
+{
+	netlink_close(&sockets->route);
+	netlink_close(&sockets->nft);
+}
+
+struct context {
+	struct kernel *kernel;
+	const struct config *config;
+};
+
+static int take_rule(const struct nlmsghdr *message, void *data)
+{
+	struct kernel *kernel = ((struct context *)data)->kernel;
+	struct rule rule;
+
+	if (message->nlmsg_type != RTM_NEWRULE || !rtnetlink_parse_rule(message, &rule))
+		return 0;
+	kernel->rule = reallocate(kernel->rule, kernel->rules + 1, sizeof(*kernel->rule));
+	kernel->rule[kernel->rules++] = rule;
+	return 0;
+}
+
+/* Kernels without strict checking dump every table. */
+static bool of_interest(const struct context *context, const struct route *route)
+{
+	const struct kernel *kernel = context->kernel;
+
+	if (route->table == context->config->table)
+		return true;
+	for (size_t i = 0; i < kernel->rules && route->protocol == ROUTING_PROTOCOL; i++)
+		if (kernel->rule[i].protocol == ROUTING_PROTOCOL && kernel->rule[i].table == route->table)
+			return true;
+	return false;
+}
+
+static bool is_known(const struct kernel *kernel, const struct route *route)
+{
+	for (size_t i = 0; i < kernel->routes; i++)
+		if (route_equal(&kernel->route[i], route))
+			return true;
+	return false;
+}
+
+static int take_route(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+	struct kernel *kernel = context->kernel;
+	struct route route;
+
+	if (message->nlmsg_type != RTM_NEWROUTE || !rtnetlink_parse_route(message, &route))
+		return 0;
+	if (!of_interest(context, &route) || is_known(kernel, &route)) {
+		route_free(&route);
+		return 0;
+	}
+	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
+	kernel->route[kernel->routes++] = route;
+	return 0;
+}
+
+static int take_table(const struct nlmsghdr *message, void *data)
+{
+	return nftables_parse_table(message, &((struct context *)data)->kernel->guard);
+}
+
+static int take_chain(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+
+	return nftables_parse_chain(message, context->config->killswitch_table, &context->kernel->guard);
+}
+
+static int take_guard_rule(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+
+	return nftables_parse_rule(message, context->config->killswitch_table, &context->kernel->guard);
+}
+
+static int dump_routes(struct context *context, struct sockets *sockets, uint32_t table, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	if (netlink_request(&sockets->route, rtnetlink_dump_routes(buffer, table), take_route, context, error) == 0)
+		return 0;
+	/* A table that never had a route does not exist. */
+	return error->number == ENOENT ? 0 : -1;
+}
+
+/* Our table, and those that an earlier configuration of ours may have used. */
+static int observe_routes(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const struct kernel *kernel = context->kernel;
+	bool *owned = allocate(kernel->rules, sizeof(*owned));
+	int result = dump_routes(context, sockets, context->config->table, error);
+
+	plan_find_owned(context->config, kernel->rule, kernel->rules, owned);
+	for (size_t i = 0; i < kernel->rules && result == 0; i++) {
+		uint32_t table = kernel->rule[i].table;
+
+		if (owned[i] && table != context->config->table && table != RT_TABLE_UNSPEC &&
+		    (table < RT_TABLE_DEFAULT || table > RT_TABLE_LOCAL))
+			result = dump_routes(context, sockets, table, error);
+	}
+	free(owned);
+	return result;
+}
+
+static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const char *table = context->config->killswitch_table;
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
+		return error->number == ENOENT ? 0 : -1;
+	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
+		return -1;
+	return netlink_request(&sockets->nft, nftables_dump_rules(buffer, table), take_guard_rule, context, error);
+}
+
+/* One reading. @object says what failed. */
+static int observe_once(struct context *context, struct sockets *sockets, const char **object,
+			struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	*object = "the policy rules";
+	if (netlink_request(&sockets->route, rtnetlink_dump_rules(buffer), take_rule, context, error) < 0)
+		return -1;
+	*object = "the routes";
+	if (observe_routes(context, sockets, error) < 0)
+		return -1;
+	*object = "the kill switch (nf_tables)";
+	return observe_guard(context, sockets, error);
+}
+
+int observe(struct kernel *kernel, const struct config *config, struct sockets *sockets, struct report *report)
+{
+	struct context context = { kernel, config };
+	struct netlink_error error;
+	const char *object;
+
+	*kernel = (struct kernel){ 0 };
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		kernel_free(kernel);
+		if (observe_once(&context, sockets, &object, &error) == 0)
+			return 0;
+		if (error.number == EPERM) {
+			kernel->unprivileged = true;
+			return 0;
+		}
+		if (error.number != EINTR)
+			break;
+	}
+	return report_error(report, netlink_error_status(&error), "can't read %s: %s", object,
+			    netlink_error_text(&error));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef OBSERVE_H
+#define OBSERVE_H
+
+#include "config.h"
+#include "kernel.h"
+#include "netlink.h"
+
+/* The two sockets on which the kernel is asked and told. */
+struct sockets {
+	struct netlink route;
+	struct netlink nft;
+};
+
+/* sockets_open - -1 with the reason in @report; sockets_close() is safe in either case */
+int sockets_open(struct sockets *sockets, struct report *report);
+void sockets_close(struct sockets *sockets);
+
+/*
+ * observe - read the present state of the kernel
+ *
+ * Dumps that a change interrupted are read again. Without CAP_NET_ADMIN the kill switch can't be read:
+ * `unprivileged` is set then. Returns 0 or -1 with the reason in @report.
+ * kernel_free() in either case.
+ */
+int observe(struct kernel *kernel, const struct config *config, struct sockets *sockets, struct report *report);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+
+/* The options of the command line. */
+struct options {
+	const char *config;	/* NULL where not given */
+	bool dry_run;
+	bool verbose;
+	bool json;
+};
+
+#endif

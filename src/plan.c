@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "plan.h"
+
+#include <linux/fib_rules.h>
+#include <linux/netfilter.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static struct step *add_step(struct plan *plan, enum step_kind kind)
+{
+	plan->step = reallocate(plan->step, plan->steps + 1, sizeof(*plan->step));
+	plan->step[plan->steps] = (struct step){ .kind = kind };
+	return &plan->step[plan->steps++];
+}
+
+static void add_rule_step(struct plan *plan, enum step_kind kind, const struct rule *rule)
+{
+	add_step(plan, kind)->rule = rule;
+}
+
+static void add_route_step(struct plan *plan, enum step_kind kind, const struct route *route)
+{
+	add_step(plan, kind)->route = route;
+}
+
+static void note_rule(struct lines *lines, const struct rule *rule, const char *what)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	rule_add_text(&text, rule);
+	lines_add(lines, "%s policy rule `%s`%s", rule->family == AF_INET ? "IPv4" : "IPv6", text.data, what);
+}
+
+static void note_route(struct lines *lines, const struct route *route, const char *what)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	route_add_text(&text, route);
+	lines_add(lines, "%s route `%s`%s%s%s", route->family == AF_INET ? "IPv4" : "IPv6", text.data,
+		  route->other ? " with " : "", route->other ? route->other : "", what);
+}
+
+/* Ownership */
+
+static bool in_subnets(const struct config *config, const struct prefix *prefix)
+{
+	for (int family = 0; family < FAMILIES && prefix->address.family; family++)
+		for (unsigned int i = 0; i < config->subnets[family].count; i++)
+			if (prefix_overlaps(&config->subnets[family].prefix[i], prefix))
+				return true;
+	return false;
+}
+
+static bool is_our_priority(const struct config *config, uint32_t priority)
+{
+	return priority + 1 >= config->priority && priority <= config->priority + 1;
+}
+
+static bool looks_up(const struct rule *rule, uint32_t table)
+{
+	return rule->action == FR_ACT_TO_TBL && rule->table == table;
+}
+
+static const struct prefix *rule_subject(const struct rule *rule)
+{
+	return rule->source.address.family ? &rule->source : &rule->destination;
+}
+
+void plan_find_owned(const struct config *config, const struct rule *rule, size_t count, bool *owned)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < count; i++)
+		owned[i] = rule[i].protocol == ROUTING_PROTOCOL &&
+			   (is_our_priority(config, rule[i].priority) || looks_up(&rule[i], config->table) ||
+			    in_subnets(config, &rule[i].source) || in_subnets(config, &rule[i].destination));
+	do {
+		changed = false;
+		for (size_t i = 0; i < count; i++) {
+			for (size_t j = 0; j < count && !owned[i] && rule[i].protocol == ROUTING_PROTOCOL; j++) {
+				if (owned[j] && rule_subject(&rule[i])->address.family &&
+				    prefix_equal(rule_subject(&rule[i]), rule_subject(&rule[j])))
+					owned[i] = changed = true;
+			}
+		}
+	} while (changed);
+}
+
+/* A route of our protocol in our table, or in one that a rule of ours looks up. */
+static bool owns_route(const struct config *config, const struct kernel *kernel, const bool *owned_rules,
+		       const struct route *route)
+{
+	if (route->protocol != ROUTING_PROTOCOL)
+		return false;
+	if (route->table == config->table)
+		return true;
+	for (size_t i = 0; i < kernel->rules; i++)
+		if (owned_rules[i] && looks_up(&kernel->rule[i], route->table))
+			return true;
+	return false;
+}
+
+/* The kill switch */
+
+static bool rules_match(const struct guard_rule *wanted, const struct present_rule *present)
+{
+	return strcmp(wanted->bytecode, present->bytecode) == 0 && strcmp(wanted->comment, present->comment) == 0;
+}
+
+/* The place of @wanted in @chain from @start on, or chain->rules where it is not there. */
+static size_t find_rule(const struct present_chain *chain, const struct guard_rule *wanted, size_t start)
+{
+	while (start < chain->rules && !rules_match(wanted, &chain->rule[start]))
+		start++;
+	return start;
+}
+
+static bool comment_wanted(const struct guard_chain *wanted, const char *comment)
+{
+	for (size_t i = 0; i < wanted->rules; i++)
+		if (strcmp(wanted->rule[i].comment, comment) == 0)
+			return true;
+	return false;
+}
+
+static void note_foreign_rule(struct lines *problems, const struct present_chain *chain,
+			      const struct present_rule *rule, bool altered)
+{
+	lines_add(problems, "chain %s: rule \"%s\" %s", chain->name,
+		  rule->comment[0] ? rule->comment : rule->bytecode,
+		  altered ? "is altered or there twice" : "does not belong there");
+}
+
+static void compare_rules(const struct guard_chain *wanted, const struct present_chain *present,
+			  struct lines *problems)
+{
+	size_t before = problems->count, next = 0;
+	bool ordered = wanted->rules == present->rules;
+	bool *known = allocate(present->rules, sizeof(*known));
+
+	for (size_t i = 0; i < wanted->rules; i++) {
+		size_t place = find_rule(present, &wanted->rule[i], 0);
+
+		ordered = ordered && place == next++;
+		if (place < present->rules)
+			known[place] = true;
+		else
+			lines_add(problems, "chain %s: rule \"%s\" is missing", wanted->name, wanted->rule[i].comment);
+	}
+	for (size_t i = 0; i < present->rules; i++)
+		if (!known[i])
+			note_foreign_rule(problems, present, &present->rule[i],
+					  comment_wanted(wanted, present->rule[i].comment));
+	if (problems->count == before && !ordered)
+		lines_add(problems, "chain %s: its rules are in another order", wanted->name);
+	free(known);
+}
+
+static const struct present_chain *find_present(const struct present_guard *present, const char *name)
+{
+	for (size_t i = 0; i < present->chains; i++)
+		if (strcmp(present->chain[i].name, name) == 0)
+			return &present->chain[i];
+	return NULL;
+}
+
+static bool chain_wanted(const struct guard *wanted, const char *name)
+{
+	for (size_t i = 0; i < wanted->chains; i++)
+		if (strcmp(wanted->chain[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool hooks_match(const struct guard_chain *wanted, const struct present_chain *present)
+{
+	if (!wanted->type || !present->type)
+		return !wanted->type && !present->type;
+	return strcmp(wanted->type, present->type) == 0 && wanted->hook == present->hook &&
+	       wanted->priority == present->priority && present->policy == NF_ACCEPT;
+}
+
+static void compare_guard(const struct guard *wanted, const struct present_guard *present, struct lines *problems)
+{
+	if (!present->exists) {
+		lines_add(problems, "kill switch: table inet %s is missing", wanted->table);
+		return;
+	}
+	if (present->dormant)
+		lines_add(problems, "kill switch: table inet %s is dormant", wanted->table);
+	if (present->others)
+		lines_add(problems, "kill switch: table inet %s holds %u sets or other objects that don't belong there",
+			  wanted->table, present->others);
+	for (size_t i = 0; i < wanted->chains; i++) {
+		const struct present_chain *chain = find_present(present, wanted->chain[i].name);
+
+		if (!chain) {
+			lines_add(problems, "chain %s is missing", wanted->chain[i].name);
+			continue;
+		}
+		if (!hooks_match(&wanted->chain[i], chain))
+			lines_add(problems, "chain %s has another type, hook, priority or policy", chain->name);
+		compare_rules(&wanted->chain[i], chain, problems);
+	}
+	for (size_t i = 0; i < present->chains; i++)
+		if (!chain_wanted(wanted, present->chain[i].name))
+			lines_add(problems, "chain %s does not belong in table inet %s", present->chain[i].name,
+				  wanted->table);
+}
+
+/*
+ * A table of the default name is ours. One that an admin named is ours while it holds no chain but such
+ * as we make, lest a table of somebody else, named by mistake, is replaced.
+ */
+static int check_guard_ours(const struct config *config, const struct present_guard *present, struct report *report)
+{
+	static const char *const ours[] = { "prerouting", "forward", "from_client", "output", "postrouting" };
+
+	if (config->setting[KEY_KILLSWITCH_TABLE].origin == FROM_DEFAULT)
+		return 0;
+	for (size_t i = 0; i < present->chains; i++) {
+		bool known = false;
+
+		for (size_t j = 0; j < sizeof(ours) / sizeof(*ours); j++)
+			known = known || strcmp(present->chain[i].name, ours[j]) == 0;
+		if (!known)
+			return config_error(config, report, KEY_KILLSWITCH_TABLE, "this nft table exists and holds "
+					    "the chain %s, which is not ours; take another name, or remove the "
+					    "chain if it was added by hand", present->chain[i].name);
+	}
+	return 0;
+}
+
+static void plan_guard(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+{
+	size_t before = plan->problems.count;
+	struct step *step;
+
+	plan->anything_present = plan->anything_present || kernel->guard.exists;
+	compare_guard(&policy->guard, &kernel->guard, &plan->problems);
+	if (plan->problems.count == before) {
+		lines_add(&plan->intact, "kill switch: table inet %s", policy->guard.table);
+		return;
+	}
+	step = add_step(plan, STEP_GUARD_LOAD);
+	step->guard = &policy->guard;
+	step->replace = kernel->guard.exists;
+}
+
+/* Routes */
+
+/* An equal foreign route serves, and may have any metric. */
+static bool route_serves(const struct route *present, const struct route *wanted)
+{
+	struct route like = *present;
+
+	if (present->protocol != ROUTING_PROTOCOL)
+		like.metric = wanted->metric;
+	return route_equal(&like, wanted);
+}
+
+static bool route_wanted(const struct policy *policy, const struct route *present)
+{
+	for (size_t i = 0; i < policy->routes; i++)
+		if (route_serves(present, &policy->route[i]))
+			return true;
+	return false;
+}
+
+static bool table_has(const struct kernel *kernel, const struct route *wanted)
+{
+	for (size_t i = 0; i < kernel->routes; i++)
+		if (route_serves(&kernel->route[i], wanted))
+			return true;
+	return false;
+}
+
+static int check_foreign_route(const struct config *config, const struct policy *policy, const struct route *route,
+			       struct report *report)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	if (route->table != config->table || route->protocol == ROUTING_PROTOCOL || route->destination_length > 0 ||
+	    route_wanted(policy, route))
+		return 0;
+	route_add_text(&text, route);
+	return config_error(config, report, KEY_TABLE, "another default route is in this routing table already: "
+			    "`ip -%c route show table %u` has `%s` (protocol %u); remove it, or choose another table",
+			    route->family == AF_INET ? '4' : '6', config->table, text.data, route->protocol);
+}
+
+static void plan_routes(struct plan *plan, const struct config *config, const struct policy *policy,
+			const struct kernel *kernel, const bool *owned_rules)
+{
+	for (size_t i = 0; i < kernel->routes; i++) {
+		const struct route *route = &kernel->route[i];
+
+		if (owns_route(config, kernel, owned_rules, route) && !route_wanted(policy, route)) {
+			note_route(&plan->problems, route, " does not belong there");
+			add_route_step(plan, STEP_ROUTE_REMOVE, route);
+		}
+	}
+	for (size_t i = 0; i < policy->routes; i++) {
+		if (table_has(kernel, &policy->route[i])) {
+			note_route(&plan->intact, &policy->route[i], "");
+			plan->anything_present = true;
+		} else {
+			note_route(&plan->problems, &policy->route[i], " is missing");
+			add_route_step(plan, STEP_ROUTE_ADD, &policy->route[i]);
+		}
+	}
+}
+
+/* Policy rules */
+
+static bool same_selector(const struct rule *a, const struct rule *b)
+{
+	return a->family == b->family && prefix_equal(&a->source, &b->source) &&
+	       prefix_equal(&a->destination, &b->destination) && !a->other && !b->other;
+}
+
+static int check_foreign_rule(const struct config *config, const struct policy *policy, const struct rule *rule,
+			      struct report *report)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+	bool selects_ours = false;
+
+	if (rule->protocol == ROUTING_PROTOCOL || !is_our_priority(config, rule->priority))
+		return 0;
+	for (size_t i = 0; i < policy->rules; i++) {
+		if (rule_equal(rule, &policy->rule[i]))
+			return 0;
+		selects_ours = selects_ours || same_selector(rule, &policy->rule[i]);
+	}
+	if (!selects_ours)
+		return 0;
+	rule_add_text(&text, rule);
+	return config_error(config, report, KEY_PRIORITY, "another %s policy rule for clients is at our priorities "
+			    "already: `%s` (protocol %u); remove it, or choose another priority",
+			    rule->family == AF_INET ? "IPv4" : "IPv6", text.data, rule->protocol);
+}
+
+/* The first rule equal to @wanted, the kernel's rules where there is none. */
+static size_t first_equal(const struct kernel *kernel, const struct rule *wanted)
+{
+	size_t i = 0;
+
+	while (i < kernel->rules && !rule_equal(&kernel->rule[i], wanted))
+		i++;
+	return i;
+}
+
+/* Whether a rule of ours is to stay: the first one that is equal to a wanted one. */
+static bool rule_stays(const struct policy *policy, const struct kernel *kernel, size_t index)
+{
+	for (size_t i = 0; i < policy->rules; i++)
+		if (rule_equal(&kernel->rule[index], &policy->rule[i]))
+			return first_equal(kernel, &policy->rule[i]) == index;
+	return false;
+}
+
+/* What has more selectors goes first: the kernel removes the first rule that has all that are named. */
+static void remove_rules(struct plan *plan, const struct policy *policy, const struct kernel *kernel,
+			 const bool *owned, bool with_others)
+{
+	for (size_t i = kernel->rules; i-- > 0; ) {
+		const struct rule *rule = &kernel->rule[i];
+
+		if (!owned[i] || rule_stays(policy, kernel, i) || (rule->other != NULL) != with_others)
+			continue;
+		note_rule(&plan->problems, rule, " does not belong there");
+		add_rule_step(plan, STEP_RULE_REMOVE, rule);
+	}
+}
+
+static void plan_rules(struct plan *plan, const struct policy *policy, const struct kernel *kernel,
+		       const bool *owned)
+{
+	for (size_t i = 0; i < policy->rules; i++) {
+		if (first_equal(kernel, &policy->rule[i]) < kernel->rules) {
+			note_rule(&plan->intact, &policy->rule[i], "");
+			plan->anything_present = true;
+		} else {
+			note_rule(&plan->problems, &policy->rule[i], " is missing");
+			add_rule_step(plan, STEP_RULE_ADD, &policy->rule[i]);
+		}
+	}
+	remove_rules(plan, policy, kernel, owned, true);
+	remove_rules(plan, policy, kernel, owned, false);
+}
+
+static int check_conflicts(const struct config *config, const struct policy *policy, const struct kernel *kernel,
+			   struct report *report)
+{
+	int result = check_guard_ours(config, &kernel->guard, report);
+
+	for (size_t i = 0; i < kernel->routes; i++)
+		if (check_foreign_route(config, policy, &kernel->route[i], report) < 0)
+			result = -1;
+	for (size_t i = 0; i < kernel->rules; i++)
+		if (check_foreign_rule(config, policy, &kernel->rule[i], report) < 0)
+			result = -1;
+	return result;
+}
+
+int plan_install(struct plan *plan, const struct config *config, const struct policy *policy,
+		 const struct kernel *kernel, struct report *report)
+{
+	bool *owned = allocate(kernel->rules, sizeof(*owned));
+
+	*plan = (struct plan){ 0 };
+	plan_find_owned(config, kernel->rule, kernel->rules, owned);
+	plan_guard(plan, policy, kernel);
+	plan_routes(plan, config, policy, kernel, owned);
+	plan_rules(plan, policy, kernel, owned);
+	free(owned);
+	return check_conflicts(config, policy, kernel, report);
+}
+
+static void plan_guard_removal(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+{
+	if (!kernel->guard.exists)
+		return;
+	lines_add(&plan->problems, "kill switch: table inet %s is there", policy->guard.table);
+	add_step(plan, STEP_GUARD_REMOVE)->guard = &policy->guard;
+}
+
+/* In the reverse order of their priorities but for the one that denies, which is the last of a subnet. */
+static void plan_rule_removal(struct plan *plan, const struct kernel *kernel, const bool *owned)
+{
+	for (int denies = 0; denies <= 1; denies++) {
+		for (size_t i = kernel->rules; i-- > 0; ) {
+			const struct rule *rule = &kernel->rule[i];
+
+			if (!owned[i] || (rule->action != FR_ACT_TO_TBL) != denies)
+				continue;
+			note_rule(&plan->problems, rule, " is there");
+			add_rule_step(plan, STEP_RULE_REMOVE, rule);
+		}
+	}
+}
+
+int plan_remove(struct plan *plan, const struct config *config, const struct policy *policy,
+		const struct kernel *kernel, struct report *report)
+{
+	bool *owned = allocate(kernel->rules, sizeof(*owned));
+
+	*plan = (struct plan){ 0 };
+	plan_find_owned(config, kernel->rule, kernel->rules, owned);
+	plan_rule_removal(plan, kernel, owned);
+	for (size_t i = 0; i < kernel->routes; i++) {
+		if (!owns_route(config, kernel, owned, &kernel->route[i]))
+			continue;
+		note_route(&plan->problems, &kernel->route[i], " is there");
+		add_route_step(plan, STEP_ROUTE_REMOVE, &kernel->route[i]);
+	}
+	plan_guard_removal(plan, policy, kernel);
+	free(owned);
+	return check_guard_ours(config, &kernel->guard, report);
+}
+
+void plan_free(struct plan *plan)
+{
+	free(plan->step);
+	lines_free(&plan->problems);
+	lines_free(&plan->intact);
+	*plan = (struct plan){ 0 };
+}

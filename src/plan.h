@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include "kernel.h"
+#include "policy.h"
+#include "report.h"
+
+/*
+ * The steps from the present state of the kernel to the wanted one. Nothing else changes the kernel,
+ * and a step can be printed (script.h) as well as applied (apply.h).
+ *
+ * Installing goes from what denies to what permits: kill switch, routes, rules, of which the policy
+ * rule is the last. Removing goes the other way. So no packet of a client leaks between any two steps,
+ * and a run may end at every point.
+ */
+
+enum step_kind {
+	STEP_GUARD_LOAD,	/* the whole table in one transaction, in place of the old one */
+	STEP_GUARD_REMOVE,
+	STEP_ROUTE_ADD, STEP_ROUTE_REMOVE,
+	STEP_RULE_ADD, STEP_RULE_REMOVE,
+};
+
+/* Points into the policy and the kernel state that the plan was made from. */
+struct step {
+	enum step_kind kind;
+	bool replace;			/* with STEP_GUARD_LOAD: the table exists */
+	const struct guard *guard;
+	const struct route *route;
+	const struct rule *rule;
+};
+
+struct plan {
+	struct step *step;
+	size_t steps;
+	struct lines problems;		/* what differs from the wanted state, a sentence each */
+	struct lines intact;		/* what is as wanted, in words */
+	bool anything_present;		/* something of the wanted state was there already */
+};
+
+/*
+ * plan_install - to the state of @policy
+ *
+ * Returns 0, or -1 with foreign objects in conflict in @report (EX_CONFIG); the plan is of no use then
+ * but for its problems. plan_free() when done.
+ */
+int plan_install(struct plan *plan, const struct config *config, const struct policy *policy,
+		 const struct kernel *kernel, struct report *report);
+
+/* plan_remove - to a state without anything of ours. Returns as plan_install(). */
+int plan_remove(struct plan *plan, const struct config *config, const struct policy *policy,
+		const struct kernel *kernel, struct report *report);
+
+void plan_free(struct plan *plan);
+
+/*
+ * plan_find_owned - which policy rules are ours
+ * @owned: of @count elements, set
+ *
+ * Ours are those of our protocol that have one of our priorities, look up our table, or are about our
+ * subnets; and those about the same addresses as one of these. So what an earlier configuration left
+ * is found, and a second server with priorities, table and subnets of its own is left alone.
+ */
+void plan_find_owned(const struct config *config, const struct rule *rule, size_t count, bool *owned);
+
+#endif

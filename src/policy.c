@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "policy.h"
+
+#include <linux/fib_rules.h>
+#include <linux/netfilter.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Policy routing, for each governed family and subnet:
+ *
+ *   PRIORITY - 1: to SUBNET lookup main suppress_prefixlength 0	the VPN's own addresses
+ *   PRIORITY:     from SUBNET lookup TABLE				with a gateway
+ *   PRIORITY + 1: from SUBNET prohibit					nothing falls through
+ */
+
+static struct rule *add_rule(struct policy *policy, uint8_t family, uint32_t priority)
+{
+	policy->rule = reallocate(policy->rule, policy->rules + 1, sizeof(*policy->rule));
+	policy->rule[policy->rules] = (struct rule){
+		.family = family,
+		.priority = priority,
+		.suppress_prefixlength = -1,
+		.protocol = ROUTING_PROTOCOL,
+	};
+	return &policy->rule[policy->rules++];
+}
+
+static void add_local_rule(struct policy *policy, const struct config *config, const struct prefix *subnet)
+{
+	struct rule *rule = add_rule(policy, subnet->address.family, config->priority - 1);
+
+	rule->destination = *subnet;
+	rule->action = FR_ACT_TO_TBL;
+	rule->table = RT_TABLE_MAIN;
+	rule->suppress_prefixlength = 0;
+}
+
+static void add_gateway_rule(struct policy *policy, const struct config *config, const struct prefix *subnet)
+{
+	struct rule *rule = add_rule(policy, subnet->address.family, config->priority);
+
+	rule->source = *subnet;
+	rule->action = FR_ACT_TO_TBL;
+	rule->table = config->table;
+}
+
+static void add_stop_rule(struct policy *policy, const struct config *config, const struct prefix *subnet, bool silent)
+{
+	struct rule *rule = add_rule(policy, subnet->address.family, config->priority + 1);
+
+	rule->source = *subnet;
+	rule->action = silent ? FR_ACT_BLACKHOLE : FR_ACT_PROHIBIT;
+}
+
+static void add_rules(struct policy *policy, const struct config *config, int family)
+{
+	const struct subnets *subnets = &config->subnets[family];
+	bool blocked = config->gateway[family].mode == GATEWAY_BLOCK;
+
+	for (unsigned int i = 0; i < subnets->count; i++)
+		add_stop_rule(policy, config, &subnets->prefix[i], blocked && config->blocked == BLOCKED_DROP);
+	for (unsigned int i = 0; i < subnets->count; i++)
+		add_local_rule(policy, config, &subnets->prefix[i]);
+	for (unsigned int i = 0; i < subnets->count && !blocked; i++)
+		add_gateway_rule(policy, config, &subnets->prefix[i]);
+}
+
+static void add_route(struct policy *policy, const struct config *config, int family, const struct gateway_path *path)
+{
+	struct route *route;
+
+	policy->route = reallocate(policy->route, policy->routes + 1, sizeof(*policy->route));
+	route = &policy->route[policy->routes++];
+	*route = (struct route){
+		.family = family_of(family),
+		.table = config->table,
+		.destination.family = family_of(family),
+		.gateway = config->gateway[family].address,
+		.interface = path->interface,
+		.metric = family == IPV6 ? ROUTE_METRIC_IPV6 : 0,
+		.type = RTN_UNICAST,
+		.protocol = ROUTING_PROTOCOL,
+	};
+	memcpy(route->interface_name, path->interface_name, sizeof(route->interface_name));
+}
+
+static struct interface_pattern exact(const char *name)
+{
+	struct interface_pattern pattern = { .wildcard = false };
+
+	snprintf(pattern.name, sizeof(pattern.name), "%s", name);
+	return pattern;
+}
+
+static void match_interface(struct guard_rule *rule, enum guard_match_kind kind, struct interface_pattern interface)
+{
+	guard_add_match(rule, kind)->interface = interface;
+}
+
+static void match_source(struct guard_rule *rule, const struct prefix *prefix, bool negated)
+{
+	struct guard_match *match = guard_add_match(rule, MATCH_SADDR);
+
+	match->prefix = *prefix;
+	match->negated = negated;
+}
+
+/* Where one family alone is governed, rules for both are confined to it. */
+static void match_governed(struct guard_rule *rule, const struct config *config)
+{
+	if (!config_governs(config, IPV4))
+		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET6;
+	else if (!config_governs(config, IPV6))
+		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET;
+}
+
+static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verdict verdict)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	rule->counter = true;
+	rule->verdict = verdict;
+	return rule;
+}
+
+#define COMMENT(rule, ...) snprintf((rule)->comment, sizeof((rule)->comment), __VA_ARGS__)
+
+/*
+ * Sources are checked before routing:
+ *   iifname "vpns*" ip saddr != 10.20.0.0/24 counter drop
+ * A family that is blocked and has no subnet gets:
+ *   iifname "vpns*" meta nfproto ipv6 counter drop
+ */
+static void fill_prerouting(struct guard_chain *chain, const struct config *config)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct subnets *subnets = &config->subnets[family];
+		struct guard_rule *rule;
+
+		if (!config_governs(config, family))
+			continue;
+		rule = add_counted(chain, VERDICT_DROP);
+		match_interface(rule, MATCH_IIFNAME, config->clients);
+		for (unsigned int i = 0; i < subnets->count; i++)
+			match_source(rule, &subnets->prefix[i], true);
+		if (subnets->count == 0) {
+			guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+			COMMENT(rule, "%s from a client, which has none: dropped", family_name(family));
+		} else {
+			COMMENT(rule, "%s from a client with a source outside its subnet: dropped",
+				family_name(family));
+		}
+	}
+}
+
+/*
+ *   iifname "vpns*" goto from_client
+ *   ip saddr 10.20.0.0/24 counter drop
+ *   oifname "vpns*" ct state established,related counter accept
+ *   oifname "vpns*" counter drop
+ */
+static void fill_forward(struct guard_chain *chain, const struct config *config)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+	char text[PREFIX_TEXT];
+
+	rule->verdict = VERDICT_GOTO;
+	rule->chain = "from_client";
+	match_interface(rule, MATCH_IIFNAME, config->clients);
+	match_governed(rule, config);
+	COMMENT(rule, "from a client: leaves only as from_client allows");
+
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct subnets *subnets = &config->subnets[family];
+
+		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
+			rule = add_counted(chain, VERDICT_DROP);
+			match_source(rule, &subnets->prefix[i], false);
+			COMMENT(rule, "client address of %s, but not from a tunnel: dropped",
+				prefix_text(&subnets->prefix[i], text));
+		}
+	}
+
+	if (config->inbound == INBOUND_ANY) {
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		match_interface(rule, MATCH_OIFNAME, config->clients);
+		match_governed(rule, config);
+		COMMENT(rule, "to a client, inbound = any: let through");
+		return;
+	}
+	rule = add_counted(chain, VERDICT_ACCEPT);
+	match_interface(rule, MATCH_OIFNAME, config->clients);
+	match_governed(rule, config);
+	guard_add_match(rule, MATCH_ESTABLISHED);
+	COMMENT(rule, "replies to a client: let through");
+
+	rule = add_counted(chain, VERDICT_DROP);
+	match_interface(rule, MATCH_OIFNAME, config->clients);
+	match_governed(rule, config);
+	COMMENT(rule, "new connection to a client from elsewhere: dropped");
+}
+
+/*
+ * An allow-list:
+ *   oifname "vpns*" counter accept
+ *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited
+ *   counter drop
+ */
+static void fill_from_client(struct guard_chain *chain, const struct config *config, const struct gateway_path *path)
+{
+	struct guard_rule *rule;
+	char text[ADDRESS_TEXT];
+
+	if (config->client_to_client) {
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		match_interface(rule, MATCH_OIFNAME, config->clients);
+		COMMENT(rule, "client to client: let through");
+	}
+	for (int family = 0; family < FAMILIES; family++) {
+		if (config->gateway[family].mode != GATEWAY_ADDRESS)
+			continue;
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		match_interface(rule, MATCH_OIFNAME, exact(path[family].interface_name));
+		guard_add_match(rule, MATCH_NEXTHOP)->nexthop = config->gateway[family].address;
+		COMMENT(rule, "%s to the gateway %s: let through", family_name(family),
+			address_text(&config->gateway[family].address, text));
+	}
+	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT; family++) {
+		if (config->gateway[family].mode != GATEWAY_BLOCK)
+			continue;
+		rule = add_counted(chain, VERDICT_REJECT);
+		rule->reject_family = family_of(family);
+		guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+		COMMENT(rule, "%s of a client, which has no gateway: rejected", family_name(family));
+	}
+	rule = add_counted(chain, VERDICT_DROP);
+	COMMENT(rule, "from a client by any other way: dropped");
+}
+
+/* ip saddr 10.20.0.0/24 oifname "eth0" counter masquerade */
+static void fill_postrouting(struct guard_chain *chain, const struct config *config, const struct gateway_path *path)
+{
+	char text[PREFIX_TEXT];
+
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct subnets *subnets = &config->subnets[family];
+
+		if (config->gateway[family].mode != GATEWAY_ADDRESS)
+			continue;
+		for (unsigned int i = 0; i < subnets->count; i++) {
+			struct guard_rule *rule = add_counted(chain, VERDICT_MASQUERADE);
+
+			match_source(rule, &subnets->prefix[i], false);
+			match_interface(rule, MATCH_OIFNAME, exact(path[family].interface_name));
+			COMMENT(rule, "clients of %s get our address toward the gateway",
+				prefix_text(&subnets->prefix[i], text));
+		}
+	}
+}
+
+static const struct guard_chain prerouting_chain = {
+	"prerouting", "filter", NF_INET_PRE_ROUTING, -300, "prerouting", "raw", NULL, 0
+};
+static const struct guard_chain forward_chain = {
+	"forward", "filter", NF_INET_FORWARD, -10, "forward", "filter - 10", NULL, 0
+};
+static const struct guard_chain from_client_chain = { .name = "from_client" };
+static const struct guard_chain postrouting_chain = {
+	"postrouting", "nat", NF_INET_POST_ROUTING, 100, "postrouting", "srcnat", NULL, 0
+};
+
+static void make_guard(struct guard *guard, const struct config *config, const struct gateway_path *path)
+{
+	bool any_gateway = config->gateway[IPV4].mode == GATEWAY_ADDRESS ||
+			   config->gateway[IPV6].mode == GATEWAY_ADDRESS;
+
+	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
+	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
+		return;
+	fill_prerouting(guard_add_chain(guard, &prerouting_chain), config);
+	fill_forward(guard_add_chain(guard, &forward_chain), config);
+	fill_from_client(guard_add_chain(guard, &from_client_chain), config, path);
+	if (config->masquerade && any_gateway)
+		fill_postrouting(guard_add_chain(guard, &postrouting_chain), config, path);
+}
+
+void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES])
+{
+	*policy = (struct policy){ 0 };
+	make_guard(&policy->guard, config, path);
+	for (int family = 0; family < FAMILIES; family++) {
+		if (config->gateway[family].mode == GATEWAY_ADDRESS)
+			add_route(policy, config, family, &path[family]);
+		if (config_governs(config, family))
+			add_rules(policy, config, family);
+	}
+}
+
+void policy_free(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules; i++)
+		rule_free(&policy->rule[i]);
+	for (size_t i = 0; i < policy->routes; i++)
+		route_free(&policy->route[i]);
+	free(policy->rule);
+	free(policy->route);
+	guard_free(&policy->guard);
+	*policy = (struct policy){ 0 };
+}

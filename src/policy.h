@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include "config.h"
+#include "guard.h"
+#include "routing.h"
+
+/* Where the kernel reaches a gateway; see gateway.h. */
+struct gateway_path {
+	unsigned int interface;			/* index */
+	char interface_name[IFNAMSIZ];
+};
+
+/* The state that the configuration asks of the kernel. */
+struct policy {
+	struct rule *rule;	/* in the order of installation: what denies comes before what permits */
+	size_t rules;
+	struct route *route;
+	size_t routes;
+	struct guard guard;	/* no chains where nothing is governed */
+};
+
+/*
+ * policy_make - the desired state
+ * @path: of each family whose mode is GATEWAY_ADDRESS
+ *
+ * The rules' bytecode is not set: see nftables_compile(). policy_free() when done.
+ */
+void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES]);
+void policy_free(struct policy *policy);
+
+#endif

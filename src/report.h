@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include "text.h"
+
+/*
+ * What went wrong, said where the fact is known and printed once, by the caller that began the work.
+ * A message names the object, the value, what the kernel said and what to do.
+ */
+struct report {
+	int status;		/* exit status of the first error (sysexits.h), 0 while there is none */
+	struct lines errors;
+	struct lines warnings;	/* the work goes on, but an admin wants to know */
+};
+
+/* report_error - add an error; @status is kept when it is the first. Returns -1. */
+int report_error(struct report *report, int status, const char *format, ...) PRINTF(3, 4);
+
+void report_warning(struct report *report, const char *format, ...) PRINTF(2, 3);
+void report_free(struct report *report);
+
+#endif

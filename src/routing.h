@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef ROUTING_H
+#define ROUTING_H
+
+#include "address.h"
+#include "text.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Policy rules and routes: as they are wanted, and as the kernel has them. */
+
+/* Who made a rule or route (RTA_PROTOCOL); etc/rt_protos.d names it for ip(8). */
+#define ROUTING_PROTOCOL 111
+
+struct rule {
+	uint8_t family;
+	uint32_t priority;
+	struct prefix source;		/* AF_UNSPEC: from all */
+	struct prefix destination;	/* AF_UNSPEC: to all */
+	uint8_t action;			/* FR_ACT_TO_TBL, FR_ACT_PROHIBIT, ... (linux/fib_rules.h) */
+	uint32_t table;			/* with FR_ACT_TO_TBL; with FR_ACT_GOTO the priority to go on at */
+	int suppress_prefixlength;	/* -1 where the rule has none */
+	uint8_t protocol;
+
+	/* Of a rule read from the kernel alone. */
+	char *other;		/* what it has beyond the above, as ip(8) writes it; NULL where nothing */
+	char incoming[IFNAMSIZ];	/* the interface that its packets come in by; "" for any */
+	bool inverted;		/* matches what its selectors do not */
+	bool local_only;	/* about packets that this host sends, or marked ones: never those of clients */
+	void *message;		/* the payload of its RTM_NEWRULE, to delete exactly this one */
+	uint32_t message_length;
+};
+
+struct route {
+	uint8_t family;
+	uint32_t table;
+	uint8_t destination_length;	/* bits; 0 is the default route, all that we ever install */
+	struct address destination;
+	struct address gateway;		/* AF_UNSPEC: none */
+	unsigned int interface;		/* index; 0: none */
+	char interface_name[IFNAMSIZ];
+	uint32_t metric;
+	uint8_t type;			/* RTN_UNICAST, ... (linux/rtnetlink.h) */
+	uint8_t protocol;
+	char *other;			/* what it has beyond the above, in words; NULL where nothing */
+};
+
+/* IPv6 routes without a metric get this one (IP6_RT_PRIO_USER). */
+#define ROUTE_METRIC_IPV6 1024
+
+/* rule_equal, route_equal - the same but for who made it */
+bool rule_equal(const struct rule *a, const struct rule *b);
+bool route_equal(const struct route *a, const struct route *b);
+
+/* rule_add_text - as the arguments of `ip rule add`, without the protocol */
+void rule_add_text(struct text *text, const struct rule *rule);
+
+/* route_add_text - as the arguments of `ip route add`, without the protocol */
+void route_add_text(struct text *text, const struct route *route);
+
+void rule_free(struct rule *rule);
+void route_free(struct route *route);
+
+#endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rtnetlink.h"
+
+#include <endian.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+static struct nlmsghdr *put_header(void *buffer, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+	message->nlmsg_type = type;
+	message->nlmsg_flags = flags;
+	return message;
+}
+
+static void put_address(struct nlmsghdr *message, uint16_t type, const struct address *address)
+{
+	mnl_attr_put(message, type, address_size(address->family), address->bytes);
+}
+
+static struct address get_address(const struct nlattr *attribute, uint8_t family)
+{
+	struct address address = { .family = family };
+
+	if (mnl_attr_get_payload_len(attribute) != address_size(family))
+		return (struct address){ .family = AF_UNSPEC };
+	memcpy(address.bytes, mnl_attr_get_payload(attribute), address_size(family));
+	return address;
+}
+
+static uint32_t get_u32(const struct nlattr *attribute)
+{
+	return mnl_attr_get_payload_len(attribute) >= sizeof(uint32_t) ? mnl_attr_get_u32(attribute) : 0;
+}
+
+struct nlmsghdr *rtnetlink_dump_rules(void *buffer)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_GETRULE, NLM_F_DUMP);
+
+	mnl_nlmsg_put_extra_header(message, sizeof(struct fib_rule_hdr));
+	return message;
+}
+
+struct nlmsghdr *rtnetlink_dump_routes(void *buffer, uint32_t table)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_GETROUTE, NLM_F_DUMP);
+
+	mnl_nlmsg_put_extra_header(message, sizeof(struct rtmsg));
+	mnl_attr_put_u32(message, RTA_TABLE, table);
+	return message;
+}
+
+struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destination, unsigned int interface)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_GETROUTE, 0);
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->rtm_family = destination->family;
+	header->rtm_dst_len = (uint8_t)(address_size(destination->family) * 8);
+	put_address(message, RTA_DST, destination);
+	if (interface) {
+		header->rtm_flags = RTM_F_FIB_MATCH;
+		mnl_attr_put_u32(message, RTA_OIF, interface);
+	}
+	return message;
+}
+
+struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+	struct fib_rule_hdr *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->family = rule->family;
+	header->action = rule->action;
+	mnl_attr_put_u32(message, FRA_PRIORITY, rule->priority);
+	mnl_attr_put_u8(message, FRA_PROTOCOL, rule->protocol);
+	if (rule->source.address.family) {
+		header->src_len = rule->source.length;
+		put_address(message, FRA_SRC, &rule->source.address);
+	}
+	if (rule->destination.address.family) {
+		header->dst_len = rule->destination.length;
+		put_address(message, FRA_DST, &rule->destination.address);
+	}
+	if (rule->action == FR_ACT_TO_TBL)
+		mnl_attr_put_u32(message, FRA_TABLE, rule->table);
+	if (rule->suppress_prefixlength >= 0)
+		mnl_attr_put_u32(message, FRA_SUPPRESS_PREFIXLEN, (uint32_t)rule->suppress_prefixlength);
+	return message;
+}
+
+struct nlmsghdr *rtnetlink_delete_rule(void *buffer, const struct rule *rule)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_DELRULE, 0);
+
+	memcpy(mnl_nlmsg_put_extra_header(message, rule->message_length), rule->message, rule->message_length);
+	return message;
+}
+
+static struct nlmsghdr *put_route(void *buffer, const struct route *route, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *message = put_header(buffer, type, flags);
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->rtm_family = route->family;
+	header->rtm_dst_len = route->destination_length;
+	header->rtm_protocol = route->protocol;
+	header->rtm_type = route->type;
+	header->rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
+	mnl_attr_put_u32(message, RTA_TABLE, route->table);
+	if (route->destination_length)
+		put_address(message, RTA_DST, &route->destination);
+	if (route->gateway.family)
+		put_address(message, RTA_GATEWAY, &route->gateway);
+	if (route->interface)
+		mnl_attr_put_u32(message, RTA_OIF, route->interface);
+	if (route->metric)
+		mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
+	return message;
+}
+
+struct nlmsghdr *rtnetlink_add_route(void *buffer, const struct route *route)
+{
+	return put_route(buffer, route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+}
+
+struct nlmsghdr *rtnetlink_delete_route(void *buffer, const struct route *route)
+{
+	return put_route(buffer, route, RTM_DELROUTE, 0);
+}
+
+static uint8_t get_u8(const struct nlattr *attribute)
+{
+	return mnl_attr_get_payload_len(attribute) >= sizeof(uint8_t) ? mnl_attr_get_u8(attribute) : 0;
+}
+
+static void add_word(struct text *text, const char *word)
+{
+	text_add(text, "%s%s", text->length ? " " : "", word);
+}
+
+static void add_interface(struct text *text, const char *word, const struct nlattr *attribute, char name[IFNAMSIZ])
+{
+	size_t length = mnl_attr_get_payload_len(attribute);
+
+	memset(name, 0, IFNAMSIZ);
+	memcpy(name, mnl_attr_get_payload(attribute), length < IFNAMSIZ ? length : IFNAMSIZ - 1);
+	add_word(text, word);
+	text_add(text, " ");
+	text_add_shell(text, name);
+}
+
+static void add_range(struct text *text, const char *word, const struct nlattr *attribute)
+{
+	const struct fib_rule_port_range *range = mnl_attr_get_payload(attribute);
+
+	if (mnl_attr_get_payload_len(attribute) < sizeof(*range))
+		return;
+	add_word(text, word);
+	text_add(text, range->start == range->end ? " %u" : " %u-%u", range->start, range->end);
+}
+
+static void add_uid_range(struct text *text, const struct nlattr *attribute)
+{
+	const struct fib_rule_uid_range *range = mnl_attr_get_payload(attribute);
+
+	if (mnl_attr_get_payload_len(attribute) < sizeof(*range) || (range->start == 0 && range->end == UINT32_MAX))
+		return;
+	add_word(text, "uidrange");
+	text_add(text, " %u-%u", range->start, range->end);
+}
+
+/* The selectors of a rule that we never use, in the words of ip-rule(8). */
+struct selectors {
+	struct text text;
+	uint32_t mark, mask;
+	bool has_mark;
+};
+
+static void parse_selector(const struct nlattr *attribute, struct rule *rule, struct selectors *other)
+{
+	struct text *text = &other->text;
+	char name[IFNAMSIZ];
+
+	switch (mnl_attr_get_type(attribute)) {
+	case FRA_SRC:
+		rule->source.address = get_address(attribute, rule->family);
+		break;
+	case FRA_DST:
+		rule->destination.address = get_address(attribute, rule->family);
+		break;
+	case FRA_PRIORITY:
+		rule->priority = get_u32(attribute);
+		break;
+	case FRA_TABLE:
+		rule->table = get_u32(attribute);
+		break;
+	case FRA_SUPPRESS_PREFIXLEN:
+		rule->suppress_prefixlength = (int)get_u32(attribute);
+		break;
+	case FRA_PROTOCOL:
+		rule->protocol = get_u8(attribute);
+		break;
+	case FRA_IIFNAME:
+		add_interface(text, "iif", attribute, rule->incoming);
+		break;
+	case FRA_OIFNAME:
+		add_interface(text, "oif", attribute, name);
+		rule->local_only = true;
+		break;
+	case FRA_FWMARK:
+		other->mark = get_u32(attribute);
+		other->has_mark = true;
+		break;
+	case FRA_FWMASK:
+		other->mask = get_u32(attribute);
+		other->has_mark = true;
+		break;
+	case FRA_UID_RANGE:
+		add_uid_range(text, attribute);
+		break;
+	case FRA_IP_PROTO:
+		add_word(text, "ipproto");
+		text_add(text, " %u", get_u8(attribute));
+		break;
+	case FRA_SPORT_RANGE:
+		add_range(text, "sport", attribute);
+		break;
+	case FRA_DPORT_RANGE:
+		add_range(text, "dport", attribute);
+		break;
+	case FRA_L3MDEV:
+		if (get_u8(attribute))
+			add_word(text, "l3mdev");
+		break;
+	case FRA_SUPPRESS_IFGROUP:
+		if (get_u32(attribute) != UINT32_MAX) {
+			add_word(text, "suppress_ifgroup");
+			text_add(text, " %u", get_u32(attribute));
+		}
+		break;
+	case FRA_TUN_ID:
+		add_word(text, "tun_id");
+		if (mnl_attr_get_payload_len(attribute) >= sizeof(uint64_t))
+			text_add(text, " %llu", (unsigned long long)be64toh(mnl_attr_get_u64(attribute)));
+		break;
+	case FRA_GOTO:
+		rule->table = get_u32(attribute);
+		break;
+	case FRA_FLOW:
+	case FRA_PAD:
+		break;
+	default:
+		add_word(text, "attribute");
+		text_add(text, " %u", mnl_attr_get_type(attribute));
+	}
+}
+
+bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule)
+{
+	const struct fib_rule_hdr *header = mnl_nlmsg_get_payload(message);
+	struct selectors other = { .mask = UINT32_MAX };
+	const struct nlattr *attribute;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+	    (header->family != AF_INET && header->family != AF_INET6))
+		return false;
+	*rule = (struct rule){
+		.family = header->family,
+		.action = header->action,
+		.table = header->table,
+		.suppress_prefixlength = -1,
+		.source.length = header->src_len,
+		.destination.length = header->dst_len,
+	};
+	rule->inverted = header->flags & FIB_RULE_INVERT;
+	if (rule->inverted)
+		add_word(&other.text, "not");
+	if (header->tos) {
+		add_word(&other.text, "tos");
+		text_add(&other.text, " 0x%02x", header->tos);
+	}
+	mnl_attr_for_each(attribute, message, sizeof(*header))
+		parse_selector(attribute, rule, &other);
+	if (other.has_mark && (other.mark || other.mask != UINT32_MAX)) {
+		add_word(&other.text, "fwmark");
+		text_add(&other.text, " 0x%x/0x%x", other.mark, other.mask);
+	}
+
+	rule->other = other.text.data;
+	rule->local_only = rule->local_only || (other.has_mark && other.mark);
+	rule->message_length = (uint32_t)mnl_nlmsg_get_payload_len(message);
+	rule->message = allocate(rule->message_length, 1);
+	memcpy(rule->message, mnl_nlmsg_get_payload(message), rule->message_length);
+	return true;
+}
+
+bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+	struct text other = { 0 };
+	const struct nlattr *attribute;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+	    (header->rtm_family != AF_INET && header->rtm_family != AF_INET6))
+		return false;
+	*route = (struct route){
+		.family = header->rtm_family,
+		.table = header->rtm_table,
+		.destination_length = header->rtm_dst_len,
+		.destination.family = header->rtm_family,
+		.type = header->rtm_type,
+		.protocol = header->rtm_protocol,
+	};
+	if (header->rtm_tos)
+		text_add(&other, "tos 0x%02x", header->rtm_tos);
+	if (header->rtm_src_len)
+		add_word(&other, "a source");
+
+	mnl_attr_for_each(attribute, message, sizeof(*header)) {
+		switch (mnl_attr_get_type(attribute)) {
+		case RTA_DST:
+			route->destination = get_address(attribute, route->family);
+			break;
+		case RTA_GATEWAY:
+			route->gateway = get_address(attribute, route->family);
+			break;
+		case RTA_OIF:
+			route->interface = get_u32(attribute);
+			break;
+		case RTA_PRIORITY:
+			route->metric = get_u32(attribute);
+			break;
+		case RTA_TABLE:
+			route->table = get_u32(attribute);
+			break;
+		case RTA_MULTIPATH:
+			add_word(&other, "several next hops");
+			break;
+		case RTA_VIA:
+			add_word(&other, "a next hop of another family");
+			break;
+		case RTA_METRICS:
+			add_word(&other, "metrics");
+			break;
+		case RTA_PREFSRC:
+			add_word(&other, "a preferred source");
+			break;
+		case RTA_ENCAP:
+			add_word(&other, "an encapsulation");
+			break;
+		}
+	}
+	if (route->interface && !if_indextoname(route->interface, route->interface_name))
+		route->interface_name[0] = '\0';
+	route->other = other.data;
+	return true;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RTNETLINK_H
+#define RTNETLINK_H
+
+#include "routing.h"
+
+#include <libmnl/libmnl.h>
+
+/* Routing as rtnetlink messages. All of it is pure: sending is netlink.h's. */
+
+/* Requests, written to @buffer of NETLINK_MESSAGE_SIZE bytes. */
+struct nlmsghdr *rtnetlink_dump_rules(void *buffer);
+struct nlmsghdr *rtnetlink_dump_routes(void *buffer, uint32_t table);	/* of both families */
+struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule);
+struct nlmsghdr *rtnetlink_delete_rule(void *buffer, const struct rule *rule);
+struct nlmsghdr *rtnetlink_add_route(void *buffer, const struct route *route);
+struct nlmsghdr *rtnetlink_delete_route(void *buffer, const struct route *route);
+
+/*
+ * rtnetlink_get_route - ask for the way to @destination
+ * @interface: index that it must leave by; 0 for any. The answer then shows the matching entry of the
+ *	table, since the kernel takes every destination for on-link on an interface that is named.
+ */
+struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destination, unsigned int interface);
+
+/*
+ * rtnetlink_parse_rule, rtnetlink_parse_route - an RTM_NEWRULE, RTM_NEWROUTE as the kernel sent it
+ *
+ * Return false for what is not of IPv4 or IPv6 (multicast routing rules are dumped along) or makes no
+ * sense. rule_free() or route_free() what was parsed.
+ */
+bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule);
+bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route);
+
+#endif

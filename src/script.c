@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "script.h"
+
+static void add_route(struct text *script, const struct route *route, const char *action)
+{
+	text_add(script, "ip -%c route %s ", route->family == AF_INET ? '4' : '6', action);
+	route_add_text(script, route);
+	text_add(script, " protocol %u", route->protocol);
+}
+
+static void add_rule(struct text *script, const struct rule *rule, const char *action)
+{
+	text_add(script, "ip -%c rule %s ", rule->family == AF_INET ? '4' : '6', action);
+	rule_add_text(script, rule);
+	text_add(script, " protocol %u", rule->protocol);
+}
+
+static void add_guard(struct text *script, const struct step *step)
+{
+	text_add(script, "nft -f - <<'END'\n");
+	/* Both in one transaction: at no instant is there no kill switch. */
+	if (step->replace)
+		text_add(script, "delete table inet %s\n", step->guard->table);
+	guard_add_text(script, step->guard);
+	text_add(script, "END");
+}
+
+void script_add_step(struct text *script, const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_GUARD_LOAD:
+		add_guard(script, step);
+		break;
+	case STEP_GUARD_REMOVE:
+		text_add(script, "nft delete table inet %s", step->guard->table);
+		break;
+	case STEP_ROUTE_ADD:
+		add_route(script, step->route, "add");
+		break;
+	case STEP_ROUTE_REMOVE:
+		add_route(script, step->route, "del");
+		break;
+	case STEP_RULE_ADD:
+		add_rule(script, step->rule, "add");
+		break;
+	case STEP_RULE_REMOVE:
+		add_rule(script, step->rule, "del");
+		break;
+	}
+}
+
+/* Names in the kernel may hold anything: a comment of a script ends with its line. */
+static void add_comment(struct text *script, const char *prefix, const char *line)
+{
+	text_add(script, "# %s", prefix);
+	for (; *line; line++)
+		text_add(script, "%c", (unsigned char)*line < ' ' || (unsigned char)*line >= 0x7f ? '?' : *line);
+	text_add(script, "\n");
+}
+
+void script_add_plan(struct text *script, const char *heading, const struct plan *plan)
+{
+	add_comment(script, "", heading);
+	for (size_t i = 0; i < plan->intact.count; i++)
+		add_comment(script, "intact: ", plan->intact.line[i]);
+	for (size_t i = 0; i < plan->problems.count; i++)
+		add_comment(script, "to do: ", plan->problems.line[i]);
+	if (plan->steps == 0)
+		add_comment(script, "", "nothing to do");
+	for (size_t i = 0; i < plan->steps; i++) {
+		script_add_step(script, &plan->step[i]);
+		text_add(script, "\n");
+	}
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "session.h"
+#include "deadline.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define RECORD_SIZE 16384	/* of ten values, of which each byte may take four */
+#define VALUE_SIZE 256		/* bytes of a value that are kept */
+
+bool session_id_valid(const char *id)
+{
+	unsigned long long number;
+
+	return id[0] != '0' && strlen(id) <= 10 && number_parse(id, 1, 0xffffffff, &number);
+}
+
+static int complain(const struct state *state, const char *name, struct report *report)
+{
+	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s: %s", state->path, name[0] ? "/" : "",
+			    name, strerror(errno));
+}
+
+/* Opens @name in @parent, where it is root's alone and no symbolic link. */
+static int open_private(const struct state *state, int parent, const char *name, const char *shown, bool create,
+			struct report *report)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat status;
+
+	if (fd < 0 && errno == ENOENT && create) {
+		if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+			return complain(state, shown, report);
+		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return complain(state, shown, report);
+	if (fstat(fd, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH)))
+		return fd;
+	close(fd);
+	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s must belong to user %u and be writable by "
+			    "nobody else; remove it, and it will be made", state->path, shown[0] ? "/" : "", shown,
+			    (unsigned int)geteuid());
+}
+
+int state_open(struct state *state, const char *path, bool create, struct report *report)
+{
+	*state = (struct state){ .directory = -1, .sessions = -1, .lock = -1, .path = path };
+	state->directory = open_private(state, AT_FDCWD, path, "", create, report);
+	if (state->directory < 0)
+		return -1;
+	state->sessions = open_private(state, state->directory, "sessions", "sessions", create, report);
+	return state->sessions < 0 ? -1 : 0;
+}
+
+void state_close(struct state *state)
+{
+	state_unlock(state);
+	if (state->sessions >= 0)
+		close(state->sessions);
+	if (state->directory >= 0)
+		close(state->directory);
+	state->sessions = state->directory = -1;
+}
+
+int state_lock(struct state *state, struct report *report)
+{
+	state->lock = openat(state->directory, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (state->lock < 0)
+		return complain(state, "lock", report);
+	if (deadline_lock(state->lock) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		report_error(report, EX_TEMPFAIL, "%s/lock: another run has held it for %d seconds; see who with "
+			     "`fuser %s/lock`", state->path, DEADLINE_LOCK_SECONDS, state->path);
+	else
+		complain(state, "lock", report);
+	state_unlock(state);
+	return -1;
+}
+
+void state_unlock(struct state *state)
+{
+	if (state->lock >= 0)
+		close(state->lock);
+	state->lock = -1;
+}
+
+/* Reads a small file whole, with a NUL behind it; its length, or -1. */
+static ssize_t read_file(int directory, const char *name, char *buffer, size_t size)
+{
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	ssize_t length;
+
+	if (fd < 0)
+		return -1;
+	do
+		length = read(fd, buffer, size - 1);
+	while (length < 0 && errno == EINTR);
+	close(fd);
+	buffer[length > 0 ? length : 0] = '\0';
+	return length;
+}
+
+/* When a process started, in clock ticks since boot (field 22 of proc_pid_stat(5)); 0 where there is none. */
+static unsigned long long start_of(const char *pid)
+{
+	char path[32], buffer[1024], *field;
+	unsigned long long start = 0;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	if (read_file(AT_FDCWD, path, buffer, sizeof(buffer)) <= 0)
+		return 0;
+	field = strrchr(buffer, ')');	/* the name before it may hold anything */
+	for (int i = 2; field && i < 22; i++)
+		field = strchr(field + 1, ' ');
+	if (!field)
+		return 0;
+	field[1 + strcspn(field + 1, " \n")] = '\0';
+	return number_parse(field + 1, 1, ~0ULL, &start) ? start : 0;
+}
+
+static int write_whole(int fd, const struct text *text)
+{
+	size_t done = 0;
+
+	while (done < text->length) {
+		ssize_t wrote = write(fd, text->data + done, text->length - done);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote < 0)
+			return -1;
+		done += (size_t)wrote;
+	}
+	return 0;
+}
+
+static void make_record(struct text *record, const struct session *session)
+{
+	char number[24];
+
+	text_add_pair(record, "id", session->id, VALUE_SIZE);
+	snprintf(number, sizeof(number), "%llu", start_of(session->id));
+	text_add_pair(record, "start", number, VALUE_SIZE);
+	snprintf(number, sizeof(number), "%llu", session->since);
+	text_add_pair(record, "since", number, VALUE_SIZE);
+	text_add_pair(record, "user", session->user, VALUE_SIZE);
+	text_add_pair(record, "group", session->group, VALUE_SIZE);
+	text_add_pair(record, "vhost", session->vhost, VALUE_SIZE);
+	text_add_pair(record, "device", session->device, VALUE_SIZE);
+	text_add_pair(record, "real", session->real, VALUE_SIZE);
+	text_add_pair(record, "ip4", session->ip4, VALUE_SIZE);
+	text_add_pair(record, "ip6", session->ip6, VALUE_SIZE);
+	text_add(record, "\n");
+}
+
+int state_record(const struct state *state, const struct session *session, struct report *report)
+{
+	struct text record CLEANUP(text_free) = { 0 };
+	char temporary[24], shown[48];
+	int fd;
+
+	snprintf(temporary, sizeof(temporary), "%s.tmp", session->id);
+	snprintf(shown, sizeof(shown), "sessions/%s", session->id);
+	make_record(&record, session);
+
+	fd = openat(state->sessions, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return complain(state, shown, report);
+	if (write_whole(fd, &record) < 0) {
+		complain(state, shown, report);
+		close(fd);
+		unlinkat(state->sessions, temporary, 0);
+		return -1;
+	}
+	close(fd);
+	if (renameat(state->sessions, temporary, state->sessions, session->id) < 0) {
+		complain(state, shown, report);
+		unlinkat(state->sessions, temporary, 0);
+		return -1;
+	}
+	return 0;
+}
+
+int state_forget(const struct state *state, const char *id, struct report *report)
+{
+	char shown[48];
+
+	if (unlinkat(state->sessions, id, 0) == 0 || errno == ENOENT)
+		return 0;
+	snprintf(shown, sizeof(shown), "sessions/%.20s", id);
+	return complain(state, shown, report);
+}
+
+static void set_field(struct session *session, unsigned long long *start, const char *key, const char *value)
+{
+	const struct { const char *key, **field; } fields[] = {
+		{ "user", &session->user }, { "group", &session->group }, { "vhost", &session->vhost },
+		{ "device", &session->device }, { "real", &session->real }, { "ip4", &session->ip4 },
+		{ "ip6", &session->ip6 },
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		if (strcmp(fields[i].key, key) == 0)
+			*fields[i].field = value;
+	if (strcmp(key, "start") == 0)
+		number_parse(value, 1, ~0ULL, start);
+	if (strcmp(key, "since") == 0)
+		number_parse(value, 0, ~0ULL, &session->since);
+}
+
+/* Reads the record @id into @buffer and @session; false where it is none or its worker is gone. */
+static bool read_live(const struct state *state, const char *id, char *buffer, size_t size, struct session *session)
+{
+	unsigned long long start = 0;
+	char *cursor = buffer, *key, *value;
+
+	*session = (struct session){ id, "", "", "", "", "", "", "", 0 };
+	if (read_file(state->sessions, id, buffer, size) <= 0)
+		return false;
+	buffer[strcspn(buffer, "\n")] = '\0';
+	while ((key = text_next_pair(&cursor, &value)))
+		set_field(session, &start, key, value);
+	return start != 0 && start == start_of(id);
+}
+
+int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report)
+{
+	int fd = openat(state->sessions, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	char buffer[RECORD_SIZE];
+	bool go_on = true;
+
+	if (!directory) {
+		complain(state, "sessions", report);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while (go_on) {
+		const struct dirent *entry = readdir(directory);
+		struct session session;
+
+		if (!entry)
+			break;
+		if (!session_id_valid(entry->d_name))
+			continue;
+		if (read_live(state, entry->d_name, buffer, sizeof(buffer), &session))
+			go_on = visit(&session, data);
+		else if (prune)
+			unlinkat(state->sessions, entry->d_name, 0);
+	}
+	closedir(directory);
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "report.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The state directory, of mode 0700 and root's: `lock`, and `sessions/` with a file for each session,
+ * named after ocserv's ID, the pid of its worker. A record is one line of key=value pairs, written under
+ * another name and renamed. It holds when the worker started, so a worker that is gone, or whose pid
+ * another process got, is noticed: ocserv may die without calling a disconnect hook.
+ */
+
+struct session {
+	const char *id;		/* a pid in decimal */
+	const char *user, *group, *vhost;
+	const char *device;
+	const char *real;	/* the client's own address */
+	const char *ip4, *ip6;	/* its addresses in the VPN; "" where it has none */
+	unsigned long long since;	/* seconds since the epoch */
+};
+
+struct state {
+	int directory, sessions;	/* descriptors, -1 where closed */
+	int lock;			/* -1 where not held */
+	const char *path;
+};
+
+/*
+ * state_open - open the directory, and make it where it is missing and @create is set
+ *
+ * Returns 0, or -1 with the reason in @report (EX_CANTCREAT). state_close() in either case.
+ */
+int state_open(struct state *state, const char *path, bool create, struct report *report);
+void state_close(struct state *state);
+
+/* state_lock - one run at a time; -1 with EX_TEMPFAIL in @report after 3 s. state_unlock() is safe always. */
+int state_lock(struct state *state, struct report *report);
+void state_unlock(struct state *state);
+
+/* state_record - keep a session, in place of an earlier one with its ID */
+int state_record(const struct state *state, const struct session *session, struct report *report);
+
+/* state_forget - drop a session; 0 where there was none, too */
+int state_forget(const struct state *state, const char *id, struct report *report);
+
+/*
+ * session_visitor - takes a live session, valid during the call
+ *
+ * Returns whether to go on.
+ */
+typedef bool (*session_visitor)(const struct session *session, void *data);
+
+/* state_visit - every live session, in no order, until @visit returns false. Ended ones go with @prune. */
+int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);
+
+/* session_id_valid - 1 to 10 digits, without a leading 0 */
+bool session_id_valid(const char *id);
+
+#endif

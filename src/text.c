@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+void out_of_memory(void)
+{
+	static const char message[] = "ocserv-gateway: out of memory\n";
+	ssize_t ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
+
+	(void)ignored;
+	_exit(EX_OSERR);
+}
+
+void *reallocate(void *old, size_t count, size_t size)
+{
+	void *new = NULL;
+
+	if (size == 0 || count <= SIZE_MAX / size)
+		new = realloc(old, count * size + 1);
+	if (!new)
+		out_of_memory();
+	return new;
+}
+
+void *allocate(size_t count, size_t size)
+{
+	void *new = reallocate(NULL, count, size);
+
+	return memset(new, 0, count * size);
+}
+
+char *duplicate(const char *string)
+{
+	size_t size = strlen(string) + 1;
+
+	return memcpy(allocate(size, 1), string, size);
+}
+
+static void PRINTF(2, 0) add_formatted(struct text *text, const char *format, va_list args)
+{
+	va_list again;
+	int length;
+
+	va_copy(again, args);
+	length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (length < 0)
+		out_of_memory();
+
+	if (text->length + (size_t)length + 1 > text->size) {
+		text->size = (text->length + (size_t)length + 1) * 2;
+		text->data = reallocate(text->data, text->size, 1);
+	}
+	vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
+	text->length += (size_t)length;
+}
+
+void text_add(struct text *text, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_formatted(text, format, args);
+	va_end(args);
+}
+
+void text_free(struct text *text)
+{
+	free(text->data);
+	*text = (struct text){ 0 };
+}
+
+const char *text_string(const struct text *text)
+{
+	return text->data ? text->data : "";
+}
+
+void lines_add(struct lines *lines, const char *format, ...)
+{
+	struct text text = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	add_formatted(&text, format, args);
+	va_end(args);
+
+	lines->line = reallocate(lines->line, lines->count + 1, sizeof(*lines->line));
+	lines->line[lines->count++] = text.data;
+}
+
+void lines_free(struct lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		free(lines->line[i]);
+	free(lines->line);
+	*lines = (struct lines){ 0 };
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
+}
+
+void text_add_pair(struct text *text, const char *key, const char *value, size_t limit)
+{
+	size_t length = strnlen(value, limit);
+	bool quoted = length == 0 || value[length] != '\0';
+
+	for (size_t i = 0; i < length && !quoted; i++)
+		quoted = !is_plain((unsigned char)value[i]);
+
+	text_add(text, "%s%s=%s", text->length ? " " : "", key, quoted ? "\"" : "");
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)value[i];
+
+		if (c == '"' || c == '\\')
+			text_add(text, "\\%c", c);
+		else if (c < ' ' || c >= 0x7f)
+			text_add(text, "\\x%02x", c);
+		else
+			text_add(text, "%c", c);
+	}
+	if (value[length] != '\0')
+		text_add(text, "...");
+	if (quoted)
+		text_add(text, "\"");
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* Reads up to the closing quote and writes the plain value over it; returns what follows, NULL if malformed. */
+static char *unquote(char *in)
+{
+	char *out = in;
+
+	for (; *in && *in != '"'; in++) {
+		int high, low;
+
+		if (*in != '\\') {
+			*out++ = *in;
+			continue;
+		}
+		in++;
+		if (*in == '"' || *in == '\\') {
+			*out++ = *in;
+			continue;
+		}
+		if (*in != 'x' || (high = hex_digit(in[1])) < 0 || (low = hex_digit(in[2])) < 0)
+			return NULL;
+		*out++ = (char)(high << 4 | low);
+		in += 2;
+	}
+	if (*in != '"')
+		return NULL;
+	*out = '\0';
+	return in + 1;
+}
+
+char *text_next_pair(char **cursor, char **value)
+{
+	char *key = *cursor + strspn(*cursor, " ");
+	char *end = strchr(key, '=');
+
+	if (!end || end == key)
+		return NULL;
+	*end++ = '\0';
+	*value = end;
+	if (*end == '"') {
+		*value = end + 1;
+		end = unquote(end + 1);
+		if (!end)
+			return NULL;
+	} else {
+		end += strcspn(end, " ");
+	}
+	if (*end)
+		*end++ = '\0';
+	*cursor = end;
+	return key;
+}
+
+void text_add_shell(struct text *text, const char *word)
+{
+	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+,-";
+
+	if (word[0] && word[strspn(word, safe)] == '\0') {
+		text_add(text, "%s", word);
+		return;
+	}
+	text_add(text, "'");
+	for (; *word; word++)
+		text_add(text, *word == '\'' ? "'\\''" : "%c", *word);
+	text_add(text, "'");
+}
+
+/* Returns the length of the UTF-8 sequence (RFC 3629) at @s, 0 where there is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+	size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < length; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return length;
+}
+
+void text_add_json(struct text *text, const char *string)
+{
+	text_add(text, "\"");
+	while (*string) {
+		size_t length = utf8_length((const unsigned char *)string);
+
+		if (length == 0)
+			text_add(text, "\\ufffd");
+		else if (*string == '"' || *string == '\\')
+			text_add(text, "\\%c", *string);
+		else if (length == 1 && ((unsigned char)*string < ' ' || *string == 0x7f))
+			text_add(text, "\\u%04x", (unsigned char)*string);
+		else
+			text_add(text, "%.*s", (int)length, string);
+		string += length ? length : 1;
+	}
+	text_add(text, "\"");
+}
+
+bool number_parse(const char *string, unsigned long long least, unsigned long long most,
+		  unsigned long long *number)
+{
+	unsigned long long value = 0;
+
+	if (!*string)
+		return false;
+	for (; *string; string++) {
+		unsigned int digit = (unsigned int)(*string - '0');
+
+		if (digit > 9 || digit > most || value > (most - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	if (value < least)
+		return false;
+	*number = value;
+	return true;
+}

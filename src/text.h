@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Growing strings and lists of strings. They do not fail: where memory ends, the program ends with
+ * EX_OSERR, which is safe at every point (see plan.h).
+ */
+
+#define PRINTF(template, first) __attribute__((__format__(__printf__, template, first)))
+#define CLEANUP(function) __attribute__((__cleanup__(function)))
+
+struct text {
+	char *data;	/* NUL-terminated once something was added, else NULL */
+	size_t length;
+	size_t size;
+};
+
+struct lines {
+	char **line;
+	size_t count;
+};
+
+/* out_of_memory - end the program */
+void out_of_memory(void) __attribute__((noreturn));
+
+void *allocate(size_t count, size_t size);
+void *reallocate(void *old, size_t count, size_t size);
+char *duplicate(const char *string);
+
+void text_add(struct text *text, const char *format, ...) PRINTF(2, 3);
+void text_free(struct text *text);
+
+/* text_string - what was added so far, "" when nothing was */
+const char *text_string(const struct text *text);
+
+void lines_add(struct lines *lines, const char *format, ...) PRINTF(2, 3);
+void lines_free(struct lines *lines);
+
+/*
+ * text_add_pair - add `key=value`, after a space unless it is the first
+ *
+ * A value is quoted where it is empty or holds a blank, `"`, `\` or `=`. Bytes outside printable ASCII become
+ * \xNN, so that a hostile value stays in its pair and the pair in its line. @limit is the number of
+ * bytes of @value that are kept, "..." follows where there were more.
+ */
+void text_add_pair(struct text *text, const char *key, const char *value, size_t limit);
+
+/*
+ * text_next_pair - take the next pair off a line written by text_add_pair
+ * @cursor: where to read, moved behind the pair
+ *
+ * Splits in place: returns the key and sets @value, both inside the line; NULL at its end or where
+ * it is no such pair.
+ */
+char *text_next_pair(char **cursor, char **value);
+
+/* text_add_shell - add a word as the shell reads it, in single quotes where it needs them */
+void text_add_shell(struct text *text, const char *word);
+
+/* text_add_json - add a JSON string with its quotes; what is not UTF-8 becomes U+FFFD */
+void text_add_json(struct text *text, const char *string);
+
+/*
+ * number_parse - a decimal number without sign or blanks
+ *
+ * Returns false where @string is anything else or lies outside @least..@most.
+ */
+bool number_parse(const char *string, unsigned long long least, unsigned long long most,
+		  unsigned long long *number);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef VERBS_H
+#define VERBS_H
+
+#include "converge.h"
+#include "options.h"
+
+/* What an admin types. Each returns the exit status. */
+
+int verb_check(const struct options *options);
+int verb_up(const struct options *options);
+int verb_down(const struct options *options);
+int verb_status(const struct options *options);	/* in status.c */
+
+/*
+ * print_dry_run - the plan toward @goal as a shell script, on stdout
+ * @doing: what would be run
+ */
+int print_dry_run(const struct config *config, enum goal goal, const char *doing, struct report *report);
+
+#endif
