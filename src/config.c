@@ -424,7 +424,7 @@ static size_t edit_distance(const char *a, const char *b)
 /* The key whose name, or with @by_section whose section, is nearest to @name; ties go to @section. */
 static const struct key_description *nearest(const char *section, const char *name, bool by_section)
 {
-	const struct key_description *best = NULL;
+	const struct key_description *best = &keys[0].is;
 	size_t least = SIZE_MAX;
 
 	for (int i = 0; i < CONFIG_KEYS; i++) {

@@ -2,6 +2,7 @@
 #include "guard.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain)
 {
@@ -26,6 +27,38 @@ struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_ki
 static const char *nft_family(uint8_t family)
 {
 	return family == AF_INET ? "ip" : "ip6";
+}
+
+static void add_hex(struct text *text, const uint8_t *bytes, unsigned int count)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < count && bytes[i] == 0)
+		i++;
+	text_add(text, "%x", bytes[i]);
+	while (++i < count)
+		text_add(text, "%02x", bytes[i]);
+}
+
+/* @th,192,24 0xa1400: bits from the transport header, as nft(8) prints them, without leading zeros */
+static void add_quoted_daddr(struct text *text, const struct guard_match *match)
+{
+	const struct prefix *prefix = &match->prefix;
+	unsigned int size = address_size(prefix->address.family), length = prefix->length % 8 ? size : prefix->length / 8;
+	unsigned int offset = prefix->address.family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
+	struct prefix ones = { .length = prefix->length };
+
+	memset(ones.address.bytes, 0xff, sizeof(ones.address.bytes));
+	ones = prefix_mask(&ones);
+	text_add(text, "@th,%u,%u ", (ICMP_QUOTE_OFFSET + offset) * 8, length * 8);
+	if (prefix->length % 8) {
+		text_add(text, "& 0x");
+		add_hex(text, ones.address.bytes, length);
+		text_add(text, " == ");
+	}
+	text_add(text, "%s0x", match->negated ? "!= " : "");
+	add_hex(text, prefix->address.bytes, length);
+	text_add(text, " ");
 }
 
 static void match_add_text(struct text *text, const struct guard_match *match)
@@ -58,6 +91,20 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 		break;
 	case MATCH_ESTABLISHED:
 		text_add(text, "ct state %sestablished,related ", not);
+		break;
+	case MATCH_IP_OPTIONS:
+		text_add(text, "ip hdrlength > 5 ");
+		break;
+	case MATCH_ICMP_ERROR:
+		text_add(text, match->family == AF_INET ? "icmp type != echo-reply icmp type != echo-request " :
+							  "icmpv6 type < echo-request ");
+		break;
+	case MATCH_QUOTED_DADDR:
+		add_quoted_daddr(text, match);
+		break;
+	case MATCH_QUOTED_HOPBYHOP:
+		text_add(text, "icmpv6 type parameter-problem @th,%u,8 0x0 ",
+			 (ICMP_QUOTE_OFFSET + IPV6_NEXT_HEADER_OFFSET) * 8);
 		break;
 	}
 }

@@ -15,6 +15,12 @@
  */
 
 #define GUARD_MATCHES (CONFIG_SUBNETS + 3)
+/* Where ICMP quotes a packet: behind its own header; and the destination address in an IP header (bytes). */
+#define ICMP_QUOTE_OFFSET 8U
+#define IPV4_DADDR_OFFSET 16U
+#define IPV6_DADDR_OFFSET 24U
+#define IPV6_NEXT_HEADER_OFFSET 6U
+
 #define GUARD_COMMENT 128	/* NFTNL_UDATA_COMMENT_MAXLEN of nft(8), with its NUL */
 
 enum guard_match_kind {
@@ -25,12 +31,16 @@ enum guard_match_kind {
 	MATCH_DADDR,
 	MATCH_NEXTHOP,		/* the gateway that the packet's route has */
 	MATCH_ESTABLISHED,	/* ct state established,related */
+	MATCH_IP_OPTIONS,	/* an IPv4 header with options */
+	MATCH_ICMP_ERROR,	/* ICMP of a family but echo; what else there is quotes a packet */
+	MATCH_QUOTED_DADDR,	/* the destination of the packet that an ICMP error quotes */
+	MATCH_QUOTED_HOPBYHOP,	/* an ICMPv6 parameter problem of a packet with hop-by-hop options */
 };
 
 struct guard_match {
 	enum guard_match_kind kind;
 	bool negated;
-	union {
+	union {					/* by kind */
 		struct interface_pattern interface;
 		uint8_t family;
 		struct prefix prefix;

@@ -40,14 +40,35 @@ static void add_meta(struct nftnl_rule *rule, uint32_t key)
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_DREG, NFT_REG_1);
 }
 
-/* [ cmp eq reg 1 DATA ] */
-static void add_cmp(struct nftnl_rule *rule, bool negated, const void *data, size_t length)
+/* [ cmp OPERATION reg 1 DATA ] */
+static void add_comparison(struct nftnl_rule *rule, uint32_t operation, const void *data, size_t length)
 {
 	struct nftnl_expr *expression = add(rule, "cmp");
 
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_OP, negated ? NFT_CMP_NEQ : NFT_CMP_EQ);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_OP, operation);
 	nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, data, (uint32_t)length);
+}
+
+static void add_cmp(struct nftnl_rule *rule, bool negated, const void *data, size_t length)
+{
+	add_comparison(rule, negated ? NFT_CMP_NEQ : NFT_CMP_EQ, data, length);
+}
+
+static void add_cmp_byte(struct nftnl_rule *rule, uint32_t operation, uint8_t byte)
+{
+	add_comparison(rule, operation, &byte, sizeof(byte));
+}
+
+/* [ payload load LENGTHb @ BASE header + OFFSET => reg 1 ] */
+static void add_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, uint32_t length)
+{
+	struct nftnl_expr *expression = add(rule, "payload");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, base);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, length);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
 }
 
 /* [ bitwise reg 1 = ( reg 1 & MASK ) ^ 0 ] */
@@ -82,21 +103,14 @@ static void add_family(struct nftnl_rule *rule, uint8_t family, bool negated)
 	add_cmp(rule, negated, &protocol, sizeof(protocol));
 }
 
-/* ip saddr 10.20.0.0/24: as nft does it, so that both read alike; whole bytes need no mask */
-static void add_prefix(struct nftnl_rule *rule, const struct guard_match *match)
+/* The address at @offset is in the prefix: as nft does it, so that both read alike; whole bytes need no mask. */
+static void add_prefix_at(struct nftnl_rule *rule, uint32_t base, uint32_t offset, const struct guard_match *match)
 {
 	const struct prefix *prefix = &match->prefix;
 	uint32_t size = address_size(prefix->address.family);
-	/* Offsets of the source address in the IPv4 and IPv6 header; the destination follows. */
-	uint32_t offset = prefix->address.family == AF_INET ? 12 : 8;
 	uint32_t length = prefix->length % 8 ? size : prefix->length / 8;
-	struct nftnl_expr *expression = add(rule, "payload");
 
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_OFFSET,
-			   match->kind == MATCH_SADDR ? offset : offset + size);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, length);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+	add_payload(rule, base, offset, length);
 	if (prefix->length % 8) {
 		struct prefix ones = { .length = prefix->length };
 
@@ -104,6 +118,70 @@ static void add_prefix(struct nftnl_rule *rule, const struct guard_match *match)
 		add_mask(rule, prefix_mask(&ones).address.bytes, size);
 	}
 	add_cmp(rule, match->negated, prefix->address.bytes, length);
+}
+
+/* ip saddr 10.20.0.0/24, ip daddr 10.20.0.0/24 */
+static void add_prefix(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	uint8_t family = match->prefix.address.family;
+	uint32_t offset = family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
+
+	if (match->kind == MATCH_SADDR)
+		offset -= address_size(family);
+	add_prefix_at(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, match);
+}
+
+/* @th,192,24 0xa1400 */
+static void add_quoted_daddr(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	uint32_t offset = match->prefix.address.family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
+
+	add_prefix_at(rule, NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_QUOTE_OFFSET + offset, match);
+}
+
+/* ip hdrlength > 5: the low half of the first byte, in words of 32 bits */
+static void add_ip_options(struct nftnl_rule *rule)
+{
+	static const uint8_t low_half = 0x0f;
+
+	add_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, 0, sizeof(low_half));
+	add_mask(rule, &low_half, sizeof(low_half));
+	add_cmp_byte(rule, NFT_CMP_GT, 5);
+}
+
+/* icmp type TYPE, in the first byte */
+static void add_icmp_type(struct nftnl_rule *rule, uint32_t operation, uint8_t type)
+{
+	add_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(type));
+	add_cmp_byte(rule, operation, type);
+}
+
+static void add_l4proto(struct nftnl_rule *rule, uint8_t protocol)
+{
+	add_meta(rule, NFT_META_L4PROTO);
+	add_cmp_byte(rule, NFT_CMP_EQ, protocol);
+}
+
+/* icmp type != echo-reply icmp type != echo-request; icmpv6 type < echo-request */
+static void add_icmp_error(struct nftnl_rule *rule, uint8_t family)
+{
+	if (family == AF_INET) {
+		add_l4proto(rule, IPPROTO_ICMP);
+		add_icmp_type(rule, NFT_CMP_NEQ, ICMP_ECHOREPLY);
+		add_icmp_type(rule, NFT_CMP_NEQ, ICMP_ECHO);
+	} else {
+		add_l4proto(rule, IPPROTO_ICMPV6);
+		add_icmp_type(rule, NFT_CMP_LT, ICMP6_ECHO_REQUEST);
+	}
+}
+
+/* icmpv6 type parameter-problem @th,112,8 0x0 */
+static void add_quoted_hopbyhop(struct nftnl_rule *rule)
+{
+	add_l4proto(rule, IPPROTO_ICMPV6);
+	add_icmp_type(rule, NFT_CMP_EQ, ICMP6_PARAM_PROB);
+	add_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_QUOTE_OFFSET + IPV6_NEXT_HEADER_OFFSET, 1);
+	add_cmp_byte(rule, NFT_CMP_EQ, IPPROTO_HOPOPTS);
 }
 
 /* rt ip nexthop 172.28.0.2 */
@@ -130,13 +208,42 @@ static void add_established(struct nftnl_rule *rule, const struct guard_match *m
 	add_cmp(rule, !match->negated, &zero, sizeof(zero));
 }
 
+/* The family that a match needs to be known before it, AF_UNSPEC where any does. */
+static uint8_t needed_family(const struct guard_match *match)
+{
+	switch (match->kind) {
+	case MATCH_SADDR:
+	case MATCH_DADDR:
+		return match->prefix.address.family;
+	case MATCH_IP_OPTIONS:
+		return AF_INET;
+	case MATCH_ICMP_ERROR:
+		return match->family;
+	case MATCH_QUOTED_HOPBYHOP:
+		return AF_INET6;
+	case MATCH_IIFNAME:
+	case MATCH_OIFNAME:
+	case MATCH_FAMILY:
+	case MATCH_NEXTHOP:
+	case MATCH_ESTABLISHED:
+	case MATCH_QUOTED_DADDR:
+		break;
+	}
+	return AF_UNSPEC;
+}
+
 static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 {
-	uint8_t family = AF_UNSPEC;	/* that the packet is known to be of from here on */
+	uint8_t known = AF_UNSPEC;	/* the family that the packet is of from here on */
 
 	for (unsigned int i = 0; i < value->matches; i++) {
 		const struct guard_match *match = &value->match[i];
+		uint8_t needed = needed_family(match);
 
+		if (needed != AF_UNSPEC && needed != known) {
+			add_family(rule, needed, false);
+			known = needed;
+		}
 		switch (match->kind) {
 		case MATCH_IIFNAME:
 		case MATCH_OIFNAME:
@@ -144,13 +251,10 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			break;
 		case MATCH_FAMILY:
 			add_family(rule, match->family, match->negated);
-			family = match->family;
+			known = match->family;
 			break;
 		case MATCH_SADDR:
 		case MATCH_DADDR:
-			if (family != match->prefix.address.family)
-				add_family(rule, match->prefix.address.family, false);
-			family = match->prefix.address.family;
 			add_prefix(rule, match);
 			break;
 		case MATCH_NEXTHOP:
@@ -158,6 +262,18 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			break;
 		case MATCH_ESTABLISHED:
 			add_established(rule, match);
+			break;
+		case MATCH_IP_OPTIONS:
+			add_ip_options(rule);
+			break;
+		case MATCH_ICMP_ERROR:
+			add_icmp_error(rule, match->family);
+			break;
+		case MATCH_QUOTED_DADDR:
+			add_quoted_daddr(rule, match);
+			break;
+		case MATCH_QUOTED_HOPBYHOP:
+			add_quoted_hopbyhop(rule);
 			break;
 		}
 	}

@@ -426,14 +426,21 @@ static void plan_guard_removal(struct plan *plan, const struct policy *policy, c
 	add_step(plan, STEP_GUARD_REMOVE)->guard = &policy->guard;
 }
 
-/* In the reverse order of their priorities but for the one that denies, which is the last of a subnet. */
+/* What permits goes first, then what denies, then the way to the VPN's own addresses. */
+static int removal_rank(const struct rule *rule)
+{
+	if (rule->action != FR_ACT_TO_TBL)
+		return 1;
+	return rule->source.address.family ? 0 : 2;
+}
+
 static void plan_rule_removal(struct plan *plan, const struct kernel *kernel, const bool *owned)
 {
-	for (int denies = 0; denies <= 1; denies++) {
+	for (int rank = 0; rank <= 2; rank++) {
 		for (size_t i = kernel->rules; i-- > 0; ) {
 			const struct rule *rule = &kernel->rule[i];
 
-			if (!owned[i] || (rule->action != FR_ACT_TO_TBL) != denies)
+			if (!owned[i] || removal_rank(rule) != rank)
 				continue;
 			note_rule(&plan->problems, rule, " is there");
 			add_rule_step(plan, STEP_RULE_REMOVE, rule);

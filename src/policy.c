@@ -11,9 +11,13 @@
 /*
  * Policy routing, for each governed family and subnet:
  *
- *   PRIORITY - 1: to SUBNET lookup main suppress_prefixlength 0	the VPN's own addresses
+ *   PRIORITY - 1: to SUBNET lookup main suppress_prefixlength N	the VPN's own addresses
  *   PRIORITY:     from SUBNET lookup TABLE				with a gateway
  *   PRIORITY + 1: from SUBNET prohibit					nothing falls through
+ *   PRIORITY + 1: to SUBNET blackhole					nor to an address without a client
+ *
+ * N is the length of SUBNET: ocserv gives each client a longer route, and a shorter one, be it a half of
+ * the default, goes elsewhere. The last is silent, since an error would go to the sender by the main route.
  */
 
 static struct rule *add_rule(struct policy *policy, uint8_t family, uint32_t priority)
@@ -35,7 +39,10 @@ static void add_local_rule(struct policy *policy, const struct config *config, c
 	rule->destination = *subnet;
 	rule->action = FR_ACT_TO_TBL;
 	rule->table = RT_TABLE_MAIN;
-	rule->suppress_prefixlength = 0;
+	rule->suppress_prefixlength = subnet->length;
+	/* A subnet of a single address has no longer route than itself. */
+	if (subnet->length == address_size(subnet->address.family) * 8)
+		rule->suppress_prefixlength--;
 }
 
 static void add_gateway_rule(struct policy *policy, const struct config *config, const struct prefix *subnet)
@@ -47,12 +54,17 @@ static void add_gateway_rule(struct policy *policy, const struct config *config,
 	rule->table = config->table;
 }
 
-static void add_stop_rule(struct policy *policy, const struct config *config, const struct prefix *subnet, bool silent)
+static void add_stop_rules(struct policy *policy, const struct config *config, const struct prefix *subnet,
+			   bool silent)
 {
 	struct rule *rule = add_rule(policy, subnet->address.family, config->priority + 1);
 
 	rule->source = *subnet;
 	rule->action = silent ? FR_ACT_BLACKHOLE : FR_ACT_PROHIBIT;
+
+	rule = add_rule(policy, subnet->address.family, config->priority + 1);
+	rule->destination = *subnet;
+	rule->action = FR_ACT_BLACKHOLE;
 }
 
 static void add_rules(struct policy *policy, const struct config *config, int family)
@@ -61,9 +73,9 @@ static void add_rules(struct policy *policy, const struct config *config, int fa
 	bool blocked = config->gateway[family].mode == GATEWAY_BLOCK;
 
 	for (unsigned int i = 0; i < subnets->count; i++)
-		add_stop_rule(policy, config, &subnets->prefix[i], blocked && config->blocked == BLOCKED_DROP);
-	for (unsigned int i = 0; i < subnets->count; i++)
 		add_local_rule(policy, config, &subnets->prefix[i]);
+	for (unsigned int i = 0; i < subnets->count; i++)
+		add_stop_rules(policy, config, &subnets->prefix[i], blocked && config->blocked == BLOCKED_DROP);
 	for (unsigned int i = 0; i < subnets->count && !blocked; i++)
 		add_gateway_rule(policy, config, &subnets->prefix[i]);
 }
@@ -100,6 +112,14 @@ static void match_interface(struct guard_rule *rule, enum guard_match_kind kind,
 	guard_add_match(rule, kind)->interface = interface;
 }
 
+static void match_other_interface(struct guard_rule *rule, struct interface_pattern interface)
+{
+	struct guard_match *match = guard_add_match(rule, MATCH_OIFNAME);
+
+	match->interface = interface;
+	match->negated = true;
+}
+
 static void match_source(struct guard_rule *rule, const struct prefix *prefix, bool negated)
 {
 	struct guard_match *match = guard_add_match(rule, MATCH_SADDR);
@@ -129,13 +149,21 @@ static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verd
 #define COMMENT(rule, ...) snprintf((rule)->comment, sizeof((rule)->comment), __VA_ARGS__)
 
 /*
- * Sources are checked before routing:
+ * Sources are checked before routing, and before fragments are put together, which the kernel may answer:
+ *   iifname "vpns*" ip hdrlength > 5 counter drop
  *   iifname "vpns*" ip saddr != 10.20.0.0/24 counter drop
  * A family that is blocked and has no subnet gets:
  *   iifname "vpns*" meta nfproto ipv6 counter drop
  */
 static void fill_prerouting(struct guard_chain *chain, const struct config *config)
 {
+	if (config_governs(config, IPV4)) {
+		struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+
+		match_interface(rule, MATCH_IIFNAME, config->clients);
+		guard_add_match(rule, MATCH_IP_OPTIONS);
+		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
+	}
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct subnets *subnets = &config->subnets[family];
 		struct guard_rule *rule;
@@ -157,6 +185,7 @@ static void fill_prerouting(struct guard_chain *chain, const struct config *conf
 }
 
 /*
+ *   oifname != "vpns*" ip daddr 10.20.0.0/24 counter drop
  *   iifname "vpns*" goto from_client
  *   ip saddr 10.20.0.0/24 counter drop
  *   oifname "vpns*" ct state established,related counter accept
@@ -164,9 +193,22 @@ static void fill_prerouting(struct guard_chain *chain, const struct config *conf
  */
 static void fill_forward(struct guard_chain *chain, const struct config *config)
 {
-	struct guard_rule *rule = guard_add_rule(chain);
+	struct guard_rule *rule;
 	char text[PREFIX_TEXT];
 
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct subnets *subnets = &config->subnets[family];
+
+		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
+			rule = add_counted(chain, VERDICT_DROP);
+			match_other_interface(rule, config->clients);
+			guard_add_match(rule, MATCH_DADDR)->prefix = subnets->prefix[i];
+			COMMENT(rule, "to an address of %s that no client has: dropped",
+				prefix_text(&subnets->prefix[i], text));
+		}
+	}
+
+	rule = guard_add_rule(chain);
 	rule->verdict = VERDICT_GOTO;
 	rule->chain = "from_client";
 	match_interface(rule, MATCH_IIFNAME, config->clients);
@@ -241,6 +283,48 @@ static void fill_from_client(struct guard_chain *chain, const struct config *con
 	COMMENT(rule, "from a client by any other way: dropped");
 }
 
+/*
+ * What this host itself answers, to addresses that no client has or about packets to clients, whose far
+ * ends would learn its address. For each subnet:
+ *   oifname != "vpns*" oifname != "lo" ip daddr 10.20.0.0/24 counter drop
+ *   oifname != "vpns*" icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop
+ */
+static void fill_output_for(struct guard_chain *chain, const struct config *config, const struct prefix *subnet)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+	char text[PREFIX_TEXT];
+
+	match_other_interface(rule, config->clients);
+	match_other_interface(rule, exact("lo"));
+	guard_add_match(rule, MATCH_DADDR)->prefix = *subnet;
+	COMMENT(rule, "from this host to an address of %s that no client has: dropped", prefix_text(subnet, text));
+
+	rule = add_counted(chain, VERDICT_DROP);
+	match_other_interface(rule, config->clients);
+	guard_add_match(rule, MATCH_ICMP_ERROR)->family = subnet->address.family;
+	guard_add_match(rule, MATCH_QUOTED_DADDR)->prefix = *subnet;
+	COMMENT(rule, "from this host, an ICMP error about a packet to a client of %s: dropped",
+		prefix_text(subnet, text));
+}
+
+/*
+ * And, since the kernel answers wrong hop-by-hop options before any rule sees the packet:
+ *   oifname != "vpns*" icmpv6 type parameter-problem @th,112,8 0x0 counter drop
+ */
+static void fill_output(struct guard_chain *chain, const struct config *config)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		for (unsigned int i = 0; config_governs(config, family) && i < config->subnets[family].count; i++)
+			fill_output_for(chain, config, &config->subnets[family].prefix[i]);
+	if (config_governs(config, IPV6)) {
+		struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+
+		match_other_interface(rule, config->clients);
+		guard_add_match(rule, MATCH_QUOTED_HOPBYHOP);
+		COMMENT(rule, "from this host, an ICMPv6 error about hop-by-hop options: dropped");
+	}
+}
+
 /* ip saddr 10.20.0.0/24 oifname "eth0" counter masquerade */
 static void fill_postrouting(struct guard_chain *chain, const struct config *config, const struct gateway_path *path)
 {
@@ -263,12 +347,16 @@ static void fill_postrouting(struct guard_chain *chain, const struct config *con
 }
 
 static const struct guard_chain prerouting_chain = {
-	"prerouting", "filter", NF_INET_PRE_ROUTING, -300, "prerouting", "raw", NULL, 0
+	/* Before the kernel's defragmentation at -400 (NF_IP_PRI_CONNTRACK_DEFRAG). */
+	"prerouting", "filter", NF_INET_PRE_ROUTING, -450, "prerouting", "-450", NULL, 0
 };
 static const struct guard_chain forward_chain = {
 	"forward", "filter", NF_INET_FORWARD, -10, "forward", "filter - 10", NULL, 0
 };
 static const struct guard_chain from_client_chain = { .name = "from_client" };
+static const struct guard_chain output_chain = {
+	"output", "filter", NF_INET_LOCAL_OUT, -10, "output", "filter - 10", NULL, 0
+};
 static const struct guard_chain postrouting_chain = {
 	"postrouting", "nat", NF_INET_POST_ROUTING, 100, "postrouting", "srcnat", NULL, 0
 };
@@ -284,6 +372,7 @@ static void make_guard(struct guard *guard, const struct config *config, const s
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), config);
 	fill_forward(guard_add_chain(guard, &forward_chain), config);
 	fill_from_client(guard_add_chain(guard, &from_client_chain), config, path);
+	fill_output(guard_add_chain(guard, &output_chain), config);
 	if (config->masquerade && any_gateway)
 		fill_postrouting(guard_add_chain(guard, &postrouting_chain), config, path);
 }

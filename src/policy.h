@@ -14,7 +14,7 @@ struct gateway_path {
 
 /* The state that the configuration asks of the kernel. */
 struct policy {
-	struct rule *rule;	/* in the order of installation: what denies comes before what permits */
+	struct rule *rule;	/* in the order of installation: the rules to the gateway are the last of a family */
 	size_t rules;
 	struct route *route;
 	size_t routes;

@@ -1,0 +1,18 @@
+#!/bin/bash
+# No warning of shellcheck; the Python compiles; the shim is for any POSIX shell.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+top=$(cd "${0%/*}/../.." && pwd)
+. "$top/tests/lib/tap.sh"
+cd "$top" || exit 1
+
+for script in tests/run tests/install-deps tests/demo .ci/run autogen.sh tests/*.sh tests/*/*.sh; do
+	ok "shellcheck $script" shellcheck --external-sources "$script"
+done
+ok "shellcheck of the shim, as POSIX sh" shellcheck --shell=sh hooks/ocserv-gateway-hook.in
+for script in tests/*/*.py; do
+	ok "python compiles $script" python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' \
+		"$script"
+done
+
+done_testing
