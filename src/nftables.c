@@ -352,11 +352,17 @@ static bool is_counter(const struct nftnl_expr *expression)
 
 static int add_bytecode(struct nftnl_expr *expression, void *data)
 {
-	char buffer[1024] = "counter ";
+	char buffer[1024];
+	int length = 0;
 
 	if (!is_counter(expression))
-		nftnl_expr_snprintf(buffer, sizeof(buffer), expression, NFTNL_OUTPUT_DEFAULT, 0);
-	text_add(data, "[ %s]", buffer);
+		length = nftnl_expr_snprintf(buffer, sizeof(buffer), expression, NFTNL_OUTPUT_DEFAULT, 0);
+	text_add_bytes(data, "[ ", 2);
+	if (length > 0)
+		text_add_bytes(data, buffer, (size_t)length < sizeof(buffer) ? (size_t)length : sizeof(buffer) - 1);
+	else
+		text_add_bytes(data, "counter ", 8);
+	text_add_bytes(data, "]", 1);
 	return 0;
 }
 

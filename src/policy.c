@@ -284,9 +284,10 @@ static void fill_from_client(struct guard_chain *chain, const struct config *con
 }
 
 /*
- * What this host itself answers, to addresses that no client has or about packets to clients, whose far
- * ends would learn its address. For each subnet:
+ * What this host itself sends: to addresses that no client has, with its own address in the VPN, or about
+ * packets to clients, whose far ends would learn where it is. For each subnet:
  *   oifname != "vpns*" oifname != "lo" ip daddr 10.20.0.0/24 counter drop
+ *   oifname != "vpns*" oifname != "lo" ip saddr 10.20.0.0/24 counter drop
  *   oifname != "vpns*" icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop
  */
 static void fill_output_for(struct guard_chain *chain, const struct config *config, const struct prefix *subnet)
@@ -298,6 +299,12 @@ static void fill_output_for(struct guard_chain *chain, const struct config *conf
 	match_other_interface(rule, exact("lo"));
 	guard_add_match(rule, MATCH_DADDR)->prefix = *subnet;
 	COMMENT(rule, "from this host to an address of %s that no client has: dropped", prefix_text(subnet, text));
+
+	rule = add_counted(chain, VERDICT_DROP);
+	match_other_interface(rule, config->clients);
+	match_other_interface(rule, exact("lo"));
+	match_source(rule, subnet, false);
+	COMMENT(rule, "from this host with an address of %s, but not to a tunnel: dropped", prefix_text(subnet, text));
 
 	rule = add_counted(chain, VERDICT_DROP);
 	match_other_interface(rule, config->clients);

@@ -43,23 +43,39 @@ char *duplicate(const char *string)
 	return memcpy(allocate(size, 1), string, size);
 }
 
+/* Makes room for @length more bytes and a NUL. */
+static void make_room(struct text *text, size_t length)
+{
+	if (text->size - text->length > length)
+		return;
+	text->size = (text->length + length + 1) * 2;
+	text->data = reallocate(text->data, text->size, 1);
+}
+
 static void PRINTF(2, 0) add_formatted(struct text *text, const char *format, va_list args)
 {
 	va_list again;
 	int length;
 
+	make_room(text, 64);
 	va_copy(again, args);
-	length = vsnprintf(NULL, 0, format, again);
+	length = vsnprintf(text->data + text->length, text->size - text->length, format, again);
 	va_end(again);
 	if (length < 0)
 		out_of_memory();
-
-	if (text->length + (size_t)length + 1 > text->size) {
-		text->size = (text->length + (size_t)length + 1) * 2;
-		text->data = reallocate(text->data, text->size, 1);
+	if ((size_t)length >= text->size - text->length) {
+		make_room(text, (size_t)length);
+		vsnprintf(text->data + text->length, text->size - text->length, format, args);
 	}
-	vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
 	text->length += (size_t)length;
+}
+
+void text_add_bytes(struct text *text, const void *bytes, size_t length)
+{
+	make_room(text, length);
+	memcpy(text->data + text->length, bytes, length);
+	text->length += length;
+	text->data[text->length] = '\0';
 }
 
 void text_add(struct text *text, const char *format, ...)

@@ -32,6 +32,7 @@ void *reallocate(void *old, size_t count, size_t size);
 char *duplicate(const char *string);
 
 void text_add(struct text *text, const char *format, ...) PRINTF(2, 3);
+void text_add_bytes(struct text *text, const void *bytes, size_t length);
 void text_free(struct text *text);
 
 /* text_string - what was added so far, "" when nothing was */
