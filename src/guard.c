@@ -159,7 +159,7 @@ void guard_free(struct guard *guard)
 {
 	for (size_t i = 0; i < guard->chains; i++) {
 		for (size_t j = 0; j < guard->chain[i].rules; j++)
-			free(guard->chain[i].rule[j].bytecode);
+			text_free(&guard->chain[i].rule[j].code);
 		free(guard->chain[i].rule);
 	}
 	free(guard->chain);

@@ -58,7 +58,7 @@ struct guard_rule {
 	uint8_t reject_family;		/* with VERDICT_REJECT */
 	const char *chain;		/* with VERDICT_GOTO */
 	char comment[GUARD_COMMENT];
-	char *bytecode;			/* what libnftnl prints for it; set by nftables_compile() */
+	struct text code;		/* its expressions, to compare; set by nftables_compile() */
 };
 
 struct guard_chain {

@@ -6,7 +6,7 @@
 static void chain_free(struct present_chain *chain)
 {
 	for (size_t i = 0; i < chain->rules; i++) {
-		free(chain->rule[i].bytecode);
+		text_free(&chain->rule[i].code);
 		free(chain->rule[i].comment);
 	}
 	free(chain->rule);

@@ -11,8 +11,10 @@
 /* The present state of the kernel, as far as it is about us. Read by observe.h, plain data here. */
 
 struct present_rule {
-	char *bytecode;		/* its expressions as libnftnl prints them, without counter values */
+	struct text code;	/* its expressions, as nftables_compile() writes them; empty where unreadable */
 	char *comment;		/* "" where it has none */
+	uint64_t handle;	/* as `nft -a list table` shows it */
+	bool counted;
 	uint64_t packets, bytes;	/* of its counter */
 };
 

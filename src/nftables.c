@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EXPRESSION_ATTRIBUTES 10	/* more than any expression of ours has: payload has 8 */
 #define BATCH_SIZE (256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
@@ -350,29 +351,33 @@ static bool is_counter(const struct nftnl_expr *expression)
 	return strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), "counter") == 0;
 }
 
-static int add_bytecode(struct nftnl_expr *expression, void *data)
+static bool is_zero(const uint8_t *bytes, size_t length)
 {
-	char buffer[1024];
-	int length = 0;
-
-	if (!is_counter(expression))
-		length = nftnl_expr_snprintf(buffer, sizeof(buffer), expression, NFTNL_OUTPUT_DEFAULT, 0);
-	text_add_bytes(data, "[ ", 2);
-	if (length > 0)
-		text_add_bytes(data, buffer, (size_t)length < sizeof(buffer) ? (size_t)length : sizeof(buffer) - 1);
-	else
-		text_add_bytes(data, "counter ", 8);
-	text_add_bytes(data, "]", 1);
-	return 0;
+	for (size_t i = 0; i < length; i++)
+		if (bytes[i])
+			return false;
+	return true;
 }
 
-static char *rule_bytecode(struct nftnl_rule *rule)
+/* What of an expression the kernel acts by: its name and, by number, its attributes. */
+static int add_code(struct nftnl_expr *expression, void *data)
 {
-	struct text text = { 0 };
+	const char *name = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
 
-	text_add(&text, "%s", "");
-	nftnl_expr_foreach(rule, add_bytecode, &text);
-	return text.data;
+	text_add_bytes(data, name, strlen(name) + 1);
+	if (is_counter(expression))
+		return 0;
+	for (uint16_t i = NFTNL_EXPR_BASE; i < NFTNL_EXPR_BASE + EXPRESSION_ATTRIBUTES; i++) {
+		uint32_t length = 0;
+		const void *value = nftnl_expr_get(expression, i, &length);
+		uint8_t header[2] = { (uint8_t)i, (uint8_t)length };
+
+		if (!value || is_zero(value, length))
+			continue;
+		text_add_bytes(data, header, sizeof(header));
+		text_add_bytes(data, value, length);
+	}
+	return 0;
 }
 
 void nftables_compile(struct guard *guard)
@@ -383,11 +388,29 @@ void nftables_compile(struct guard *guard)
 		for (size_t j = 0; j < chain->rules; j++) {
 			struct nftnl_rule *rule = make_rule(guard->table, chain->name, &chain->rule[j]);
 
-			free(chain->rule[j].bytecode);
-			chain->rule[j].bytecode = rule_bytecode(rule);
+			text_free(&chain->rule[j].code);
+			nftnl_expr_foreach(rule, add_code, &chain->rule[j].code);
 			nftnl_rule_free(rule);
 		}
 	}
+}
+
+static int add_expression_text(struct nftnl_expr *expression, void *data)
+{
+	char buffer[1024] = "counter ";
+
+	if (!is_counter(expression))
+		nftnl_expr_snprintf(buffer, sizeof(buffer), expression, NFTNL_OUTPUT_DEFAULT, 0);
+	text_add(data, "[ %s]\n", buffer);
+	return 0;
+}
+
+void nftables_add_expressions(struct text *text, const struct guard_rule *value)
+{
+	struct nftnl_rule *rule = make_rule("table", "chain", value);
+
+	nftnl_expr_foreach(rule, add_expression_text, text);
+	nftnl_rule_free(rule);
 }
 
 static struct nlmsghdr *put_request(void *buffer, uint16_t type, uint16_t flags)
@@ -497,6 +520,7 @@ static int add_counts(struct nftnl_expr *expression, void *data)
 	struct present_rule *rule = data;
 
 	if (is_counter(expression)) {
+		rule->counted = true;
 		rule->packets += nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS);
 		rule->bytes += nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES);
 	}
@@ -519,11 +543,13 @@ static void take_rule(struct nftnl_rule *rule, bool readable, struct present_cha
 	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
 	present = &chain->rule[chain->rules++];
 	*present = (struct present_rule){
-		.bytecode = readable ? rule_bytecode(rule) : duplicate("[ unknown ]"),
 		.comment = duplicate(readable ? rule_comment(rule) : ""),
+		.handle = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE),
 	};
-	if (readable)
-		nftnl_expr_foreach(rule, add_counts, present);
+	if (!readable)
+		return;
+	nftnl_expr_foreach(rule, add_code, &present->code);
+	nftnl_expr_foreach(rule, add_counts, present);
 }
 
 int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present)

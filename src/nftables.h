@@ -11,8 +11,16 @@
 
 /* The kill switch as nf_tables messages, by libnftnl. All of it is pure: sending is netlink.h's. */
 
-/* nftables_compile - set the bytecode of every rule, to be compared with what the kernel has */
+/*
+ * nftables_compile - set the code of every rule, to be compared with what the kernel has
+ *
+ * It is made of each expression's name and attributes. One that is unset is the same as one that is
+ * zero, since the kernel tells some that nobody set; counter values are left out.
+ */
 void nftables_compile(struct guard *guard);
+
+/* nftables_add_expressions - a rule's expressions as libnftnl prints them: [ meta load iifname => reg 1 ] */
+void nftables_add_expressions(struct text *text, const struct guard_rule *rule);
 
 /* Requests, written to @buffer of NETLINK_MESSAGE_SIZE bytes. */
 struct nlmsghdr *nftables_get_table(void *buffer, const char *table);

@@ -105,7 +105,7 @@ static bool owns_route(const struct config *config, const struct kernel *kernel,
 
 static bool rules_match(const struct guard_rule *wanted, const struct present_rule *present)
 {
-	return strcmp(wanted->bytecode, present->bytecode) == 0 && strcmp(wanted->comment, present->comment) == 0;
+	return text_equal(&wanted->code, &present->code) && strcmp(wanted->comment, present->comment) == 0;
 }
 
 /* The place of @wanted in @chain from @start on, or chain->rules where it is not there. */
@@ -127,9 +127,8 @@ static bool comment_wanted(const struct guard_chain *wanted, const char *comment
 static void note_foreign_rule(struct lines *problems, const struct present_chain *chain,
 			      const struct present_rule *rule, bool altered)
 {
-	lines_add(problems, "chain %s: rule \"%s\" %s", chain->name,
-		  rule->comment[0] ? rule->comment : rule->bytecode,
-		  altered ? "is altered or there twice" : "does not belong there");
+	lines_add(problems, "chain %s: rule \"%s\" (handle %llu) %s", chain->name, rule->comment,
+		  (unsigned long long)rule->handle, altered ? "is altered or there twice" : "does not belong there");
 }
 
 static void compare_rules(const struct guard_chain *wanted, const struct present_chain *present,

@@ -30,7 +30,7 @@ static const char *name_in(const char *const *names, size_t count, uint8_t numbe
 	return number < count ? names[number] : NULL;
 }
 
-static bool text_equal(const char *a, const char *b)
+static bool same_text(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
@@ -40,7 +40,7 @@ bool rule_equal(const struct rule *a, const struct rule *b)
 	return a->family == b->family && a->priority == b->priority && prefix_equal(&a->source, &b->source) &&
 	       prefix_equal(&a->destination, &b->destination) && a->action == b->action &&
 	       (a->action != FR_ACT_TO_TBL || a->table == b->table) &&
-	       a->suppress_prefixlength == b->suppress_prefixlength && text_equal(a->other, b->other);
+	       a->suppress_prefixlength == b->suppress_prefixlength && same_text(a->other, b->other);
 }
 
 bool route_equal(const struct route *a, const struct route *b)
@@ -48,7 +48,7 @@ bool route_equal(const struct route *a, const struct route *b)
 	return a->family == b->family && a->table == b->table && a->destination_length == b->destination_length &&
 	       address_equal(&a->destination, &b->destination) && address_equal(&a->gateway, &b->gateway) &&
 	       a->interface == b->interface && a->metric == b->metric && a->type == b->type &&
-	       text_equal(a->other, b->other);
+	       same_text(a->other, b->other);
 }
 
 void rule_add_text(struct text *text, const struct rule *rule)

@@ -179,7 +179,7 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 		for (size_t j = 0; j < guard->chain[i].rules; j++) {
 			const struct present_rule *rule = &guard->chain[i].rule[j];
 
-			if (!rule->comment[0] || comment_seen(guard, i, j) || !strstr(rule->bytecode, "[ counter ]"))
+			if (!rule->comment[0] || comment_seen(guard, i, j) || !rule->counted)
 				continue;
 			text_add(json, "%s\n    ", first ? "" : ",");
 			text_add_json(json, rule->comment);
@@ -250,7 +250,7 @@ static void print_counters(const struct present_guard *guard)
 		for (size_t j = 0; j < guard->chain[i].rules; j++) {
 			const struct present_rule *rule = &guard->chain[i].rule[j];
 
-			if (strstr(rule->bytecode, "[ counter ]"))
+			if (rule->counted)
 				printf("  %10llu / %-12llu %s: %s\n", (unsigned long long)rule->packets,
 				       (unsigned long long)rule->bytes, guard->chain[i].name, rule->comment);
 		}

@@ -93,6 +93,11 @@ void text_free(struct text *text)
 	*text = (struct text){ 0 };
 }
 
+bool text_equal(const struct text *a, const struct text *b)
+{
+	return a->length == b->length && (a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
+}
+
 const char *text_string(const struct text *text)
 {
 	return text->data ? text->data : "";

@@ -35,6 +35,8 @@ void text_add(struct text *text, const char *format, ...) PRINTF(2, 3);
 void text_add_bytes(struct text *text, const void *bytes, size_t length);
 void text_free(struct text *text);
 
+bool text_equal(const struct text *a, const struct text *b);
+
 /* text_string - what was added so far, "" when nothing was */
 const char *text_string(const struct text *text);
 
