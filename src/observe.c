@@ -42,39 +42,13 @@ static int take_rule(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-/* Kernels without strict checking dump every table. */
-static bool of_interest(const struct context *context, const struct route *route)
-{
-	const struct kernel *kernel = context->kernel;
-
-	if (route->table == context->config->table)
-		return true;
-	for (size_t i = 0; i < kernel->rules && route->protocol == ROUTING_PROTOCOL; i++)
-		if (kernel->rule[i].protocol == ROUTING_PROTOCOL && kernel->rule[i].table == route->table)
-			return true;
-	return false;
-}
-
-static bool is_known(const struct kernel *kernel, const struct route *route)
-{
-	for (size_t i = 0; i < kernel->routes; i++)
-		if (route_equal(&kernel->route[i], route))
-			return true;
-	return false;
-}
-
 static int take_route(const struct nlmsghdr *message, void *data)
 {
-	struct context *context = data;
-	struct kernel *kernel = context->kernel;
+	struct kernel *kernel = ((struct context *)data)->kernel;
 	struct route route;
 
 	if (message->nlmsg_type != RTM_NEWROUTE || !rtnetlink_parse_route(message, &route))
 		return 0;
-	if (!of_interest(context, &route) || is_known(kernel, &route)) {
-		route_free(&route);
-		return 0;
-	}
 	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
 	kernel->route[kernel->routes++] = route;
 	return 0;
@@ -109,6 +83,21 @@ static int dump_routes(struct context *context, struct sockets *sockets, uint32_
 	return error->number == ENOENT ? 0 : -1;
 }
 
+/* Whether the table of an owned rule is to be dumped: not ours, nor the kernel's, nor an earlier rule's. */
+static bool is_another_table(const struct context *context, const bool *owned, size_t index)
+{
+	const struct kernel *kernel = context->kernel;
+	uint32_t table = kernel->rule[index].table;
+
+	if (!owned[index] || table == context->config->table || table == RT_TABLE_UNSPEC ||
+	    (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL))
+		return false;
+	for (size_t i = 0; i < index; i++)
+		if (owned[i] && kernel->rule[i].table == table)
+			return false;
+	return true;
+}
+
 /* Our table, and those that an earlier configuration of ours may have used. */
 static int observe_routes(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
@@ -117,13 +106,9 @@ static int observe_routes(struct context *context, struct sockets *sockets, stru
 	int result = dump_routes(context, sockets, context->config->table, error);
 
 	plan_find_owned(context->config, kernel->rule, kernel->rules, owned);
-	for (size_t i = 0; i < kernel->rules && result == 0; i++) {
-		uint32_t table = kernel->rule[i].table;
-
-		if (owned[i] && table != context->config->table && table != RT_TABLE_UNSPEC &&
-		    (table < RT_TABLE_DEFAULT || table > RT_TABLE_LOCAL))
-			result = dump_routes(context, sockets, table, error);
-	}
+	for (size_t i = 0; i < kernel->rules && result == 0; i++)
+		if (is_another_table(context, owned, i))
+			result = dump_routes(context, sockets, kernel->rule[i].table, error);
 	free(owned);
 	return result;
 }

@@ -216,7 +216,10 @@ static int check_guard_ours(const struct config *config, const struct present_gu
 {
 	static const char *const ours[] = { "prerouting", "forward", "from_client", "output", "postrouting" };
 
-	if (config->setting[KEY_KILLSWITCH_TABLE].origin == FROM_DEFAULT)
+	struct key_description key;
+
+	config_describe_key(KEY_KILLSWITCH_TABLE, &key);
+	if (strcmp(config->killswitch_table, key.fallback) == 0)
 		return 0;
 	for (size_t i = 0; i < present->chains; i++) {
 		bool known = false;
