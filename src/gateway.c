@@ -25,21 +25,21 @@ static int look_up(struct netlink *netlink, const struct address *address, unsig
 }
 
 static int check_route(const struct config *config, enum config_key key, const struct route *route,
-		       struct report *report)
+		       const char *interface, struct report *report)
 {
 	char address[ADDRESS_TEXT];
 
 	if (route->type == RTN_LOCAL)
 		return config_error(config, report, key, "is an address of this host; name the gateway's");
-	if (route->type != RTN_UNICAST || route->interface == 0 || !route->interface_name[0])
+	if (route->type != RTN_UNICAST || !interface[0])
 		return config_error(config, report, key, "is not on a network of this host");
 	if (route->gateway.family)
 		return config_error(config, report, key, "is not on a network of this host, but reached through "
 				    "%s on %s; clients need a gateway that is on-link",
-				    address_text(&route->gateway, address), route->interface_name);
-	if (interface_matches(&config->clients, route->interface_name))
+				    address_text(&route->gateway, address), interface);
+	if (interface_matches(&config->clients, interface))
 		return config_error(config, report, key, "is reached through %s, which is a tunnel of the clients",
-				    route->interface_name);
+				    interface);
 	return 0;
 }
 
@@ -64,11 +64,10 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 		return config_error(config, report, key, "is not on a network of this host%s%s (the kernel says: %s)",
 				    interface ? " on " : "", config->gateway_interface, netlink_error_text(&error));
 	}
-	result = check_route(config, key, &route, report);
-	if (result == 0) {
-		path->interface = route.interface;
-		memcpy(path->interface_name, route.interface_name, sizeof(path->interface_name));
-	}
+	path->interface = route.interface;
+	if (!route.interface || !if_indextoname(route.interface, path->interface_name))
+		path->interface_name[0] = '\0';
+	result = check_route(config, key, &route, path->interface_name, report);
 	route_free(&route);
 	return result;
 }

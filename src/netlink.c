@@ -38,7 +38,6 @@ int netlink_open(struct netlink *netlink, int family, struct report *report)
 		return -1;
 	}
 	set_option(netlink, NETLINK_EXT_ACK);
-	set_option(netlink, NETLINK_CAP_ACK);
 	if (family == NETLINK_ROUTE)
 		set_option(netlink, NETLINK_GET_STRICT_CHK);
 	return 0;
@@ -130,7 +129,9 @@ static int take_message(const struct nlmsghdr *message, netlink_handler handle, 
 		return fail(error, ENOBUFS, message->nlmsg_seq);
 	}
 	number = handle ? handle(message, data) : 0;
-	return number ? fail(error, number, message->nlmsg_seq) : 0;
+	if (number)
+		return fail(error, number, message->nlmsg_seq);
+	return message->nlmsg_flags & NLM_F_MULTI ? 0 : 1;
 }
 
 int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handle, void *data,
@@ -142,7 +143,7 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 
 	request->nlmsg_seq = sequence;
 	request->nlmsg_flags |= NLM_F_REQUEST;
-	if ((request->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
+	if (!handle)
 		request->nlmsg_flags |= NLM_F_ACK;
 	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
 		return fail(error, errno, sequence);

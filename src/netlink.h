@@ -37,8 +37,9 @@ void netlink_close(struct netlink *netlink);
  * netlink_request - send one request and read its whole answer
  * @handle: for each message of the answer; NULL where none is expected
  *
- * Numbers the request and sets NLM_F_REQUEST and, unless it is a dump, NLM_F_ACK. Returns 0 once it is
- * acknowledged or the dump complete, else -1 with @error filled. No receive waits more than a second.
+ * Numbers the request and sets NLM_F_REQUEST, and NLM_F_ACK where no answer is expected. Returns 0 once it
+ * is answered, the dump complete, or acknowledged, else -1 with @error filled. No receive waits more than a
+ * second.
  */
 int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handle, void *data,
 		    struct netlink_error *error);

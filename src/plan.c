@@ -242,7 +242,7 @@ static void plan_guard(struct plan *plan, const struct policy *policy, const str
 	plan->anything_present = plan->anything_present || kernel->guard.exists;
 	compare_guard(&policy->guard, &kernel->guard, &plan->problems);
 	if (plan->problems.count == before) {
-		lines_add(&plan->intact, "kill switch: table inet %s", policy->guard.table);
+		plan->intact_guard = &policy->guard;
 		return;
 	}
 	step = add_step(plan, STEP_GUARD_LOAD);
@@ -303,9 +303,10 @@ static void plan_routes(struct plan *plan, const struct config *config, const st
 			add_route_step(plan, STEP_ROUTE_REMOVE, route);
 		}
 	}
+	plan->intact_route = allocate(policy->routes, sizeof(const struct route *));
 	for (size_t i = 0; i < policy->routes; i++) {
 		if (table_has(kernel, &policy->route[i])) {
-			note_route(&plan->intact, &policy->route[i], "");
+			plan->intact_route[plan->intact_routes++] = &policy->route[i];
 			plan->anything_present = true;
 		} else {
 			note_route(&plan->problems, &policy->route[i], " is missing");
@@ -379,9 +380,10 @@ static void remove_rules(struct plan *plan, const struct policy *policy, const s
 static void plan_rules(struct plan *plan, const struct policy *policy, const struct kernel *kernel,
 		       const bool *owned)
 {
+	plan->intact_rule = allocate(policy->rules, sizeof(const struct rule *));
 	for (size_t i = 0; i < policy->rules; i++) {
 		if (first_equal(kernel, &policy->rule[i]) < kernel->rules) {
-			note_rule(&plan->intact, &policy->rule[i], "");
+			plan->intact_rule[plan->intact_rules++] = &policy->rule[i];
 			plan->anything_present = true;
 		} else {
 			note_rule(&plan->problems, &policy->rule[i], " is missing");
@@ -473,6 +475,7 @@ void plan_free(struct plan *plan)
 {
 	free(plan->step);
 	lines_free(&plan->problems);
-	lines_free(&plan->intact);
+	free(plan->intact_route);
+	free(plan->intact_rule);
 	*plan = (struct plan){ 0 };
 }

@@ -35,8 +35,14 @@ struct plan {
 	struct step *step;
 	size_t steps;
 	struct lines problems;		/* what differs from the wanted state, a sentence each */
-	struct lines intact;		/* what is as wanted, in words */
-	bool anything_present;		/* something of the wanted state was there already */
+
+	/* What is as wanted already. */
+	const struct guard *intact_guard;	/* NULL where it is not */
+	const struct route **intact_route;
+	size_t intact_routes;
+	const struct rule **intact_rule;
+	size_t intact_rules;
+	bool anything_present;		/* something of ours, intact or not */
 };
 
 /*

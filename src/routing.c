@@ -78,7 +78,7 @@ void route_add_text(struct text *text, const struct route *route)
 {
 	const char *type = name_in(type_names, sizeof(type_names) / sizeof(*type_names), route->type);
 	uint32_t usual_metric = route->family == AF_INET6 ? ROUTE_METRIC_IPV6 : 0;
-	char address[ADDRESS_TEXT];
+	char address[ADDRESS_TEXT], interface[IFNAMSIZ] = "";
 
 	if (type)
 		text_add(text, "%s ", type);
@@ -89,8 +89,10 @@ void route_add_text(struct text *text, const struct route *route)
 	if (route->gateway.family)
 		text_add(text, " via %s", address_text(&route->gateway, address));
 	if (route->interface) {
+		if (!route->interface_name[0])
+			if_indextoname(route->interface, interface);
 		text_add(text, " dev ");
-		text_add_shell(text, route->interface_name);
+		text_add_shell(text, route->interface_name[0] ? route->interface_name : interface);
 	}
 	text_add(text, " table %u", route->table);
 	if (route->metric != usual_metric)

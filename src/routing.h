@@ -40,7 +40,7 @@ struct route {
 	struct address destination;
 	struct address gateway;		/* AF_UNSPEC: none */
 	unsigned int interface;		/* index; 0: none */
-	char interface_name[IFNAMSIZ];
+	char interface_name[IFNAMSIZ];	/* "" in a route that was read; asked for where it is printed */
 	uint32_t metric;
 	uint8_t type;			/* RTN_UNICAST, ... (linux/rtnetlink.h) */
 	uint8_t protocol;

@@ -353,8 +353,6 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 			break;
 		}
 	}
-	if (route->interface && !if_indextoname(route->interface, route->interface_name))
-		route->interface_name[0] = '\0';
 	route->other = other.data;
 	return true;
 }

@@ -58,11 +58,26 @@ static void add_comment(struct text *script, const char *prefix, const char *lin
 	text_add(script, "\n");
 }
 
+static void add_intact(struct text *script, const struct plan *plan)
+{
+	if (plan->intact_guard)
+		text_add(script, "# intact: nft table inet %s\n", plan->intact_guard->table);
+	for (size_t i = 0; i < plan->intact_routes; i++) {
+		text_add(script, "# intact: ip -%c route ", plan->intact_route[i]->family == AF_INET ? '4' : '6');
+		route_add_text(script, plan->intact_route[i]);
+		text_add(script, "\n");
+	}
+	for (size_t i = 0; i < plan->intact_rules; i++) {
+		text_add(script, "# intact: ip -%c rule ", plan->intact_rule[i]->family == AF_INET ? '4' : '6');
+		rule_add_text(script, plan->intact_rule[i]);
+		text_add(script, "\n");
+	}
+}
+
 void script_add_plan(struct text *script, const char *heading, const struct plan *plan)
 {
 	add_comment(script, "", heading);
-	for (size_t i = 0; i < plan->intact.count; i++)
-		add_comment(script, "intact: ", plan->intact.line[i]);
+	add_intact(script, plan);
 	for (size_t i = 0; i < plan->problems.count; i++)
 		add_comment(script, "to do: ", plan->problems.line[i]);
 	if (plan->steps == 0)

@@ -138,7 +138,9 @@ void text_add_pair(struct text *text, const char *key, const char *value, size_t
 		quoted = !is_plain((unsigned char)value[i]);
 
 	text_add(text, "%s%s=%s", text->length ? " " : "", key, quoted ? "\"" : "");
-	for (size_t i = 0; i < length; i++) {
+	if (!quoted)
+		text_add_bytes(text, value, length);
+	for (size_t i = 0; i < length && quoted; i++) {
 		unsigned char c = (unsigned char)value[i];
 
 		if (c == '"' || c == '\\')
@@ -146,7 +148,7 @@ void text_add_pair(struct text *text, const char *key, const char *value, size_t
 		else if (c < ' ' || c >= 0x7f)
 			text_add(text, "\\x%02x", c);
 		else
-			text_add(text, "%c", c);
+			text_add_bytes(text, &c, 1);
 	}
 	if (value[length] != '\0')
 		text_add(text, "...");
