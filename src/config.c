@@ -16,6 +16,7 @@
 
 #define DEFAULT_PATH SYSCONFDIR "/ocserv/gateway.ini"
 #define FILE_SIZE_MAX 65536
+#define VALUE_SHOWN 200		/* bytes of a bad value that a message quotes */
 
 /*
  * The keys. A parser reads @value into @field and says in @wrong what is wrong with it, as the end of
@@ -65,37 +66,41 @@ static bool parse_boolean(const struct key *key, void *field, const char *value,
 
 static bool parse_subnet(const struct key *key, struct subnets *subnets, const char *value, struct text *wrong)
 {
+	const char *separator = wrong->length ? "; " : "";
 	const char *family = family_name(key->family);
 	const char *example = key->family == IPV4 ? "10.20.0.0/24" : "fd20::/64";
 	struct prefix prefix, masked;
 	char text[PREFIX_TEXT];
 
 	if (!prefix_parse(&prefix, value)) {
-		text_add(wrong, "'%s' is not an %s subnet; write it like %s", value, family, example);
+		text_add(wrong, "%s'%.60s' is not an %s subnet; write it like %s", separator, value, family, example);
 		return false;
 	}
 	if (prefix.address.family != family_of(key->family)) {
-		text_add(wrong, "'%s' is not %s; it belongs in subnet%d", value, family, key->family == IPV4 ? 6 : 4);
+		text_add(wrong, "%s'%s' is not %s; it belongs in subnet%d", separator, value, family,
+			 key->family == IPV4 ? 6 : 4);
 		return false;
 	}
 	masked = prefix_mask(&prefix);
 	if (!prefix_equal(&masked, &prefix)) {
-		text_add(wrong, "'%s' has host bits set; the subnet is %s", value, prefix_text(&masked, text));
+		text_add(wrong, "%s'%s' has host bits set; the subnet is %s", separator, value,
+			 prefix_text(&masked, text));
 		return false;
 	}
 	if (prefix.length == 0 || !address_is_usable(&prefix.address)) {
-		text_add(wrong, "'%s' can't be a subnet of clients; write it like %s", value, example);
+		text_add(wrong, "%s'%s' can't be a subnet of clients; write it like %s", separator, value, example);
 		return false;
 	}
 	for (unsigned int i = 0; i < subnets->count; i++) {
 		if (prefix_overlaps(&subnets->prefix[i], &prefix)) {
-			text_add(wrong, "'%s' overlaps %s; keep one of them", value,
+			text_add(wrong, "%s'%s' overlaps %s; keep one of them", separator, value,
 				 prefix_text(&subnets->prefix[i], text));
 			return false;
 		}
 	}
 	if (subnets->count == CONFIG_SUBNETS) {
-		text_add(wrong, "has more than %d subnets; join some of them", CONFIG_SUBNETS);
+		text_add(wrong, "%s'%s' is one more than %d subnets; join some of them", separator, value,
+			 CONFIG_SUBNETS);
 		return false;
 	}
 	subnets->prefix[subnets->count++] = prefix;
@@ -108,8 +113,9 @@ static bool parse_subnets(const struct key *key, void *field, const char *value,
 	char *list = duplicate(value), *save = NULL;
 	bool ok = true;
 
-	for (char *item = strtok_r(list, ", \t", &save); item && ok; item = strtok_r(NULL, ", \t", &save))
-		ok = parse_subnet(key, &subnets, item, wrong);
+	for (char *item = strtok_r(list, ", \t", &save); item; item = strtok_r(NULL, ", \t", &save))
+		if (!parse_subnet(key, &subnets, item, wrong))
+			ok = false;
 	if (ok && subnets.count == 0)
 		ok = complain(wrong, "names no subnet");
 	if (ok)
@@ -234,6 +240,7 @@ static bool parse_script(const struct key *key, void *field, const char *value, 
 
 static const char *const blocked_choices[] = { "reject", "drop", NULL };
 static const char *const inbound_choices[] = { "established", "any", NULL };
+static const char *const dns_choices[] = { "warn", "block", "any", NULL };
 static const char *const level_choices[] = { "error", "warning", "info", "debug", NULL };
 
 #define FIELD(member) .field = offsetof(struct config, member)
@@ -291,13 +298,21 @@ static const struct key keys[CONFIG_KEYS] = {
 		{ "killswitch", "inbound", NULL, "established",
 		  "what may be forwarded to clients from elsewhere: established (replies) or any" },
 		parse_choice, FIELD(inbound), .choices = inbound_choices },
+	[KEY_DNS] = {
+		{ "killswitch", "dns", NULL, "warn",
+		  "clients' questions to a DNS server on this host, which asks by its own route: warn, block or any" },
+		parse_choice, FIELD(dns), .choices = dns_choices },
 	[KEY_REMOVE_AFTER_LAST] = {
 		{ "session", "remove_after_last", NULL, "no",
 		  "remove rules, route and kill switch when the last session ends" },
 		parse_boolean, FIELD(remove_after_last) },
+	[KEY_FORGET_FLOWS] = {
+		{ "session", "forget_flows", NULL, "yes",
+		  "end the flows of an address with its session, so that its next holder gets none of their packets" },
+		parse_boolean, FIELD(forget_flows) },
 	[KEY_NEXT_SCRIPT] = {
 		{ "session", "next_script", NULL, NULL,
-		  "a script of your own, run after each hook with the same environment" },
+		  "a script of your own, run after each hook with ocserv's variables" },
 		parse_script, FIELD(next_script) },
 	[KEY_STATE_DIR] = {
 		{ "session", "state_dir", NULL, "/run/ocserv-gateway",
@@ -358,11 +373,11 @@ static void add_origin(struct text *text, const struct config *config, const str
 {
 	switch (setting->origin) {
 	case FROM_FILE:
-		text_add(text, "%s:%u: [%s] %s = %s", config->path, setting->line, key->section, key->name,
-			 setting->value);
+		text_add(text, "%s:%u: [%s] %s = %.*s", config->path, setting->line, key->section, key->name,
+			 VALUE_SHOWN, setting->value);
 		break;
 	case FROM_ENVIRONMENT:
-		text_add(text, "environment: %s=%s", key->environment, setting->value);
+		text_add(text, "environment: %s=%.*s", key->environment, VALUE_SHOWN, setting->value);
 		break;
 	case FROM_DEFAULT:
 		text_add(text, "%s: [%s] %s%s%s", config->path, key->section, key->name,
@@ -462,6 +477,7 @@ struct stream {
 	struct report *report;
 	const char *next, *end;
 	unsigned int line;
+	unsigned int seen[CONFIG_KEYS];		/* the line in which each key stands */
 	bool any_key;
 };
 
@@ -470,18 +486,36 @@ static void line_error(struct stream *stream, const char *message)
 	report_error(stream->report, EX_CONFIG, "%s:%u: %s", stream->config->path, stream->line, message);
 }
 
+/* The length of a line without blanks at its end and without a comment: a ; at its start or after a blank. */
+static size_t content_length(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (line[i] == ';' && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t'))
+			length = i;
+	while (length > 0 && (line[length - 1] == ' ' || line[length - 1] == '\t' || line[length - 1] == '\r'))
+		length--;
+	return length;
+}
+
 /* What inih would pass over in silence, or would report as the first error alone. */
 static const char *line_fault(const char *line, size_t length, size_t most)
 {
+	const char *bracket;
+
 	if (length > most)
 		return "the line is too long; spread a list of subnets over fewer or larger ones";
 	for (size_t i = 0; i < length; i++)
 		if (((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
 			return "the line holds control characters; is this a text file?";
-	if (length == 0 || line[0] == ';' || line[0] == '#')
+	if (length == 0 || line[0] == '#')
 		return NULL;
+	bracket = memchr(line, ']', length);
+	if (line[0] == '[' && !bracket)
+		return "the section has no closing ]";
+	if (line[0] == '[' && bracket != line + length - 1)
+		return "something stands behind the ]; a key needs a line of its own";
 	if (line[0] == '[')
-		return memchr(line, ']', length) ? NULL : "the section has no closing ]";
+		return NULL;
 	if (!memchr(line, '=', length))
 		return "is neither [section] nor key = value";
 	return NULL;
@@ -512,8 +546,7 @@ static char *read_line(char *buffer, int size, void *user)
 		start++;
 		length--;
 	}
-	while (length > 0 && strchr(" \t\r", start[length - 1]) && start[length - 1])
-		length--;
+	length = content_length(start, length);
 
 	fault = line_fault(start, length, (size_t)size - 2);
 	if (fault) {
@@ -536,7 +569,11 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 	if (key < 0) {
 		const struct key_description *near;
 
-		if (section_known(section)) {
+		if (!section[0]) {
+			near = nearest(section, name, false);
+			snprintf(message, sizeof(message), "'%.60s' stands before any [section]; the nearest key is %s in [%s]",
+				 name, near->name, near->section);
+		} else if (section_known(section)) {
 			near = nearest(section, name, false);
 			snprintf(message, sizeof(message), "unknown key '%.60s' in [%s]; the nearest is %s in [%s]",
 				 name, section, near->name, near->section);
@@ -548,12 +585,13 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 		line_error(stream, message);
 		return 0;
 	}
-	if (config->setting[key].origin == FROM_FILE && config->setting[key].line) {
+	if (stream->seen[key]) {
 		snprintf(message, sizeof(message), "[%s] %s stands already in line %u; keep one of them",
-			 section, name, config->setting[key].line);
+			 section, name, stream->seen[key]);
 		line_error(stream, message);
 		return 0;
 	}
+	stream->seen[key] = stream->line;
 	if (value[0])
 		set(config, stream->report, (enum config_key)key,
 		    (struct setting){ (char *)value, FROM_FILE, stream->line });
@@ -602,13 +640,16 @@ static int parse_file(struct config *config, int fd, struct report *report)
 	struct stream stream = { .config = config, .report = report };
 	char data[FILE_SIZE_MAX];
 	size_t length;
+	int fault;
 
 	if (check_file(config, fd, report) < 0 || read_all(config, fd, data, sizeof(data), &length, report) < 0)
 		return -1;
 	stream.next = data;
 	stream.end = data + length;
-	ini_parse_stream(read_line, &stream, take_pair, &stream);
+	fault = ini_parse_stream(read_line, &stream, take_pair, &stream);
 	config->file_read = true;
+	if (fault != 0 && report->status == 0)
+		return report_error(report, EX_CONFIG, "%s:%d: can't be read as an INI file", config->path, fault);
 	if (!stream.any_key && report->status == 0)
 		return report_error(report, EX_CONFIG, "%s: holds no key; write [clients] subnet4 and "
 				    "[gateway] address4, or take the sample that came with the program", config->path);
@@ -705,10 +746,10 @@ int config_load(struct config *config, const char *path, struct report *report)
 		if (keys[i].is.fallback)
 			set(config, report, (enum config_key)i,
 			    (struct setting){ (char *)keys[i].is.fallback, FROM_DEFAULT, 0 });
-	if (read_file(config, path != NULL, report) == 0)
+	if (read_file(config, path != NULL, report) == 0) {
 		read_environment(config, report);
-	if (report->status == before)
 		check_together(config, report);
+	}
 	return report->status == before ? 0 : -1;
 }
 

@@ -22,12 +22,13 @@ enum gateway_mode {
 
 enum blocked { BLOCKED_REJECT, BLOCKED_DROP };
 enum inbound { INBOUND_ESTABLISHED, INBOUND_ANY };
+enum dns { DNS_WARN, DNS_BLOCK, DNS_ANY };
 
 enum config_key {
 	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE,
 	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
-	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND,
-	KEY_REMOVE_AFTER_LAST, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
+	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
+	KEY_REMOVE_AFTER_LAST, KEY_FORGET_FLOWS, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
 	KEY_LOG_LEVEL, KEY_LOG_DRY_RUN,
 	CONFIG_KEYS
 };
@@ -72,8 +73,10 @@ struct config {
 	enum blocked blocked;
 	bool client_to_client;
 	enum inbound inbound;
+	enum dns dns;
 
 	bool remove_after_last;
+	bool forget_flows;
 	char *next_script;			/* NULL where unset */
 	char *state_dir;
 

@@ -102,6 +102,9 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 	case MATCH_QUOTED_DADDR:
 		add_quoted_daddr(text, match);
 		break;
+	case MATCH_DPORT:
+		text_add(text, "%s dport %s%u ", match->protocol == IPPROTO_TCP ? "tcp" : "udp", not, match->port);
+		break;
 	case MATCH_QUOTED_HOPBYHOP:
 		text_add(text, "icmpv6 type parameter-problem @th,%u,8 0x0 ",
 			 (ICMP_QUOTE_OFFSET + IPV6_NEXT_HEADER_OFFSET) * 8);
@@ -126,7 +129,8 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 		text_add(text, "goto %s", rule->chain);
 		break;
 	case VERDICT_REJECT:
-		text_add(text, "reject with icmp%s admin-prohibited", rule->reject_family == AF_INET ? "" : "v6");
+		text_add(text, "reject with icmp%s admin-prohibited", rule->reject_family == AF_INET ? "" :
+			 rule->reject_family == AF_INET6 ? "v6" : "x");
 		break;
 	case VERDICT_MASQUERADE:
 		text_add(text, "masquerade");

@@ -34,6 +34,7 @@ enum guard_match_kind {
 	MATCH_IP_OPTIONS,	/* an IPv4 header with options */
 	MATCH_ICMP_ERROR,	/* ICMP of a family but echo; what else there is quotes a packet */
 	MATCH_QUOTED_DADDR,	/* the destination of the packet that an ICMP error quotes */
+	MATCH_DPORT,
 	MATCH_QUOTED_HOPBYHOP,	/* an ICMPv6 parameter problem of a packet with hop-by-hop options */
 };
 
@@ -45,6 +46,7 @@ struct guard_match {
 		uint8_t family;
 		struct prefix prefix;
 		struct address nexthop;
+		struct { uint8_t protocol; uint16_t port; };	/* IPPROTO_TCP, IPPROTO_UDP; host byte order */
 	};
 };
 
@@ -55,7 +57,7 @@ struct guard_rule {
 	unsigned int matches;
 	bool counter;
 	enum guard_verdict verdict;
-	uint8_t reject_family;		/* with VERDICT_REJECT */
+	uint8_t reject_family;		/* with VERDICT_REJECT; AF_UNSPEC: either */
 	const char *chain;		/* with VERDICT_GOTO */
 	char comment[GUARD_COMMENT];
 	struct text code;		/* its expressions, to compare; set by nftables_compile() */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hook.h"
 #include "advice.h"
+#include "conntrack.h"
 #include "converge.h"
 #include "deadline.h"
+#include "privileges.h"
 #include "session.h"
 #include "verbs.h"
 
@@ -155,21 +157,53 @@ static void add_session(struct text *line, const struct config *config, const st
 	text_add_pair(line, "gateway6", gateway_text(config, IPV6, address), VALUE_LIMIT);
 }
 
-/* Runs the admin's script as it stands in the environment of this hook. Returns its exit status. */
+/* Whether ocserv set it; all else of its environment is none of a script's business. */
+static bool is_ocservs(const char *entry)
+{
+	static const char *const names[] = {
+		"REASON=", "ID=", "USERNAME=", "GROUPNAME=", "VHOST=", "DEVICE=", "IP_", "IPV6_", "HOSTNAME=",
+		"REMOTE_HOSTNAME=", "USER_AGENT=", "DEVICE_TYPE=", "DEVICE_PLATFORM=", "OCSERV_", "STATS_",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strncmp(entry, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The environment of the admin's script: ocserv's variables and a PATH. */
+static char **script_environment(void)
+{
+	size_t count = 0, kept = 0;
+	char **environment;
+
+	while (environ[count])
+		count++;
+	environment = allocate(count + 2, sizeof(*environment));
+	for (size_t i = 0; i < count; i++)
+		if (is_ocservs(environ[i]))
+			environment[kept++] = environ[i];
+	environment[kept] = (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	return environment;
+}
+
+/* Runs the admin's script. */
 static int run_next(const struct config *config, struct report *report)
 {
 	char *const arguments[] = { config->next_script, NULL };
+	char **environment = script_environment();
 	pid_t parent = getpid(), child = fork();
 	int status;
 
 	if (child == 0) {
 		/* ocserv's SIGTERM ends us; the script is not to outlive its hook. */
 		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
-			execv(config->next_script, arguments);
+			execve(config->next_script, arguments, environment);
 		dprintf(STDERR_FILENO, "ocserv-gateway: error: can't run %s: %s\n", config->next_script,
 			strerror(errno));
 		_exit(126);
 	}
+	free(environment);
 	if (child < 0)
 		return report_error(report, EX_OSERR, "can't run %s: %s", config->next_script, strerror(errno));
 	while (waitpid(child, &status, 0) < 0)
@@ -181,6 +215,37 @@ static int run_next(const struct config *config, struct report *report)
 	return report_error(report, EX_UNAVAILABLE, "[session] next_script %s: %s %d", config->next_script,
 			    WIFEXITED(status) ? "exit status" : "killed by signal",
 			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+/* The addresses of a session as others know them: without scope, in their shortest form. */
+static unsigned int session_addresses(const struct session *session, struct address address[FAMILIES])
+{
+	unsigned int count = 0;
+
+	if (parse_unscoped(&address[count], session->ip4))
+		count++;
+	if (parse_unscoped(&address[count], session->ip6))
+		count++;
+	return count;
+}
+
+/* Takes the addresses over, without the flows of somebody else who had them before. */
+static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
+			  struct sockets *sockets, struct report *report)
+{
+	struct address address[FAMILIES];
+	unsigned int count = session_addresses(session, address);
+
+	for (unsigned int i = 0; i < count; i++) {
+		char text[ADDRESS_TEXT];
+		enum holder holder = state_holder(state, session, address_text(&address[i], text));
+
+		if (config->forget_flows && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
+			conntrack_forget(&sockets->nft, &address[i], report);
+		if (state_hold(state, session, text, report) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* Routing and kill switch, and the record of the session, under the lock. */
@@ -195,10 +260,13 @@ static int connect_locked(const struct config *config, const struct session *ses
 		result = converge(&situation, config, goal_of(config), sockets, change, report);
 	}
 	if (result == 0)
+		result = take_addresses(config, session, state, sockets, report);
+	if (result == 0)
 		result = state_record(state, session, report);
 	if (result == 0 && goal_of(config) == GOAL_INSTALL) {
 		advise(config, &situation, report);
-		advise_dns(sockets, report);
+		if (config->dns == DNS_WARN)
+			advise_dns(sockets, report);
 	}
 	situation_free(&situation);
 	return result;
@@ -317,6 +385,34 @@ static void remove_after_last(const struct config *config, struct state *state, 
 	sockets_close(&sockets);
 }
 
+/*
+ * Ends the flows of a session's addresses that no other live session has. Without the lock: with many flows
+ * the kernel needs a while to find them, and no other run has to wait. A run that is killed here leaves the
+ * address to be cleared at the next connect that gets it.
+ */
+static void release_addresses(const struct config *config, const struct session *session, const struct state *state,
+			      struct report *report)
+{
+	struct address address[FAMILIES];
+	unsigned int count = session_addresses(session, address);
+	struct netlink netfilter = { 0 };
+
+	for (unsigned int i = 0; i < count; i++) {
+		char text[ADDRESS_TEXT];
+		enum holder holder = state_holder(state, session, address_text(&address[i], text));
+
+		if (holder == HOLDER_SAME_USER || holder == HOLDER_OTHER)
+			continue;
+		if (config->forget_flows) {
+			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
+				return;
+			conntrack_forget(&netfilter, &address[i], report);
+		}
+		state_release(state, text);
+	}
+	netlink_close(&netfilter);
+}
+
 static void log_disconnect(const struct config *config, const struct session *session, enum change change)
 {
 	struct text line CLEANUP(text_free) = { 0 };
@@ -367,9 +463,12 @@ static int hook_disconnect(const struct config *config, const struct options *op
 	if (options->dry_run)
 		return disconnect_dry_run(config, session.id, report);
 	if (!config->log_dry_run) {
-		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0 &&
-		    state_forget(&state, session.id, report) == 0 && config->remove_after_last)
-			remove_after_last(config, &state, &change, report);
+		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0) {
+			if (state_forget(&state, session.id, report) == 0 && config->remove_after_last)
+				remove_after_last(config, &state, &change, report);
+			state_unlock(&state);
+			release_addresses(config, &session, &state, report);
+		}
 		state_close(&state);
 	}
 	log_disconnect(config, &session, change);
@@ -433,6 +532,8 @@ int hook_run(const struct options *options)
 	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, !options->dry_run);
 	if (config_load(&config, options->config, &report) == 0) {
 		log_open(options->verbose ? LOG_LEVEL_DEBUG : config.log_level, !options->dry_run);
+		if (!config.next_script)
+			privileges_drop();
 		run_reason(&config, options, &begun, &report);
 	}
 	status = log_report(&report);

@@ -31,6 +31,7 @@ struct present_chain {
 struct present_guard {
 	bool exists;
 	bool dormant;		/* the kernel keeps the table but does not ask it */
+	bool owned;		/* a running process keeps everybody else from changing it */
 	uint32_t others;	/* sets, maps, flow tables and named objects in it */
 	struct present_chain *chain;
 	size_t chains;

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TABLE_OWNER 2U			/* NFT_TABLE_F_OWNER, of Linux 5.12 */
 #define EXPRESSION_ATTRIBUTES 10	/* more than any expression of ours has: payload has 8 */
 #define BATCH_SIZE (256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
 
@@ -176,6 +177,16 @@ static void add_icmp_error(struct nftnl_rule *rule, uint8_t family)
 	}
 }
 
+/* tcp dport 53: the destination port is the second word of two bytes in either header */
+static void add_dport(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	uint16_t port = htons(match->port);
+
+	add_l4proto(rule, match->protocol);
+	add_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(port));
+	add_cmp(rule, match->negated, &port, sizeof(port));
+}
+
 /* icmpv6 type parameter-problem @th,112,8 0x0 */
 static void add_quoted_hopbyhop(struct nftnl_rule *rule)
 {
@@ -227,6 +238,7 @@ static uint8_t needed_family(const struct guard_match *match)
 	case MATCH_FAMILY:
 	case MATCH_NEXTHOP:
 	case MATCH_ESTABLISHED:
+	case MATCH_DPORT:
 	case MATCH_QUOTED_DADDR:
 		break;
 	}
@@ -273,6 +285,9 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 		case MATCH_QUOTED_DADDR:
 			add_quoted_daddr(rule, match);
 			break;
+		case MATCH_DPORT:
+			add_dport(rule, match);
+			break;
 		case MATCH_QUOTED_HOPBYHOP:
 			add_quoted_hopbyhop(rule);
 			break;
@@ -291,14 +306,16 @@ static void add_verdict(struct nftnl_rule *rule, int32_t verdict, const char *ch
 		nftnl_expr_set_str(expression, NFTNL_EXPR_IMM_CHAIN, chain);
 }
 
-/* reject with icmp admin-prohibited */
+/* reject with icmp admin-prohibited, icmpv6, or icmpx for either */
 static void add_reject(struct nftnl_rule *rule, uint8_t family)
 {
 	struct nftnl_expr *expression = add(rule, "reject");
+	uint8_t code = family == AF_INET ? ICMP_PKT_FILTERED :
+		       family == AF_INET6 ? ICMP6_DST_UNREACH_ADMIN : NFT_REJECT_ICMPX_ADMIN_PROHIBITED;
 
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMP_UNREACH);
-	nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE,
-			  family == AF_INET ? ICMP_PKT_FILTERED : ICMP6_DST_UNREACH_ADMIN);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE,
+			   family == AF_UNSPEC ? NFT_REJECT_ICMPX_UNREACH : NFT_REJECT_ICMP_UNREACH);
+	nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, code);
 }
 
 /* The comment as nft(8) keeps it: type, length, string with its NUL. */
@@ -451,6 +468,7 @@ int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *p
 	}
 	present->exists = true;
 	present->dormant = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) & NFT_TABLE_F_DORMANT;
+	present->owned = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) & TABLE_OWNER;
 	present->others = nftnl_table_get_u32(table, NFTNL_TABLE_USE);
 	nftnl_table_free(table);
 	return 0;

@@ -212,12 +212,16 @@ static void compare_guard(const struct guard *wanted, const struct present_guard
  * A table of the default name is ours. One that an admin named is ours while it holds no chain but such
  * as we make, lest a table of somebody else, named by mistake, is replaced.
  */
-static int check_guard_ours(const struct config *config, const struct present_guard *present, struct report *report)
+static int check_guard(const struct config *config, const struct present_guard *present, struct report *report)
 {
-	static const char *const ours[] = { "prerouting", "forward", "from_client", "output", "postrouting" };
+	static const char *const ours[] = { "prerouting", "forward", "from_client", "input", "output",
+					    "postrouting" };
 
 	struct key_description key;
 
+	if (present->owned)
+		return report_error(report, EX_OSERR, "the kernel lets nobody else change the kill switch, table inet %s: it "
+				    "has the flag owner, of a running process (nft -i?); end that", config->killswitch_table);
 	config_describe_key(KEY_KILLSWITCH_TABLE, &key);
 	if (strcmp(config->killswitch_table, key.fallback) == 0)
 		return 0;
@@ -319,8 +323,8 @@ static void plan_routes(struct plan *plan, const struct config *config, const st
 
 static bool same_selector(const struct rule *a, const struct rule *b)
 {
-	return a->family == b->family && prefix_equal(&a->source, &b->source) &&
-	       prefix_equal(&a->destination, &b->destination) && !a->other && !b->other;
+	return a->family == b->family && a->priority == b->priority && prefix_equal(&a->source, &b->source) &&
+	       prefix_equal(&a->destination, &b->destination) && (!a->other || a->shadows);
 }
 
 static int check_foreign_rule(const struct config *config, const struct policy *policy, const struct rule *rule,
@@ -329,7 +333,7 @@ static int check_foreign_rule(const struct config *config, const struct policy *
 	struct text text CLEANUP(text_free) = { 0 };
 	bool selects_ours = false;
 
-	if (rule->protocol == ROUTING_PROTOCOL || !is_our_priority(config, rule->priority))
+	if (rule->protocol == ROUTING_PROTOCOL)
 		return 0;
 	for (size_t i = 0; i < policy->rules; i++) {
 		if (rule_equal(rule, &policy->rule[i]))
@@ -344,60 +348,113 @@ static int check_foreign_rule(const struct config *config, const struct policy *
 			    rule->family == AF_INET ? "IPv4" : "IPv6", text.data, rule->protocol);
 }
 
-/* The first rule equal to @wanted, the kernel's rules where there is none. */
-static size_t first_equal(const struct kernel *kernel, const struct rule *wanted)
-{
-	size_t i = 0;
+/* What becomes of a rule that the kernel has and of one that is wanted. */
+struct rules_plan {
+	bool *keep;	/* of each in the kernel */
+	bool *add;	/* of each that is wanted */
+};
 
-	while (i < kernel->rules && !rule_equal(&kernel->rule[i], wanted))
-		i++;
-	return i;
+/* The place of the rule that serves as @wanted: ours before a foreign one; kernel->rules where there is none. */
+static size_t find_serving(const struct kernel *kernel, const bool *owned, const struct rule *wanted, size_t *copies)
+{
+	size_t found = kernel->rules;
+
+	*copies = 0;
+	for (size_t i = 0; i < kernel->rules; i++) {
+		if (!rule_equal(&kernel->rule[i], wanted))
+			continue;
+		*copies += owned[i];
+		if (found == kernel->rules || (owned[i] && !owned[found]))
+			found = i;
+	}
+	return found;
 }
 
-/* Whether a rule of ours is to stay: the first one that is equal to a wanted one. */
-static bool rule_stays(const struct policy *policy, const struct kernel *kernel, size_t index)
+/*
+ * A rule is added behind those of its priority. So where one is missing, there twice (the kernel removes the
+ * first) or out of order, those that are to come behind it are made anew.
+ */
+static void choose_rules(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+			 const bool *owned)
 {
-	for (size_t i = 0; i < policy->rules; i++)
-		if (rule_equal(&kernel->rule[index], &policy->rule[i]))
-			return first_equal(kernel, &policy->rule[i]) == index;
-	return false;
+	const struct rule *before = NULL;
+	size_t last = 0;
+	bool anew = false;
+
+	for (size_t i = 0; i < policy->rules; i++) {
+		const struct rule *wanted = &policy->rule[i];
+		size_t copies, place = find_serving(kernel, owned, wanted, &copies);
+
+		if (!before || before->family != wanted->family || before->priority != wanted->priority) {
+			anew = false;
+			last = 0;
+		}
+		before = wanted;
+		if (place == kernel->rules || copies > 1 || (copies == 1 && place < last))
+			anew = true;
+		if (place < kernel->rules && (!anew || copies == 0))
+			choice->keep[place] = true;
+		else
+			choice->add[i] = true;
+		if (copies == 1)
+			last = place;
+	}
 }
 
-/* What has more selectors goes first: the kernel removes the first rule that has all that are named. */
-static void remove_rules(struct plan *plan, const struct policy *policy, const struct kernel *kernel,
+/* Removes what is not kept: rules with more selectors than ours first, since the kernel takes the first that fits. */
+static void remove_rules(struct plan *plan, const struct rules_plan *choice, const struct kernel *kernel,
 			 const bool *owned, bool with_others)
 {
 	for (size_t i = kernel->rules; i-- > 0; ) {
 		const struct rule *rule = &kernel->rule[i];
 
-		if (!owned[i] || rule_stays(policy, kernel, i) || (rule->other != NULL) != with_others)
+		if (!owned[i] || choice->keep[i] || (rule->other != NULL) != with_others)
 			continue;
-		note_rule(&plan->problems, rule, " does not belong there");
+		note_rule(&plan->problems, rule, " does not belong there, or not in this order");
 		add_rule_step(plan, STEP_RULE_REMOVE, rule);
 	}
+}
+
+static bool any_equal(const struct kernel *kernel, const struct rule *wanted)
+{
+	for (size_t i = 0; i < kernel->rules; i++)
+		if (rule_equal(&kernel->rule[i], wanted))
+			return true;
+	return false;
 }
 
 static void plan_rules(struct plan *plan, const struct policy *policy, const struct kernel *kernel,
 		       const bool *owned)
 {
+	struct rules_plan choice = {
+		.keep = allocate(kernel->rules, sizeof(bool)),
+		.add = allocate(policy->rules, sizeof(bool)),
+	};
+
+	choose_rules(&choice, policy, kernel, owned);
+	remove_rules(plan, &choice, kernel, owned, true);
+	remove_rules(plan, &choice, kernel, owned, false);
 	plan->intact_rule = allocate(policy->rules, sizeof(const struct rule *));
 	for (size_t i = 0; i < policy->rules; i++) {
-		if (first_equal(kernel, &policy->rule[i]) < kernel->rules) {
+		bool there = any_equal(kernel, &policy->rule[i]);
+
+		plan->anything_present = plan->anything_present || there;
+		if (!choice.add[i]) {
 			plan->intact_rule[plan->intact_rules++] = &policy->rule[i];
-			plan->anything_present = true;
-		} else {
-			note_rule(&plan->problems, &policy->rule[i], " is missing");
-			add_rule_step(plan, STEP_RULE_ADD, &policy->rule[i]);
+			continue;
 		}
+		if (!there)
+			note_rule(&plan->problems, &policy->rule[i], " is missing");
+		add_rule_step(plan, STEP_RULE_ADD, &policy->rule[i]);
 	}
-	remove_rules(plan, policy, kernel, owned, true);
-	remove_rules(plan, policy, kernel, owned, false);
+	free(choice.keep);
+	free(choice.add);
 }
 
 static int check_conflicts(const struct config *config, const struct policy *policy, const struct kernel *kernel,
 			   struct report *report)
 {
-	int result = check_guard_ours(config, &kernel->guard, report);
+	int result = check_guard(config, &kernel->guard, report);
 
 	for (size_t i = 0; i < kernel->routes; i++)
 		if (check_foreign_route(config, policy, &kernel->route[i], report) < 0)
@@ -468,7 +525,7 @@ int plan_remove(struct plan *plan, const struct config *config, const struct pol
 	}
 	plan_guard_removal(plan, policy, kernel);
 	free(owned);
-	return check_guard_ours(config, &kernel->guard, report);
+	return check_guard(config, &kernel->guard, report);
 }
 
 void plan_free(struct plan *plan)

@@ -332,6 +332,27 @@ static void fill_output(struct guard_chain *chain, const struct config *config)
 	}
 }
 
+/* iifname "vpns*" udp dport 53 counter reject with icmpx admin-prohibited */
+static void fill_input(struct guard_chain *chain, const struct config *config)
+{
+	static const struct { uint8_t protocol; uint16_t port; } dns[] = {
+		{ IPPROTO_UDP, 53 }, { IPPROTO_TCP, 53 }, { IPPROTO_TCP, 853 }, { IPPROTO_UDP, 853 },
+	};
+
+	for (size_t i = 0; i < sizeof(dns) / sizeof(*dns); i++) {
+		struct guard_rule *rule = add_counted(chain, VERDICT_REJECT);
+		struct guard_match *match;
+
+		match_interface(rule, MATCH_IIFNAME, config->clients);
+		match_governed(rule, config);
+		match = guard_add_match(rule, MATCH_DPORT);
+		match->protocol = dns[i].protocol;
+		match->port = dns[i].port;
+		COMMENT(rule, "a client's question to a DNS server on this host, %s port %u: rejected",
+			dns[i].protocol == IPPROTO_TCP ? "TCP" : "UDP", dns[i].port);
+	}
+}
+
 /* ip saddr 10.20.0.0/24 oifname "eth0" counter masquerade */
 static void fill_postrouting(struct guard_chain *chain, const struct config *config, const struct gateway_path *path)
 {
@@ -361,6 +382,9 @@ static const struct guard_chain forward_chain = {
 	"forward", "filter", NF_INET_FORWARD, -10, "forward", "filter - 10", NULL, 0
 };
 static const struct guard_chain from_client_chain = { .name = "from_client" };
+static const struct guard_chain input_chain = {
+	"input", "filter", NF_INET_LOCAL_IN, -10, "input", "filter - 10", NULL, 0
+};
 static const struct guard_chain output_chain = {
 	"output", "filter", NF_INET_LOCAL_OUT, -10, "output", "filter - 10", NULL, 0
 };
@@ -379,6 +403,8 @@ static void make_guard(struct guard *guard, const struct config *config, const s
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), config);
 	fill_forward(guard_add_chain(guard, &forward_chain), config);
 	fill_from_client(guard_add_chain(guard, &from_client_chain), config, path);
+	if (config->dns == DNS_BLOCK)
+		fill_input(guard_add_chain(guard, &input_chain), config);
 	fill_output(guard_add_chain(guard, &output_chain), config);
 	if (config->masquerade && any_gateway)
 		fill_postrouting(guard_add_chain(guard, &postrouting_chain), config, path);

@@ -47,8 +47,8 @@ bool route_equal(const struct route *a, const struct route *b)
 {
 	return a->family == b->family && a->table == b->table && a->destination_length == b->destination_length &&
 	       address_equal(&a->destination, &b->destination) && address_equal(&a->gateway, &b->gateway) &&
-	       a->interface == b->interface && a->metric == b->metric && a->type == b->type &&
-	       same_text(a->other, b->other);
+	       a->interface == b->interface && a->metric == b->metric && a->type == b->type && a->tos == b->tos &&
+	       prefix_equal(&a->source, &b->source) && same_text(a->other, b->other);
 }
 
 void rule_add_text(struct text *text, const struct rule *rule)
@@ -78,7 +78,7 @@ void route_add_text(struct text *text, const struct route *route)
 {
 	const char *type = name_in(type_names, sizeof(type_names) / sizeof(*type_names), route->type);
 	uint32_t usual_metric = route->family == AF_INET6 ? ROUTE_METRIC_IPV6 : 0;
-	char address[ADDRESS_TEXT], interface[IFNAMSIZ] = "";
+	char address[ADDRESS_TEXT], prefix[PREFIX_TEXT], interface[IFNAMSIZ] = "";
 
 	if (type)
 		text_add(text, "%s ", type);
@@ -86,6 +86,10 @@ void route_add_text(struct text *text, const struct route *route)
 		text_add(text, "%s/%u", address_text(&route->destination, address), route->destination_length);
 	else
 		text_add(text, "default");
+	if (route->source.address.family)
+		text_add(text, " from %s", prefix_text(&route->source, prefix));
+	if (route->tos)
+		text_add(text, " tos 0x%02x", route->tos);
 	if (route->gateway.family)
 		text_add(text, " via %s", address_text(&route->gateway, address));
 	if (route->interface) {
@@ -102,10 +106,11 @@ void route_add_text(struct text *text, const struct route *route)
 void rule_free(struct rule *rule)
 {
 	free(rule->other);
-	free(rule->message);
+	text_free(&rule->message);
 }
 
 void route_free(struct route *route)
 {
 	free(route->other);
+	text_free(&route->message);
 }

@@ -26,11 +26,11 @@ struct rule {
 
 	/* Of a rule read from the kernel alone. */
 	char *other;		/* what it has beyond the above, as ip(8) writes it; NULL where nothing */
+	bool shadows;		/* the kernel takes it for equal to one without what is in `other` */
 	char incoming[IFNAMSIZ];	/* the interface that its packets come in by; "" for any */
 	bool inverted;		/* matches what its selectors do not */
 	bool local_only;	/* about packets that this host sends, or marked ones: never those of clients */
-	void *message;		/* the payload of its RTM_NEWRULE, to delete exactly this one */
-	uint32_t message_length;
+	struct text message;	/* the payload of its RTM_NEWRULE, to delete exactly this one */
 };
 
 struct route {
@@ -44,7 +44,12 @@ struct route {
 	uint32_t metric;
 	uint8_t type;			/* RTN_UNICAST, ... (linux/rtnetlink.h) */
 	uint8_t protocol;
+
+	/* Of a route read from the kernel alone. */
+	uint8_t tos;
+	struct prefix source;		/* AF_UNSPEC: from all */
 	char *other;			/* what it has beyond the above, in words; NULL where nothing */
+	struct text message;		/* the payload of its RTM_NEWROUTE, to delete exactly this one */
 };
 
 /* IPv6 routes without a metric get this one (IP6_RT_PRIO_USER). */

@@ -91,24 +91,35 @@ struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule)
 	return message;
 }
 
-struct nlmsghdr *rtnetlink_delete_rule(void *buffer, const struct rule *rule)
+/* What the kernel told of an object names exactly this one. */
+static struct nlmsghdr *put_deletion(void *buffer, uint16_t type, const struct text *payload)
 {
-	struct nlmsghdr *message = put_header(buffer, RTM_DELRULE, 0);
+	struct nlmsghdr *message = put_header(buffer, type, 0);
 
-	memcpy(mnl_nlmsg_put_extra_header(message, rule->message_length), rule->message, rule->message_length);
+	memcpy(mnl_nlmsg_put_extra_header(message, payload->length), payload->data, payload->length);
 	return message;
 }
 
-static struct nlmsghdr *put_route(void *buffer, const struct route *route, uint16_t type, uint16_t flags)
+struct nlmsghdr *rtnetlink_delete_rule(void *buffer, const struct rule *rule)
 {
-	struct nlmsghdr *message = put_header(buffer, type, flags);
+	return put_deletion(buffer, RTM_DELRULE, &rule->message);
+}
+
+struct nlmsghdr *rtnetlink_delete_route(void *buffer, const struct route *route)
+{
+	return put_deletion(buffer, RTM_DELROUTE, &route->message);
+}
+
+struct nlmsghdr *rtnetlink_add_route(void *buffer, const struct route *route)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 
 	header->rtm_family = route->family;
 	header->rtm_dst_len = route->destination_length;
 	header->rtm_protocol = route->protocol;
 	header->rtm_type = route->type;
-	header->rtm_scope = type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_UNIVERSE;
+	header->rtm_scope = RT_SCOPE_UNIVERSE;
 	mnl_attr_put_u32(message, RTA_TABLE, route->table);
 	if (route->destination_length)
 		put_address(message, RTA_DST, &route->destination);
@@ -119,16 +130,6 @@ static struct nlmsghdr *put_route(void *buffer, const struct route *route, uint1
 	if (route->metric)
 		mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
 	return message;
-}
-
-struct nlmsghdr *rtnetlink_add_route(void *buffer, const struct route *route)
-{
-	return put_route(buffer, route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-}
-
-struct nlmsghdr *rtnetlink_delete_route(void *buffer, const struct route *route)
-{
-	return put_route(buffer, route, RTM_DELROUTE, 0);
 }
 
 static uint8_t get_u8(const struct nlattr *attribute)
@@ -289,12 +290,19 @@ bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule)
 		text_add(&other.text, " 0x%x/0x%x", other.mark, other.mask);
 	}
 
+	/* Its comparison for NLM_F_EXCL passes over these. */
+	rule->shadows = rule->inverted || header->tos;
 	rule->other = other.text.data;
 	rule->local_only = rule->local_only || (other.has_mark && other.mark);
-	rule->message_length = (uint32_t)mnl_nlmsg_get_payload_len(message);
-	rule->message = allocate(rule->message_length, 1);
-	memcpy(rule->message, mnl_nlmsg_get_payload(message), rule->message_length);
+	text_add_bytes(&rule->message, mnl_nlmsg_get_payload(message), mnl_nlmsg_get_payload_len(message));
 	return true;
+}
+
+static bool expires(const struct nlattr *attribute)
+{
+	const struct rta_cacheinfo *info = mnl_attr_get_payload(attribute);
+
+	return mnl_attr_get_payload_len(attribute) >= sizeof(*info) && info->rta_expires != 0;
 }
 
 bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
@@ -313,16 +321,21 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 		.destination.family = header->rtm_family,
 		.type = header->rtm_type,
 		.protocol = header->rtm_protocol,
+		.tos = header->rtm_tos,
+		.source.length = header->rtm_src_len,
 	};
-	if (header->rtm_tos)
-		text_add(&other, "tos 0x%02x", header->rtm_tos);
-	if (header->rtm_src_len)
-		add_word(&other, "a source");
 
 	mnl_attr_for_each(attribute, message, sizeof(*header)) {
 		switch (mnl_attr_get_type(attribute)) {
 		case RTA_DST:
 			route->destination = get_address(attribute, route->family);
+			break;
+		case RTA_SRC:
+			route->source.address = get_address(attribute, route->family);
+			break;
+		case RTA_CACHEINFO:
+			if (expires(attribute))
+				add_word(&other, "an expiry");
 			break;
 		case RTA_GATEWAY:
 			route->gateway = get_address(attribute, route->family);
@@ -354,5 +367,6 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 		}
 	}
 	route->other = other.data;
+	text_add_bytes(&route->message, mnl_nlmsg_get_payload(message), mnl_nlmsg_get_payload_len(message));
 	return true;
 }

@@ -52,22 +52,27 @@ static int open_private(const struct state *state, int parent, const char *name,
 
 int state_open(struct state *state, const char *path, bool create, struct report *report)
 {
-	*state = (struct state){ .directory = -1, .sessions = -1, .lock = -1, .path = path };
+	*state = (struct state){ .directory = -1, .sessions = -1, .addresses = -1, .lock = -1, .path = path };
 	state->directory = open_private(state, AT_FDCWD, path, "", create, report);
 	if (state->directory < 0)
 		return -1;
 	state->sessions = open_private(state, state->directory, "sessions", "sessions", create, report);
-	return state->sessions < 0 ? -1 : 0;
+	if (state->sessions < 0)
+		return -1;
+	state->addresses = open_private(state, state->directory, "addresses", "addresses", create, report);
+	return state->addresses < 0 ? -1 : 0;
 }
 
 void state_close(struct state *state)
 {
 	state_unlock(state);
+	if (state->addresses >= 0)
+		close(state->addresses);
 	if (state->sessions >= 0)
 		close(state->sessions);
 	if (state->directory >= 0)
 		close(state->directory);
-	state->sessions = state->directory = -1;
+	state->addresses = state->sessions = state->directory = -1;
 }
 
 int state_lock(struct state *state, struct report *report)
@@ -230,6 +235,41 @@ static bool read_live(const struct state *state, const char *id, char *buffer, s
 	while ((key = text_next_pair(&cursor, &value)))
 		set_field(session, &start, key, value);
 	return start != 0 && start == start_of(id);
+}
+
+enum holder state_holder(const struct state *state, const struct session *session, const char *address)
+{
+	char id[24], buffer[RECORD_SIZE];
+	ssize_t length = readlinkat(state->addresses, address, id, sizeof(id) - 1);
+	struct session holder;
+
+	if (length < 0)
+		return HOLDER_NONE;
+	id[length] = '\0';
+	if (!session_id_valid(id) || !read_live(state, id, buffer, sizeof(buffer), &holder))
+		return HOLDER_ENDED;
+	if (strcmp(id, session->id) == 0)
+		return HOLDER_SELF;
+	return strcmp(holder.user, session->user) == 0 && strcmp(holder.vhost, session->vhost) == 0 ?
+	       HOLDER_SAME_USER : HOLDER_OTHER;
+}
+
+int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report)
+{
+	char temporary[24], shown[80];
+
+	snprintf(temporary, sizeof(temporary), "%s.tmp", session->id);
+	unlinkat(state->addresses, temporary, 0);
+	if (symlinkat(session->id, state->addresses, temporary) == 0 &&
+	    renameat(state->addresses, temporary, state->addresses, address) == 0)
+		return 0;
+	snprintf(shown, sizeof(shown), "addresses/%s", address);
+	return complain(state, shown, report);
+}
+
+void state_release(const struct state *state, const char *address)
+{
+	unlinkat(state->addresses, address, 0);
 }
 
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report)

@@ -8,10 +8,11 @@
 #include <stddef.h>
 
 /*
- * The state directory, of mode 0700 and root's: `lock`, and `sessions/` with a file for each session,
- * named after ocserv's ID, the pid of its worker. A record is one line of key=value pairs, written under
- * another name and renamed. It holds when the worker started, so a worker that is gone, or whose pid
- * another process got, is noticed: ocserv may die without calling a disconnect hook.
+ * The state directory, of mode 0700 and root's: `lock`; `sessions/` with a file for each session, named
+ * after ocserv's ID, the pid of its worker; `addresses/` with a symbolic link for each address, named after
+ * it, to the ID that had it last. A record is one line of key=value pairs, written under another name and
+ * renamed. It holds when the worker started, so a worker that is gone, or whose pid another process got, is
+ * noticed: ocserv may die without calling a disconnect hook.
  */
 
 struct session {
@@ -24,7 +25,7 @@ struct session {
 };
 
 struct state {
-	int directory, sessions;	/* descriptors, -1 where closed */
+	int directory, sessions, addresses;	/* descriptors, -1 where closed */
 	int lock;			/* -1 where not held */
 	const char *path;
 };
@@ -46,6 +47,23 @@ int state_record(const struct state *state, const struct session *session, struc
 
 /* state_forget - drop a session; 0 where there was none, too */
 int state_forget(const struct state *state, const char *id, struct report *report);
+
+/* Who had an address last. On a reconnect the sessions of a user overlap, with the same address. */
+enum holder {
+	HOLDER_NONE,		/* nobody, or what was of it is gone */
+	HOLDER_ENDED,		/* a session that has ended */
+	HOLDER_SELF,		/* this very session */
+	HOLDER_SAME_USER,	/* another live session of the same user */
+	HOLDER_OTHER,		/* a live session of another user */
+};
+
+enum holder state_holder(const struct state *state, const struct session *session, const char *address);
+
+/* state_hold - @address is the session's from now on */
+int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report);
+
+/* state_release - nobody has @address any more, and nothing of it is left */
+void state_release(const struct state *state, const char *address);
 
 /*
  * session_visitor - takes a live session, valid during the call

@@ -2,6 +2,7 @@
 #include "verbs.h"
 #include "advice.h"
 #include "deadline.h"
+#include "privileges.h"
 #include "script.h"
 #include "session.h"
 
@@ -128,6 +129,7 @@ int verb_up(const struct options *options)
 
 	deadline_start();
 	if (load(&config, options, &report) == 0) {
+		privileges_drop();
 		if (goal_of(&config) == GOAL_REMOVE)
 			report_warning(&report, "%s", plain_text(&config));
 		if (options->dry_run)
@@ -148,6 +150,7 @@ int verb_down(const struct options *options)
 
 	deadline_start();
 	if (load(&config, options, &report) == 0) {
+		privileges_drop();
 		if (options->dry_run)
 			print_dry_run(&config, GOAL_REMOVE, "down", &report);
 		else
