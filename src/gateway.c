@@ -24,8 +24,8 @@ static int look_up(struct netlink *netlink, const struct address *address, unsig
 	return netlink_request(netlink, rtnetlink_get_route(buffer, address, interface), take_route, route, error);
 }
 
-static int check_route(const struct config *config, enum config_key key, const struct route *route,
-		       const char *interface, struct report *report)
+static int check_route(const struct config *config, enum config_key key, const struct address *gateway,
+		       const struct route *route, const char *interface, struct report *report)
 {
 	char address[ADDRESS_TEXT];
 
@@ -33,7 +33,8 @@ static int check_route(const struct config *config, enum config_key key, const s
 		return config_error(config, report, key, "is an address of this host; name the gateway's");
 	if (route->type != RTN_UNICAST || !interface[0])
 		return config_error(config, report, key, "is not on a network of this host");
-	if (route->gateway.family)
+	/* Through itself: by a default route to it, which a rule may prefer to that of its network. */
+	if (route->gateway.family && !address_equal(&route->gateway, gateway))
 		return config_error(config, report, key, "is not on a network of this host, but reached through "
 				    "%s on %s; clients need a gateway that is on-link",
 				    address_text(&route->gateway, address), interface);
@@ -67,7 +68,8 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 	path->interface = route.interface;
 	if (!route.interface || !if_indextoname(route.interface, path->interface_name))
 		path->interface_name[0] = '\0';
-	result = check_route(config, key, &route, path->interface_name, report);
+	result = check_route(config, key, &config->gateway[family].address, &route, path->interface_name,
+			     report);
 	route_free(&route);
 	return result;
 }
