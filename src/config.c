@@ -618,34 +618,31 @@ static int check_file(const struct config *config, int fd, struct report *report
 	return 0;
 }
 
-static int read_all(const struct config *config, int fd, char *data, size_t size, size_t *length,
-		    struct report *report)
+static int read_all(const struct config *config, int fd, struct text *file, struct report *report)
 {
+	char part[4096];
 	ssize_t got;
 
-	*length = 0;
 	do {
-		got = read(fd, data + *length, size - *length);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
+		got = read(fd, part, sizeof(part));
+		if (got < 0 && errno != EINTR)
 			return report_error(report, EX_CONFIG, "%s: %s", config->path, strerror(errno));
-		*length += (size_t)got;
-	} while (got != 0 && *length < size);
+		if (got > 0)
+			text_add_bytes(file, part, (size_t)got);
+	} while (got != 0 && file->length <= FILE_SIZE_MAX);
 	return 0;
 }
 
 static int parse_file(struct config *config, int fd, struct report *report)
 {
 	struct stream stream = { .config = config, .report = report };
-	char data[FILE_SIZE_MAX];
-	size_t length;
+	struct text file CLEANUP(text_free) = { 0 };
 	int fault;
 
-	if (check_file(config, fd, report) < 0 || read_all(config, fd, data, sizeof(data), &length, report) < 0)
+	if (check_file(config, fd, report) < 0 || read_all(config, fd, &file, report) < 0)
 		return -1;
-	stream.next = data;
-	stream.end = data + length;
+	stream.next = text_string(&file);
+	stream.end = stream.next + file.length;
 	fault = ini_parse_stream(read_line, &stream, take_pair, &stream);
 	config->file_read = true;
 	if (fault != 0 && report->status == 0)

@@ -11,7 +11,7 @@
 /* The present state of the kernel, as far as it is about us. Read by observe.h, plain data here. */
 
 struct present_rule {
-	struct text code;	/* its expressions, as nftables_compile() writes them; empty where unreadable */
+	struct text code;	/* its expressions, as nftables_compile() writes them */
 	char *comment;		/* "" where it has none */
 	uint64_t handle;	/* as `nft -a list table` shows it */
 	bool counted;

@@ -16,7 +16,7 @@ void log_open(enum log_level level, bool to_syslog)
 {
 	threshold = level;
 	if (to_syslog && !syslog_too)
-		openlog("ocserv-gateway", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		openlog("ocserv-gateway", LOG_PID, LOG_DAEMON);
 	syslog_too = to_syslog;
 }
 

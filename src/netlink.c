@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -26,6 +27,7 @@ int netlink_open(struct netlink *netlink, int family, struct report *report)
 	const struct timeval timeout = { .tv_sec = 1 };
 
 	netlink->sequence = (uint32_t)time(NULL);
+	netlink->buffer = NULL;
 	netlink->socket = mnl_socket_open2(family, SOCK_CLOEXEC);
 	if (!netlink->socket)
 		return report_error(report, EX_OSERR, "can't open a netlink socket of family %d: %s", family,
@@ -37,6 +39,7 @@ int netlink_open(struct netlink *netlink, int family, struct report *report)
 		netlink_close(netlink);
 		return -1;
 	}
+	netlink->buffer = reallocate(NULL, RECEIVE_SIZE, 1);
 	set_option(netlink, NETLINK_EXT_ACK);
 	if (family == NETLINK_ROUTE)
 		set_option(netlink, NETLINK_GET_STRICT_CHK);
@@ -47,7 +50,8 @@ void netlink_close(struct netlink *netlink)
 {
 	if (netlink->socket)
 		mnl_socket_close(netlink->socket);
-	netlink->socket = NULL;
+	free(netlink->buffer);
+	*netlink = (struct netlink){ 0 };
 }
 
 static int fail(struct netlink_error *error, int number, uint32_t sequence)
@@ -93,12 +97,12 @@ static int read_answer(const struct nlmsghdr *message, struct netlink_error *err
 	return -1;
 }
 
-static ssize_t receive(const struct netlink *netlink, void *buffer, size_t size)
+static ssize_t receive(const struct netlink *netlink)
 {
 	ssize_t length;
 
 	do
-		length = mnl_socket_recvfrom(netlink->socket, buffer, size);
+		length = mnl_socket_recvfrom(netlink->socket, netlink->buffer, RECEIVE_SIZE);
 	while (length < 0 && errno == EINTR);
 	if (length < 0 && errno == EAGAIN)
 		errno = ETIMEDOUT;
@@ -139,7 +143,6 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 {
 	uint32_t sequence = ++netlink->sequence;
 	bool interrupted = false;
-	char buffer[RECEIVE_SIZE];
 
 	request->nlmsg_seq = sequence;
 	request->nlmsg_flags |= NLM_F_REQUEST;
@@ -149,8 +152,8 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 		return fail(error, errno, sequence);
 
 	for (;;) {
-		ssize_t got = receive(netlink, buffer, sizeof(buffer));
-		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+		ssize_t got = receive(netlink);
+		const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->buffer;
 		int left = (int)got;
 
 		if (got < 0)
@@ -176,14 +179,13 @@ int netlink_send_batch(struct netlink *netlink, const void *messages, size_t siz
 {
 	uint32_t pending = last - first + 1;
 	bool failed = false;
-	char buffer[RECEIVE_SIZE];
 
 	if (mnl_socket_sendto(netlink->socket, messages, size) < 0)
 		return fail(error, errno, first);
 
 	while (pending > 0) {
-		ssize_t got = receive(netlink, buffer, sizeof(buffer));
-		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+		ssize_t got = receive(netlink);
+		const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->buffer;
 		int left = (int)got;
 
 		if (got < 0)

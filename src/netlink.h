@@ -14,6 +14,7 @@
 struct netlink {
 	struct mnl_socket *socket;
 	uint32_t sequence;		/* of the last message sent */
+	char *buffer;			/* for what is received */
 };
 
 /* What the kernel said against a request. */

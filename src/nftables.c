@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "nftables.h"
+#include "netlink.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <libnftnl/batch.h>
 #include <libnftnl/chain.h>
@@ -20,7 +22,6 @@
 #include <string.h>
 
 #define TABLE_OWNER 2U			/* NFT_TABLE_F_OWNER, of Linux 5.12 */
-#define EXPRESSION_ATTRIBUTES 10	/* more than any expression of ours has: payload has 8 */
 #define BATCH_SIZE (256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
@@ -376,38 +377,99 @@ static bool is_zero(const uint8_t *bytes, size_t length)
 	return true;
 }
 
-/* What of an expression the kernel acts by: its name and, by number, its attributes. */
-static int add_code(struct nftnl_expr *expression, void *data)
+/* Whether an attribute of an expression of ours is a nest: data, and in it a verdict. */
+static bool is_data(const char *expression, uint16_t type)
 {
-	const char *name = nftnl_expr_get_str(expression, NFTNL_EXPR_NAME);
+	if (strcmp(expression, "cmp") == 0)
+		return type == NFTA_CMP_DATA;
+	if (strcmp(expression, "bitwise") == 0)
+		return type == NFTA_BITWISE_MASK || type == NFTA_BITWISE_XOR;
+	return strcmp(expression, "immediate") == 0 && type == NFTA_IMMEDIATE_DATA;
+}
 
-	text_add_bytes(data, name, strlen(name) + 1);
-	if (is_counter(expression))
-		return 0;
-	for (uint16_t i = NFTNL_EXPR_BASE; i < NFTNL_EXPR_BASE + EXPRESSION_ATTRIBUTES; i++) {
-		uint32_t length = 0;
-		const void *value = nftnl_expr_get(expression, i, &length);
-		uint8_t header[2] = { (uint8_t)i, (uint8_t)length };
+static void add_attribute_code(struct text *code, const struct nlattr *attribute)
+{
+	uint16_t header[2] = { mnl_attr_get_type(attribute), mnl_attr_get_payload_len(attribute) };
 
-		if (!value || is_zero(value, length))
+	if (is_zero(mnl_attr_get_payload(attribute), header[1]))
+		return;
+	text_add_bytes(code, header, sizeof(header));
+	text_add_bytes(code, mnl_attr_get_payload(attribute), header[1]);
+}
+
+static void add_data_code(struct text *code, const struct nlattr *data)
+{
+	const struct nlattr *attribute, *inner;
+
+	mnl_attr_for_each_nested(attribute, data) {
+		if (mnl_attr_get_type(attribute) != NFTA_DATA_VERDICT) {
+			add_attribute_code(code, attribute);
 			continue;
-		text_add_bytes(data, header, sizeof(header));
-		text_add_bytes(data, value, length);
+		}
+		mnl_attr_for_each_nested(inner, attribute)
+			add_attribute_code(code, inner);
 	}
-	return 0;
+}
+
+static const struct nlattr *find_attribute(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, nest)
+		if (mnl_attr_get_type(attribute) == type)
+			return attribute;
+	return NULL;
+}
+
+/* What of an expression the kernel acts by: its name and its attributes, with nests told by their types. */
+static void add_expression_code(struct text *code, const struct nlattr *expression)
+{
+	const struct nlattr *name = find_attribute(expression, NFTA_EXPR_NAME);
+	const struct nlattr *data = find_attribute(expression, NFTA_EXPR_DATA), *attribute;
+
+	if (!name || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0)
+		return;
+	text_add_bytes(code, mnl_attr_get_str(name), mnl_attr_get_payload_len(name));
+	if (!data || strcmp(mnl_attr_get_str(name), "counter") == 0)
+		return;
+	mnl_attr_for_each_nested(attribute, data) {
+		uint16_t type = mnl_attr_get_type(attribute);
+
+		if (!is_data(mnl_attr_get_str(name), type)) {
+			add_attribute_code(code, attribute);
+			continue;
+		}
+		text_add_bytes(code, &type, sizeof(type));
+		add_data_code(code, attribute);
+	}
+}
+
+/* The code of an NFT_MSG_NEWRULE, ours or the kernel's. */
+static void add_code(struct text *code, const struct nlmsghdr *message)
+{
+	const struct nlattr *attribute, *expression;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == NFTA_RULE_EXPRESSIONS)
+			mnl_attr_for_each_nested(expression, attribute)
+				add_expression_code(code, expression);
 }
 
 void nftables_compile(struct guard *guard)
 {
+	char buffer[NETLINK_MESSAGE_SIZE];
+
 	for (size_t i = 0; i < guard->chains; i++) {
 		struct guard_chain *chain = &guard->chain[i];
 
 		for (size_t j = 0; j < chain->rules; j++) {
+			struct nlmsghdr *message = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_NEWRULE, NFPROTO_INET, 0, 0);
 			struct nftnl_rule *rule = make_rule(guard->table, chain->name, &chain->rule[j]);
 
-			text_free(&chain->rule[j].code);
-			nftnl_expr_foreach(rule, add_code, &chain->rule[j].code);
+			nftnl_rule_nlmsg_build_payload(message, rule);
 			nftnl_rule_free(rule);
+			text_free(&chain->rule[j].code);
+			add_code(&chain->rule[j].code, message);
 		}
 	}
 }
@@ -522,27 +584,39 @@ static int find_comment(const struct nftnl_udata *attribute, void *data)
 	return 0;
 }
 
-static const char *rule_comment(const struct nftnl_rule *rule)
+static const char *find_rule_comment(const struct nlattr *userdata)
 {
 	const char *comment = "";
-	uint32_t length = 0;
-	const void *data = nftnl_rule_get_data(rule, NFTNL_RULE_USERDATA, &length);
 
-	if (data)
-		nftnl_udata_parse(data, length, find_comment, &comment);
+	if (userdata)
+		nftnl_udata_parse(mnl_attr_get_payload(userdata), mnl_attr_get_payload_len(userdata), find_comment,
+				  &comment);
 	return comment;
 }
 
-static int add_counts(struct nftnl_expr *expression, void *data)
+static uint64_t get_u64(const struct nlattr *attribute)
 {
-	struct present_rule *rule = data;
+	if (!attribute || mnl_attr_get_payload_len(attribute) != sizeof(uint64_t))
+		return 0;
+	return be64toh(mnl_attr_get_u64(attribute));
+}
 
-	if (is_counter(expression)) {
+/* The counter among the expressions of a rule. */
+static void take_counter(const struct nlattr *expressions, struct present_rule *rule)
+{
+	const struct nlattr *expression;
+
+	mnl_attr_for_each_nested(expression, expressions) {
+		const struct nlattr *name = find_attribute(expression, NFTA_EXPR_NAME);
+		const struct nlattr *data = find_attribute(expression, NFTA_EXPR_DATA);
+
+		if (!name || !data || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0 ||
+		    strcmp(mnl_attr_get_str(name), "counter") != 0)
+			continue;
 		rule->counted = true;
-		rule->packets += nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS);
-		rule->bytes += nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES);
+		rule->packets += get_u64(find_attribute(data, NFTA_COUNTER_PACKETS));
+		rule->bytes += get_u64(find_attribute(data, NFTA_COUNTER_BYTES));
 	}
-	return 0;
 }
 
 static struct present_chain *find_chain(const struct present_guard *present, const char *name)
@@ -553,44 +627,41 @@ static struct present_chain *find_chain(const struct present_guard *present, con
 	return NULL;
 }
 
-/* A rule with an expression that libnftnl can't read is none of ours, and counts as one all the same. */
-static void take_rule(struct nftnl_rule *rule, bool readable, struct present_chain *chain)
+static const char *get_name(const struct nlattr *attribute)
 {
-	struct present_rule *present;
-
-	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
-	present = &chain->rule[chain->rules++];
-	*present = (struct present_rule){
-		.comment = duplicate(readable ? rule_comment(rule) : ""),
-		.handle = nftnl_rule_get_u64(rule, NFTNL_RULE_HANDLE),
-	};
-	if (!readable)
-		return;
-	nftnl_expr_foreach(rule, add_code, &present->code);
-	nftnl_expr_foreach(rule, add_counts, present);
+	return attribute && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 ? mnl_attr_get_str(attribute) : NULL;
 }
 
+/* By libmnl alone: to make and free libnftnl's objects of all rules takes longer than all else of a hook. */
 int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present)
 {
-	struct nftnl_rule *rule = nftnl_rule_alloc();
+	const struct nlattr *of[NFTA_RULE_MAX + 1] = { NULL }, *attribute;
 	struct present_chain *chain;
-	const char *table;
-	bool readable;
-	int error = 0;
+	struct present_rule *rule;
 
-	if (!rule)
-		out_of_memory();
-	readable = nftnl_rule_nlmsg_parse(message, rule) == 0;
-	table = nftnl_rule_get_str(rule, NFTNL_RULE_TABLE);
-	if (table && strcmp(table, name) == 0) {
-		chain = find_chain(present, nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
-		if (chain)
-			take_rule(rule, readable, chain);
-		else
-			error = EINTR;	/* the chain was added meanwhile: read all again */
-	}
-	nftnl_rule_free(rule);
-	return error;
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+		return EBADMSG;
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) <= NFTA_RULE_MAX)
+			of[mnl_attr_get_type(attribute)] = attribute;
+	if (!get_name(of[NFTA_RULE_TABLE]) || !get_name(of[NFTA_RULE_CHAIN]))
+		return EBADMSG;
+	if (strcmp(get_name(of[NFTA_RULE_TABLE]), name) != 0)
+		return 0;
+	chain = find_chain(present, get_name(of[NFTA_RULE_CHAIN]));
+	if (!chain)
+		return EINTR;	/* it was added meanwhile: read all again */
+
+	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
+	rule = &chain->rule[chain->rules++];
+	*rule = (struct present_rule){
+		.comment = duplicate(find_rule_comment(of[NFTA_RULE_USERDATA])),
+		.handle = get_u64(of[NFTA_RULE_HANDLE]),
+	};
+	add_code(&rule->code, message);
+	if (of[NFTA_RULE_EXPRESSIONS])
+		take_counter(of[NFTA_RULE_EXPRESSIONS], rule);
+	return 0;
 }
 
 static void put_table(struct nftables_batch *batch, const struct guard *guard, uint16_t type, uint16_t flags)
@@ -705,17 +776,16 @@ static const char *module_of(const char *expression)
 
 static void describe_rule(struct text *text, const struct nlmsghdr *message, uint32_t offset)
 {
-	struct nftnl_rule *rule = nftnl_rule_alloc();
-	const char *expression = expression_at(message, offset);
+	const char *expression = expression_at(message, offset), *chain = "", *comment = "";
+	const struct nlattr *attribute;
 
-	if (!rule)
-		out_of_memory();
-	if (nftnl_rule_nlmsg_parse(message, rule) == 0)
-		text_add(text, "rule \"%s\" of chain %s", rule_comment(rule),
-			 nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
-	else
-		text_add(text, "a rule");
-	nftnl_rule_free(rule);
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(attribute) == NFTA_RULE_CHAIN)
+			chain = mnl_attr_get_str(attribute);
+		if (mnl_attr_get_type(attribute) == NFTA_RULE_USERDATA)
+			comment = find_rule_comment(attribute);
+	}
+	text_add(text, "rule \"%s\" of chain %s", comment, chain);
 	if (!expression)
 		return;
 	text_add(text, ", expression %s", expression);

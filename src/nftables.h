@@ -14,8 +14,8 @@
 /*
  * nftables_compile - set the code of every rule, to be compared with what the kernel has
  *
- * It is made of each expression's name and attributes. One that is unset is the same as one that is
- * zero, since the kernel tells some that nobody set; counter values are left out.
+ * It is made of each expression's name and netlink attributes. One that is unset is the same as one that
+ * is zero, since the kernel tells some that nobody set; counter values are left out.
  */
 void nftables_compile(struct guard *guard);
 

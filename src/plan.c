@@ -323,8 +323,12 @@ static void plan_routes(struct plan *plan, const struct config *config, const st
 
 static bool same_selector(const struct rule *a, const struct rule *b)
 {
+	bool same_action = a->action == b->action && a->table == b->table &&
+			   a->suppress_prefixlength == b->suppress_prefixlength;
+
+	/* With more selectors and the same action, the kernel takes @a for what we want to add (NLM_F_EXCL). */
 	return a->family == b->family && a->priority == b->priority && prefix_equal(&a->source, &b->source) &&
-	       prefix_equal(&a->destination, &b->destination) && (!a->other || a->shadows);
+	       prefix_equal(&a->destination, &b->destination) && (!a->other || a->shadows || same_action);
 }
 
 static int check_foreign_rule(const struct config *config, const struct policy *policy, const struct rule *rule,
@@ -401,17 +405,56 @@ static void choose_rules(struct rules_plan *choice, const struct policy *policy,
 	}
 }
 
-/* Removes what is not kept: rules with more selectors than ours first, since the kernel takes the first that fits. */
-static void remove_rules(struct plan *plan, const struct rules_plan *choice, const struct kernel *kernel,
-			 const bool *owned, bool with_others)
+/*
+ * Whether the kernel, asked to remove @rule, would take @other for it: it removes the first rule that has all
+ * that is named, whatever else it has, and does not look at `not`.
+ */
+static bool removal_fits(const struct rule *rule, const struct rule *other)
 {
-	for (size_t i = kernel->rules; i-- > 0; ) {
-		const struct rule *rule = &kernel->rule[i];
+	return rule->family == other->family && rule->priority == other->priority && rule->action == other->action &&
+	       rule->table == other->table && (!rule->other || rule->inverted) &&
+	       (!rule->source.address.family || prefix_equal(&rule->source, &other->source)) &&
+	       (!rule->destination.address.family || prefix_equal(&rule->destination, &other->destination)) &&
+	       (rule->suppress_prefixlength < 0 || rule->suppress_prefixlength == other->suppress_prefixlength);
+}
 
-		if (!owned[i] || choice->keep[i] || (rule->other != NULL) != with_others)
-			continue;
-		note_rule(&plan->problems, rule, " does not belong there, or not in this order");
-		add_rule_step(plan, STEP_RULE_REMOVE, rule);
+/* Makes anew what would go in place of a rule that is to be removed. */
+static void protect_rules(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+			  const bool *owned)
+{
+	for (size_t i = 0; i < kernel->rules; i++) {
+		for (size_t j = 0; j < i && owned[i] && !choice->keep[i]; j++) {
+			if (!owned[j] || !choice->keep[j] || !removal_fits(&kernel->rule[i], &kernel->rule[j]))
+				continue;
+			choice->keep[j] = false;
+			for (size_t k = 0; k < policy->rules; k++)
+				if (rule_equal(&policy->rule[k], &kernel->rule[j]))
+					choice->add[k] = true;
+		}
+	}
+}
+
+/* How much of a rule is named when it is removed; what names more goes first. */
+static int selectors(const struct rule *rule)
+{
+	return (rule->other != NULL) * 4 + (rule->source.address.family != AF_UNSPEC) +
+	       (rule->destination.address.family != AF_UNSPEC) + (rule->suppress_prefixlength >= 0);
+}
+
+#define SELECTORS_MOST 7
+
+static void remove_rules(struct plan *plan, const struct rules_plan *choice, const struct kernel *kernel,
+			 const bool *owned)
+{
+	for (int count = SELECTORS_MOST; count >= 0; count--) {
+		for (size_t i = kernel->rules; i-- > 0; ) {
+			const struct rule *rule = &kernel->rule[i];
+
+			if (!owned[i] || choice->keep[i] || selectors(rule) != count)
+				continue;
+			note_rule(&plan->problems, rule, " does not belong there, or not in this order");
+			add_rule_step(plan, STEP_RULE_REMOVE, rule);
+		}
 	}
 }
 
@@ -432,8 +475,8 @@ static void plan_rules(struct plan *plan, const struct policy *policy, const str
 	};
 
 	choose_rules(&choice, policy, kernel, owned);
-	remove_rules(plan, &choice, kernel, owned, true);
-	remove_rules(plan, &choice, kernel, owned, false);
+	protect_rules(&choice, policy, kernel, owned);
+	remove_rules(plan, &choice, kernel, owned);
 	plan->intact_rule = allocate(policy->rules, sizeof(const struct rule *));
 	for (size_t i = 0; i < policy->rules; i++) {
 		bool there = any_equal(kernel, &policy->rule[i]);
@@ -487,17 +530,20 @@ static void plan_guard_removal(struct plan *plan, const struct policy *policy, c
 	add_step(plan, STEP_GUARD_REMOVE)->guard = &policy->guard;
 }
 
-/* What permits goes first, then what denies, then the way to the VPN's own addresses. */
+/*
+ * What permits goes first, then what denies, then the way to the VPN's own addresses; of each, what names
+ * more goes first.
+ */
 static int removal_rank(const struct rule *rule)
 {
-	if (rule->action != FR_ACT_TO_TBL)
-		return 1;
-	return rule->source.address.family ? 0 : 2;
+	int kind = rule->action != FR_ACT_TO_TBL ? 1 : rule->source.address.family ? 0 : 2;
+
+	return kind * (SELECTORS_MOST + 1) + SELECTORS_MOST - selectors(rule);
 }
 
 static void plan_rule_removal(struct plan *plan, const struct kernel *kernel, const bool *owned)
 {
-	for (int rank = 0; rank <= 2; rank++) {
+	for (int rank = 0; rank < 3 * (SELECTORS_MOST + 1); rank++) {
 		for (size_t i = kernel->rules; i-- > 0; ) {
 			const struct rule *rule = &kernel->rule[i];
 

@@ -173,6 +173,15 @@ static void add_uid_range(struct text *text, const struct nlattr *attribute)
 	text_add(text, " %u-%u", range->start, range->end);
 }
 
+static void add_unknown(struct text *text, const struct nlattr *attribute)
+{
+	add_word(text, "attribute");
+	text_add(text, " %u", mnl_attr_get_type(attribute));
+}
+
+/* FRA_SPORT_MASK and FRA_DPORT_MASK of Linux 6.15, which come with every port. */
+enum { RULE_SPORT_MASK = 28, RULE_DPORT_MASK = 29 };
+
 /* The selectors of a rule that we never use, in the words of ip-rule(8). */
 struct selectors {
 	struct text text;
@@ -253,9 +262,13 @@ static void parse_selector(const struct nlattr *attribute, struct rule *rule, st
 	case FRA_FLOW:
 	case FRA_PAD:
 		break;
+	case RULE_SPORT_MASK:
+	case RULE_DPORT_MASK:
+		if (mnl_attr_get_payload_len(attribute) >= sizeof(uint16_t) && mnl_attr_get_u16(attribute) != UINT16_MAX)
+			add_unknown(text, attribute);
+		break;
 	default:
-		add_word(text, "attribute");
-		text_add(text, " %u", mnl_attr_get_type(attribute));
+		add_unknown(text, attribute);
 	}
 }
 
