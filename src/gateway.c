@@ -59,6 +59,7 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 			return config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
 	}
 	if (look_up(netlink, &config->gateway[family].address, interface, &route, &error) < 0) {
+		route_free(&route);
 		if (error.number == ETIMEDOUT)
 			return report_error(report, netlink_error_status(&error), "asking for the way to the %s "
 					    "gateway: %s", family_name(family), netlink_error_text(&error));

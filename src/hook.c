@@ -385,12 +385,19 @@ static void remove_after_last(const struct config *config, struct state *state, 
 	sockets_close(&sockets);
 }
 
+static bool is_last_holder(const struct state *state, const struct session *session, const char *address)
+{
+	enum holder holder = state_holder(state, session, address);
+
+	return holder != HOLDER_SAME_USER && holder != HOLDER_OTHER;
+}
+
 /*
  * Ends the flows of a session's addresses that no other live session has. Without the lock: with many flows
  * the kernel needs a while to find them, and no other run has to wait. A run that is killed here leaves the
  * address to be cleared at the next connect that gets it.
  */
-static void release_addresses(const struct config *config, const struct session *session, const struct state *state,
+static void release_addresses(const struct config *config, const struct session *session, struct state *state,
 			      struct report *report)
 {
 	struct address address[FAMILIES];
@@ -399,16 +406,19 @@ static void release_addresses(const struct config *config, const struct session 
 
 	for (unsigned int i = 0; i < count; i++) {
 		char text[ADDRESS_TEXT];
-		enum holder holder = state_holder(state, session, address_text(&address[i], text));
 
-		if (holder == HOLDER_SAME_USER || holder == HOLDER_OTHER)
+		address_text(&address[i], text);
+		if (!is_last_holder(state, session, text))
 			continue;
 		if (config->forget_flows) {
 			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
 				return;
 			conntrack_forget(&netfilter, &address[i], report);
 		}
-		state_release(state, text);
+		/* Somebody may have got the address meanwhile. */
+		if (state_lock(state, report) == 0 && is_last_holder(state, session, text))
+			state_release(state, text);
+		state_unlock(state);
 	}
 	netlink_close(&netfilter);
 }
@@ -418,7 +428,8 @@ static void log_disconnect(const struct config *config, const struct session *se
 	struct text line CLEANUP(text_free) = { 0 };
 
 	add_session(&line, config, session);
-	text_add_pair(&line, "routing", change == CHANGE_NONE ? "kept" : change_text(change), VALUE_LIMIT);
+	text_add_pair(&line, "routing", config_is_plain(config) ? "plain" :
+		      change == CHANGE_NONE ? "kept" : change_text(change), VALUE_LIMIT);
 	text_add_pair(&line, "duration_s", variable("STATS_DURATION"), VALUE_LIMIT);
 	text_add_pair(&line, "bytes_in", variable("STATS_BYTES_IN"), VALUE_LIMIT);
 	text_add_pair(&line, "bytes_out", variable("STATS_BYTES_OUT"), VALUE_LIMIT);

@@ -177,13 +177,13 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
 		       struct netlink_error *error)
 {
-	uint32_t pending = last - first + 1;
+	uint32_t next = first;	/* the kernel answers in the order of the messages */
 	bool failed = false;
 
 	if (mnl_socket_sendto(netlink->socket, messages, size) < 0)
 		return fail(error, errno, first);
 
-	while (pending > 0) {
+	while (next <= last) {
 		ssize_t got = receive(netlink);
 		const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->buffer;
 		int left = (int)got;
@@ -195,8 +195,8 @@ int netlink_send_batch(struct netlink *netlink, const void *messages, size_t siz
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			struct netlink_error own;
 
-			if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq + 1 < first ||
-			    message->nlmsg_seq > last)
+			if (message->nlmsg_type != NLMSG_ERROR ||
+			    (message->nlmsg_seq != next && message->nlmsg_seq != first - 1))
 				continue;
 			if (read_answer(message, &own) < 0 && !failed) {
 				*error = own;
@@ -204,7 +204,7 @@ int netlink_send_batch(struct netlink *netlink, const void *messages, size_t siz
 			}
 			if (message->nlmsg_seq < first)
 				return failed ? -1 : fail(error, EBADMSG, first);
-			pending--;
+			next++;
 		}
 	}
 	return failed ? -1 : 0;

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 
+#define OBJECT_SIZE (NETLINK_MESSAGE_SIZE / 2)	/* of a rule or route; the kernel's have some 100 bytes */
 #define ATTEMPTS 20	/* to read a state that others keep changing */
 
 int sockets_open(struct sockets *sockets, struct report *report)
@@ -35,7 +36,11 @@ static int take_rule(const struct nlmsghdr *message, void *data)
 	struct kernel *kernel = ((struct context *)data)->kernel;
 	struct rule rule;
 
-	if (message->nlmsg_type != RTM_NEWRULE || !rtnetlink_parse_rule(message, &rule))
+	if (message->nlmsg_type != RTM_NEWRULE)
+		return 0;
+	if (mnl_nlmsg_get_payload_len(message) > OBJECT_SIZE)
+		return EBADMSG;
+	if (!rtnetlink_parse_rule(message, &rule))
 		return 0;
 	kernel->rule = reallocate(kernel->rule, kernel->rules + 1, sizeof(*kernel->rule));
 	kernel->rule[kernel->rules++] = rule;
@@ -47,7 +52,11 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	struct kernel *kernel = ((struct context *)data)->kernel;
 	struct route route;
 
-	if (message->nlmsg_type != RTM_NEWROUTE || !rtnetlink_parse_route(message, &route))
+	if (message->nlmsg_type != RTM_NEWROUTE)
+		return 0;
+	if (mnl_nlmsg_get_payload_len(message) > OBJECT_SIZE)
+		return EBADMSG;
+	if (!rtnetlink_parse_route(message, &route))
 		return 0;
 	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
 	kernel->route[kernel->routes++] = route;

@@ -62,7 +62,7 @@ enum holder state_holder(const struct state *state, const struct session *sessio
 /* state_hold - @address is the session's from now on */
 int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report);
 
-/* state_release - nobody has @address any more, and nothing of it is left */
+/* state_release - nobody has @address any more, and nothing of it is left; under the lock */
 void state_release(const struct state *state, const char *address);
 
 /*

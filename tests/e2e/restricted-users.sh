@@ -1,0 +1,33 @@
+#!/bin/bash
+# restrict-user-to-routes: ocserv's own firewall script runs the hook as /bin/sh FILE.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/topology.sh"
+. "$lib/ocserv.sh"
+
+command -v iptables >/dev/null || skip_all "needs iptables, as ocserv's script does"
+shim=$OGW_WORK/ocserv-gateway-hook
+sed "s|@sbindir@|${OGW_PROGRAM%/*}|" "$OGW_TOP/hooks/ocserv-gateway-hook.in" >"$shim"
+chmod 755 "$shim"
+
+begin restrict-user-to-routes=true route="$INTERNET4/32" \
+	connect-script="$shim" disconnect-script="$shim"
+
+gateway_ini gateway.address4="$UPSTREAM4" session.remove_after_last=yes
+ok "alice connects" client_connect client1 alice
+like "$(server_exec iptables -S FORWARD)" vpns0 "ocserv's own firewall script has run"
+ok "so has the hook" wait_for 5 logged "connect .*user=alice.*routing=installed"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "where alice may go, she leaves by the upstream"
+not_ok "where she may not, she does not get" pings client1 203.0.113.254
+ok "she leaves" client_disconnect client1
+ok "the hook has run" wait_for 5 logged "disconnect .*user=alice"
+ok "all is gone" wait_for 5 nothing_installed
+
+gateway_ini gateway.adress4="$UPSTREAM4"
+not_ok "a key is misspelt: the session is refused" client_connect client1 alice
+ok "nothing is installed" nothing_installed
+
+done_testing

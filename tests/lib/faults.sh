@@ -1,0 +1,275 @@
+# shellcheck shell=bash
+# A live session that keeps sending while runs of the program meet faults, and
+# the judge of what has left the host meanwhile. Needs sandbox.sh, tap.sh, host.sh.
+#
+# A test tries one run again and again, each time from the same state and with
+# another fault. Its table says for each run:
+#
+#   name      for the test's output
+#   from      the state to start from: start_FROM
+#   run       the run: a function
+#   packets   all or honest: those with forged sources are stopped by the kill
+#             switch alone, so they are not sent where it is gone
+#   wanted    what the client may meet, from the start to the end of the next
+#             run, as a regular expression of traffic.py's words
+#   finally   what holds in the end: a function
+
+FAULTS=$OGW_TOP/tests/faults
+GATEWAY_MAC=02:00:00:28:00:02
+OTHER_MAC=02:00:00:28:00:09
+
+# What functions hand to their callers.
+now='' history='' live='' newcomer='' installed='' absent='' start=''
+# The line of the table that is tried, and what is tried on it.
+name='' from='' run='' packets='' wanted='' finally='' at=''
+
+# Address, MAC and interface of everybody that a packet may be sent to.
+neighbours() {
+	cat <<-END
+		172.28.0.1 02:00:00:28:00:01 eth0
+		172.28.0.2 $GATEWAY_MAC eth0
+		172.28.0.9 $OTHER_MAC eth0
+		172.28.0.7 02:00:00:28:00:07 eth0
+		fd28::1 02:00:00:28:00:01 eth0
+		fd28::2 $GATEWAY_MAC eth0
+		fd28::9 $OTHER_MAC eth0
+		fd28::7 02:00:00:28:00:07 eth0
+		192.0.2.7 02:00:00:29:00:07 eth1
+		2001:db8:192::7 02:00:00:29:00:07 eth1
+		10.20.0.50 02:00:00:00:00:99 vpns0
+		fd20::50 02:00:00:00:00:99 vpns0
+	END
+}
+
+neighbours_up() {
+	neighbours | sed 's/^\(.*\) \(.*\) \(.*\)$/neigh add \1 lladdr \2 dev \3 nud permanent/' | ip -batch -
+}
+
+# compiled NAME [OPTION...]: $OGW_WORK/NAME from tests/faults/NAME.c
+compiled() {
+	cc -O1 -Wall -Wextra -Werror "${@:2}" -o "$OGW_WORK/$1" "$FAULTS/$1.c"
+}
+
+# begin_faults [TOOL...]: the host, two workers, and a client that sends
+begin_faults() {
+	begin cc "$@"
+	must "the neighbours are known" neighbours_up
+	configurations
+	worker_start
+	live=$worker
+	worker_start
+	newcomer=$worker
+	coproc TRAFFIC { exec python3 "$FAULTS/traffic.py"; }
+	traffic gateway "$GATEWAY_MAC" "$OTHER_MAC"
+	must "a client sends" test "$reply" = ok
+	absent=$empty_state
+	traffic begin all
+	look
+	is "$now" open "with nothing installed, its packets leave by any way"
+	start_installed
+	installed=$(state)
+	look
+	is "$now" gateway "with all installed, they go to the gateway alone"
+}
+
+configurations() {
+	ini gateway.address4=172.28.0.9 gateway.address6=fd28::9 session.remove_after_last=yes
+	cp "$INI" "$OGW_WORK/other.ini"
+	ini gateway.address6=fd28::2 session.remove_after_last=yes
+	cp "$INI" "$OGW_WORK/usual.ini"
+}
+
+# traffic COMMAND...: its answer in $reply
+traffic() {
+	reply=''
+	echo "$*" >&"${TRAFFIC[1]}" && read -r -t 30 reply <&"${TRAFFIC[0]}"
+}
+
+# look: the word of now in $now, those since `traffic begin` in $history
+look() {
+	traffic look
+	now=${reply%% *}
+	history=${reply#* }
+}
+
+# verb VERB [OPTION...]: the program as an admin runs it, under $WRAP
+verb() {
+	captured env -i "${ENVIRONMENT[@]}" "${WRAP[@]}" "$OGW_PROGRAM" "$@"
+}
+
+# Start states
+
+start_nothing() {
+	program down || clear_state
+	rm -rf "$STATE_DIR"
+}
+
+# One session is live.
+start_installed() {
+	rm -rf "$STATE_DIR"
+	hook connect ID="$live"
+}
+
+start_two_sessions() {
+	start_installed && hook connect ID="$newcomer"
+}
+
+start_guard_gone() {
+	start_installed && nft flush ruleset
+}
+
+start_rule_gone() {
+	start_installed && ip rule del priority 1000 && ip -6 rule del priority 1000
+}
+
+start_route_gone() {
+	start_installed && ip route flush table 100 && ip -6 route flush table 100
+}
+
+start_all_gone() {
+	start_route_gone && nft flush ruleset && ip rule flush protocol 111 && ip -6 rule flush protocol 111
+}
+
+# It is live by another gateway than that of the configuration.
+start_other_gateway() {
+	cp "$OGW_WORK/other.ini" "$INI"
+	start_installed
+	cp "$OGW_WORK/usual.ini" "$INI"
+}
+
+# Runs
+
+newcomer_connects() {
+	hook connect ID="$newcomer"
+}
+
+newcomer_leaves() {
+	hook disconnect ID="$newcomer"
+}
+
+live_leaves() {
+	hook disconnect ID="$live"
+}
+
+up() {
+	verb up
+}
+
+down() {
+	verb down
+}
+
+# What holds in the end
+
+# sessions_are ID...: those that status knows, and no other
+sessions_are() {
+	local id rest=$out
+	for id; do
+		[[ $rest == *"{ \"id\": $id, "* ]] || return
+		rest=${rest/"{ \"id\": $id, "/}
+	done
+	[[ $rest != *'{ "id": '* ]]
+}
+
+# whole ID...: everything is installed, status says so, and these sessions are live
+whole() {
+	program status --json && [[ $out == *'"state": "installed"'* ]] && sessions_are "$@" &&
+		state_is "$installed"
+}
+
+whole_for_newcomer() {
+	whole "$newcomer"
+}
+
+whole_for_both() {
+	whole "$live" "$newcomer"
+}
+
+whole_for_live() {
+	whole "$live"
+}
+
+whole_for_nobody() {
+	whole
+}
+
+# Nothing of ours is left in the kernel, and status says so.
+gone() {
+	program status --json
+	[[ $out == *'"state": "absent"'* ]] && state_is "$absent"
+}
+
+# no_file DIRECTORY: there is none in it
+no_file() {
+	local each
+	for each in "$1"/* "$1"/.[!.]*; do
+		[ ! -e "$each" ] && [ ! -L "$each" ] || return
+	done
+}
+
+all_over() {
+	gone && no_file "$STATE_DIR/sessions" && no_file "$STATE_DIR/addresses"
+}
+
+# Faults
+
+complaint() {
+	echo "$at: $*"
+	[ -z "$err" ] || echo "  stderr: ${err//$'\n'/ | }"
+}
+
+# with_fault WORD...: the run, with these words before the program
+with_fault() {
+	WRAP=("$@")
+	"$run"
+	WRAP=()
+}
+
+try_begins() {
+	"start_$from" >/dev/null || complaint "can't start"
+	traffic begin "$packets"
+}
+
+# What the client meets while all is as the fault has left it. A leak is none
+# where nothing of ours is there: nobody is connected yet, or any more.
+check_left() {
+	look
+	case $now in
+	open)	state_is "$absent" >/dev/null || leaked ;;
+	former)	state_is "$start" >/dev/null || complaint "packets go to the former gateway" ;;
+	esac
+}
+
+leaked() {
+	traffic leak
+	complaint "a leak: $reply"
+}
+
+# The next run does all that was left to do.
+check_next() {
+	"$run" || complaint "the next run: exit status $status"
+	look
+	[[ $history =~ ^($wanted)$ ]] || complaint "the client met: $history"
+	"$finally" >/dev/null || complaint "in the end, not $finally: $out"
+}
+
+# no_complaints COMMAND...: it prints none
+no_complaints() {
+	local file=$OGW_WORK/complaints
+	"$@" >"$file"
+	if [ -s "$file" ]; then
+		head -n "${OGW_COMPLAINTS:-20}" "$file"
+		echo "$(grep -c '^[^ ]' "$file") complaints in all"
+		return 1
+	fi
+}
+
+# each_run FUNCTION WORD: FUNCTION for each line of the table on stdin whose name holds WORD
+each_run() {
+	while IFS='|' read -r -u 3 name from run packets wanted finally; do
+		[[ $name == *"$2"* ]] || continue
+		"start_$from" >/dev/null
+		start=$(state)
+		"$1"
+	done 3<&0
+}

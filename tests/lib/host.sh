@@ -1,0 +1,312 @@
+# shellcheck shell=bash
+# A host with two uplinks and two tunnels, for tests that run the program by
+# hand, without ocserv. Needs sandbox.sh and tap.sh.
+#
+#   eth0          172.28.0.3/24  fd28::3/64  fe80::3/64   to the gateway, .2 and ::2
+#   eth1          192.0.2.2/24   2001:db8:192::2/64       the second uplink
+#   vpns0, vpns1  10.20.0.1      fd20::1                  tunnels, as ocserv makes them
+#
+# The host is the sandbox's own network namespace; the far ends of its links
+# are in namespace `outside`.
+
+OGW_TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+if [ -z "${OGW_PROGRAM:-}" ]; then
+	OGW_PROGRAM=$OGW_TOP/_build/src/ocserv-gateway
+fi
+CONFIGURATIONS=$OGW_TOP/tests/ns/configurations
+INI=$OGW_WORK/gateway.ini
+# shellcheck disable=SC2034
+STATE_DIR=/run/ocserv-gateway
+SYSLOG=$OGW_WORK/syslog
+
+# The program's own variables, of every run.
+ENVIRONMENT=(PATH="$PATH" OCSERV_GATEWAY_CONFIG="$INI" ASAN_OPTIONS="${ASAN_OPTIONS:-}"
+	UBSAN_OPTIONS="${UBSAN_OPTIONS:-}")
+# What functions hand to their callers.
+# shellcheck disable=SC2034
+out='' err='' status='' events='' worker='' logged=''
+
+tap_context() {
+	diag "last run of the program: exit status $status"
+	[ -z "$out" ] || diag "stdout:
+$(head -n 40 <<<"$out")"
+	[ -z "$err" ] || diag "stderr:
+$(cut -c1-2000 <<<"$err" | head -n 40)"
+}
+
+begin() {
+	local tool
+	for tool in nft ip jq python3 setpriv "$@"; do
+		command -v "$tool" >/dev/null || skip_all "needs $tool"
+	done
+	must "the program is built: $OGW_PROGRAM" test -x "$OGW_PROGRAM"
+	must "the host is up" host_up
+	empty_state=$(state)
+}
+
+# The settings of a machine on which nothing is wrong.
+host_settings() {
+	# shellcheck disable=SC2016
+	sh -c 'for setting; do
+		echo "${setting#*=}" >"/proc/sys/net/${setting%%=*}" || exit
+	done' sh ipv6/conf/all/accept_dad=0 ipv6/conf/default/accept_dad=0 \
+		ipv6/conf/default/accept_ra=0 ipv6/conf/default/addr_gen_mode=1 \
+		ipv6/conf/all/disable_ipv6=0 ipv6/conf/default/disable_ipv6=0 \
+		ipv4/conf/all/rp_filter=0 ipv4/conf/default/rp_filter=0 \
+		ipv4/ip_forward=1 ipv6/conf/all/forwarding=1
+}
+
+# The far ends say nothing by themselves.
+host_up() {
+	ip netns add outside && ip netns exec outside \
+		sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6' &&
+		host_settings && host_links && wait_for 10 carriers_seen
+}
+
+host_links() {
+	local link number=0 commands=()
+	for link in eth0 eth1 vpns0 vpns1; do
+		number=$((number + 1))
+		commands+=("link add $link address 02:00:00:00:00:0$number type veth peer name $link netns outside"
+			"link set $link up")
+	done
+	ip -batch - <<-END || return
+		$(printf '%s\n' "${commands[@]}")
+		addr add 172.28.0.3/24 dev eth0
+		addr add fd28::3/64 dev eth0 nodad
+		addr add fe80::3/64 dev eth0 nodad
+		addr add 192.0.2.2/24 dev eth1
+		addr add 2001:db8:192::2/64 dev eth1 nodad
+		addr add 10.20.0.1 peer 10.20.0.50/32 dev vpns0
+		addr add fd20::1/128 dev vpns0 nodad
+	END
+	ip -n outside -batch - <<<"$(printf 'link set %s up\n' eth0 eth1 vpns0 vpns1)" &&
+		ip route add default via 172.28.0.1 &&
+		ip route add default via fd28::1
+}
+
+# Until a link's carrier is noticed, its routes are called linkdown.
+carriers_seen() {
+	local routes
+	routes=$(ip route show table all; ip -6 route show table all)
+	[[ $routes != *linkdown* ]]
+}
+
+# configuration NAME: $INI is that of tests/ns/configurations/
+configuration() {
+	install -m 600 "$CONFIGURATIONS/$1.ini" "$INI"
+}
+
+# ini [SECTION.KEY=VALUE...]: $INI is the example of DESIGN section 3 with these
+# changes; an empty value takes a key out
+ini() {
+	local each section
+	local -A value=([clients.subnet4]=10.20.0.0/24
+		[clients.subnet6]=fd20::/64 [gateway.address4]=172.28.0.2)
+	for each; do
+		value[${each%%=*}]=${each#*=}
+	done
+	rm -f "$INI"
+	for section in clients gateway killswitch session log; do
+		echo "[$section]"
+		for each in "${!value[@]}"; do
+			[ "${each%%.*}" != "$section" ] || [ -z "${value[$each]}" ] ||
+				echo "${each#*.} = ${value[$each]}"
+		done
+	done >"$INI"
+	chmod 600 "$INI"
+}
+
+# ini_value KEY DEFAULT: of $INI
+ini_value() {
+	local value
+	value=$(sed -n "s/^$1 *= *//p" "$INI")
+	echo "${value:-$2}"
+}
+
+# captured COMMAND...: sets $status, $out and $err
+captured() {
+	"$@" >"$OGW_WORK/stdout" 2>"$OGW_WORK/stderr" </dev/null
+	status=$?
+	out=$(<"$OGW_WORK/stdout")
+	err=$(<"$OGW_WORK/stderr")
+	return "$status"
+}
+
+# program [OPTION...] [VERB]
+program() {
+	captured env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" "$@"
+}
+
+# What ocserv hands to a hook; a variable given again wins.
+SESSION=(ID=4 USERNAME=alice GROUPNAME=staff VHOST=default DEVICE=vpns0
+	IP_REAL=198.51.100.11 IP_REAL_LOCAL=172.28.0.3 IP_LOCAL=10.20.0.1
+	IP_REMOTE=10.20.0.50 IPV6_LOCAL=fd20::1 IPV6_REMOTE=fd20::50 IPV6_PREFIX=128
+	HOSTNAME=phone REMOTE_HOSTNAME=phone USER_AGENT="AnyConnect compatible")
+# Before the program, such as a tracer.
+WRAP=()
+
+# hook REASON [VARIABLE=VALUE...] [-- OPTION...]
+hook() {
+	local reason=$1 variables=()
+	shift
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		variables+=("$1")
+		shift
+	done
+	captured env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" REASON="$reason" \
+		"${variables[@]}" "${WRAP[@]}" "$OGW_PROGRAM" "${@:2}"
+}
+
+# field KEY: of the last key=value line on stderr that has it
+field() {
+	local value
+	value=$(sed -n "s/.* $1=\(\"[^\"]*\"\|[^ ]*\).*/\1/p" <<<"$err" | tail -n 1)
+	value=${value#\"}
+	echo "${value%\"}"
+}
+
+# The kernel's state in one text, as far as we could have a hand in it.
+state() {
+	local family
+	{
+		for family in 4 6; do
+			ip "-$family" -batch - <<<"rule show
+route show table all"
+		done
+		nft -s list ruleset
+	} | grep -v ' table local '
+}
+
+# A name for protocol 111, if the machine has one, is taken away.
+routing_numbers() {
+	sed 's/proto ocserv-gateway/proto 111/; s/ *$//'
+}
+
+# readable_state TABLE: what README and the seed page show of it
+readable_state() {
+	local family
+	for family in 4 6; do
+		echo "ip -$family rule"
+		ip "-$family" rule | routing_numbers
+		echo "ip -$family route show table $1"
+		ip "-$family" route show table "$1" 2>/dev/null | routing_numbers
+	done
+	echo "nft list ruleset"
+	nft -s list ruleset
+}
+
+# same WANTED GOT: else the difference
+same() {
+	[ "$1" = "$2" ] && return
+	diff <(printf '%s\n' "$1") <(printf '%s\n' "$2")
+	return 1
+}
+
+# state_is WANTED
+state_is() {
+	same "$1" "$(state)"
+}
+
+# Takes away whatever a test may have left but the host's own.
+clear_state() {
+	local family
+	nft flush ruleset
+	for family in 4 6; do
+		ip "-$family" -force -batch - <<-END 2>/dev/null
+			rule flush
+			rule add priority 32766 lookup main protocol kernel
+			$([ "$family" = 6 ] || echo "rule add priority 32767 lookup default protocol kernel")
+			route flush table all proto 111
+			route flush table 100
+			route flush table 200
+		END
+	done
+	state_is "$empty_state"
+}
+
+# our_rules FAMILY: the policy rules of protocol 111 as words of `ip rule add`
+our_rules() {
+	ip "-$1" rule show | routing_numbers |
+		sed -n 's/^\([0-9]*\):\t\(.* proto 111\)$/priority \1 \2/p'
+}
+
+# events_of COMMAND...: what ip and nft monitor report meanwhile in $events.
+# An event of our own making before and after it says that they listen.
+events_of() {
+	local pids
+	: >"$OGW_WORK/events"
+	ip monitor rule route >"$OGW_WORK/ip.events" 2>&1 &
+	pids=$!
+	nft monitor >"$OGW_WORK/nft.events" 2>&1 &
+	pids+=" $!"
+	wait_for 10 events_marked 30001 || return
+	# The other monitor may have seen more than one mark by now.
+	wait_for 10 events_marked 30002 || return
+	"$@"
+	wait_for 10 events_marked 30003 || return
+	# shellcheck disable=SC2086
+	kill $pids && wait $pids
+	# shellcheck disable=SC2034
+	events=$(events_between ip.events; events_between nft.events)
+}
+
+events_mark() {
+	ip rule add priority "$1" to 127.0.0.9 lookup main &&
+		ip rule del priority "$1" &&
+		nft "add table ip mark$1; delete table ip mark$1"
+}
+
+events_marked() {
+	events_mark "$1" &&
+		grep -q "^Deleted $1:" "$OGW_WORK/ip.events" &&
+		grep -q "^delete table ip mark$1" "$OGW_WORK/nft.events"
+}
+
+# What lies between the marks, without what belongs to them.
+events_between() {
+	sed -e '1,/30002/d' -e '/30003/,$d' "$OGW_WORK/$1" | awk '
+		/3000[123]/ { mark = 1; next }
+		!/^# new generation/ || !mark { print }
+		{ mark = 0 }'
+}
+
+# Sessions' workers: processes that do nothing.
+worker_start() {
+	sleep infinity &
+	# shellcheck disable=SC2034
+	worker=$!
+}
+
+worker_stop() {
+	kill "$1"
+	wait "$1" 2>/dev/null
+	return 0
+}
+
+# A syslog that appends each message to a file, as one line.
+syslog_collector() {
+	exec python3 - /dev/log "$SYSLOG" <<-'END'
+		import os, socket, sys
+		s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		s.bind(sys.argv[1])
+		with open(sys.argv[2], "ab", buffering=0) as log:
+		    while True:
+		        log.write(s.recv(262144).rstrip(b"\0\n") + b"\n")
+	END
+}
+
+syslog_up() {
+	: >"$SYSLOG"
+	syslog_collector &
+	wait_for 10 test -S /dev/log
+}
+
+# syslog_lines: the messages of our program since the last call in $logged, the prefix taken off
+syslog_lines() {
+	local mark=mark-$RANDOM$RANDOM
+	logger -u /dev/log -- "$mark" && wait_for 10 grep -q "$mark" "$SYSLOG" || return
+	# shellcheck disable=SC2034
+	logged=$(sed -n 's/^.*ocserv-gateway\[[0-9]*\]: //p' "$SYSLOG")
+	: >"$SYSLOG"
+}
