@@ -209,33 +209,23 @@ static void compare_guard(const struct guard *wanted, const struct present_guard
 }
 
 /*
- * A table of the default name is ours. One that an admin named is ours while it holds no chain but such
- * as we make, lest a table of somebody else, named by mistake, is replaced.
+ * A table of the default name is ours. One that an admin named is ours where it is empty or has the chain that
+ * nobody else makes, lest a table of somebody else, named by mistake, is replaced.
  */
 static int check_guard(const struct config *config, const struct present_guard *present, struct report *report)
 {
-	static const char *const ours[] = { "prerouting", "forward", "from_client", "input", "output",
-					    "postrouting" };
-
 	struct key_description key;
 
 	if (present->owned)
 		return report_error(report, EX_OSERR, "the kernel lets nobody else change the kill switch, table inet %s: it "
 				    "has the flag owner, of a running process (nft -i?); end that", config->killswitch_table);
 	config_describe_key(KEY_KILLSWITCH_TABLE, &key);
-	if (strcmp(config->killswitch_table, key.fallback) == 0)
+	if (strcmp(config->killswitch_table, key.fallback) == 0 || (present->chains == 0 && present->others == 0) ||
+	    find_present(present, "from_client"))
 		return 0;
-	for (size_t i = 0; i < present->chains; i++) {
-		bool known = false;
-
-		for (size_t j = 0; j < sizeof(ours) / sizeof(*ours); j++)
-			known = known || strcmp(present->chain[i].name, ours[j]) == 0;
-		if (!known)
-			return config_error(config, report, KEY_KILLSWITCH_TABLE, "this nft table exists and holds "
-					    "the chain %s, which is not ours; take another name, or remove the "
-					    "chain if it was added by hand", present->chain[i].name);
-	}
-	return 0;
+	return config_error(config, report, KEY_KILLSWITCH_TABLE, "this nft table exists and is not ours, since it has no "
+			    "chain from_client; take another name, or remove it with `nft delete table inet %s`",
+			    config->killswitch_table);
 }
 
 static void plan_guard(struct plan *plan, const struct policy *policy, const struct kernel *kernel)

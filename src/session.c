@@ -259,8 +259,8 @@ int state_hold(const struct state *state, const struct session *session, const c
 	char temporary[24], shown[80];
 
 	snprintf(temporary, sizeof(temporary), "%s.tmp", session->id);
-	unlinkat(state->addresses, temporary, 0);
-	if (symlinkat(session->id, state->addresses, temporary) == 0 &&
+	/* A run that was killed may have left it, and it says the same. */
+	if ((symlinkat(session->id, state->addresses, temporary) == 0 || errno == EEXIST) &&
 	    renameat(state->addresses, temporary, state->addresses, address) == 0)
 		return 0;
 	snprintf(shown, sizeof(shown), "addresses/%s", address);
