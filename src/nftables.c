@@ -364,11 +364,6 @@ static struct nftnl_rule *make_rule(const char *table, const char *chain, const 
 	return rule;
 }
 
-static bool is_counter(const struct nftnl_expr *expression)
-{
-	return strcmp(nftnl_expr_get_str(expression, NFTNL_EXPR_NAME), "counter") == 0;
-}
-
 static bool is_zero(const uint8_t *bytes, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
@@ -474,24 +469,6 @@ void nftables_compile(struct guard *guard)
 	}
 }
 
-static int add_expression_text(struct nftnl_expr *expression, void *data)
-{
-	char buffer[1024] = "counter ";
-
-	if (!is_counter(expression))
-		nftnl_expr_snprintf(buffer, sizeof(buffer), expression, NFTNL_OUTPUT_DEFAULT, 0);
-	text_add(data, "[ %s]\n", buffer);
-	return 0;
-}
-
-void nftables_add_expressions(struct text *text, const struct guard_rule *value)
-{
-	struct nftnl_rule *rule = make_rule("table", "chain", value);
-
-	nftnl_expr_foreach(rule, add_expression_text, text);
-	nftnl_rule_free(rule);
-}
-
 static struct nlmsghdr *put_request(void *buffer, uint16_t type, uint16_t flags)
 {
 	return nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_INET, flags, 0);
@@ -573,25 +550,21 @@ int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struc
 	return error;
 }
 
-static int find_comment(const struct nftnl_udata *attribute, void *data)
+/* The comment in a rule's user data, which is type, length and value again and again; "" where there is none. */
+static const char *find_comment(const struct nlattr *userdata)
 {
-	const char **comment = data;
-	const char *value = nftnl_udata_get(attribute);
-	uint8_t length = nftnl_udata_len(attribute);
+	const uint8_t *data = userdata ? mnl_attr_get_payload(userdata) : NULL;
+	size_t left = userdata ? mnl_attr_get_payload_len(userdata) : 0;
 
-	if (nftnl_udata_type(attribute) == NFTNL_UDATA_RULE_COMMENT && length > 0 && value[length - 1] == '\0')
-		*comment = value;
-	return 0;
-}
+	while (left >= 2 && data[1] <= left - 2) {
+		size_t length = data[1];
 
-static const char *find_rule_comment(const struct nlattr *userdata)
-{
-	const char *comment = "";
-
-	if (userdata)
-		nftnl_udata_parse(mnl_attr_get_payload(userdata), mnl_attr_get_payload_len(userdata), find_comment,
-				  &comment);
-	return comment;
+		if (data[0] == NFTNL_UDATA_RULE_COMMENT && length > 0 && data[1 + length] == '\0')
+			return (const char *)data + 2;
+		data += 2 + length;
+		left -= 2 + length;
+	}
+	return "";
 }
 
 static uint64_t get_u64(const struct nlattr *attribute)
@@ -655,7 +628,7 @@ int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct
 	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
 	rule = &chain->rule[chain->rules++];
 	*rule = (struct present_rule){
-		.comment = duplicate(find_rule_comment(of[NFTA_RULE_USERDATA])),
+		.comment = duplicate(find_comment(of[NFTA_RULE_USERDATA])),
 		.handle = get_u64(of[NFTA_RULE_HANDLE]),
 	};
 	add_code(&rule->code, message);
@@ -783,7 +756,7 @@ static void describe_rule(struct text *text, const struct nlmsghdr *message, uin
 		if (mnl_attr_get_type(attribute) == NFTA_RULE_CHAIN)
 			chain = mnl_attr_get_str(attribute);
 		if (mnl_attr_get_type(attribute) == NFTA_RULE_USERDATA)
-			comment = find_rule_comment(attribute);
+			comment = find_comment(attribute);
 	}
 	text_add(text, "rule \"%s\" of chain %s", comment, chain);
 	if (!expression)

@@ -19,9 +19,6 @@
  */
 void nftables_compile(struct guard *guard);
 
-/* nftables_add_expressions - a rule's expressions as libnftnl prints them: [ meta load iifname => reg 1 ] */
-void nftables_add_expressions(struct text *text, const struct guard_rule *rule);
-
 /* Requests, written to @buffer of NETLINK_MESSAGE_SIZE bytes. */
 struct nlmsghdr *nftables_get_table(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_chains(void *buffer);		/* of all inet tables */

@@ -103,33 +103,46 @@ static ssize_t read_file(int directory, const char *name, char *buffer, size_t s
 {
 	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	ssize_t length;
+	int error;
 
 	if (fd < 0)
 		return -1;
 	do
 		length = read(fd, buffer, size - 1);
 	while (length < 0 && errno == EINTR);
+	error = errno;
 	close(fd);
+	errno = error;
 	buffer[length > 0 ? length : 0] = '\0';
 	return length;
 }
 
-/* When a process started, in clock ticks since boot (field 22 of proc_pid_stat(5)); 0 where there is none. */
-static unsigned long long start_of(const char *pid)
+/*
+ * When a process started, in clock ticks since boot (field 22 of proc_pid_stat(5)). Returns 0, or -1 with errno,
+ * which is ENOENT where there is no such process.
+ */
+static int start_of(const char *pid, unsigned long long *start)
 {
 	char path[32], buffer[1024], *field;
-	unsigned long long start = 0;
+	ssize_t length;
 
 	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
-	if (read_file(AT_FDCWD, path, buffer, sizeof(buffer)) <= 0)
-		return 0;
+	length = read_file(AT_FDCWD, path, buffer, sizeof(buffer));
+	if (length < 0) {
+		if (errno == ESRCH)	/* it ended between open and read */
+			errno = ENOENT;
+		return -1;
+	}
 	field = strrchr(buffer, ')');	/* the name before it may hold anything */
 	for (int i = 2; field && i < 22; i++)
 		field = strchr(field + 1, ' ');
-	if (!field)
-		return 0;
-	field[1 + strcspn(field + 1, " \n")] = '\0';
-	return number_parse(field + 1, 1, ~0ULL, &start) ? start : 0;
+	if (field) {
+		field[1 + strcspn(field + 1, " \n")] = '\0';
+		if (number_parse(field + 1, 1, ~0ULL, start))
+			return 0;
+	}
+	errno = EBADMSG;
+	return -1;
 }
 
 static int write_whole(int fd, const struct text *text)
@@ -148,12 +161,12 @@ static int write_whole(int fd, const struct text *text)
 	return 0;
 }
 
-static void make_record(struct text *record, const struct session *session)
+static void make_record(struct text *record, const struct session *session, unsigned long long start)
 {
 	char number[24];
 
 	text_add_pair(record, "id", session->id, VALUE_SIZE);
-	snprintf(number, sizeof(number), "%llu", start_of(session->id));
+	snprintf(number, sizeof(number), "%llu", start);
 	text_add_pair(record, "start", number, VALUE_SIZE);
 	snprintf(number, sizeof(number), "%llu", session->since);
 	text_add_pair(record, "since", number, VALUE_SIZE);
@@ -171,11 +184,15 @@ int state_record(const struct state *state, const struct session *session, struc
 {
 	struct text record CLEANUP(text_free) = { 0 };
 	char temporary[24], shown[48];
+	unsigned long long start;
 	int fd;
 
 	snprintf(temporary, sizeof(temporary), "%s.tmp", session->id);
 	snprintf(shown, sizeof(shown), "sessions/%s", session->id);
-	make_record(&record, session);
+	if (start_of(session->id, &start) < 0)
+		return report_error(report, EX_CANTCREAT, "can't record the session: /proc/%s/stat, of its worker: %s",
+				    session->id, strerror(errno));
+	make_record(&record, session, start);
 
 	fd = openat(state->sessions, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -222,19 +239,24 @@ static void set_field(struct session *session, unsigned long long *start, const 
 		number_parse(value, 0, ~0ULL, &session->since);
 }
 
-/* Reads the record @id into @buffer and @session; false where it is none or its worker is gone. */
-static bool read_live(const struct state *state, const char *id, char *buffer, size_t size, struct session *session)
+enum life { LIVE, ENDED, UNKNOWN };
+
+/* Reads the record @id into @buffer and @session. What can't be read says nothing of its session. */
+static enum life read_record(const struct state *state, const char *id, char *buffer, size_t size,
+			     struct session *session)
 {
-	unsigned long long start = 0;
+	unsigned long long recorded = 0, start;
 	char *cursor = buffer, *key, *value;
 
 	*session = (struct session){ id, "", "", "", "", "", "", "", 0 };
-	if (read_file(state->sessions, id, buffer, size) <= 0)
-		return false;
+	if (read_file(state->sessions, id, buffer, size) < 0)
+		return errno == ENOENT ? ENDED : UNKNOWN;
 	buffer[strcspn(buffer, "\n")] = '\0';
 	while ((key = text_next_pair(&cursor, &value)))
-		set_field(session, &start, key, value);
-	return start != 0 && start == start_of(id);
+		set_field(session, &recorded, key, value);
+	if (start_of(id, &start) < 0)
+		return errno == ENOENT ? ENDED : UNKNOWN;
+	return start == recorded ? LIVE : ENDED;
 }
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address)
@@ -244,10 +266,18 @@ enum holder state_holder(const struct state *state, const struct session *sessio
 	struct session holder;
 
 	if (length < 0)
-		return HOLDER_NONE;
+		return errno == ENOENT ? HOLDER_NONE : HOLDER_OTHER;
 	id[length] = '\0';
-	if (!session_id_valid(id) || !read_live(state, id, buffer, sizeof(buffer), &holder))
+	if (!session_id_valid(id))
 		return HOLDER_ENDED;
+	switch (read_record(state, id, buffer, sizeof(buffer), &holder)) {
+	case ENDED:
+		return HOLDER_ENDED;
+	case UNKNOWN:
+		return HOLDER_OTHER;
+	case LIVE:
+		break;
+	}
 	if (strcmp(id, session->id) == 0)
 		return HOLDER_SELF;
 	return strcmp(holder.user, session->user) == 0 && strcmp(holder.vhost, session->vhost) == 0 ?
@@ -278,6 +308,7 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	char buffer[RECORD_SIZE];
 	bool go_on = true;
+	int result = 0;
 
 	if (!directory) {
 		complain(state, "sessions", report);
@@ -286,18 +317,31 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 		return -1;
 	}
 	while (go_on) {
-		const struct dirent *entry = readdir(directory);
+		const struct dirent *entry;
 		struct session session;
 
-		if (!entry)
+		errno = 0;
+		entry = readdir(directory);
+		if (!entry) {
+			result = errno ? complain(state, "sessions", report) : 0;
 			break;
+		}
 		if (!session_id_valid(entry->d_name))
 			continue;
-		if (read_live(state, entry->d_name, buffer, sizeof(buffer), &session))
+		switch (read_record(state, entry->d_name, buffer, sizeof(buffer), &session)) {
+		case UNKNOWN:
+			complain(state, entry->d_name, report);
 			go_on = visit(&session, data);
-		else if (prune)
-			unlinkat(state->sessions, entry->d_name, 0);
+			break;
+		case LIVE:
+			go_on = visit(&session, data);
+			break;
+		case ENDED:
+			if (prune)
+				unlinkat(state->sessions, entry->d_name, 0);
+			break;
+		}
 	}
 	closedir(directory);
-	return 0;
+	return result;
 }

@@ -42,7 +42,7 @@ void state_close(struct state *state);
 int state_lock(struct state *state, struct report *report);
 void state_unlock(struct state *state);
 
-/* state_record - keep a session, in place of an earlier one with its ID */
+/* state_record - keep a session, in place of an earlier one with its ID; -1 too where its worker is gone */
 int state_record(const struct state *state, const struct session *session, struct report *report);
 
 /* state_forget - drop a session; 0 where there was none, too */
@@ -54,7 +54,7 @@ enum holder {
 	HOLDER_ENDED,		/* a session that has ended */
 	HOLDER_SELF,		/* this very session */
 	HOLDER_SAME_USER,	/* another live session of the same user */
-	HOLDER_OTHER,		/* a live session of another user */
+	HOLDER_OTHER,		/* a live session of another user, or one that can't be read */
 };
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address);
@@ -72,7 +72,12 @@ void state_release(const struct state *state, const char *address);
  */
 typedef bool (*session_visitor)(const struct session *session, void *data);
 
-/* state_visit - every live session, in no order, until @visit returns false. Ended ones go with @prune. */
+/*
+ * state_visit - every live session, in no order, until @visit returns false
+ *
+ * Ended ones are removed with @prune. One whose record or worker can't be read counts as live, with an error in
+ * @report: lest the kill switch goes under it. Returns -1 where the directory can't be read.
+ */
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);
 
 /* session_id_valid - 1 to 10 digits, without a leading 0 */
