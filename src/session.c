@@ -249,8 +249,9 @@ static enum life read_record(const struct state *state, const char *id, char *bu
 	char *cursor = buffer, *key, *value;
 
 	*session = (struct session){ id, "", "", "", "", "", "", "", 0 };
+	/* A directory or a symbolic link is no record of ours. */
 	if (read_file(state->sessions, id, buffer, size) < 0)
-		return errno == ENOENT ? ENDED : UNKNOWN;
+		return errno == ENOENT || errno == EISDIR || errno == ELOOP ? ENDED : UNKNOWN;
 	buffer[strcspn(buffer, "\n")] = '\0';
 	while ((key = text_next_pair(&cursor, &value)))
 		set_field(session, &recorded, key, value);
