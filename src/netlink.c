@@ -83,6 +83,18 @@ static void read_extended_ack(const struct nlmsghdr *message, struct netlink_err
 	}
 }
 
+/* Whether a whole message is there; libmnl's own check takes a length above INT_MAX for negative. */
+static bool message_ok(const struct nlmsghdr *message, int left)
+{
+	return left >= (int)sizeof(*message) && message->nlmsg_len <= (uint32_t)left && mnl_nlmsg_ok(message, left);
+}
+
+/* An errno as answers have it, negative; EBADMSG for what is none. */
+static int errno_of(int number)
+{
+	return number < 0 && number >= -4095 ? -number : EBADMSG;
+}
+
 /* Reads an NLMSG_ERROR: 0 where it acknowledges, -1 with @error where it refuses. */
 static int read_answer(const struct nlmsghdr *message, struct netlink_error *error)
 {
@@ -92,7 +104,7 @@ static int read_answer(const struct nlmsghdr *message, struct netlink_error *err
 		return fail(error, EBADMSG, message->nlmsg_seq);
 	if (answer->error == 0)
 		return 0;
-	fail(error, answer->error < 0 ? -answer->error : answer->error, message->nlmsg_seq);
+	fail(error, errno_of(answer->error), message->nlmsg_seq);
 	read_extended_ack(message, error);
 	return -1;
 }
@@ -126,7 +138,7 @@ static int take_message(const struct nlmsghdr *message, netlink_handler handle, 
 		if (mnl_nlmsg_get_payload_len(message) >= sizeof(int)) {
 			memcpy(&number, mnl_nlmsg_get_payload(message), sizeof(number));
 			if (number < 0)
-				return fail(error, -number, message->nlmsg_seq);
+				return fail(error, errno_of(number), message->nlmsg_seq);
 		}
 		return 1;
 	case NLMSG_OVERRUN:
@@ -158,9 +170,9 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 
 		if (got < 0)
 			return fail(error, errno, sequence);
-		if (!mnl_nlmsg_ok(message, left))
+		if (!message_ok(message, left))
 			return fail(error, EBADMSG, sequence);
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			int result = 0;
 
 			/* Late answers to an earlier request that timed out are passed over. */
@@ -190,9 +202,9 @@ int netlink_send_batch(struct netlink *netlink, const void *messages, size_t siz
 
 		if (got < 0)
 			return failed ? -1 : fail(error, errno, first);
-		if (!mnl_nlmsg_ok(message, left))
+		if (!message_ok(message, left))
 			return fail(error, EBADMSG, first);
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			struct netlink_error own;
 
 			if (message->nlmsg_type != NLMSG_ERROR ||

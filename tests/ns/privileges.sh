@@ -10,7 +10,8 @@ lib=${0%/*}/../lib
 # The /proc/PID/status of a run that waits for the lock: by then it has done all but its work.
 waiting_status() {
 	local holder hook_pid
-	mkdir -p -m 700 "$STATE_DIR"
+	rm -rf "$STATE_DIR"
+	mkdir "$STATE_DIR" && chmod 700 "$STATE_DIR"
 	flock "$STATE_DIR/lock" sleep infinity &
 	holder=$!
 	wait_for 10 lock_held

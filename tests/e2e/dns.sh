@@ -1,0 +1,98 @@
+#!/bin/bash
+# A DNS server on the server itself asks by the main route: it is warned of, and closed with dns = block.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/topology.sh"
+. "$lib/ocserv.sh"
+
+# The addresses of the server that a client reaches through the tunnel.
+addresses=("$SERVER_VPN4" "$SERVER_ETH1_4" "$SERVER_VPN6")
+
+# resolver PORT: answers whatever it is asked, by UDP and TCP, on each of them, also before they are there
+resolver() {
+	exec ip netns exec server python3 - "$1" 127.0.0.1 "${addresses[@]}" <<-'END'
+		import selectors, socket, sys
+		waiting = selectors.DefaultSelector()
+		freebind = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
+		for address in sys.argv[2:]:
+		    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+		    for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+		        s = socket.socket(family, kind)
+		        s.setsockopt(*freebind[family], 1)
+		        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+		        s.bind((address, int(sys.argv[1])))
+		        if kind == socket.SOCK_STREAM:
+		            s.listen()
+		        waiting.register(s, selectors.EVENT_READ)
+		while True:
+		    for key, _ in waiting.select():
+		        if key.fileobj.type == socket.SOCK_STREAM:
+		            key.fileobj.accept()[0].sendall(b"answer\n")
+		        else:
+		            key.fileobj.sendto(b"answer\n", key.fileobj.recvfrom(64)[1])
+	END
+}
+
+# ask udp|tcp ADDRESS PORT: from the first client; prints what comes back, "answer" or the error
+ask() {
+	client_exec client1 python3 - "$@" <<-'END'
+		import socket, sys
+		kind = socket.SOCK_DGRAM if sys.argv[1] == "udp" else socket.SOCK_STREAM
+		family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
+		s = socket.socket(family, kind)
+		s.settimeout(5)
+		try:
+		    s.connect((sys.argv[2], int(sys.argv[3])))
+		    s.send(b"question") if kind == socket.SOCK_DGRAM else None
+		    print(s.recv(64).decode().strip())
+		except socket.timeout:
+		    print("silence")
+		except OSError as error:
+		    print("refused:", error.strerror)
+	END
+}
+
+# each_question REGEX WORDS: what every way to ask this server gets
+each_question() {
+	local protocol address port
+	for protocol in udp tcp; do
+		for port in 53 853; do
+			for address in "${addresses[@]}"; do
+				like "$(ask "$protocol" "$address" "$port")" "$1" "$2: $protocol $address port $port"
+			done
+		done
+	done
+}
+
+begin dns="$SERVER_VPN4"
+resolver 53 &
+resolver 853 &
+must "a resolver listens" wait_for 10 in_namespace server bash -c ': </dev/tcp/127.0.0.1/853'
+must "on both ports" wait_for 10 in_namespace server bash -c ': </dev/tcp/127.0.0.1/53'
+
+gateway_ini gateway.address4="$UPSTREAM4"
+ok "clients get a resolver that is the server: alice connects" client_connect client1 alice
+ok "the log warns of it" wait_for 5 logged "warning: the DNS server $SERVER_VPN4 that clients get is this host"
+each_question '^answer$' "it answers"
+client_disconnect client1
+
+gateway_ini gateway.address4="$UPSTREAM4" killswitch.dns=any
+syslog_clear
+ok "dns = any: alice connects" client_connect client1 alice
+ok "the log has her" wait_for 5 logged "connect .*user=alice"
+is "$(logged "warning")" "" "and no warning"
+client_disconnect client1
+
+gateway_ini gateway.address4="$UPSTREAM4" killswitch.dns=block
+syslog_clear
+ok "dns = block: alice connects" client_connect client1 alice
+each_question '^refused' "it can't be asked"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(in_namespace server bash -c "head -n 1 </dev/tcp/127.0.0.1/53")" answer \
+	"the server itself can ask"
+client_disconnect client1
+
+done_testing
