@@ -486,6 +486,14 @@ static void line_error(struct stream *stream, const char *message)
 	report_error(stream->report, EX_CONFIG, "%s:%u: %s", stream->config->path, stream->line, message);
 }
 
+static bool has_controls(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (((unsigned char)line[i] < ' ' && line[i] != '\t' && line[i] != '\r') || line[i] == 0x7f)
+			return true;
+	return false;
+}
+
 /* The length of a line without blanks at its end and without a comment: a ; at its start or after a blank. */
 static size_t content_length(const char *line, size_t length)
 {
@@ -504,9 +512,6 @@ static const char *line_fault(const char *line, size_t length, size_t most)
 
 	if (length > most)
 		return "the line is too long; spread a list of subnets over fewer or larger ones";
-	for (size_t i = 0; i < length; i++)
-		if (((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
-			return "the line holds control characters; is this a text file?";
 	if (length == 0 || line[0] == '#')
 		return NULL;
 	bracket = memchr(line, ']', length);
@@ -546,8 +551,12 @@ static char *read_line(char *buffer, int size, void *user)
 		start++;
 		length--;
 	}
+	if (has_controls(start, length)) {
+		line_error(stream, "the line holds control characters; is this a text file?");
+		stream->next = stream->end;	/* one such line is enough to know */
+		return NULL;
+	}
 	length = content_length(start, length);
-
 	fault = line_fault(start, length, (size_t)size - 2);
 	if (fault) {
 		line_error(stream, fault);

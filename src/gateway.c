@@ -44,6 +44,13 @@ static int check_route(const struct config *config, enum config_key key, const s
 	return 0;
 }
 
+/* What a lookup says where there is no way: by the routes, or by a rule or route that denies. */
+static bool is_unreachable(int number)
+{
+	return number == ENETUNREACH || number == EHOSTUNREACH || number == ENETDOWN || number == ENODEV ||
+	       number == EACCES || number == EINVAL;
+}
+
 static int find_one(struct netlink *netlink, const struct config *config, int family, struct gateway_path *path,
 		    struct report *report)
 {
@@ -60,7 +67,7 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 	}
 	if (look_up(netlink, &config->gateway[family].address, interface, &route, &error) < 0) {
 		route_free(&route);
-		if (error.number == ETIMEDOUT)
+		if (!is_unreachable(error.number))
 			return report_error(report, netlink_error_status(&error), "asking for the way to the %s "
 					    "gateway: %s", family_name(family), netlink_error_text(&error));
 		return config_error(config, report, key, "is not on a network of this host%s%s (the kernel says: %s)",
