@@ -39,7 +39,7 @@ bool prefix_parse(struct prefix *prefix, const char *text)
 	address[slash - text] = '\0';
 
 	if (!address_parse(&prefix->address, address) ||
-	    !number_parse(slash + 1, 0, address_size(prefix->address.family) * 8, &length))
+	    !number_parse(slash + 1, 0, address_size(prefix->address.family) * 8ULL, &length))
 		return false;
 	prefix->length = (uint8_t)length;
 	return true;

@@ -229,6 +229,14 @@ static unsigned int session_addresses(const struct session *session, struct addr
 	return count;
 }
 
+/* In a family that is blocked nothing comes to a client from beyond the VPN. */
+static bool flows_matter(const struct config *config, const struct address *address)
+{
+	int family = address->family == AF_INET ? IPV4 : IPV6;
+
+	return config->forget_flows && config->gateway[family].mode != GATEWAY_BLOCK;
+}
+
 /* Takes the addresses over, without the flows of somebody else who had them before. */
 static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
 			  struct sockets *sockets, struct report *report)
@@ -240,7 +248,7 @@ static int take_addresses(const struct config *config, const struct session *ses
 		char text[ADDRESS_TEXT];
 		enum holder holder = state_holder(state, session, address_text(&address[i], text));
 
-		if (config->forget_flows && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
+		if (flows_matter(config, &address[i]) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
 			conntrack_forget(&sockets->nft, &address[i], report);
 		if (state_hold(state, session, text, report) < 0)
 			return -1;
@@ -369,20 +377,18 @@ static bool note_live(const struct session *session, void *data)
 }
 
 /* Removes all when no session is left. What goes wrong here is said, but must not be refused: it has ended. */
-static void remove_after_last(const struct config *config, struct state *state, enum change *change,
-			      struct report *report)
+static void remove_after_last(const struct config *config, struct state *state, struct sockets *sockets,
+			      enum change *change, struct report *report)
 {
 	struct situation situation = { 0 };
-	struct sockets sockets = { 0 };
 	bool any_live = false;
 
 	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
 		return;
-	if (sockets_open(&sockets, report) == 0 &&
-	    situation_read(&situation, config, GOAL_REMOVE, &sockets, report) == 0)
-		converge(&situation, config, GOAL_REMOVE, &sockets, change, report);
+	if (sockets_open(sockets, report) == 0 &&
+	    situation_read(&situation, config, GOAL_REMOVE, sockets, report) == 0)
+		converge(&situation, config, GOAL_REMOVE, sockets, change, report);
 	situation_free(&situation);
-	sockets_close(&sockets);
 }
 
 static bool is_last_holder(const struct state *state, const struct session *session, const char *address)
@@ -410,7 +416,7 @@ static void release_addresses(const struct config *config, const struct session 
 		address_text(&address[i], text);
 		if (!is_last_holder(state, session, text))
 			continue;
-		if (config->forget_flows) {
+		if (flows_matter(config, &address[i])) {
 			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
 				return;
 			conntrack_forget(&netfilter, &address[i], report);
@@ -467,6 +473,7 @@ static int hook_disconnect(const struct config *config, const struct options *op
 {
 	struct session session = read_session();
 	enum change change = CHANGE_NONE;
+	struct sockets sockets = { 0 };
 	struct state state;
 
 	if (check_id(&session, report) < 0)
@@ -476,8 +483,10 @@ static int hook_disconnect(const struct config *config, const struct options *op
 	if (!config->log_dry_run) {
 		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0) {
 			if (state_forget(&state, session.id, report) == 0 && config->remove_after_last)
-				remove_after_last(config, &state, &change, report);
+				remove_after_last(config, &state, &sockets, &change, report);
+			/* Before the sockets: to close one waits until the kernel has cleared a table away. */
 			state_unlock(&state);
+			sockets_close(&sockets);
 			release_addresses(config, &session, &state, report);
 		}
 		state_close(&state);

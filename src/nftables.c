@@ -22,7 +22,7 @@
 #include <string.h>
 
 #define TABLE_OWNER 2U			/* NFT_TABLE_F_OWNER, of Linux 5.12 */
-#define BATCH_SIZE (256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
+#define BATCH_SIZE ((size_t)256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
 {
@@ -382,14 +382,11 @@ static bool is_data(const char *expression, uint16_t type)
 	return strcmp(expression, "immediate") == 0 && type == NFTA_IMMEDIATE_DATA;
 }
 
+/* An attribute as it stands in the message, with its header, which has no flags outside of nests. */
 static void add_attribute_code(struct text *code, const struct nlattr *attribute)
 {
-	uint16_t header[2] = { mnl_attr_get_type(attribute), mnl_attr_get_payload_len(attribute) };
-
-	if (is_zero(mnl_attr_get_payload(attribute), header[1]))
-		return;
-	text_add_bytes(code, header, sizeof(header));
-	text_add_bytes(code, mnl_attr_get_payload(attribute), header[1]);
+	if (!is_zero(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute)))
+		text_add_bytes(code, attribute, attribute->nla_len);
 }
 
 static void add_data_code(struct text *code, const struct nlattr *data)
@@ -406,31 +403,16 @@ static void add_data_code(struct text *code, const struct nlattr *data)
 	}
 }
 
-static const struct nlattr *find_attribute(const struct nlattr *nest, uint16_t type)
+/* What of an expression the kernel acts by: its name and its attributes. Nests are known by their types. */
+static void add_expression_code(struct text *code, const char *name, const struct nlattr *data)
 {
 	const struct nlattr *attribute;
 
-	mnl_attr_for_each_nested(attribute, nest)
-		if (mnl_attr_get_type(attribute) == type)
-			return attribute;
-	return NULL;
-}
-
-/* What of an expression the kernel acts by: its name and its attributes, with nests told by their types. */
-static void add_expression_code(struct text *code, const struct nlattr *expression)
-{
-	const struct nlattr *name = find_attribute(expression, NFTA_EXPR_NAME);
-	const struct nlattr *data = find_attribute(expression, NFTA_EXPR_DATA), *attribute;
-
-	if (!name || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0)
-		return;
-	text_add_bytes(code, mnl_attr_get_str(name), mnl_attr_get_payload_len(name));
-	if (!data || strcmp(mnl_attr_get_str(name), "counter") == 0)
-		return;
+	text_add_bytes(code, name, strlen(name) + 1);
 	mnl_attr_for_each_nested(attribute, data) {
 		uint16_t type = mnl_attr_get_type(attribute);
 
-		if (!is_data(mnl_attr_get_str(name), type)) {
+		if (!is_data(name, type)) {
 			add_attribute_code(code, attribute);
 			continue;
 		}
@@ -439,19 +421,66 @@ static void add_expression_code(struct text *code, const struct nlattr *expressi
 	}
 }
 
-/* The code of an NFT_MSG_NEWRULE, ours or the kernel's. */
-static void add_code(struct text *code, const struct nlmsghdr *message)
+static uint64_t get_u64(const struct nlattr *attribute)
 {
-	const struct nlattr *attribute, *expression;
+	if (!attribute || mnl_attr_get_payload_len(attribute) != sizeof(uint64_t))
+		return 0;
+	return be64toh(mnl_attr_get_u64(attribute));
+}
 
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) == NFTA_RULE_EXPRESSIONS)
-			mnl_attr_for_each_nested(expression, attribute)
-				add_expression_code(code, expression);
+struct counts {
+	bool any;
+	uint64_t packets, bytes;
+};
+
+static void take_counter(struct counts *counts, const struct nlattr *data)
+{
+	const struct nlattr *attribute;
+
+	counts->any = true;
+	mnl_attr_for_each_nested(attribute, data) {
+		if (mnl_attr_get_type(attribute) == NFTA_COUNTER_PACKETS)
+			counts->packets += get_u64(attribute);
+		if (mnl_attr_get_type(attribute) == NFTA_COUNTER_BYTES)
+			counts->bytes += get_u64(attribute);
+	}
+}
+
+static const char *get_name(const struct nlattr *attribute)
+{
+	return attribute && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 ? mnl_attr_get_str(attribute) : NULL;
+}
+
+/* The code of a rule's expressions, ours or the kernel's; what they have counted goes to @counts. */
+static void read_expressions(const struct nlattr *expressions, struct text *code, struct counts *counts)
+{
+	const struct nlattr *expression, *part;
+
+	mnl_attr_for_each_nested(expression, expressions) {
+		const struct nlattr *data = NULL;
+		const char *name = NULL;
+
+		mnl_attr_for_each_nested(part, expression) {
+			if (mnl_attr_get_type(part) == NFTA_EXPR_NAME)
+				name = get_name(part);
+			if (mnl_attr_get_type(part) == NFTA_EXPR_DATA)
+				data = part;
+		}
+		if (name && data && strcmp(name, "counter") == 0) {
+			text_add_bytes(code, name, strlen(name) + 1);
+			take_counter(counts, data);
+		} else if (name && data) {
+			add_expression_code(code, name, data);
+		} else if (name) {
+			text_add_bytes(code, name, strlen(name) + 1);
+		}
+	}
 }
 
 void nftables_compile(struct guard *guard)
 {
+	const struct nlattr *attribute;
+	struct counts none = { 0 };
 	char buffer[NETLINK_MESSAGE_SIZE];
 
 	for (size_t i = 0; i < guard->chains; i++) {
@@ -464,7 +493,9 @@ void nftables_compile(struct guard *guard)
 			nftnl_rule_nlmsg_build_payload(message, rule);
 			nftnl_rule_free(rule);
 			text_free(&chain->rule[j].code);
-			add_code(&chain->rule[j].code, message);
+			mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+				if (mnl_attr_get_type(attribute) == NFTA_RULE_EXPRESSIONS)
+					read_expressions(attribute, &chain->rule[j].code, &none);
 		}
 	}
 }
@@ -567,31 +598,6 @@ static const char *find_comment(const struct nlattr *userdata)
 	return "";
 }
 
-static uint64_t get_u64(const struct nlattr *attribute)
-{
-	if (!attribute || mnl_attr_get_payload_len(attribute) != sizeof(uint64_t))
-		return 0;
-	return be64toh(mnl_attr_get_u64(attribute));
-}
-
-/* The counter among the expressions of a rule. */
-static void take_counter(const struct nlattr *expressions, struct present_rule *rule)
-{
-	const struct nlattr *expression;
-
-	mnl_attr_for_each_nested(expression, expressions) {
-		const struct nlattr *name = find_attribute(expression, NFTA_EXPR_NAME);
-		const struct nlattr *data = find_attribute(expression, NFTA_EXPR_DATA);
-
-		if (!name || !data || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0 ||
-		    strcmp(mnl_attr_get_str(name), "counter") != 0)
-			continue;
-		rule->counted = true;
-		rule->packets += get_u64(find_attribute(data, NFTA_COUNTER_PACKETS));
-		rule->bytes += get_u64(find_attribute(data, NFTA_COUNTER_BYTES));
-	}
-}
-
 static struct present_chain *find_chain(const struct present_guard *present, const char *name)
 {
 	for (size_t i = 0; name && i < present->chains; i++)
@@ -600,17 +606,13 @@ static struct present_chain *find_chain(const struct present_guard *present, con
 	return NULL;
 }
 
-static const char *get_name(const struct nlattr *attribute)
-{
-	return attribute && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 ? mnl_attr_get_str(attribute) : NULL;
-}
-
 /* By libmnl alone: to make and free libnftnl's objects of all rules takes longer than all else of a hook. */
 int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present)
 {
 	const struct nlattr *of[NFTA_RULE_MAX + 1] = { NULL }, *attribute;
 	struct present_chain *chain;
 	struct present_rule *rule;
+	struct counts counts = { 0 };
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
 		return EBADMSG;
@@ -631,9 +633,11 @@ int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct
 		.comment = duplicate(find_comment(of[NFTA_RULE_USERDATA])),
 		.handle = get_u64(of[NFTA_RULE_HANDLE]),
 	};
-	add_code(&rule->code, message);
 	if (of[NFTA_RULE_EXPRESSIONS])
-		take_counter(of[NFTA_RULE_EXPRESSIONS], rule);
+		read_expressions(of[NFTA_RULE_EXPRESSIONS], &rule->code, &counts);
+	rule->counted = counts.any;
+	rule->packets = counts.packets;
+	rule->bytes = counts.bytes;
 	return 0;
 }
 

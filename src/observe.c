@@ -9,7 +9,6 @@
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 
-#define OBJECT_SIZE (NETLINK_MESSAGE_SIZE / 2)	/* of a rule or route; the kernel's have some 100 bytes */
 #define ATTEMPTS 20	/* to read a state that others keep changing */
 
 int sockets_open(struct sockets *sockets, struct report *report)
@@ -38,7 +37,7 @@ static int take_rule(const struct nlmsghdr *message, void *data)
 
 	if (message->nlmsg_type != RTM_NEWRULE)
 		return 0;
-	if (mnl_nlmsg_get_payload_len(message) > OBJECT_SIZE)
+	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_rule(message, &rule))
 		return 0;
@@ -54,7 +53,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 
 	if (message->nlmsg_type != RTM_NEWROUTE)
 		return 0;
-	if (mnl_nlmsg_get_payload_len(message) > OBJECT_SIZE)
+	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_route(message, &route))
 		return 0;

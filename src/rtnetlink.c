@@ -279,6 +279,7 @@ bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule)
 	const struct nlattr *attribute;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+	    mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
 	    (header->family != AF_INET && header->family != AF_INET6))
 		return false;
 	*rule = (struct rule){
@@ -325,6 +326,7 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 	const struct nlattr *attribute;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+	    mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
 	    (header->rtm_family != AF_INET && header->rtm_family != AF_INET6))
 		return false;
 	*route = (struct route){

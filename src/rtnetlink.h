@@ -8,6 +8,8 @@
 
 /* Routing as rtnetlink messages. All of it is pure: sending is netlink.h's. */
 
+#define RTNETLINK_OBJECT_SIZE 4096	/* of a rule or route as a message; the kernel's have some 100 bytes */
+
 /* Requests, written to @buffer of NETLINK_MESSAGE_SIZE bytes. */
 struct nlmsghdr *rtnetlink_dump_rules(void *buffer);
 struct nlmsghdr *rtnetlink_dump_routes(void *buffer, uint32_t table);	/* of both families */
@@ -26,8 +28,8 @@ struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destina
 /*
  * rtnetlink_parse_rule, rtnetlink_parse_route - an RTM_NEWRULE, RTM_NEWROUTE as the kernel sent it
  *
- * Return false for what is not of IPv4 or IPv6 (multicast routing rules are dumped along) or makes no
- * sense. rule_free() or route_free() what was parsed.
+ * Return false for what is not of IPv4 or IPv6 (multicast routing rules are dumped along), is larger than
+ * RTNETLINK_OBJECT_SIZE or makes no sense. rule_free() or route_free() what was parsed.
  */
 bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule);
 bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route);

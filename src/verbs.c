@@ -116,8 +116,8 @@ static int run(const struct config *config, enum goal goal, struct report *repor
 		result = change_kernel(config, goal, &sockets, report);
 	if (result == 0 && goal == GOAL_REMOVE)
 		warn_of_sessions(&state, report);
-	sockets_close(&sockets);
 	state_close(&state);
+	sockets_close(&sockets);
 	return result;
 }
 

@@ -37,7 +37,7 @@ END
 
 fresh() {
 	rm -rf "$STATE_DIR"
-	ini "$@"
+	ini gateway.address6=fd28::2 "$@"
 	conntrack -F >/dev/null 2>&1
 }
 
@@ -107,6 +107,7 @@ test_connect_keeps_others() {
 
 begin conntrack
 # Without a rule that asks for it, the kernel tracks nothing.
+ini
 program up
 test_disconnect
 test_off
