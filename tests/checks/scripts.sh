@@ -6,11 +6,12 @@ top=$(cd "${0%/*}/../.." && pwd)
 . "$top/tests/lib/tap.sh"
 cd "$top" || exit 1
 
-for script in tests/run tests/install-deps tests/demo .ci/run autogen.sh tests/*.sh tests/*/*.sh; do
+for script in tests/run tests/install-deps tests/demo .ci/run autogen.sh tests/*.sh tests/*/*.sh bench/{run,counts}; do
 	ok "shellcheck $script" shellcheck --external-sources "$script"
 done
 ok "shellcheck of the shim, as POSIX sh" shellcheck --shell=sh hooks/ocserv-gateway-hook.in
-for script in tests/*/*.py; do
+ok "shellcheck of the hooks to compare with" shellcheck bench/shell-hook bench/session-hook
+for script in tests/*/*.py bench/*.py; do
 	ok "python compiles $script" python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' \
 		"$script"
 done

@@ -7,7 +7,7 @@
 #
 #   name      for the test's output
 #   from      the state to start from: start_FROM
-#   run       the run: a function
+#   run       the run: a function; the next run is the same or that of $NEXT
 #   packets   all or honest: those with forged sources are stopped by the kill
 #             switch alone, so they are not sent where it is gone
 #   wanted    what the client may meet, from the start to the end of the next
@@ -20,6 +20,9 @@ OTHER_MAC=02:00:00:28:00:09
 
 # What functions hand to their callers.
 now='' history='' live='' newcomer='' installed='' absent='' start=''
+# A traffic.py for each client; the one that is spoken to.
+declare -A client_in client_out
+client=first
 # The line of the table that is tried, and what is tried on it.
 name='' from='' run='' packets='' wanted='' finally='' at=''
 
@@ -59,9 +62,7 @@ begin_faults() {
 	live=$worker
 	worker_start
 	newcomer=$worker
-	coproc TRAFFIC { exec python3 "$FAULTS/traffic.py"; }
-	traffic gateway "$GATEWAY_MAC" "$OTHER_MAC"
-	must "a client sends" test "$reply" = ok
+	must "a client sends" client_up "$GATEWAY_MAC" "$OTHER_MAC"
 	absent=$empty_state
 	traffic begin all
 	look
@@ -79,10 +80,23 @@ configurations() {
 	cp "$INI" "$OGW_WORK/usual.ini"
 }
 
-# traffic COMMAND...: its answer in $reply
+# client_up GATEWAY-MAC FORMER-MAC [ARGUMENT...]: the client $client, with traffic.py's arguments
+client_up() {
+	local in=$OGW_WORK/$client.in out=$OGW_WORK/$client.out fd
+	mkfifo "$in" "$out"
+	python3 "$FAULTS/traffic.py" "${@:3}" <"$in" >"$out" &
+	exec {fd}>"$in"
+	client_in[$client]=$fd
+	exec {fd}<"$out"
+	client_out[$client]=$fd
+	traffic gateway "$1" "$2"
+	[ "$reply" = ok ]
+}
+
+# traffic COMMAND...: the answer of $client in $reply
 traffic() {
 	reply=''
-	echo "$*" >&"${TRAFFIC[1]}" && read -r -t 30 reply <&"${TRAFFIC[0]}"
+	echo "$*" >&"${client_in[$client]}" && read -r -t 30 reply <&"${client_out[$client]}"
 }
 
 # look: the word of now in $now, those since `traffic begin` in $history
@@ -143,6 +157,13 @@ newcomer_connects() {
 	hook connect ID="$newcomer"
 }
 
+# Whose session goes away with its hook, as when ocserv kills it.
+stranger_connects() {
+	worker_start
+	hook connect ID="$worker"
+	worker_stop "$worker"
+}
+
 newcomer_leaves() {
 	hook disconnect ID="$newcomer"
 }
@@ -158,6 +179,8 @@ up() {
 down() {
 	verb down
 }
+
+declare -A NEXT=([stranger_connects]=live_leaves)
 
 # What holds in the end
 
@@ -247,13 +270,13 @@ leaked() {
 
 # The next run does all that was left to do.
 check_next() {
-	"$run" || complaint "the next run: exit status $status"
+	"${NEXT[$run]:-$run}" || complaint "the next run: exit status $status"
 	look
 	[[ $history =~ ^($wanted)$ ]] || complaint "the client met: $history"
 	"$finally" >/dev/null || complaint "in the end, not $finally: $out"
 }
 
-# no_complaints COMMAND...: it prints none
+# no_complaints COMMAND...: it prints none; the first OGW_COMPLAINTS of its lines are shown
 no_complaints() {
 	local file=$OGW_WORK/complaints
 	"$@" >"$file"

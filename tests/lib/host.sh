@@ -97,7 +97,7 @@ configuration() {
 	install -m 600 "$CONFIGURATIONS/$1.ini" "$INI"
 }
 
-# ini [SECTION.KEY=VALUE...]: $INI is the example of DESIGN section 3 with these
+# ini [SECTION.KEY=VALUE...]: $INI is the example of README.md with these
 # changes; an empty value takes a key out
 ini() {
 	local each section
@@ -138,8 +138,9 @@ program() {
 	captured env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" "$@"
 }
 
-# What ocserv hands to a hook; a variable given again wins.
-SESSION=(ID=4 USERNAME=alice GROUPNAME=staff VHOST=default DEVICE=vpns0
+# What ocserv hands to a hook; a variable given again wins. The worker of this
+# session is the test itself, which lives.
+SESSION=(ID=$$ USERNAME=alice GROUPNAME=staff VHOST=default DEVICE=vpns0
 	IP_REAL=198.51.100.11 IP_REAL_LOCAL=172.28.0.3 IP_LOCAL=10.20.0.1
 	IP_REMOTE=10.20.0.50 IPV6_LOCAL=fd20::1 IPV6_REMOTE=fd20::50 IPV6_PREFIX=128
 	HOSTNAME=phone REMOTE_HOSTNAME=phone USER_AGENT="AnyConnect compatible")
@@ -208,7 +209,8 @@ state_is() {
 	same "$1" "$(state)"
 }
 
-# Takes away whatever a test may have left but the host's own.
+# Takes away whatever a test may have left but the host's own; says what else is
+# there if that is not enough.
 clear_state() {
 	local family
 	nft flush ruleset

@@ -1,0 +1,179 @@
+#!/bin/bash
+# What is said as a warning, where nothing is wrong that would refuse a session.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+. "$lib/damage.sh"
+
+warnings() {
+	sed -n 's/^ocserv-gateway: warning: //p' <<<"$err"
+}
+
+# runs: whatever gives advice, each with the status that it has when all is well
+each_run() {
+	"$@" program up
+	"$@" program check
+	"$@" program status
+	"$@" program up --dry-run
+	"$@" hook connect
+}
+
+# says_nothing NAME RUN...
+says_nothing() {
+	local name=$1
+	shift
+	"$@"
+	is "$status $(warnings)" "0 " "$name: ${*: -1} has nothing to say"
+}
+
+# says NAME REGEX RUN...
+says() {
+	local name=$1 words=$2
+	shift 2
+	[ "${*: -1}" != --dry-run ] || return 0
+	"$@"
+	is "$status" 0 "$name: ${*: -1} succeeds"
+	like "$(warnings)" "$words" "$name: ${*: -1} warns"
+	is "$(warnings | wc -l)" 1 "$name: ${*: -1} warns once"
+}
+
+test_good() {
+	local name
+	for name in seed dual-stack several-subnets direct4 direct6 block-both link-local; do
+		configuration "$name"
+		clear_state >/dev/null
+		each_run says_nothing "$name"
+	done
+}
+
+setting() {
+	echo "$2" >"/proc/sys/net/$1"
+}
+
+test_forwarding() {
+	clear_state >/dev/null
+	configuration dual-stack
+	setting ipv4/ip_forward 0
+	each_run says "IPv4 forwarding off" "IPv4 forwarding is off.*ip_forward=1"
+	program status --json
+	is "$(jq '.warnings | length' <<<"$out")" 1 "IPv4 forwarding off: status --json has it"
+	setting ipv4/ip_forward 1
+	setting ipv6/conf/all/forwarding 0
+	each_run says "IPv6 forwarding off" "IPv6 forwarding is off.*forwarding=1"
+	configuration seed
+	each_run says_nothing "IPv6 forwarding off, IPv6 blocked"
+	setting ipv6/conf/all/forwarding 1
+	configuration block-both
+	setting ipv4/ip_forward 0
+	clear_state >/dev/null
+	each_run says_nothing "IPv4 forwarding off, IPv4 blocked"
+	setting ipv4/ip_forward 1
+}
+
+# Rules of others before ours: TOOL|COMMAND
+IN_THE_WAY='ip4|rule add priority 500 from 10.20.0.0/24 lookup 200
+ip4|rule add priority 500 from 10.20.0.128/25 lookup main
+ip4|rule add priority 500 from 10.0.0.0/8 lookup 200
+ip4|rule add priority 500 lookup 200
+ip4|rule add priority 500 to 198.51.100.0/24 lookup main
+ip4|rule add priority 500 iif vpns0 lookup main
+ip4|rule add priority 998 from 10.20.0.7 lookup main
+ip4|rule add priority 500 from 172.28.0.0/24 not lookup 200
+ip4|rule add priority 500 ipproto tcp dport 443 lookup 200
+ip4|rule add priority 500 from 10.20.0.0/24 blackhole
+ip6|rule add priority 500 from fd20::/64 lookup 200
+ip6|rule add priority 500 iif vpns1 lookup main'
+# And such as are none of ours.
+OUT_OF_THE_WAY='ip4|rule add priority 1500 from 10.20.0.0/24 lookup 200
+ip4|rule add priority 500 from 10.21.0.0/24 lookup 200
+ip4|rule add priority 500 from 172.28.0.3 lookup 200
+ip4|rule add priority 500 iif eth1 lookup 200
+ip4|rule add priority 500 iif lo lookup 200
+ip4|rule add priority 500 oif eth1 lookup 200
+ip4|rule add priority 500 fwmark 7 lookup 200
+ip6|rule add priority 500 from fd30::/64 lookup 200
+ip6|rule add priority 40000 lookup 200'
+
+test_rules() {
+	local tool commands
+	configuration dual-stack
+	while IFS='|' read -r tool commands; do
+		clear_state >/dev/null
+		ok "$tool $commands" damage "$tool" "$commands"
+		each_run says "$tool $commands" "policy rule .priority (500|998) .*comes before ours"
+	done <<<"$IN_THE_WAY"
+	while IFS='|' read -r tool commands; do
+		clear_state >/dev/null
+		ok "$tool $commands" damage "$tool" "$commands"
+		each_run says_nothing "$tool $commands"
+	done <<<"$OUT_OF_THE_WAY"
+	configuration direct6
+	clear_state >/dev/null
+	ok "IPv6 is left alone" damage ip6 'rule add priority 500 from fd20::/64 lookup 200'
+	each_run says_nothing "IPv6 is left alone"
+	clear_state >/dev/null
+}
+
+# test_dns NUMBER VALUE: of warnings
+test_dns() {
+	hook connect OCSERV_DNS="$2"
+	is "$status" 0 "DNS '$2': connect"
+	is "$(grep -c 'warning: ' <<<"$err")" "$1" "DNS '$2': $1 warnings"
+	[ "$1" = 0 ] || like "$(warnings)" "DNS server [0-9a-f.:%]+ .*this host" "DNS '$2': it says why"
+}
+
+test_all_dns() {
+	ini
+	program up
+	test_dns 1 "10.20.0.1 "
+	test_dns 1 "172.28.0.3 "
+	test_dns 1 "fd20::1 "
+	test_dns 1 "fd20::1%3318224896 "
+	test_dns 1 "1.1.1.1 10.20.0.1 9.9.9.9 "
+	test_dns 2 "10.20.0.1 fd20::1 "
+	test_dns 0 "1.1.1.1 "
+	test_dns 0 "1.1.1.1 2606:4700:4700::1111 "
+	test_dns 0 "172.28.0.2 "
+	test_dns 0 "10.20.0.2 "
+	test_dns 0 ""
+	test_dns 0 "   "
+	test_dns 0 "garbage 10.20.0.1x 10.20.0.1/24"
+	hook connect OCSERV_DNS="10.20.0.1 "
+	like "$(warnings)" "10\.20\.0\.1" "DNS: the address is named"
+	ini killswitch.dns=any
+	test_dns 0 "10.20.0.1 "
+	ini killswitch.dns=block
+	test_dns 0 "10.20.0.1 "
+	clear_state >/dev/null
+}
+
+# Without a gateway, or without effect: it is said wherever somebody may look.
+test_open() {
+	local run
+	ini gateway.address4=
+	for run in "program up" "program check" "program up --dry-run"; do
+		$run
+		is "$status" 0 "no gateway: $run"
+		like "$(warnings)" "without a kill switch" "no gateway: $run says what that means"
+	done
+	hook connect
+	is "$status $(field routing)" "0 plain" "no gateway: connect"
+	like "$(warnings)" "without a kill switch" "no gateway: connect says what that means"
+	program status
+	is "$status ${out%%$'\n'*}" "0 state      off" "no gateway: status"
+	ini log.dry_run=yes
+	program check
+	like "$(warnings)" "NO kill switch" "[log] dry_run: check says what that means"
+	ok "nothing is installed" state_is "$empty_state"
+}
+
+begin
+test_good
+test_forwarding
+test_rules
+test_all_dns
+test_open
+done_testing

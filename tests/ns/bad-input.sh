@@ -1,0 +1,481 @@
+#!/bin/bash
+# Whatever is wrong: its own exit status, one clear sentence on stderr and in
+# syslog, nothing half-done; and what clients send is data.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+
+nl=$'\n'
+
+# printable TEXT: lines of ASCII, of bearable length
+printable() {
+	local LC_ALL=C
+	[[ $1 != *[^\ -~$'\n']* ]] && [ "$(wc -L <<<"$1")" -le 4200 ]
+}
+
+# Each line of stderr is ours.
+lines_good() {
+	printable "$err" && ! grep -nv '^ocserv-gateway: .' <<<"$err"
+}
+
+# syslog says the same as stderr.
+syslog_same() {
+	syslog_lines && same "$err" "ocserv-gateway: ${logged//$nl/${nl}ocserv-gateway: }"
+}
+
+errors() {
+	sed -n 's/^ocserv-gateway: error: //p' <<<"$err"
+}
+
+# test_refused NAME STATUS REGEX COMMAND...: a hook fails as it should
+test_refused() {
+	local name=$1 wanted=$2 words=$3 before
+	shift 3
+	before=$(state)
+	"$@" >/dev/null
+	is "$status" "$wanted" "$name: status $wanted"
+	like "$(errors | head -n 1)" "$words" "$name: the first line says why"
+	is "$(errors | wc -l)" 2 "$name: one sentence, and one for who it is"
+	like "$(errors | tail -n 1)" "(session refused|hook failed): .*status=$wanted$" "$name: which says who"
+	ok "$name: lines are lines" lines_good
+	ok "$name: syslog has the same" syslog_same
+	ok "$name: the kernel is as before" state_is "$before"
+	not_ok "$name: there is no record" test -f "$STATE_DIR/sessions/$$"
+}
+
+# NAME|STATUS|REGEX|VARIABLE=VALUE...: hooks with one wrong variable
+VARIABLES='no reason|64|REASON|REASON=
+an unknown reason|64|REASON=reboot|REASON=reboot
+a reason in capitals|64|REASON=CONNECT|REASON=CONNECT
+a hostile reason|64|REASON=|REASON=connect%0a\nconnect
+no id|64|ID=|ID=
+an id that is none|64|ID=x|ID=x
+a negative id|64|ID=-1|ID=-1
+an id of zero|64|ID=0|ID=0
+an id with a zero in front|64|ID=04|ID=04
+an id that is a path|64|ID=../../etc/passwd|ID=../../etc/passwd
+an id with a blank|64|ID="4 "|ID=4 
+an id with a line behind|64|ID="4.x0a5"|ID=4\n5
+a huge id|64|ID=99999999999999999999|ID=99999999999999999999
+no device|64|DEVICE=|DEVICE=
+a device outside the pattern|78|DEVICE=tun0.*interface|DEVICE=tun0
+a device like the pattern|78|DEVICE=xvpns0|DEVICE=xvpns0
+a device of the host|78|DEVICE=eth0|DEVICE=eth0
+a device with a wildcard|64|DEVICE=vpns\*|DEVICE=vpns*
+a device that is too long|64|DEVICE=vpns456789012345|DEVICE=vpns456789012345
+a device with a slash|64|DEVICE=vpns0/../x|DEVICE=vpns0/../x
+a device with a quote|64|DEVICE=|DEVICE=vpns0" accept; #
+a device with a line behind|64|DEVICE=|DEVICE=vpns0\neth0
+no address|64|IP_REMOTE|IP_REMOTE= IPV6_REMOTE=
+an address outside the subnet|78|IP_REMOTE=10.30.0.5.*subnet4|IP_REMOTE=10.30.0.5
+an address beside the subnet|78|IP_REMOTE=10.20.1.0|IP_REMOTE=10.20.1.0
+an address that is none|64|IP_REMOTE=elsewhere|IP_REMOTE=elsewhere
+an address with a length|64|IP_REMOTE=10.20.0.50/24|IP_REMOTE=10.20.0.50/24
+an address with a zero in front|64|IP_REMOTE=10.20.0.050|IP_REMOTE=10.20.0.050
+an address of the other family|64|IP_REMOTE=fd20::50|IP_REMOTE=fd20::50
+two addresses|64|IP_REMOTE=|IP_REMOTE=10.20.0.50 10.30.0.5
+a very long address|64|IP_REMOTE="?1|IP_REMOTE=LONG
+an IPv6 address outside the subnet|78|IPV6_REMOTE=fd99::5.*subnet6|IPV6_REMOTE=fd99::5
+an IPv6 address that is none|64|IPV6_REMOTE=fd20:::1|IPV6_REMOTE=fd20:::1
+an IPv6 address that is IPv4|64|IPV6_REMOTE=10.20.0.50|IPV6_REMOTE=10.20.0.50
+an IPv6 address of IPv4|78|IPV6_REMOTE=::ffff:10.20.0.50|IPV6_REMOTE=::ffff:10.20.0.50
+an IPv6 address that is a scope|64|IPV6_REMOTE=%1|IPV6_REMOTE=%1'
+
+# LONG stands for 5000 digits, \n for a newline.
+test_variables() {
+	local name wanted words value values
+	while IFS='|' read -r name wanted words value; do
+		value=${value//LONG/$(printf '1%.0s' {1..5000})}
+		value=${value//\\n/$nl}
+		values=("$value")
+		[[ $value != *' IPV6_REMOTE='* ]] || values=("${value%% *}" "${value#* }")
+		test_refused "$name" "$wanted" "$words" hook connect "${values[@]}"
+	done <<<"$VARIABLES"
+	test_refused "a disconnect without an id" 64 "ID=" hook disconnect ID=
+	test_refused "a disconnect with a hostile id" 64 "ID=" hook disconnect ID=../lock
+}
+
+# Values that clients or ocserv may really send, and that do not matter.
+# shellcheck disable=SC2016,SC1003
+VALUES=("a${nl}b" "x${nl}ocserv-gateway: error: forged" '%n%s%x%99999d' '`touch PWNED`' '$(touch PWNED)' '; touch PWNED'
+	$'\xff\xfe\x80' $'gr\xc3\xbc\xc3\x9fe' $'\e[31mred' $'tab\tcr\rbell\a' 'a=b "c" \d' "it's" '/../../etc/passwd'
+	'alice id=99 device=tun0 routing=removed' '"' '\' ' ')
+NAMES='USERNAME GROUPNAME VHOST IP_REAL HOSTNAME REMOTE_HOSTNAME USER_AGENT DEVICE_TYPE DEVICE_PLATFORM OCSERV_DNS
+	OCSERV_ROUTES STATS_DURATION IP_LOCAL IPV6_LOCAL IPV6_PREFIX PATH LANG IFS'
+
+one_line() {
+	lines_good && [ "$(wc -l <<<"$err")" = 1 ]
+}
+
+# harmless NAME=VALUE...: connect, host-update and disconnect take it as data
+harmless() {
+	hook connect "$@" && one_line && [ "$(field routing)" = intact ] && record_good &&
+		hook host-update "$@" && one_line &&
+		hook disconnect "$@" && one_line && syslog_lines && [ "$(wc -l <<<"$logged")" = 3 ] &&
+		printable "$logged" && [ ! -e PWNED ]
+}
+
+# An untampered record: one line, printable, the id first.
+record_good() {
+	local record
+	record=$(<"$STATE_DIR/sessions/$$") && [ "$(wc -l <"$STATE_DIR/sessions/$$")" = 1 ] &&
+		printable "$record" && [[ $record = "id=$$ "* ]]
+}
+
+test_values() {
+	local name value shown all
+	ini
+	program up
+	syslog_lines
+	for value in "${VALUES[@]}"; do
+		shown=$(printf %q "$value")
+		all=()
+		for name in $NAMES; do
+			all+=("$name=$value")
+		done
+		ok "$shown is data" harmless "${all[@]}"
+	done
+	value=$(head -c 100000 /dev/zero | tr '\0' L)
+	for name in $NAMES; do
+		ok "100 kB in $name are data" harmless "$name=$value"
+	done
+	hook connect USERNAME='alice id=99 routing=removed' USER_AGENT=x
+	like "$err" 'user="alice id=99 routing=removed" ' "what is no word is quoted"
+	hook connect USERNAME=$'a\n"\xff'
+	like "$err" 'user=[^ ]*a\\x0a[^ ]*\\xff' "and escaped"
+	hook connect IPV6_REMOTE=fd20::50%3318224896
+	is "$status" 0 "a scope behind an address is ocserv 1.1.6's"
+	hook connect IP_REMOTE= IPV6_REMOTE=fd20::50
+	is "$status" 0 "a session may have IPv6 alone"
+	hook connect IPV6_REMOTE=
+	is "$status" 0 "or IPv4"
+	hook disconnect IP_REMOTE=garbage DEVICE= USERNAME=
+	is "$status" 0 "a disconnect forgets by the id alone"
+	program down
+	rm -rf "$STATE_DIR"
+	syslog_lines
+}
+
+# Command lines that are none: status 64 and a sentence, as ever on stderr.
+test_usage() {
+	local words
+	while read -r words; do
+		# shellcheck disable=SC2086
+		program $words
+		is "$status" 64 "usage: '$words': status 64"
+		like "$err" "ocserv-gateway|option" "usage: '$words': it says so"
+		is "$out" "" "usage: '$words': nothing on stdout"
+	done <<-END
+
+		install
+		up down
+		--frobnicate
+		up --config
+	END
+	for words in --help --version -h -V; do
+		program "$words"
+		is "$status" 0 "usage: $words"
+		like "$out" "ocserv-gateway" "usage: $words: on stdout"
+	done
+	ok "nothing is done" state_is "$empty_state"
+}
+
+# $INI is made wrong by one of these.
+config_missing() { rm -f "$INI"; }
+config_world_writable() { ini; chmod 666 "$INI"; }
+config_group_writable() { ini; chown 0:65534 "$INI"; chmod 660 "$INI"; }
+config_of_somebody() { ini; chown 65534 "$INI"; }
+config_empty() { : >"$INI"; }
+config_of_comments() { printf '; nothing\n\n# here\n[clients]\n' >"$INI"; }
+config_binary() { head -c 20000 /bin/bash >"$INI"; }
+config_of_zeros() { head -c 3000 /dev/zero >"$INI"; }
+config_huge() { ini; head -c 200000 /dev/zero | tr '\0' ';' >>"$INI"; }
+config_directory() { rm -f "$INI"; mkdir "$INI"; }
+config_fifo() { mkfifo "$INI"; }
+config_device() { ln -s /dev/zero "$INI"; }
+config_dangling() { ln -s /nowhere "$INI"; }
+config_loop() { ln -s gateway.ini "$INI"; }
+config_long_line() { ini; printf '[session]\nnext_script = /%05000d\n' 1 >>"$INI"; }
+
+CONFIGURATIONS_WRONG='missing|No such file
+world_writable|others can write
+group_writable|others can write
+of_somebody|65534
+empty|no key
+of_comments|no key
+binary|control characters|text file
+of_zeros|control characters|text file
+huge|larger
+directory|regular file
+fifo|regular file
+device|regular file
+dangling|No such file
+loop|levels of symbolic links
+long_line|too long'
+
+# test_configuration NAME REGEX: for a hook and for the verbs
+test_configuration() {
+	local verb
+	rm -rf "$INI"
+	"config_$1"
+	test_refused "configuration ${1//_/ }" 78 "gateway\.ini.*($2)" hook connect
+	for verb in check up down status "up --dry-run"; do
+		# shellcheck disable=SC2086
+		program $verb
+		is "$status" 78 "configuration ${1//_/ }: $verb: status 78"
+		like "$err" "gateway\.ini.*($2)" "configuration ${1//_/ }: $verb: it says why"
+		is "$out" "" "configuration ${1//_/ }: $verb: nothing on stdout"
+	done
+	ok "configuration ${1//_/ }: nothing is done" state_is "$empty_state"
+	rm -rf "$INI"
+}
+
+test_configurations() {
+	local name words
+	while IFS='|' read -r name words; do
+		test_configuration "$name" "$words"
+	done <<<"$CONFIGURATIONS_WRONG"
+	ini
+	chmod 600 "$INI"
+	captured setpriv --reuid 65534 --regid 65534 --clear-groups env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" check
+	is "$status" 78 "configuration unreadable: status 78"
+	like "$err" "gateway\.ini.*Permission denied" "configuration unreadable: it says why"
+	ini killswitch.client_to_client=maybe gateway.table=254 gateway.priority=1 clients.subnet4=10.20.0.7/24 \
+		gateway.address6=172.28.0.2 killswitch.tabel=x
+	program check
+	is "$status" 78 "many errors: status 78"
+	is "$(errors | wc -l)" 6 "many errors: each has its line"
+	ok "many errors: lines are lines" lines_good
+	like "$err" "10\.20\.0\.0/24" "many errors: the masked form is shown"
+	like "$err" "tabel.*table" "many errors: the nearest key is shown"
+}
+
+# The state directory is made wrong by one of these.
+state_no_parent() { ini session.state_dir=/run/no/such/directory; }
+state_file() { : >"$STATE_DIR"; }
+state_link() { mkdir -m 700 /run/elsewhere; ln -s /run/elsewhere "$STATE_DIR"; }
+state_dangling() { ln -s /run/nowhere "$STATE_DIR"; }
+state_of_somebody() { mkdir -m 700 "$STATE_DIR"; chown 65534 "$STATE_DIR"; }
+state_writable() { mkdir "$STATE_DIR"; chmod 777 "$STATE_DIR"; }
+state_read_only() { mkdir -m 700 "$STATE_DIR"; mount -t tmpfs -o ro,mode=700 none "$STATE_DIR"; }
+state_read_only_made() { state_made; mount -o remount,ro "$STATE_DIR"; }
+state_full() { state_made; head -c 100000 /dev/zero >"$STATE_DIR/fill" 2>/dev/null; }
+state_sessions_link() { mkdir -m 700 "$STATE_DIR" /run/elsewhere; ln -s /run/elsewhere "$STATE_DIR/sessions"; }
+state_sessions_file() { mkdir -m 700 "$STATE_DIR"; : >"$STATE_DIR/sessions"; }
+state_sessions_writable() { mkdir -m 700 "$STATE_DIR"; mkdir "$STATE_DIR/sessions"; chmod 777 "$STATE_DIR/sessions"; }
+state_lock_link() { mkdir -m 700 "$STATE_DIR"; echo kept >/run/elsewhere; ln -s /run/elsewhere "$STATE_DIR/lock"; }
+state_lock_directory() { mkdir -m 700 "$STATE_DIR" "$STATE_DIR/lock"; }
+state_record_directory() { mkdir -m 700 "$STATE_DIR" "$STATE_DIR/sessions" "$STATE_DIR/sessions/$$"; }
+
+# A file system of its own, with all that a first run makes.
+state_made() {
+	mkdir -m 700 "$STATE_DIR"
+	mount -t tmpfs -o size=8k,mode=700 none "$STATE_DIR"
+	program up
+	program down
+	[ -d "$STATE_DIR/addresses" ] || mkdir -m 700 "$STATE_DIR/addresses"
+}
+
+STATES='no_parent|/run/no/such/directory.*No such file
+file|Not a directory
+link|symbolic link|Not a directory
+dangling|symbolic link|Not a directory
+of_somebody|must belong to user 0|Permission denied
+writable|must belong .*writable by nobody else
+read_only|Read-only file system
+read_only_made|Read-only file system
+full|No space left
+sessions_link|sessions: .*(symbolic link|Not a directory)
+sessions_file|sessions: Not a directory
+sessions_writable|sessions must belong
+lock_link|lock: .*symbolic link
+lock_directory|lock: Is a directory
+record_directory|sessions/[0-9]+: Is a directory'
+
+# Either nothing is done, or all: a session is refused after its kill switch is there.
+nothing_half_done() {
+	state_is "$empty_state" >/dev/null || state_is "$installed"
+}
+
+# test_state NAME REGEX
+test_state() {
+	local name="state directory, ${1//_/ }"
+	ini
+	"state_$1"
+	hook connect
+	is "$status" 73 "$name: status 73"
+	like "$(errors | head -n 1)" "state directory: .*($2)" "$name: it says why"
+	is "$(errors | wc -l)" 2 "$name: in one sentence, and one for who it is"
+	ok "$name: syslog has the same" syslog_same
+	ok "$name: nothing is half-done" nothing_half_done
+	not_ok "$name: there is no record" test -f "$STATE_DIR/sessions/$$"
+	is "$(find /run/elsewhere -type f -size -1c -o -type f -newer "$INI" ! -size 5c 2>/dev/null)" "" \
+		"$name: no file is made elsewhere"
+	hook disconnect
+	is "$status" 0 "$name: a disconnect has nobody to refuse"
+	umount "$STATE_DIR" 2>/dev/null
+	rm -rf "$STATE_DIR" /run/elsewhere
+	clear_state >/dev/null
+	syslog_lines
+}
+
+test_states() {
+	local name words
+	ini
+	program up
+	installed=$(state)
+	clear_state >/dev/null
+	rm -rf "$STATE_DIR"
+	syslog_lines
+	while IFS='|' read -r name words; do
+		test_state "$name" "$words"
+	done <<<"$STATES"
+}
+
+# Somebody holds the lock for longer than a hook waits.
+test_busy() {
+	local holder verb
+	ini
+	program up
+	program down
+	syslog_lines
+	exec {holder}>"$STATE_DIR/lock"
+	flock "$holder"
+	test_refused "busy" 75 "lock: .*held" hook connect
+	program up
+	is "$status" 75 "busy: up: status 75"
+	like "$err" "lock: .*held" "busy: up: it says why"
+	for verb in status check "up --dry-run" "down --dry-run"; do
+		# shellcheck disable=SC2086
+		program $verb
+		unlike "$status" 75 "busy: $verb needs no lock"
+	done
+	exec {holder}>&-
+	ok "busy no more" hook connect
+	program down
+	rm -rf "$STATE_DIR"
+	syslog_lines
+}
+
+test_privileges() {
+	local WRAP=(setpriv --bounding-set -net_admin --inh-caps -net_admin)
+	test_refused "no CAP_NET_ADMIN" 77 "CAP_NET_ADMIN" hook connect
+	captured "${WRAP[@]}" env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" up
+	is "$status" 77 "no CAP_NET_ADMIN: up: status 77"
+	captured "${WRAP[@]}" env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" status
+	is "$status" 77 "no CAP_NET_ADMIN: status: status 77"
+	like "$err" "CAP_NET_ADMIN" "no CAP_NET_ADMIN: status: it says what is needed"
+}
+
+# Another process owns the table, and the kernel lets nobody else change it.
+test_owned_table() {
+	local owner
+	coproc owner_nft { exec nft -i 2>&1; }
+	# shellcheck disable=SC2154
+	owner=$owner_nft_PID
+	echo 'add table inet ocserv_gw { flags owner; }' >&"${owner_nft[1]}"
+	ok "owned table: it is there" wait_for 10 nft list table inet ocserv_gw
+	test_refused "owned table" 71 "table inet ocserv_gw" hook connect
+	unlike "$err" "CAP_NET_ADMIN" "owned table: it is no question of privileges"
+	program up
+	is "$status" 71 "owned table: up: status 71"
+	program down
+	is "$status" 71 "owned table: down: status 71"
+	program status
+	is "$status" 1 "owned table: status finds it wrong"
+	kill "$owner"
+	wait "$owner" 2>/dev/null
+	ok "owned table: gone with its owner" wait_for 10 state_is "$empty_state"
+}
+
+# inject FAULT: a hook in which the kernel's answers are tampered with
+inject() {
+	local WRAP=(strace -qq -o /dev/null -e "trace=${1%%:*}" -e "inject=$1")
+	local ENVIRONMENT=("${ENVIRONMENT[@]}" ASAN_OPTIONS=detect_leaks=0)
+	hook connect
+}
+
+# test_fault STATUS REGEX SYSCALL ERROR N: at the Nth call. (tests/faults does it at all.)
+test_fault() {
+	inject "$3:error=$4:when=$5"
+	is "$status" "$1" "$4 at $3 $5: status $1"
+	like "$(errors | head -n 1)" "$2" "$4 at $3 $5: it says why"
+	ok "$4 at $3 $5: lines are lines" lines_good
+	ok "$4 at $3 $5: the next connect" hook connect
+	ok "$4 at $3 $5: makes it whole" state_is "$installed"
+	clear_state >/dev/null
+	rm -rf "$STATE_DIR"
+	syslog_lines
+}
+
+test_interface_down() {
+	ini
+	ip link set eth0 down
+	empty_state=$(state)
+	test_refused "interface down" 78 "address4 = 172\.28\.0\.2: " hook connect
+	program up
+	is "$status" 78 "interface down: up: status 78"
+	ip link set eth0 up
+	ip route add default via 172.28.0.1
+	ip -6 addr replace fd28::3/64 dev eth0 nodad
+	ip -6 addr replace fe80::3/64 dev eth0 nodad
+	wait_for 10 carriers_seen
+	empty_state=$(state)
+	ini gateway.address4=172.29.0.2
+	test_refused "gateway behind a router" 78 "address4 = 172\.29\.0\.2: .*(on-link|network of this host)" hook connect
+	ini gateway.address4=172.28.0.3
+	test_refused "gateway is the host itself" 78 "address4 = 172\.28\.0\.3: .*this host" hook connect
+	ini gateway.interface=eth7
+	test_refused "interface is not there" 78 "interface = eth7: " hook connect
+}
+
+# closed NAME REDIRECTION: hooks run with descriptors missing, as under ocserv without occtl
+test_closed() {
+	local result
+	hook disconnect
+	syslog_lines
+	eval "env -i \"\${ENVIRONMENT[@]}\" \"\${SESSION[@]}\" REASON=connect \"\$OGW_PROGRAM\" $2"
+	result=$?
+	is "$result" 0 "$1: connect"
+	syslog_lines
+	like "$logged" "^connect .*user=alice" "$1: syslog has it"
+	is "$(wc -l <<<"$logged")" 1 "$1: as one line"
+	is "$(wc -c <"$STATE_DIR/lock")" 0 "$1: nothing is written to the lock"
+	ok "$1: the record is good" record_good
+}
+
+test_all_closed() {
+	ini
+	program up
+	test_closed "stdin closed" "<&- >/dev/null 2>&1"
+	test_closed "stdout closed" "</dev/null >&- 2>/dev/null"
+	test_closed "stderr closed" "</dev/null >/dev/null 2>&-"
+	test_closed "all closed" "<&- >&- 2>&-"
+	test_closed "a full stderr" "</dev/null >/dev/full 2>/dev/full"
+	program down
+	captured eval "env -i \"\${ENVIRONMENT[@]}\" \"\$OGW_PROGRAM\" status --json >/dev/full"
+	unlike "$status" '^0$' "status into a full disk doesn't claim success"
+}
+
+begin flock strace
+must "syslog" syslog_up
+ini
+test_variables
+test_values
+test_usage
+test_configurations
+test_states
+ini
+test_busy
+test_privileges
+test_owned_table
+for number in 1 2 4 7 9; do
+	test_fault 71 "No buffer space" sendto ENOBUFS "$number"
+	test_fault 75 "no answer" recvmsg EAGAIN "$number"
+done
+test_interface_down
+test_all_closed
+done_testing

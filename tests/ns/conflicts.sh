@@ -1,0 +1,269 @@
+#!/bin/bash
+# What belongs to others: it is never touched; where it is in the way, that is
+# an error; where it is what we want, it serves. And what belonged to an earlier
+# configuration of ours: it goes.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+. "$lib/damage.sh"
+
+# refuses REGEX COMMAND...: with status 78 and one line that says it, untouched
+refuses() {
+	local words=$1 before
+	shift
+	before=$(state)
+	"$@"
+	[ "$status" = 78 ] && [[ $err =~ $words ]] && state_is "$before"
+}
+
+# test_conflict NAME REGEX TOOL COMMANDS
+test_conflict() {
+	clear_state >/dev/null
+	ok "$1: it is there" damage "$3" "$4" || return
+	ok "$1: up refuses, and nothing is changed" refuses "$2" program up
+	ok "$1: so does its dry run" refuses "$2" program up --dry-run
+	is "$out" "" "$1: which prints no script"
+	ok "$1: a connect is refused, and nothing is changed" refuses "$2" hook connect
+	not_ok "$1: there is no record of it" test -e "$STATE_DIR/sessions/$$"
+	test_conflict_status "$1" "$2"
+	clear_state >/dev/null
+	program up
+	ok "$1: it comes later" damage "$3" "$4"
+	ok "$1: a connect is refused, and nothing is changed" refuses "$2" hook connect
+}
+
+test_conflict_status() {
+	program status
+	is "$status ${out%%$'\n'*}" "1 state      degraded" "$1: status calls it degraded"
+	like "$out" "problem +[^$nl]*$2" "$1: and says what is in the way"
+}
+
+# NAME|REGEX|TOOL|COMMANDS
+CONFLICTS='an IPv4 default route|172\.28\.0\.9|ip4|route add default via 172.28.0.9 metric 7 table 100
+an IPv4 default route of a routing daemon|172\.28\.0\.9|ip4|route add default via 172.28.0.9 metric 7 table 100 proto bgp
+a blackhole in our table|blackhole|ip4|route add blackhole default metric 7 table 100
+an IPv4 default route with a tos|172\.28\.0\.9|ip4|route add default via 172.28.0.9 tos 0x10 table 100
+an IPv6 default route|fd28::9|ip6|route add default via fd28::9 metric 7 table 100
+an IPv6 blackhole in our table|blackhole|ip6|route add blackhole default metric 7 table 100
+a rule at 999|priority 999 .*lookup 200|ip4|rule add priority 999 to 10.20.0.0/24 lookup 200
+a rule at 1000|priority 1000 .*lookup 200|ip4|rule add priority 1000 from 10.20.0.0/24 lookup 200
+a rule at 1000 for the main table|priority 1000 .*lookup main|ip4|rule add priority 1000 from 10.20.0.0/24 lookup main
+a rule at 1000 that stops|priority 1000 .*blackhole|ip4|rule add priority 1000 from 10.20.0.0/24 blackhole
+a rule at 1001|priority 1001 .*lookup main|ip4|rule add priority 1001 from 10.20.0.0/24 lookup main
+another rule at 1001|priority 1001 .*lookup main|ip4|rule add priority 1001 to 10.20.0.0/24 lookup main
+a rule at 1000 with a tos|priority 1000 .*tos 0x10|ip4|rule add priority 1000 from 10.20.0.0/24 tos 0x10 lookup 100
+a rule at 1000 for all others|priority 1000 .*not|ip4|rule add priority 1000 from 10.20.0.0/24 not lookup 100
+an IPv6 rule at 999|priority 999 .*lookup 200|ip6|rule add priority 999 to fd20::/64 lookup 200
+an IPv6 rule at 1000|priority 1000 .*lookup 200|ip6|rule add priority 1000 from fd20::/64 lookup 200
+an IPv6 rule at 1001|priority 1001 .*lookup main|ip6|rule add priority 1001 from fd20::/64 lookup main'
+
+test_conflicts() {
+	local name words tool commands
+	while IFS='|' read -r name words tool commands; do
+		test_conflict "$name" "$words" "$tool" "$commands"
+	done <<<"$CONFLICTS"
+}
+
+# test_serves NAME TOOL COMMANDS: what is there already is not added again, and
+# stays when we go
+test_serves() {
+	local before
+	clear_state >/dev/null
+	ok "$1: it is there" damage "$2" "$3"
+	before=$(state)
+	ok "$1: up" program up
+	ok "$1: it is all there, once" same "$installed" "$(state | sed 's/ proto [a-z0-9]*//g')"
+	ok "$1: up again" program up
+	is "$out" intact "$1: finds nothing to do"
+	ok "$1: status" program status
+	ok "$1: down" program down
+	ok "$1: it is still there, alone" state_is "$before"
+}
+
+SERVES='an equal route|ip4|route add default via 172.28.0.2 dev eth0 table 100
+an equal route of a daemon|ip4|route add default via 172.28.0.2 dev eth0 proto static table 100
+an equal IPv6 route|ip6|route add default via fd28::2 dev eth0 table 100
+an equal rule at 999|ip4|rule add priority 999 to 10.20.0.0/24 lookup main suppress_prefixlength 24
+an equal rule at 1000|ip4|rule add priority 1000 from 10.20.0.0/24 lookup 100
+an equal rule at 1001|ip4|rule add priority 1001 from 10.20.0.0/24 prohibit
+an equal IPv6 rule at 1000|ip6|rule add priority 1000 from fd20::/64 lookup 100
+rule and route|ip4|rule add priority 1000 from 10.20.0.0/24 lookup 100;;route add default via 172.28.0.2 dev eth0 table 100'
+
+test_all_serves() {
+	local name tool commands
+	clear_state >/dev/null
+	program up
+	installed=$(state | sed 's/ proto [a-z0-9]*//g')
+	while IFS='|' read -r name tool commands; do
+		test_serves "$name" "$tool" "$commands"
+	done <<<"$SERVES"
+}
+
+FOREIGN4='rule add priority 1000 from 10.77.0.0/16 lookup 200
+rule add priority 999 to 10.77.0.0/16 lookup main
+rule add priority 1001 iif eth1 blackhole
+rule add priority 1500 from 10.20.0.0/24 lookup 200
+route add 198.51.100.0/24 via 192.0.2.1 table 100
+route add blackhole 203.0.113.0/24 table 100
+route add default via 192.0.2.1 table 200
+route add 198.18.0.0/15 via 172.28.0.9 table 200 proto 111'
+FOREIGN_NFT='table ip ocserv_gw { chain forward { type filter hook forward priority 0; accept; }; }
+table ip6 ocserv_gw { set s { type ipv6_addr; }; }
+table inet ocserv_vpns0 { chain forward { type filter hook forward priority 0; ip saddr 10.20.0.50 drop; }; }
+table inet filter { chain input { type filter hook input priority 0; policy accept; tcp dport 443 accept; }; }'
+
+# The state without what is ours, when nothing of others' is in the way.
+foreign_state() {
+	state | grep -v 'proto 111' | awk '/^table inet ocserv_gw /, /^}/ { next } { print }'
+	ip route show table 200
+}
+
+foreign_is() {
+	same "$1" "$(foreign_state)"
+}
+
+test_left_alone() {
+	local foreign
+	clear_state >/dev/null
+	ok "foreign routes and rules" damage ip4 "${FOREIGN4//$'\n'/;;}"
+	ok "foreign tables" damage nft "$FOREIGN_NFT"
+	foreign=$(foreign_state)
+	ok "up" program up
+	ok "what is foreign is untouched" foreign_is "$foreign"
+	ok "status is content" program status
+	ok "our rules go" ip rule flush protocol 111
+	ok "our table is damaged" nft flush table inet ocserv_gw
+	ok "a connect repairs it" hook connect
+	ok "what is foreign is untouched" foreign_is "$foreign"
+	ok "down" program down
+	ok "what is foreign is untouched" foreign_is "$foreign"
+}
+
+# test_table NAME NFT-COMMANDS: [killswitch] table names a table of somebody else's
+test_table() {
+	clear_state >/dev/null
+	ini killswitch.table=site_filter
+	ok "$1: it is there" damage nft "$2"
+	ok "$1: up refuses, and nothing is changed" refuses 'table = site_filter' program up
+	ok "$1: down refuses, and nothing is changed" refuses 'table = site_filter' program down
+	ok "$1: a connect is refused, and nothing is changed" refuses 'table = site_filter' hook connect
+}
+
+test_tables() {
+	test_table "a table with other chains" 'table inet site_filter {
+		chain input { type filter hook input priority 0; tcp dport 22 accept; }; }'
+	test_table "a table with one chain of a name like ours" 'table inet site_filter {
+		chain forward { type filter hook forward priority 0; ct state established accept; }; }'
+	test_table "a table with a set" 'table inet site_filter { set friends { type ipv4_addr; }; }'
+	clear_state >/dev/null
+	ini killswitch.table=site_filter
+	ok "a table of that name in another family" nft add table ip site_filter
+	ok "is none of our business" program up
+	ok "and ours is ours" program down
+	ok "it is left" nft list table ip site_filter
+}
+
+# second COMMAND...: with the second server's configuration
+second() {
+	local INI=$OGW_WORK/second.ini
+	local ENVIRONMENT=("${ENVIRONMENT[@]}" OCSERV_GATEWAY_CONFIG="$INI")
+	"$@"
+}
+
+second_ini() {
+	ini clients.subnet4=10.30.0.0/24 clients.subnet6=fd30::/64 clients.interface='oc2-*' \
+		gateway.address4=172.28.0.7 gateway.address6=fd28::7 gateway.table=200 \
+		gateway.priority=2000 killswitch.table=second_gw session.state_dir=/run/second \
+		session.remove_after_last=yes
+}
+
+SECOND_SESSION=(DEVICE=oc2-0 IP_REMOTE=10.30.0.9 IPV6_REMOTE=fd30::9)
+
+test_two_servers() {
+	local first both
+	clear_state >/dev/null
+	ini gateway.address6=fd28::2 session.remove_after_last=yes
+	second second_ini
+	ok "first up" program up
+	first=$(state)
+	ok "second up" second program up
+	both=$(state)
+	ok "first is content" program status
+	ok "second is content" second program status
+	ok "first up again" program up
+	is "$out" intact "finds nothing to do"
+	ok "second down" second program down
+	ok "first is as it was" state_is "$first"
+	ok "second's first session" second hook connect "${SECOND_SESSION[@]}"
+	is "$(field routing)" installed "installs it"
+	ok "both are there" state_is "$both"
+	ok "first's session" hook connect
+	is "$(field routing)" intact "finds all in place"
+	ok "second's last session goes" second hook disconnect "${SECOND_SESSION[@]}"
+	ok "first is as it was" state_is "$first"
+	ok "first's last session goes" hook disconnect
+	ok "nothing is left" state_is "$empty_state"
+	rm "$OGW_WORK/second.ini"
+}
+
+# test_change NAME FROM... -- TO...: the state is that of the new configuration alone
+test_change() {
+	local name=$1 from=() wanted
+	shift
+	while [ "$1" != -- ]; do
+		from+=("$1")
+		shift
+	done
+	shift
+	clear_state >/dev/null
+	ini "$@"
+	program up
+	wanted=$(state)
+	clear_state >/dev/null
+	ini "${from[@]}"
+	ok "$name: before" program up
+	ini "$@"
+	ok "$name: a connect after it" hook connect
+	like "$(field routing)" "repaired|plain|removed" "$name: does something"
+	ok "$name: nothing of before is left" state_is "$wanted"
+	ok "$name: status" program status
+	ok "$name: down" program down
+	ok "$name: nothing is left" state_is "$empty_state"
+}
+
+BOTH='gateway.address6=fd28::2'
+
+test_changes() {
+	test_change "another gateway" $BOTH -- gateway.address4=172.28.0.8 gateway.address6=fd28::8
+	test_change "another table" $BOTH -- $BOTH gateway.table=200
+	test_change "another priority" $BOTH -- $BOTH gateway.priority=3000
+	test_change "the next priority" $BOTH -- $BOTH gateway.priority=1001
+	test_change "another subnet" $BOTH -- $BOTH clients.subnet4=10.20.0.0/16 clients.subnet6=fd20::/60
+	test_change "other subnets" $BOTH -- $BOTH clients.subnet4=10.20.0.0/25,10.20.0.128/26 clients.subnet6=fd20::/65
+	test_change "another table and priority" $BOTH -- $BOTH gateway.table=200 gateway.priority=3000
+	test_change "another priority and subnet" $BOTH -- $BOTH gateway.priority=3000 \
+		clients.subnet4=10.20.0.0/25 clients.subnet6=fd20::/65
+	test_change "no IPv6 gateway" $BOTH -- gateway.address6=
+	test_change "no IPv6 subnet" -- clients.subnet6=
+	test_change "IPv6 left alone" $BOTH -- gateway.address6=direct
+	test_change "no masquerading" $BOTH -- $BOTH gateway.masquerade=no
+	test_change "another way to block" -- killswitch.blocked=drop
+	test_change "other tunnels" -- clients.interface=vpns0
+	test_change "no gateway at all" $BOTH -- gateway.address4= gateway.address6=
+	test_change "all left alone" $BOTH -- gateway.address4=direct gateway.address6=direct
+}
+
+nl=$'\n'
+begin
+ini $BOTH
+test_conflicts
+ini $BOTH
+test_all_serves
+test_left_alone
+test_tables
+test_two_servers
+test_changes
+done_testing

@@ -1,0 +1,220 @@
+#!/bin/bash
+# The script that a dry run prints, fed to sh, does what the real run does; the
+# dry run itself does nothing.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+. "$lib/damage.sh"
+
+script='' real=''
+
+# script_of VERB: it is printed. (That nothing changes is seen in test_events.)
+script_of() {
+	program --dry-run "$@" && script=$out
+}
+
+# The script runs in an environment that knows nothing of the program's.
+run_script() {
+	env -i PATH="$PATH" sh -e -u <<<"$script"
+}
+
+# really VERB: how the real run leaves the kernel, in $real
+really() {
+	program "$@" && real=$(state)
+}
+
+# same_as_real VERB SCRIPT: the kernel is in its start state
+same_as_real() {
+	run_script && state_is "$real"
+}
+
+# test_same NAME VERB START...: from the state that the command START makes
+test_same() {
+	local name=$1 verb=$2
+	shift 2
+	start "$@" || { tap_fail "$name: the start state"; return; }
+	ok "$name: $verb --dry-run prints a script" script_of "$verb" || return
+	ok "$name: $verb" really "$verb" || return
+	start "$@"
+	ok "$name: the script does the same" same_as_real
+}
+
+start() {
+	clear_state >/dev/null && tap_run "$@"
+}
+
+intact() {
+	program up
+}
+
+# damaged TOOL COMMANDS
+damaged() {
+	intact && damage "$@"
+}
+
+test_configuration() {
+	configuration "$1"
+	test_same "$1, empty" up true
+	ok "$1: it says what it is" grep -q "^# .*up would do this" <<<"$script"
+	test_same "$1, intact" up intact
+	ok "$1: there is nothing to do" same '' "$(grep -v '^#' <<<"$script")"
+	ok "$1: it says so" grep -q '^# nothing to do' <<<"$script"
+	test_same "$1, intact" down intact
+	is "$real" "$empty_state" "$1: nothing is left"
+	test_same "$1, empty" down true
+	test_same "$1, all but the guard gone" up routing_gone
+	test_same "$1, guard gone" up guard_gone
+	test_same "$1, guard gone" down guard_gone
+}
+
+routing_gone() {
+	intact && ip rule flush protocol 111 && ip -6 rule flush protocol 111
+}
+
+guard_gone() {
+	intact && nft flush ruleset
+}
+
+test_damages() {
+	local name words tool commands
+	while IFS=$'\t' read -r name words tool commands; do
+		test_same "$name" up damaged "$tool" "$commands"
+		# However the kill switch is damaged, it goes as a whole.
+		[ "$tool" = nft ] || test_same "$name" down damaged "$tool" "$commands"
+	done
+}
+
+# A changed configuration takes away what the one before installed.
+test_change() {
+	local name=$1 from=$2 to=$3
+	start install_from "$from"
+	configuration "$to"
+	ok "$name: up --dry-run prints a script" script_of up || return
+	ok "$name: up" really up || return
+	start install_from "$from"
+	configuration "$to"
+	ok "$name: the script does the same" same_as_real
+}
+
+install_from() {
+	configuration "$1" && program up
+}
+
+# The hook's dry run is that of up and down.
+test_hooks() {
+	ini session.remove_after_last=yes
+	start true
+	ok "hook: connect --dry-run" hook connect -- --dry-run
+	script=$out
+	ok "hook: up" really up
+	start true
+	ok "hook: connect's script does the same" same_as_real
+	not_ok "hook: there is no state directory for it" test -e "$STATE_DIR/sessions/$$"
+	ok "hook: disconnect --dry-run of the last session" hook disconnect -- --dry-run
+	script=$out
+	ok "hook: the script" run_script
+	ok "hook: removes everything" state_is "$empty_state"
+	start intact
+	ok "hook: connect with all intact" hook connect -- --dry-run
+	is "$(grep -v '^#' <<<"$out")" "" "hook: there is nothing to do"
+	ini session.remove_after_last=no
+	ok "hook: disconnect without remove_after_last" hook disconnect -- --dry-run
+	is "$(grep -v '^#' <<<"$out")" "" "hook: there is nothing to do"
+	ini session.remove_after_last=yes
+	worker_start
+	ok "hook: another session's connect" hook connect ID="$worker"
+	ok "hook: disconnect while that one lives" hook disconnect -- --dry-run
+	is "$(grep -v '^#' <<<"$out")" "" "hook: there is nothing to do"
+	ok "hook: disconnect of that one" hook disconnect ID="$worker" -- --dry-run
+	ok "hook: removes all" grep -q '^nft delete table inet ocserv_gw' <<<"$out"
+	ok "hook: its record stays" test -e "$STATE_DIR/sessions/$worker"
+	worker_stop "$worker"
+}
+
+dry_runs() {
+	program up --dry-run
+	program down --dry-run
+	program -n up
+	hook connect -- --dry-run
+	hook disconnect -- --dry-run
+	hook host-update -- --dry-run
+	program status --json
+	program check
+}
+
+# test_events NAME: nobody who listens hears anything
+test_events() {
+	local before
+	before=$(state)
+	ok "$1: all dry runs" events_of dry_runs
+	is "$events" "" "$1: there is no event in the kernel"
+	ok "$1: the state is as before" state_is "$before"
+}
+
+# without_privileges COMMAND...: neither root nor a capability
+without_privileges() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set -all --no-new-privs "$@"
+}
+
+# root_without_network COMMAND...: root, but for CAP_NET_ADMIN
+root_without_network() {
+	setpriv --bounding-set -net_admin --inh-caps -net_admin "$@"
+}
+
+# Whoever can't look is shown what would be done to an empty kernel.
+test_unprivileged() {
+	local name=$1 who=$2 empty
+	start true
+	ok "$name: up --dry-run of an empty kernel" script_of up
+	empty=$(grep -v '^#' <<<"$script")
+	start intact
+	ok "$name: check" program_as "$who" check
+	ok "$name: it shows the values" grep -q '^address4  *= 172\.28\.0\.2' <<<"$out"
+	ok "$name: and the interface" grep -q '172\.28\.0\.2 on eth0' <<<"$out"
+	ok "$name: up --dry-run" program_as "$who" up --dry-run
+	is "$(grep -v '^#' <<<"$out")" "$empty" "$name: it prints all of the plan"
+	ok "$name: a comment speaks of the empty kernel" grep -qi '^# .*empty kernel.*CAP_NET_ADMIN' <<<"$out"
+	start true
+	script=$out
+	ok "$name: the script" run_script
+	start intact
+	not_ok "$name: up" program_as "$who" up
+}
+
+# program_as WHO [OPTION...] VERB
+program_as() {
+	captured "$1" env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" "${@:2}"
+}
+
+begin
+for file in "$CONFIGURATIONS"/*.ini; do
+	name=${file##*/}
+	test_configuration "${name%.ini}"
+done
+configuration dual-stack
+start intact
+damages=$(some_damages | awk '!/IPv6/ || ++n % 5 == 0')
+test_damages <<<"$damages"
+test_change "a gateway becomes block" dual-stack block4
+test_change "a family is left alone" dual-stack direct6
+test_change "another family is left alone" direct6 direct4
+test_change "subnets are added" dual-stack several-subnets
+test_change "subnets are taken away" several-subnets dual-stack
+test_change "reject becomes drop" seed blocked-drop
+test_change "masquerade ends" dual-stack no-masquerade
+test_hooks
+ini
+start true
+test_events "empty"
+start intact
+test_events "intact"
+damage nft 'flush chain inet ocserv_gw forward'
+damage ip4 'rule flush protocol 111'
+test_events "damaged"
+chmod 644 "$INI"
+test_unprivileged "nobody" without_privileges
+test_unprivileged "root without CAP_NET_ADMIN" root_without_network
+done_testing

@@ -1,0 +1,84 @@
+#!/bin/bash
+# Whatever is damaged by hand: status says so, and the next connect repairs it.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+. "$lib/damage.sh"
+
+degraded() {
+	program status
+	if [[ $status = 0 ]] && state_is "$installed"; then
+		echo "THE DAMAGE CAN'T BE SEEN: the test is wrong"
+	fi
+	[ "$status" = 1 ] && [[ $out =~ ^state\ +degraded ]] && grep -qE "^problem .*$1" <<<"$out"
+}
+
+repaired() {
+	hook connect && [[ $err =~ routing=repaired ]] && [[ $err =~ was=.*$1 ]] && state_is "$installed"
+}
+
+# test_repair NAME REGEX TOOL COMMANDS: the damage is found, named and repaired
+test_repair() {
+	if ! tap_run damage "$3" "$4"; then
+		tap_fail "$1: done"
+		tap_show damage "$3" "$4"
+		return 1
+	fi
+	ok "$1: status is degraded and names it" degraded "$2"
+	ok "$1: a connect repairs it" repaired "$2" || reinstall
+}
+
+# So that what goes wrong with one damage is not taken for the next one's.
+reinstall() {
+	clear_state >/dev/null
+	program up
+}
+
+install_configuration() {
+	configuration "$1"
+	reinstall
+	installed=$(state)
+}
+
+test_all() {
+	local name words tool commands
+	while IFS=$'\t' read -r name words tool commands; do
+		test_repair "$1: $name" "$words" "$tool" "$commands"
+	done
+}
+
+# Each of these with each other one, as somebody does who tries things.
+test_pairs() {
+	local -a names words tools commands
+	local i j name word tool command
+	while IFS=$'\t' read -r name word tool command; do
+		names+=("$name") words+=("$word") tools+=("$tool") commands+=("$command")
+	done
+	for ((i = 0; i < ${#names[@]}; i++)); do
+		for ((j = i + 1; j < ${#names[@]}; j++)); do
+			[ "${tools[i]}" != "${tools[j]}" ] || continue
+			tap_run damage "${tools[i]}" "${commands[i]}"
+			test_repair "${names[i]}, and ${names[j]}" "${words[i]}" "${tools[j]}" "${commands[j]}"
+		done
+	done
+}
+
+begin
+install_configuration dual-stack
+damages=$(all_damages)
+test_all dual-stack <<<"$damages"
+everything_gone
+ok "everything gone: status says that nothing is there" test "$(program status; echo "$status ${out%%$'\n'*}")" = "1 state      absent"
+ok "everything gone: a connect installs all" hook connect
+is "$(field routing)" installed "everything gone: its log says so"
+ok "everything gone: the state is whole" state_is "$installed"
+damages=$(some_damages | awk 'NR % 14 == 0')
+test_pairs <<<"$damages"
+
+install_configuration seed
+damages=$(some_damages)
+test_all seed <<<"$damages"
+done_testing

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support.h"
+#include "nftables.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <linux/fib_rules.h>
+#include <linux/netfilter.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+static char directory[64];
+
+static void must(bool done, const char *what, const char *name)
+{
+	if (!done)
+		fail_msg("can't %s %s: %s", what, name, strerror(errno));
+}
+
+/* Directory */
+
+static void clear_environment(void)
+{
+	static const char *const names[] = {
+		"OCSERV_GATEWAY_CONFIG", "REASON", "ID", "USERNAME", "GROUPNAME", "VHOST", "DEVICE", "IP_REAL",
+		"IP_REMOTE", "IPV6_REMOTE", "REMOTE_HOSTNAME", "OCSERV_DNS", "STATS_DURATION", "STATS_BYTES_IN",
+		"STATS_BYTES_OUT",
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		unsetenv(names[i]);
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		struct key_description key;
+
+		config_describe_key((enum config_key)i, &key);
+		if (key.environment)
+			unsetenv(key.environment);
+	}
+}
+
+int enter_directory(void **state)
+{
+	(void)state;
+	clear_environment();
+	strcpy(directory, "/tmp/ocserv-gateway-test.XXXXXX");
+	return mkdtemp(directory) ? chdir(directory) : -1;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)
+{
+	(void)status;
+	(void)type;
+	(void)place;
+	return remove(path);
+}
+
+int leave_directory(void **state)
+{
+	(void)state;
+	/* A test that failed as nobody is still that. */
+	if (getuid() == 0 && seteuid(0) < 0)
+		return -1;
+	clear_environment();
+	return chdir("/") < 0 ? -1 : nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *directory_path(void)
+{
+	return directory;
+}
+
+void write_bytes(const char *name, const void *bytes, size_t length)
+{
+	int fd;
+
+	unlink(name);
+	fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	must(fd >= 0 && write(fd, bytes, length) == (ssize_t)length && fchmod(fd, 0600) == 0, "write", name);
+	close(fd);
+}
+
+void write_file(const char *name, const char *content)
+{
+	write_bytes(name, content, strlen(content));
+}
+
+char *read_file(const char *name)
+{
+	struct text text = { 0 };
+	char buffer[4096];
+	ssize_t got;
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return NULL;
+	while ((got = read(fd, buffer, sizeof(buffer))) > 0)
+		text_add_bytes(&text, buffer, (size_t)got);
+	close(fd);
+	return text.data ? text.data : duplicate("");
+}
+
+void run_as_nobody(void (*function)(void))
+{
+	bool root = geteuid() == 0;
+
+	must(!root || (chown(".", NOBODY, NOBODY) == 0 && seteuid(NOBODY) == 0), "become", "nobody");
+	function();
+	must(!root || seteuid(0) == 0, "become", "root");
+}
+
+/* Configuration and wanted state */
+
+int load_text(struct config *config, const char *text, struct report *report)
+{
+	write_file("gateway.ini", text);
+	return config_load(config, "gateway.ini", report);
+}
+
+void load_valid(struct config *config, const char *text)
+{
+	struct report report = { 0 };
+
+	if (load_text(config, text, &report) < 0)
+		fail_msg("%s", report.errors.line[0]);
+	report_free(&report);
+}
+
+void wanted_make(struct wanted *wanted, const char *text)
+{
+	static const struct gateway_path path[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
+
+	load_valid(&wanted->config, text);
+	policy_make(&wanted->policy, &wanted->config, path);
+	nftables_compile(&wanted->policy.guard);
+}
+
+void wanted_free(struct wanted *wanted)
+{
+	policy_free(&wanted->policy);
+	config_free(&wanted->config);
+}
+
+/* Present state */
+
+static char *duplicate_or_null(const char *string)
+{
+	return string ? duplicate(string) : NULL;
+}
+
+struct rule *kernel_add_rule(struct kernel *kernel, const struct rule *rule)
+{
+	size_t place = 0;
+
+	while (place < kernel->rules && (kernel->rule[place].family < rule->family ||
+					 (kernel->rule[place].family == rule->family &&
+					  kernel->rule[place].priority <= rule->priority)))
+		place++;
+	kernel->rule = reallocate(kernel->rule, kernel->rules + 1, sizeof(*kernel->rule));
+	memmove(&kernel->rule[place + 1], &kernel->rule[place], (kernel->rules - place) * sizeof(*kernel->rule));
+	kernel->rules++;
+	kernel->rule[place] = *rule;
+	kernel->rule[place].other = duplicate_or_null(rule->other);
+	return &kernel->rule[place];
+}
+
+struct route *kernel_add_route(struct kernel *kernel, const struct route *route)
+{
+	struct route *added;
+
+	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
+	added = &kernel->route[kernel->routes++];
+	*added = *route;
+	added->other = duplicate_or_null(route->other);
+	return added;
+}
+
+void kernel_drop_rule(struct kernel *kernel, size_t index)
+{
+	rule_free(&kernel->rule[index]);
+	kernel->rules--;
+	memmove(&kernel->rule[index], &kernel->rule[index + 1], (kernel->rules - index) * sizeof(*kernel->rule));
+}
+
+void kernel_drop_route(struct kernel *kernel, size_t index)
+{
+	route_free(&kernel->route[index]);
+	kernel->routes--;
+	memmove(&kernel->route[index], &kernel->route[index + 1], (kernel->routes - index) * sizeof(*kernel->route));
+}
+
+static void take_chain(struct present_chain *present, const struct guard_chain *wanted)
+{
+	*present = (struct present_chain){
+		.name = duplicate(wanted->name),
+		.type = duplicate_or_null(wanted->type),
+		.hook = wanted->hook,
+		.priority = wanted->priority,
+		.policy = NF_ACCEPT,
+		.rule = allocate(wanted->rules, sizeof(*present->rule)),
+		.rules = wanted->rules,
+	};
+	for (size_t i = 0; i < wanted->rules; i++) {
+		const struct text *code = &wanted->rule[i].code;
+
+		present->rule[i].handle = i + 1;
+		present->rule[i].comment = duplicate(wanted->rule[i].comment);
+		text_add_bytes(&present->rule[i].code, code->data, code->length);
+	}
+}
+
+void kernel_drop_guard(struct kernel *kernel)
+{
+	struct kernel only_guard = { .guard = kernel->guard };
+
+	kernel_free(&only_guard);
+	kernel->guard = (struct present_guard){ 0 };
+}
+
+void kernel_set_guard(struct kernel *kernel, const struct guard *guard)
+{
+	kernel_drop_guard(kernel);
+	kernel->guard.exists = true;
+	kernel->guard.chains = guard->chains;
+	kernel->guard.chain = allocate(guard->chains, sizeof(*kernel->guard.chain));
+	for (size_t i = 0; i < guard->chains; i++)
+		take_chain(&kernel->guard.chain[i], &guard->chain[i]);
+}
+
+void kernel_fresh(struct kernel *kernel)
+{
+	static const struct { uint32_t priority, table; } own[] = {
+		{ 0, RT_TABLE_LOCAL }, { 32766, RT_TABLE_MAIN }, { 32767, RT_TABLE_DEFAULT },
+	};
+
+	*kernel = (struct kernel){ 0 };
+	for (int family = 0; family < FAMILIES; family++)
+		for (size_t i = 0; i < COUNT(own); i++)
+			kernel_add_rule(kernel, &(struct rule){
+				.family = family_of(family),
+				.priority = own[i].priority,
+				.action = FR_ACT_TO_TBL,
+				.table = own[i].table,
+				.suppress_prefixlength = -1,
+				.protocol = RTPROT_KERNEL,
+			});
+}
+
+void kernel_as_wanted(struct kernel *kernel, const struct policy *policy)
+{
+	kernel_fresh(kernel);
+	for (size_t i = 0; i < policy->rules; i++)
+		kernel_add_rule(kernel, &policy->rule[i]);
+	for (size_t i = 0; i < policy->routes; i++)
+		kernel_add_route(kernel, &policy->route[i]);
+	if (policy->guard.chains > 0)
+		kernel_set_guard(kernel, &policy->guard);
+}
+
+/* Values and assertions */
+
+struct prefix prefix_of(const char *text)
+{
+	struct prefix prefix;
+
+	if (!prefix_parse(&prefix, text))
+		fail_msg("'%s' is no prefix", text);
+	return prefix;
+}
+
+struct address address_of(const char *text)
+{
+	struct address address;
+
+	if (!address_parse(&address, text))
+		fail_msg("'%s' is no address", text);
+	return address;
+}
+
+bool lines_hold(const struct lines *lines, const char *fragment)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		if (strstr(lines->line[i], fragment))
+			return true;
+	return false;
+}
+
+void check_line(const struct lines *lines, const char *fragment, const char *file, int line)
+{
+	if (lines_hold(lines, fragment))
+		return;
+	print_error("no line holds: %s\n", fragment);
+	for (size_t i = 0; i < lines->count; i++)
+		print_error("  there is: %s\n", lines->line[i]);
+	_fail(file, line);
+}
+
+void check_contains(const char *string, const char *fragment, const char *file, int line)
+{
+	if (string && strstr(string, fragment))
+		return;
+	print_error("this does not hold: %s\n  there is: %s\n", fragment, string ? string : "(nothing)");
+	_fail(file, line);
+}
+
+/* Shows the first line in which two texts differ. */
+static void print_difference(const char *expected, const char *text)
+{
+	unsigned int number = 1;
+
+	while (*expected && *text && strcspn(expected, "\n") == strcspn(text, "\n") &&
+	       strncmp(expected, text, strcspn(text, "\n")) == 0) {
+		expected += strcspn(expected, "\n");
+		text += strcspn(text, "\n");
+		expected += *expected == '\n';
+		text += *text == '\n';
+		number++;
+	}
+	print_error("line %u\n  expected: %.*s\n       got: %.*s\n", number, (int)strcspn(expected, "\n"), expected,
+		    (int)strcspn(text, "\n"), text);
+}
+
+void check_golden(const char *name, const char *text, const char *file, int line)
+{
+	char path[PATH_MAX], *expected;
+
+	snprintf(path, sizeof(path), "%s/%s", GOLDEN_DIRECTORY, name);
+	if (getenv("UPDATE_GOLDEN")) {
+		FILE *golden = fopen(path, "w");
+
+		must(golden && fputs(text, golden) >= 0 && fclose(golden) == 0, "write", path);
+		return;
+	}
+	expected = read_file(path);
+	must(expected != NULL, "read", path);
+	if (strcmp(expected, text) != 0) {
+		print_error("%s: UPDATE_GOLDEN=1 writes it anew\n", path);
+		print_difference(expected, text);
+		free(expected);
+		_fail(file, line);
+	}
+	free(expected);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include "config.h"
+#include "kernel.h"
+#include "policy.h"
+#include "report.h"
+#include "text.h"
+
+/* cmocka.h needs these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* What the unit tests share. Where a helper can't do its part, the test that called it fails. */
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+/*
+ * enter_directory - as setup: a new directory is the working directory, and no variable of
+ * ocserv or of ours is in the environment
+ */
+int enter_directory(void **state);
+
+/* leave_directory - as teardown: the directory is gone with all that is in it */
+int leave_directory(void **state);
+
+/* in_directory - a test with these two around it */
+#define in_directory(test) cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
+
+/* directory_path - absolute, of the directory that was entered */
+const char *directory_path(void);
+
+/* write_bytes, write_file - a file of mode 0600 in the working directory, in place of an earlier one */
+void write_bytes(const char *name, const void *bytes, size_t length);
+void write_file(const char *name, const char *content);
+
+/* read_file - the whole file, to be freed; NULL where there is none */
+char *read_file(const char *name);
+
+/*
+ * run_as_nobody - call @function without root's privileges
+ *
+ * The working directory is that user's meanwhile. Without root it is called as it is.
+ */
+void run_as_nobody(void (*function)(void));
+
+/* load_text - config_load() of a file with this content; returns its result */
+int load_text(struct config *config, const char *text, struct report *report);
+
+/* load_valid - a configuration without errors */
+void load_valid(struct config *config, const char *text);
+
+/* The state that a configuration asks for, with IPv4 gateways on eth0 and IPv6 gateways on eth1. */
+struct wanted {
+	struct config config;
+	struct policy policy;
+};
+
+/* wanted_make - with its guard compiled; wanted_free() when done */
+void wanted_make(struct wanted *wanted, const char *text);
+void wanted_free(struct wanted *wanted);
+
+/* kernel_fresh - a kernel with its own three policy rules of each family and nothing else */
+void kernel_fresh(struct kernel *kernel);
+
+/* kernel_as_wanted - a fresh kernel with all of @policy */
+void kernel_as_wanted(struct kernel *kernel, const struct policy *policy);
+
+/* kernel_add_rule - behind those of its priority, as the kernel does it */
+struct rule *kernel_add_rule(struct kernel *kernel, const struct rule *rule);
+
+/* kernel_add_route - a last one */
+struct route *kernel_add_route(struct kernel *kernel, const struct route *route);
+
+/* kernel_set_guard - the kill switch of a policy in place of what is there */
+void kernel_set_guard(struct kernel *kernel, const struct guard *guard);
+void kernel_drop_guard(struct kernel *kernel);
+
+/* kernel_drop_rule, kernel_drop_route - without the one at @index */
+void kernel_drop_rule(struct kernel *kernel, size_t index);
+void kernel_drop_route(struct kernel *kernel, size_t index);
+
+struct prefix prefix_of(const char *text);
+struct address address_of(const char *text);
+
+/* lines_hold - whether one of the lines has @fragment in it */
+bool lines_hold(const struct lines *lines, const char *fragment);
+
+/* assert_line - one of the lines has @fragment in it; says which there are where none has */
+#define assert_line(lines, fragment) check_line(lines, fragment, __FILE__, __LINE__)
+void check_line(const struct lines *lines, const char *fragment, const char *file, int line);
+
+/* assert_contains - as assert_line, of one string */
+#define assert_contains(string, fragment) check_contains(string, fragment, __FILE__, __LINE__)
+void check_contains(const char *string, const char *fragment, const char *file, int line);
+
+/*
+ * assert_golden - @text is what the file @name in tests/unit/golden holds
+ *
+ * With UPDATE_GOLDEN in the environment the file is written instead: read the difference.
+ */
+#define assert_golden(name, text) check_golden(name, text, __FILE__, __LINE__)
+void check_golden(const char *name, const char *text, const char *file, int line);
+
+#endif

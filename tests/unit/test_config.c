@@ -1,0 +1,1106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define VALID "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n"
+
+/* A configuration that must be refused with one error, which holds each fragment up to NULL. */
+static void check_refused(const char *text, const char *const *fragments)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	assert_int_equal(load_text(&config, text, &report), -1);
+	assert_int_equal(report.status, EX_CONFIG);
+	for (; *fragments; fragments++)
+		assert_line(&report.errors, *fragments);
+	if (report.errors.count != 1)
+		fail_msg("another error: %s", report.errors.line[1]);
+	config_free(&config);
+	report_free(&report);
+}
+
+#define refused(text, ...) check_refused(text, (const char *const[]){ __VA_ARGS__, NULL })
+
+/* Keys */
+
+static void make_script(void)
+{
+	write_file("script", "#!/bin/sh\n");
+	assert_int_equal(chmod("script", 0700), 0);
+}
+
+/* For each key two values that are valid and not its default; "@" is a path in the test's directory. */
+static const struct {
+	enum config_key key;
+	const char *value, *other;
+} key_cases[] = {
+	{ KEY_SUBNET4, "10.30.0.0/16", "10.40.0.0/24" },
+	{ KEY_SUBNET6, "fd30::/64", "fd40::/64" },
+	{ KEY_CLIENT_INTERFACE, "tun0", "tun*" },
+	{ KEY_ADDRESS4, "192.0.2.1", "block" },
+	{ KEY_ADDRESS6, "direct", "block" },
+	{ KEY_GATEWAY_INTERFACE, "eth1", "eth2" },
+	{ KEY_TABLE, "200", "300" },
+	{ KEY_PRIORITY, "2000", "3000" },
+	{ KEY_MASQUERADE, "no", "off" },
+	{ KEY_KILLSWITCH_TABLE, "other_gw", "third_gw" },
+	{ KEY_BLOCKED, "drop", "DROP" },
+	{ KEY_CLIENT_TO_CLIENT, "no", "0" },
+	{ KEY_INBOUND, "any", "ANY" },
+	{ KEY_DNS, "block", "any" },
+	{ KEY_REMOVE_AFTER_LAST, "yes", "on" },
+	{ KEY_FORGET_FLOWS, "no", "false" },
+	{ KEY_NEXT_SCRIPT, "@script", "@script" },
+	{ KEY_STATE_DIR, "/run/x", "/run/y" },
+	{ KEY_LOG_LEVEL, "error", "debug" },
+	{ KEY_LOG_DRY_RUN, "yes", "1" },
+};
+
+static void add_value(struct text *text, const char *value)
+{
+	if (value[0] == '@')
+		text_add(text, "%s/%s", directory_path(), value + 1);
+	else
+		text_add(text, "%s", value);
+}
+
+/* VALID without its own line of this key, and the key with this value last. */
+static void add_file_with(struct text *file, enum config_key key, const char *value)
+{
+	struct key_description is;
+
+	config_describe_key(key, &is);
+	text_add(file, "[clients]\n%s", key == KEY_SUBNET4 ? "" : "subnet4 = 10.20.0.0/24\n");
+	text_add(file, "[gateway]\n%s", key == KEY_ADDRESS4 ? "" : "address4 = 172.28.0.2\n");
+	text_add(file, "[%s]\n%s = %s\n", is.section, is.name, value);
+}
+
+static void every_key_has_a_case(void **state)
+{
+	(void)state;
+	assert_int_equal(COUNT(key_cases), CONFIG_KEYS);
+	for (int i = 0; i < CONFIG_KEYS; i++)
+		assert_int_equal(key_cases[i].key, i);
+}
+
+static void every_key_is_documented(void **state)
+{
+	(void)state;
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		struct key_description key;
+
+		config_describe_key((enum config_key)i, &key);
+		assert_non_null(key.section);
+		assert_non_null(key.name);
+		assert_in_range(strlen(key.help), 5, 120);
+	}
+}
+
+static void keys_of_the_file_are_kept_with_their_line(void **state)
+{
+	(void)state;
+	make_script();
+	for (size_t i = 0; i < COUNT(key_cases); i++) {
+		struct text value CLEANUP(text_free) = { 0 }, file CLEANUP(text_free) = { 0 };
+		const struct setting *setting;
+		struct config config;
+
+		add_value(&value, key_cases[i].value);
+		add_file_with(&file, key_cases[i].key, text_string(&value));
+		load_valid(&config, text_string(&file));
+		setting = &config.setting[key_cases[i].key];
+		assert_string_equal(setting->value, text_string(&value));
+		assert_int_equal(setting->origin, FROM_FILE);
+		assert_int_equal(setting->line, key_cases[i].key == KEY_SUBNET4 || key_cases[i].key == KEY_ADDRESS4 ? 5 : 6);
+		config_free(&config);
+	}
+}
+
+static void keys_not_set_have_their_default(void **state)
+{
+	struct config config;
+
+	(void)state;
+	load_valid(&config, VALID);
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		struct key_description key;
+
+		config_describe_key((enum config_key)i, &key);
+		if (i == KEY_SUBNET4 || i == KEY_ADDRESS4)
+			continue;
+		assert_int_equal(config.setting[i].origin, FROM_DEFAULT);
+		if (key.fallback)
+			assert_string_equal(config.setting[i].value, key.fallback);
+		else
+			assert_null(config.setting[i].value);
+	}
+	config_free(&config);
+}
+
+static void the_environment_wins_over_the_file(void **state)
+{
+	unsigned int variables = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(key_cases); i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+		struct key_description key;
+		struct config config;
+
+		config_describe_key(key_cases[i].key, &key);
+		if (!key.environment)
+			continue;
+		variables++;
+		add_file_with(&file, key_cases[i].key, key_cases[i].value);
+		setenv(key.environment, key_cases[i].other, 1);
+		load_valid(&config, text_string(&file));
+		assert_string_equal(config.setting[key_cases[i].key].value, key_cases[i].other);
+		assert_int_equal(config.setting[key_cases[i].key].origin, FROM_ENVIRONMENT);
+		config_free(&config);
+		unsetenv(key.environment);
+	}
+	assert_int_equal(variables, 8);
+}
+
+static void an_empty_variable_is_unset(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(key_cases); i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+		struct key_description key;
+		struct config config;
+
+		config_describe_key(key_cases[i].key, &key);
+		if (!key.environment)
+			continue;
+		add_file_with(&file, key_cases[i].key, key_cases[i].value);
+		setenv(key.environment, "", 1);
+		load_valid(&config, text_string(&file));
+		assert_string_equal(config.setting[key_cases[i].key].value, key_cases[i].value);
+		assert_int_equal(config.setting[key_cases[i].key].origin, FROM_FILE);
+		config_free(&config);
+		unsetenv(key.environment);
+	}
+}
+
+static void an_empty_value_is_unset(void **state)
+{
+	(void)state;
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+		struct report report = { 0 };
+		struct key_description key;
+		struct config config;
+
+		config_describe_key((enum config_key)i, &key);
+		add_file_with(&file, (enum config_key)i, "");
+		/* Without a subnet the gateway of VALID is of no use. */
+		assert_int_equal(load_text(&config, text_string(&file), &report), i == KEY_SUBNET4 ? -1 : 0);
+		assert_int_equal(config.setting[i].origin, FROM_DEFAULT);
+		if (key.fallback)
+			assert_string_equal(config.setting[i].value, key.fallback);
+		else
+			assert_null(config.setting[i].value);
+		config_free(&config);
+		report_free(&report);
+	}
+}
+
+static void defaults_are_parsed(void **state)
+{
+	struct config config;
+	char text[IFNAMSIZ + 1];
+
+	(void)state;
+	load_valid(&config, VALID);
+	assert_string_equal(interface_pattern_text(&config.clients, text), "vpns*");
+	assert_string_equal(config.gateway_interface, "");
+	assert_int_equal(config.table, 100);
+	assert_int_equal(config.priority, 1000);
+	assert_true(config.masquerade);
+	assert_string_equal(config.killswitch_table, "ocserv_gw");
+	assert_int_equal(config.blocked, BLOCKED_REJECT);
+	assert_true(config.client_to_client);
+	assert_int_equal(config.inbound, INBOUND_ESTABLISHED);
+	assert_int_equal(config.dns, DNS_WARN);
+	assert_false(config.remove_after_last);
+	assert_true(config.forget_flows);
+	assert_null(config.next_script);
+	assert_string_equal(config.state_dir, "/run/ocserv-gateway");
+	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
+	assert_false(config.log_dry_run);
+	assert_true(config.file_read);
+	config_free(&config);
+}
+
+static void values_are_parsed(void **state)
+{
+	struct config config;
+	char text[PREFIX_TEXT];
+
+	(void)state;
+	load_valid(&config,
+		   "[clients]\nsubnet4 = 10.20.0.0/24,10.21.0.0/16 192.168.9.0/24\nsubnet6 = fd20::/64\ninterface = tun+\n"
+		   "[gateway]\naddress4 = 172.28.0.2\naddress6 = fe80::1\ninterface = eth0.7\ntable = 4711\npriority = 77\n"
+		   "masquerade = off\n"
+		   "[killswitch]\ntable = a_1\nblocked = drop\nclient_to_client = FALSE\ninbound = any\ndns = any\n"
+		   "[session]\nremove_after_last = on\nforget_flows = no\nstate_dir = /run/x\n"
+		   "[log]\nlevel = debug\ndry_run = 1\n");
+	assert_int_equal(config.subnets[IPV4].count, 3);
+	assert_string_equal(prefix_text(&config.subnets[IPV4].prefix[0], text), "10.20.0.0/24");
+	assert_string_equal(prefix_text(&config.subnets[IPV4].prefix[2], text), "192.168.9.0/24");
+	assert_int_equal(config.subnets[IPV6].count, 1);
+	assert_string_equal(interface_pattern_text(&config.clients, text), "tun*");
+	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
+	assert_string_equal(address_text(&config.gateway[IPV4].address, text), "172.28.0.2");
+	assert_string_equal(address_text(&config.gateway[IPV6].address, text), "fe80::1");
+	assert_string_equal(config.gateway_interface, "eth0.7");
+	assert_int_equal(config.table, 4711);
+	assert_int_equal(config.priority, 77);
+	assert_false(config.masquerade);
+	assert_string_equal(config.killswitch_table, "a_1");
+	assert_int_equal(config.blocked, BLOCKED_DROP);
+	assert_false(config.client_to_client);
+	assert_int_equal(config.inbound, INBOUND_ANY);
+	assert_int_equal(config.dns, DNS_ANY);
+	assert_true(config.remove_after_last);
+	assert_false(config.forget_flows);
+	assert_string_equal(config.state_dir, "/run/x");
+	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
+	assert_true(config.log_dry_run);
+	config_free(&config);
+}
+
+static void booleans_have_eight_words(void **state)
+{
+	static const char *const words[][2] = { { "no", "yes" }, { "false", "true" }, { "off", "on" }, { "0", "1" },
+						{ "NO", "Yes" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(words); i++) {
+		for (int value = 0; value < 2; value++) {
+			struct text file CLEANUP(text_free) = { 0 };
+			struct config config;
+
+			add_file_with(&file, KEY_MASQUERADE, words[i][value]);
+			load_valid(&config, text_string(&file));
+			assert_int_equal(config.masquerade, value);
+			config_free(&config);
+		}
+	}
+}
+
+/* Families */
+
+static void one_family_alone_blocks_the_other(void **state)
+{
+	struct config config;
+
+	(void)state;
+	load_valid(&config, VALID);
+	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config.gateway[IPV6].mode, GATEWAY_BLOCK);
+	assert_false(config_is_plain(&config));
+	assert_true(config_governs(&config, IPV4));
+	assert_true(config_governs(&config, IPV6));
+	config_free(&config);
+
+	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway]\naddress6 = fd28::2\n");
+	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_BLOCK);
+	assert_int_equal(config.gateway[IPV6].mode, GATEWAY_ADDRESS);
+	config_free(&config);
+}
+
+static void neither_family_is_plain(void **state)
+{
+	struct config config;
+
+	(void)state;
+	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\n");
+	assert_true(config_is_plain(&config));
+	assert_false(config_governs(&config, IPV4));
+	assert_false(config_governs(&config, IPV6));
+	config_free(&config);
+}
+
+static void a_direct_family_is_not_governed(void **state)
+{
+	struct config config;
+
+	(void)state;
+	load_valid(&config, "[clients]\nsubnet6 = fd20::/64\n[gateway]\naddress4 = direct\naddress6 = fd28::2\n");
+	assert_false(config_governs(&config, IPV4));
+	assert_true(config_governs(&config, IPV6));
+	assert_false(config_is_plain(&config));
+	config_free(&config);
+
+	load_valid(&config, "[gateway]\naddress4 = Direct\naddress6 = DIRECT\n");
+	assert_false(config_is_plain(&config));
+	assert_false(config_governs(&config, IPV4));
+	assert_false(config_governs(&config, IPV6));
+	config_free(&config);
+}
+
+static void a_governed_family_needs_its_subnet(void **state)
+{
+	(void)state;
+	refused("[gateway]\naddress4 = 172.28.0.2\n", "gateway.ini: [clients] subnet4 is not set", "needed",
+		"IPv4 subnet");
+	refused("[gateway]\naddress4 = block\n", "[clients] subnet4 is not set");
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress6 = fd28::2\n", "[clients] subnet6 is not set",
+		"needed", "IPv6 subnet");
+	refused("[clients]\nsubnet6 = fd20::/64\n[gateway]\naddress6 = fd28::2\n", "[clients] subnet4 is not set");
+}
+
+static void subnet6_may_be_unset_where_ipv6_has_no_gateway(void **state)
+{
+	static const char *const modes[] = { "", "block", "direct" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+		struct config config;
+
+		text_add(&file, VALID "address6 = %s\n", modes[i]);
+		load_valid(&config, text_string(&file));
+		assert_int_equal(config.subnets[IPV6].count, 0);
+		config_free(&config);
+	}
+}
+
+static void a_gateway_is_no_client(void **state)
+{
+	(void)state;
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 10.20.0.2\n",
+		"gateway.ini:4: [gateway] address4 = 10.20.0.2: lies inside the client subnet 10.20.0.0/24",
+		"must be another host");
+	refused(VALID "address6 = fd20::2\n[clients]\nsubnet6 = fd30::/64, fd20::/64\n",
+		"address6 = fd20::2: lies inside the client subnet fd20::/64");
+	setenv("VPN_GATEWAY", "10.20.0.2", 1);
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n",
+		"environment: VPN_GATEWAY=10.20.0.2: lies inside the client subnet 10.20.0.0/24");
+}
+
+static void a_link_local_gateway_needs_an_interface(void **state)
+{
+	static const char file[] = VALID "address6 = fe80::1\n[clients]\nsubnet6 = fd20::/64\n";
+	struct config config;
+
+	(void)state;
+	refused(file, "gateway.ini:5: [gateway] address6 = fe80::1: is link-local", "set [gateway] interface");
+	setenv("WAN_IF", "eth0", 1);
+	load_valid(&config, file);
+	config_free(&config);
+}
+
+static void the_gateways_interface_is_no_tunnel(void **state)
+{
+	(void)state;
+	refused(VALID "interface = vpns7\n", "gateway.ini:5: [gateway] interface = vpns7: is a tunnel interface",
+		"[clients] interface");
+}
+
+/* Values */
+
+static void wrong_values_are_named_with_the_remedy(void **state)
+{
+	static const struct { enum config_key key; const char *value, *said; } cases[] = {
+		{ KEY_SUBNET4, "10.20.0.0", "'10.20.0.0' is not an IPv4 subnet; write it like 10.20.0.0/24" },
+		{ KEY_SUBNET4, "10.20.0.0/33", "'10.20.0.0/33' is not an IPv4 subnet; write it like 10.20.0.0/24" },
+		{ KEY_SUBNET4, "10.20.0.0/24/24", "'10.20.0.0/24/24' is not an IPv4 subnet" },
+		{ KEY_SUBNET4, "office", "'office' is not an IPv4 subnet" },
+		{ KEY_SUBNET4, "10.20.0.1/24", "'10.20.0.1/24' has host bits set; the subnet is 10.20.0.0/24" },
+		{ KEY_SUBNET4, "fd20::/64", "'fd20::/64' is not IPv4; it belongs in subnet6" },
+		{ KEY_SUBNET4, "0.0.0.0/0", "'0.0.0.0/0' can't be a subnet of clients; write it like 10.20.0.0/24" },
+		{ KEY_SUBNET4, "127.0.0.0/8", "'127.0.0.0/8' can't be a subnet of clients" },
+		{ KEY_SUBNET4, "224.0.0.0/4", "'224.0.0.0/4' can't be a subnet of clients" },
+		{ KEY_SUBNET4, "10.20.0.0/24, 10.20.0.0/25", "'10.20.0.0/25' overlaps 10.20.0.0/24; keep one of them" },
+		{ KEY_SUBNET4, "10.20.0.0/25, 10.20.0.0/24", "'10.20.0.0/24' overlaps 10.20.0.0/25; keep one of them" },
+		{ KEY_SUBNET4, "10.20.0.0/24, x", "'x' is not an IPv4 subnet" },
+		{ KEY_SUBNET4, ",", "names no subnet" },
+		{ KEY_SUBNET6, "fd20::1/64", "'fd20::1/64' has host bits set; the subnet is fd20::/64" },
+		{ KEY_SUBNET6, "10.20.0.0/24", "'10.20.0.0/24' is not IPv6; it belongs in subnet4" },
+		{ KEY_SUBNET6, "::/0", "'::/0' can't be a subnet of clients; write it like fd20::/64" },
+		{ KEY_SUBNET6, "ff00::/8", "'ff00::/8' can't be a subnet of clients" },
+		{ KEY_SUBNET6, "fd20::/129", "'fd20::/129' is not an IPv6 subnet" },
+		{ KEY_CLIENT_INTERFACE, "vpns0123456789012*", "1 to 15 characters" },
+		{ KEY_CLIENT_INTERFACE, "*", "must be an interface name" },
+		{ KEY_CLIENT_INTERFACE, "vp*ns", "must be an interface name" },
+		{ KEY_CLIENT_INTERFACE, "vpns 0", "must be an interface name" },
+		{ KEY_CLIENT_INTERFACE, "vpns\"0", "must be an interface name" },
+		{ KEY_ADDRESS4, "gateway.example", "must be an IPv4 address, block or direct" },
+		{ KEY_ADDRESS4, "172.28.0.2/24", "must be an IPv4 address, block or direct" },
+		{ KEY_ADDRESS4, "fd28::2", "is not IPv4; it belongs in address6" },
+		{ KEY_ADDRESS4, "0.0.0.0", "can't be the address of a gateway" },
+		{ KEY_ADDRESS4, "127.0.0.1", "can't be the address of a gateway" },
+		{ KEY_ADDRESS4, "255.255.255.255", "can't be the address of a gateway" },
+		{ KEY_ADDRESS6, "172.28.0.3", "is not IPv6; it belongs in address4" },
+		{ KEY_ADDRESS6, "fe80::1%eth0", "must be an IPv6 address, block or direct" },
+		{ KEY_ADDRESS6, "::1", "can't be the address of a gateway" },
+		{ KEY_ADDRESS6, "ff02::1", "can't be the address of a gateway" },
+		{ KEY_GATEWAY_INTERFACE, "eth0123456789012", "1 to 15 characters" },
+		{ KEY_GATEWAY_INTERFACE, "eth*", "must be an interface name" },
+		{ KEY_GATEWAY_INTERFACE, "-x", "must be an interface name" },
+		{ KEY_GATEWAY_INTERFACE, "..", "must be an interface name" },
+		{ KEY_TABLE, "0", "must be a number from 1 to 4294967295 but 253, 254 and 255" },
+		{ KEY_TABLE, "253", "must be a number" },
+		{ KEY_TABLE, "254", "must be a number" },
+		{ KEY_TABLE, "255", "must be a number" },
+		{ KEY_TABLE, "4294967296", "must be a number" },
+		{ KEY_TABLE, "main", "must be a number" },
+		{ KEY_PRIORITY, "1", "must be a number from 2 to 32764" },
+		{ KEY_PRIORITY, "32765", "must be a number from 2 to 32764" },
+		{ KEY_PRIORITY, "-5", "must be a number from 2 to 32764" },
+		{ KEY_MASQUERADE, "maybe", "must be yes or no" },
+		{ KEY_KILLSWITCH_TABLE, "ocserv-gw", "letters, digits and _" },
+		{ KEY_KILLSWITCH_TABLE, "1_gw", "begin with a letter" },
+		{ KEY_KILLSWITCH_TABLE, "filter", "hold a _" },
+		{ KEY_KILLSWITCH_TABLE, "a_b { }", "letters, digits and _" },
+		{ KEY_KILLSWITCH_TABLE, "a_23456789012345678901234567890123456789012345678901234567890123",
+		  "1 to 63 letters" },
+		{ KEY_BLOCKED, "accept", "must be one of reject, drop" },
+		{ KEY_CLIENT_TO_CLIENT, "2", "must be yes or no" },
+		{ KEY_INBOUND, "all", "must be one of established, any" },
+		{ KEY_DNS, "no", "must be one of warn, block, any" },
+		{ KEY_REMOVE_AFTER_LAST, "jes", "must be yes or no" },
+		{ KEY_FORGET_FLOWS, "jes", "must be yes or no" },
+		{ KEY_NEXT_SCRIPT, "hook", "must be an absolute path, beginning with /" },
+		{ KEY_NEXT_SCRIPT, "/nonexistent/hook", "No such file or directory" },
+		{ KEY_NEXT_SCRIPT, "/tmp", "is not an executable file" },
+		{ KEY_STATE_DIR, "run", "must be an absolute path, beginning with /" },
+		{ KEY_LOG_LEVEL, "loud", "must be one of error, warning, info, debug" },
+		{ KEY_LOG_DRY_RUN, "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text file CLEANUP(text_free) = { 0 }, origin CLEANUP(text_free) = { 0 };
+		struct key_description key;
+
+		if (!cases[i].said)
+			continue;
+		config_describe_key(cases[i].key, &key);
+		add_file_with(&file, cases[i].key, cases[i].value);
+		text_add(&origin, "gateway.ini:%d: [%s] %s = %s: ",
+			 cases[i].key == KEY_SUBNET4 || cases[i].key == KEY_ADDRESS4 ? 5 : 6, key.section, key.name,
+			 cases[i].value);
+		refused(text_string(&file), text_string(&origin), cases[i].said);
+	}
+}
+
+static void wrong_variables_are_named_with_the_remedy(void **state)
+{
+	static const struct { const char *name, *value, *said; } cases[] = {
+		{ "VPN_SUBNET", "10.20.0.1/24", "environment: VPN_SUBNET=10.20.0.1/24: '10.20.0.1/24' has host bits set" },
+		{ "VPN_IF", "a/b", "environment: VPN_IF=a/b: must be an interface name" },
+		{ "VPN_GATEWAY", "vpn", "environment: VPN_GATEWAY=vpn: must be an IPv4 address, block or direct" },
+		{ "VPN_GATEWAY6", "vpn", "environment: VPN_GATEWAY6=vpn: must be an IPv6 address, block or direct" },
+		{ "VPN_GATEWAY_TABLE", "main", "environment: VPN_GATEWAY_TABLE=main: must be a number" },
+		{ "VPN_GATEWAY_RULE_PRIO", "1", "environment: VPN_GATEWAY_RULE_PRIO=1: must be a number from 2 to 32764" },
+		{ "WAN_IF", "eth 0", "environment: WAN_IF=eth 0: must be an interface name" },
+		{ "IPV6_SUBNET", "x", "environment: IPV6_SUBNET=x: 'x' is not an IPv6 subnet" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		setenv(cases[i].name, cases[i].value, 1);
+		refused(VALID, cases[i].said);
+		unsetenv(cases[i].name);
+	}
+}
+
+static void an_endless_value_leaves_room_for_the_reason(void **state)
+{
+	char value[100000];
+
+	(void)state;
+	memset(value, 'x', sizeof(value));
+	value[sizeof(value) - 1] = '\0';
+	setenv("VPN_SUBNET", value, 1);
+	refused(VALID, "environment: VPN_SUBNET=xxxx", "is not an IPv4 subnet; write it like 10.20.0.0/24");
+	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
+	setenv("VPN_GATEWAY", value, 1);
+	refused(VALID, "environment: VPN_GATEWAY=xxxx", "must be an IPv4 address, block or direct");
+}
+
+static void numbers_reach_to_their_limits(void **state)
+{
+	static const struct { enum config_key key; const char *value; unsigned int number; } cases[] = {
+		{ KEY_TABLE, "1", 1 }, { KEY_TABLE, "252", 252 }, { KEY_TABLE, "256", 256 },
+		{ KEY_TABLE, "4294967295", 4294967295 }, { KEY_PRIORITY, "2", 2 }, { KEY_PRIORITY, "32764", 32764 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+		struct config config;
+
+		add_file_with(&file, cases[i].key, cases[i].value);
+		load_valid(&config, text_string(&file));
+		assert_int_equal(cases[i].key == KEY_TABLE ? config.table : config.priority, cases[i].number);
+		config_free(&config);
+	}
+}
+
+static void names_reach_to_their_limits(void **state)
+{
+	struct config config;
+	char text[IFNAMSIZ + 1];
+
+	(void)state;
+	load_valid(&config, VALID "interface = eth012345678901\n[clients]\ninterface = vpns01234567890*\n"
+		   "[killswitch]\ntable = a_2345678901234567890123456789012345678901234567890123456789012\n");
+	assert_string_equal(config.gateway_interface, "eth012345678901");
+	assert_string_equal(interface_pattern_text(&config.clients, text), "vpns01234567890*");
+	assert_int_equal(strlen(config.killswitch_table), 63);
+	config_free(&config);
+}
+
+static void add_subnets(struct text *list, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		text_add(list, "%s10.%u.0.0/16", i ? ", " : "", i);
+}
+
+static void sixteen_subnets_are_enough(void **state)
+{
+	struct text most CLEANUP(text_free) = { 0 }, more CLEANUP(text_free) = { 0 };
+	struct config config;
+
+	(void)state;
+	add_subnets(&most, CONFIG_SUBNETS);
+	setenv("VPN_SUBNET", text_string(&most), 1);
+	load_valid(&config, VALID);
+	assert_int_equal(config.subnets[IPV4].count, CONFIG_SUBNETS);
+	config_free(&config);
+
+	add_subnets(&more, CONFIG_SUBNETS + 1);
+	setenv("VPN_SUBNET", text_string(&more), 1);
+	refused(VALID, "more than 16 subnets", "join some");
+}
+
+static void every_wrong_subnet_of_a_list_is_named(void **state)
+{
+	(void)state;
+	refused("[clients]\nsubnet4 = 10.20.0.1/24, 10.30.0.0/24, x, fd20::/64\n[gateway]\naddress4 = block\n",
+		"'10.20.0.1/24' has host bits set", "'x' is not an IPv4 subnet",
+		"'fd20::/64' is not IPv4; it belongs in subnet6");
+}
+
+static void a_script_that_others_can_write_is_refused(void **state)
+{
+	struct text file CLEANUP(text_free) = { 0 };
+
+	(void)state;
+	make_script();
+	text_add(&file, VALID "[session]\nnext_script = %s/script\n", directory_path());
+	assert_int_equal(chmod("script", 0600), 0);
+	refused(text_string(&file), "is not an executable file; chmod +x it");
+	assert_int_equal(chmod("script", 0707), 0);
+	refused(text_string(&file), "can be written by everybody", "chmod o-w it");
+}
+
+/* Lines of the file */
+
+static void all_errors_are_reported_at_once(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	setenv("VPN_GATEWAY_TABLE", "main", 1);
+	assert_int_equal(load_text(&config,
+				   "[clients]\nsubnet4 = 10.20.0.1/24\nsubnet = 10.0.0.0/8\n"
+				   "[gatewy]\naddress4 = 172.28.0.2\n"
+				   "[gateway]\npriority = 0\nnonsense\npriority = 5\n"
+				   "[log]\nlevel = loud\n",
+				   &report), -1);
+	assert_line(&report.errors, "gateway.ini:2: [clients] subnet4 = 10.20.0.1/24: '10.20.0.1/24' has host bits set");
+	assert_line(&report.errors, "gateway.ini:3: unknown key 'subnet' in [clients]");
+	assert_line(&report.errors, "gateway.ini:5: 'address4' stands in the unknown section [gatewy]");
+	assert_line(&report.errors, "gateway.ini:7: [gateway] priority = 0: must be a number from 2 to 32764");
+	assert_line(&report.errors, "gateway.ini:8: is neither [section] nor key = value");
+	assert_line(&report.errors, "gateway.ini:9: [gateway] priority stands already in line 7");
+	assert_line(&report.errors, "gateway.ini:11: [log] level = loud: must be one of");
+	assert_line(&report.errors, "environment: VPN_GATEWAY_TABLE=main: must be a number");
+	assert_int_equal(report.errors.count, 8);
+	config_free(&config);
+	report_free(&report);
+}
+
+static void errors_between_keys_come_with_the_others(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	assert_int_equal(load_text(&config, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 10.20.0.2\n"
+				   "priority = 0\n", &report), -1);
+	assert_line(&report.errors, "lies inside the client subnet");
+	assert_line(&report.errors, "priority = 0: must be a number");
+	config_free(&config);
+	report_free(&report);
+}
+
+static void the_nearest_key_is_proposed(void **state)
+{
+	static const struct { const char *line, *said; } cases[] = {
+		{ "[gateway]\nadress4 = 172.28.0.2\n", "unknown key 'adress4' in [gateway]; the nearest is address4 in [gateway]" },
+		{ "[gateway]\nAddress6 = block\n", "the nearest is address6 in [gateway]" },
+		{ "[gateway]\nblocked = drop\n", "the nearest is blocked in [killswitch]" },
+		{ "[killswitch]\ninbund = any\n", "the nearest is inbound in [killswitch]" },
+		{ "[clients]\ninterfaces = vpns*\n", "the nearest is interface in [clients]" },
+		{ "[gateway]\ninterfaces = eth0\n", "the nearest is interface in [gateway]" },
+		{ "[kilswitch]\ntable = a_b\n", "'table' stands in the unknown section [kilswitch]; the nearest is [killswitch]" },
+		{ "[Gateway]\ntable = 7\n", "stands in the unknown section [Gateway]; the nearest is [gateway]" },
+		{ "[ log ]\nlevel = info\n", "stands in the unknown section [ log ]; the nearest is [log]" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		refused(cases[i].line, "gateway.ini:2: ", cases[i].said);
+}
+
+static void an_endless_key_is_cut_in_the_message(void **state)
+{
+	struct text file CLEANUP(text_free) = { 0 };
+
+	(void)state;
+	text_add(&file, "%s", VALID);
+	for (int i = 0; i < 18; i++)
+		text_add(&file, "address4__");
+	text_add(&file, " = x\n");
+	refused(text_string(&file), "gateway.ini:5: unknown key 'address4__address4__", "the nearest is ");
+}
+
+static void a_key_before_any_section_is_refused(void **state)
+{
+	(void)state;
+	refused("subnet4 = 10.20.0.0/24\n", "gateway.ini:1: 'subnet4' stands before any [section]",
+		"subnet4 in [clients]");
+}
+
+static void a_key_stands_once(void **state)
+{
+	(void)state;
+	refused(VALID "address4 = 172.28.0.3\n", "gateway.ini:5: [gateway] address4 stands already in line 4",
+		"keep one of them");
+	refused(VALID "[clients]\nsubnet4 = 10.20.0.0/24\n", "gateway.ini:6: [clients] subnet4 stands already in line 2");
+	refused(VALID "address6 =\naddress6 = block\n", "gateway.ini:6: [gateway] address6 stands already in line 5");
+	refused(VALID "address6 = block\naddress6 =\n", "gateway.ini:6: [gateway] address6 stands already in line 5");
+}
+
+static void a_section_line_holds_nothing_else(void **state)
+{
+	(void)state;
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway] address4 = 172.28.0.2\n", "gateway.ini:3: ", "behind the ]");
+	refused(VALID "[log]x\n", "gateway.ini:5: ", "behind the ]");
+	refused(VALID "[log\n", "gateway.ini:5: the section has no closing ]");
+	refused(VALID "[log ; ]\n", "gateway.ini:5: the section has no closing ]");
+}
+
+static void what_is_no_pair_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"address6", "address6 block", "address6: block", "address6 ;= block", "block ; = address6",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+
+		text_add(&file, VALID "%s\n", lines[i]);
+		refused(text_string(&file), "gateway.ini:5: ");
+	}
+}
+
+static void a_line_that_is_too_long_is_refused(void **state)
+{
+	struct text file CLEANUP(text_free) = { 0 };
+
+	(void)state;
+	text_add(&file, "[gateway]\naddress4 = block\n[clients]\nsubnet4 = 10.0.0.0/16");
+	for (int i = 1; i < 600; i++)
+		text_add(&file, ", 10.%d.0.0/16", i % 256);
+	text_add(&file, "\n");
+	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
+	refused(text_string(&file), "gateway.ini:4: the line is too long");
+}
+
+static void the_rest_of_a_long_comment_is_no_line(void **state)
+{
+	struct text file CLEANUP(text_free) = { 0 };
+	struct config config;
+
+	(void)state;
+	for (unsigned int length = 180; length < 220; length++) {
+		text_add(&file, VALID "; %*s", (int)length, "address6 = direct\n");
+		text_add(&file, "table = 7 ; %*s", (int)length, "table = 8\n");
+		load_valid(&config, text_string(&file));
+		assert_int_equal(config.gateway[IPV6].mode, GATEWAY_BLOCK);
+		assert_int_equal(config.table, 7);
+		config_free(&config);
+		text_free(&file);
+	}
+}
+
+static void indented_lines_are_lines_of_their_own(void **state)
+{
+	struct config config;
+
+	(void)state;
+	load_valid(&config, "  [clients]\n    subnet4 = 10.20.0.0/24\n\t[gateway]\n\taddress4 = 172.28.0.2\n"
+		   "\t \taddress6 = block\n \n\t\n");
+	assert_string_equal(config.setting[KEY_ADDRESS4].value, "172.28.0.2");
+	assert_string_equal(config.setting[KEY_ADDRESS6].value, "block");
+	assert_int_equal(config.setting[KEY_ADDRESS6].line, 5);
+	config_free(&config);
+	refused("[clients]\nsubnet4 = 10.20.0.0/24,\n  10.21.0.0/24\n[gateway]\naddress4 = block\n",
+		"gateway.ini:3: is neither [section] nor key = value");
+}
+
+static void other_ends_of_lines_are_the_same(void **state)
+{
+	static const char *const files[] = {
+		"[clients]\r\nsubnet4 = 10.20.0.0/24\r\n[gateway]\r\naddress4 = 172.28.0.2\r\n",
+		"\xef\xbb\xbf[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2",
+		"\xef\xbb\xbf; sample\r\n[clients]\r\nsubnet4=10.20.0.0/24  \r\n\r\n[gateway]  \r\naddress4\t=\t172.28.0.2\t",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct config config;
+
+		load_valid(&config, files[i]);
+		assert_string_equal(config.setting[KEY_SUBNET4].value, "10.20.0.0/24");
+		assert_string_equal(config.setting[KEY_ADDRESS4].value, "172.28.0.2");
+		config_free(&config);
+	}
+	refused("[clients]\n\xef\xbb\xbfsubnet4 = 10.20.0.0/24\n", "gateway.ini:2: unknown key");
+}
+
+static void comments_are_passed_over(void **state)
+{
+	struct config config;
+
+	(void)state;
+	load_valid(&config, "; one\n# two\n  ; three = 3\n[clients] ; the pool\n;subnet4 = 10.99.0.0/24\n"
+		   "#subnet6 = x\nsubnet4 = 10.20.0.0/24 ; as in ocserv.conf = there\n"
+		   "; k\xc3\xbc" "che [x\n[gateway]\t; up\naddress4 = 172.28.0.2\t; the container\n");
+	assert_string_equal(config.setting[KEY_SUBNET4].value, "10.20.0.0/24");
+	assert_string_equal(config.setting[KEY_ADDRESS4].value, "172.28.0.2");
+	assert_null(config.setting[KEY_SUBNET6].value);
+	config_free(&config);
+	refused(VALID "table = 7;8\n", "[gateway] table = 7;8: must be a number");
+	refused(VALID "table = 7 # x\n", "[gateway] table = 7 # x: must be a number");
+}
+
+static void binary_files_are_refused(void **state)
+{
+	static const struct { const char *bytes; size_t length; } files[] = {
+		{ "[clients]\nsubnet4 = 10.20.0.0/24\0x\n[gateway]\naddress4 = block\n", 61 },
+		{ "\x7f" "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\n", 21 },
+		{ "\0", 1 },
+		{ "[clients]\nsubnet4 = 10.20.0.0/24\x1b[2J\n", 38 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct report report = { 0 };
+		struct config config;
+
+		write_bytes("gateway.ini", files[i].bytes, files[i].length);
+		assert_int_equal(config_load(&config, "gateway.ini", &report), -1);
+		assert_line(&report.errors, "the line holds control characters; is this a text file?");
+		config_free(&config);
+		report_free(&report);
+	}
+}
+
+static void values_may_hold_any_byte_of_text(void **state)
+{
+	(void)state;
+	refused(VALID "interface = \xff\xc3\xbc%s%n\n", "[gateway] interface = \xff\xc3\xbc%s%n: must be an interface name");
+}
+
+/* The file itself */
+
+static void check_file_refused(const char *path, const char *said)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	assert_int_equal(config_load(&config, path, &report), -1);
+	assert_int_equal(report.status, EX_CONFIG);
+	assert_int_equal(report.errors.count, 1);
+	assert_line(&report.errors, path);
+	assert_line(&report.errors, said);
+	assert_false(config.file_read);
+	config_free(&config);
+	report_free(&report);
+}
+
+static void a_file_that_others_can_write_is_refused(void **state)
+{
+	static const struct { mode_t mode; bool refused; } cases[] = {
+		{ 0600, false }, { 0644, false }, { 0444, false }, { 0755, false }, { 0602, true }, { 0666, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct report report = { 0 };
+		struct config config;
+
+		write_file("gateway.ini", VALID);
+		assert_int_equal(chmod("gateway.ini", cases[i].mode), 0);
+		if (cases[i].refused) {
+			check_file_refused("gateway.ini", "others can write to it (mode 06");
+			continue;
+		}
+		assert_int_equal(config_load(&config, "gateway.ini", &report), 0);
+		config_free(&config);
+	}
+}
+
+static void a_file_that_a_group_can_write_is_refused(void **state)
+{
+	struct config config;
+	struct report report = { 0 };
+
+	(void)state;
+	write_file("gateway.ini", VALID);
+	assert_int_equal(chmod("gateway.ini", 0660), 0);
+	if (geteuid() == 0) {
+		/* Root's own group is root. */
+		assert_int_equal(config_load(&config, "gateway.ini", &report), 0);
+		config_free(&config);
+		assert_int_equal(chown("gateway.ini", 0, 4711), 0);
+	}
+	check_file_refused("gateway.ini", "others can write to it (mode 0660); chmod go-w it");
+}
+
+static void a_file_of_another_user_is_refused(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	write_file("gateway.ini", VALID);
+	assert_int_equal(chown("gateway.ini", 4711, 0), 0);
+	check_file_refused("gateway.ini", "belongs to user 4711; chown root it");
+}
+
+static void load_unreadable(void)
+{
+	check_file_refused("gateway.ini", "Permission denied");
+}
+
+static void a_file_that_can_not_be_read_is_refused(void **state)
+{
+	(void)state;
+	write_file("gateway.ini", VALID);
+	assert_int_equal(chmod("gateway.ini", geteuid() == 0 ? 0600 : 0), 0);
+	run_as_nobody(load_unreadable);
+}
+
+static void what_is_no_file_is_refused_without_waiting(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("directory", 0700), 0);
+	check_file_refused("directory", "is not a regular file");
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	alarm(5);
+	check_file_refused("fifo", "is not a regular file");
+	alarm(0);
+	check_file_refused("/dev/null", "is not a regular file");
+	check_file_refused("missing", "No such file or directory; write it (see the sample), or name another with -c or "
+				      "OCSERV_GATEWAY_CONFIG");
+	check_file_refused("missing/gateway.ini", "No such file or directory");
+}
+
+static void a_file_without_keys_is_refused(void **state)
+{
+	static const char *const files[] = { "", "\n\n", "; nothing\n", "[clients]\n[gateway]\n", "\xef\xbb\xbf" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(files); i++)
+		refused(files[i], "gateway.ini: holds no key");
+}
+
+static void a_huge_file_is_refused(void **state)
+{
+	(void)state;
+	write_file("gateway.ini", VALID);
+	assert_int_equal(truncate("gateway.ini", 65537), 0);
+	check_file_refused("gateway.ini", "is larger than 65536 bytes");
+}
+
+static void the_largest_file_is_read_to_its_end(void **state)
+{
+	struct text file CLEANUP(text_free) = { 0 };
+	struct config config;
+
+	(void)state;
+	text_add(&file, "%s", VALID);
+	while (file.length + strlen(";\ntable = 7\n") <= 65536)
+		text_add(&file, ";\n");
+	text_add(&file, "table = 7\n");
+	assert_in_range(file.length, 65535, 65536);
+	load_valid(&config, text_string(&file));
+	assert_int_equal(config.table, 7);
+	config_free(&config);
+}
+
+static void the_environment_names_the_file(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	write_file("gateway.ini", VALID);
+	write_file("other.ini", VALID "table = 7\n");
+	setenv("OCSERV_GATEWAY_CONFIG", "other.ini", 1);
+	assert_int_equal(config_load(&config, NULL, &report), 0);
+	assert_int_equal(config.table, 7);
+	assert_string_equal(config.path, "other.ini");
+	config_free(&config);
+
+	assert_int_equal(config_load(&config, "gateway.ini", &report), 0);
+	assert_int_equal(config.table, 100);
+	config_free(&config);
+
+	setenv("OCSERV_GATEWAY_CONFIG", "missing.ini", 1);
+	setenv("VPN_GATEWAY", "172.28.0.2", 1);
+	assert_int_equal(config_load(&config, NULL, &report), -1);
+	assert_line(&report.errors, "missing.ini: No such file or directory");
+	config_free(&config);
+	report_free(&report);
+}
+
+static void the_environment_alone_can_configure(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	if (access(SYSCONFDIR "/ocserv/gateway.ini", F_OK) == 0)
+		skip();
+	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
+	setenv("VPN_GATEWAY", "172.28.0.2", 1);
+	assert_int_equal(config_load(&config, NULL, &report), 0);
+	assert_string_equal(config.path, SYSCONFDIR "/ocserv/gateway.ini");
+	assert_false(config.file_read);
+	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config.setting[KEY_ADDRESS4].origin, FROM_ENVIRONMENT);
+	config_free(&config);
+
+	unsetenv("VPN_SUBNET");
+	unsetenv("VPN_GATEWAY");
+	assert_int_equal(config_load(&config, NULL, &report), -1);
+	assert_line(&report.errors, SYSCONFDIR "/ocserv/gateway.ini: No such file or directory");
+	config_free(&config);
+	report_free(&report);
+}
+
+/* Names of interfaces */
+
+static void patterns_match_names(void **state)
+{
+	static const struct { const char *pattern; bool wildcard; const char *name; bool matches; } cases[] = {
+		{ "vpns", true, "vpns0", true }, { "vpns", true, "vpns", true }, { "vpns", true, "vpn", false },
+		{ "vpns", true, "xvpns0", false }, { "vpns", true, "VPNS0", false }, { "tun0", false, "tun0", true },
+		{ "tun0", false, "tun00", false }, { "tun0", false, "tun", false }, { "tun0", false, "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct interface_pattern pattern = { .wildcard = cases[i].wildcard };
+
+		strcpy(pattern.name, cases[i].pattern);
+		if (interface_matches(&pattern, cases[i].name) != cases[i].matches)
+			fail_msg("%s and %s", cases[i].pattern, cases[i].name);
+	}
+}
+
+static void names_are_plain_and_short(void **state)
+{
+	static const struct { const char *name; bool valid; } cases[] = {
+		{ "eth0", true }, { "eth0.100", true }, { "veth@if3", true }, { "a-b_c", true },
+		{ "eth012345678901", true }, { "eth0123456789012", false }, { "", false }, { "-eth0", false },
+		{ ".", false }, { "..", false }, { "a b", false }, { "a/b", false }, { "a\"b", false },
+		{ "a*", false }, { "a;b", false }, { "a\nb", false }, { "\xc3\xbc", false }, { "$(id)", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (interface_name_valid(cases[i].name) != cases[i].valid)
+			fail_msg("'%s'", cases[i].name);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(every_key_has_a_case),
+		in_directory(every_key_is_documented),
+		in_directory(keys_of_the_file_are_kept_with_their_line),
+		in_directory(keys_not_set_have_their_default),
+		in_directory(the_environment_wins_over_the_file),
+		in_directory(an_empty_variable_is_unset),
+		in_directory(an_empty_value_is_unset),
+		in_directory(defaults_are_parsed),
+		in_directory(values_are_parsed),
+		in_directory(booleans_have_eight_words),
+		in_directory(one_family_alone_blocks_the_other),
+		in_directory(neither_family_is_plain),
+		in_directory(a_direct_family_is_not_governed),
+		in_directory(a_governed_family_needs_its_subnet),
+		in_directory(subnet6_may_be_unset_where_ipv6_has_no_gateway),
+		in_directory(a_gateway_is_no_client),
+		in_directory(a_link_local_gateway_needs_an_interface),
+		in_directory(the_gateways_interface_is_no_tunnel),
+		in_directory(wrong_values_are_named_with_the_remedy),
+		in_directory(wrong_variables_are_named_with_the_remedy),
+		in_directory(an_endless_value_leaves_room_for_the_reason),
+		in_directory(numbers_reach_to_their_limits),
+		in_directory(names_reach_to_their_limits),
+		in_directory(sixteen_subnets_are_enough),
+		in_directory(every_wrong_subnet_of_a_list_is_named),
+		in_directory(a_script_that_others_can_write_is_refused),
+		in_directory(all_errors_are_reported_at_once),
+		in_directory(errors_between_keys_come_with_the_others),
+		in_directory(the_nearest_key_is_proposed),
+		in_directory(an_endless_key_is_cut_in_the_message),
+		in_directory(a_key_before_any_section_is_refused),
+		in_directory(a_key_stands_once),
+		in_directory(a_section_line_holds_nothing_else),
+		in_directory(what_is_no_pair_is_refused),
+		in_directory(a_line_that_is_too_long_is_refused),
+		in_directory(the_rest_of_a_long_comment_is_no_line),
+		in_directory(indented_lines_are_lines_of_their_own),
+		in_directory(other_ends_of_lines_are_the_same),
+		in_directory(comments_are_passed_over),
+		in_directory(binary_files_are_refused),
+		in_directory(values_may_hold_any_byte_of_text),
+		in_directory(a_file_that_others_can_write_is_refused),
+		in_directory(a_file_that_a_group_can_write_is_refused),
+		in_directory(a_file_of_another_user_is_refused),
+		in_directory(a_file_that_can_not_be_read_is_refused),
+		in_directory(what_is_no_file_is_refused_without_waiting),
+		in_directory(a_file_without_keys_is_refused),
+		in_directory(a_huge_file_is_refused),
+		in_directory(the_largest_file_is_read_to_its_end),
+		in_directory(the_environment_names_the_file),
+		in_directory(the_environment_alone_can_configure),
+		in_directory(patterns_match_names),
+		in_directory(names_are_plain_and_short),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

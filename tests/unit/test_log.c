@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fake_syslog.h"
+#include "log.h"
+#include "support.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+static int stderr_kept;
+
+/* From here on stderr is the file "stderr" of the test's directory. */
+static int enter_with_stderr(void **state)
+{
+	int fd, result = enter_directory(state);
+
+	if (result < 0)
+		return result;
+	fd = open("stderr", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	stderr_kept = dup(STDERR_FILENO);
+	result = dup2(fd, STDERR_FILENO);
+	close(fd);
+	syslog_clear();
+	return result < 0 ? -1 : 0;
+}
+
+static int leave_with_stderr(void **state)
+{
+	dup2(stderr_kept, STDERR_FILENO);
+	close(stderr_kept);
+	log_open(LOG_LEVEL_INFO, false);
+	syslog_clear();
+	return leave_directory(state);
+}
+
+#define with_stderr(test) cmocka_unit_test_setup_teardown(test, enter_with_stderr, leave_with_stderr)
+
+/* What came to stderr since the last call; holds until the next. */
+static const char *take_stderr(void)
+{
+	static char buffer[16384];
+	ssize_t length = pread(STDERR_FILENO, buffer, sizeof(buffer) - 1, 0);
+
+	buffer[length > 0 ? length : 0] = '\0';
+	assert_int_equal(ftruncate(STDERR_FILENO, 0), 0);
+	return buffer;
+}
+
+static void a_line_says_its_level(void **state)
+{
+	(void)state;
+	log_open(LOG_LEVEL_DEBUG, false);
+	log_line(LOG_LEVEL_ERROR, "no %s", "way");
+	assert_string_equal(take_stderr(), "ocserv-gateway: error: no way\n");
+	log_line(LOG_LEVEL_WARNING, "take care");
+	assert_string_equal(take_stderr(), "ocserv-gateway: warning: take care\n");
+	log_line(LOG_LEVEL_INFO, "done");
+	assert_string_equal(take_stderr(), "ocserv-gateway: done\n");
+	log_line(LOG_LEVEL_DEBUG, "by the way");
+	assert_string_equal(take_stderr(), "ocserv-gateway: debug: by the way\n");
+}
+
+static void lines_below_the_level_are_left_out(void **state)
+{
+	(void)state;
+	for (int level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
+		log_open((enum log_level)level, false);
+		for (int of = LOG_LEVEL_ERROR; of <= LOG_LEVEL_DEBUG; of++) {
+			log_line((enum log_level)of, "x");
+			assert_int_equal(take_stderr()[0] != '\0', of <= level);
+		}
+	}
+}
+
+static void a_line_stays_one_line(void **state)
+{
+	static const struct { const char *message, *line; } cases[] = {
+		{ "a\nb\r\n", "ocserv-gateway: a\\x0ab\\x0d\\x0a\n" },
+		{ "\x1b[31mred", "ocserv-gateway: \\x1b[31mred\n" },
+		{ "\xff\xc3\xbc\x7f", "ocserv-gateway: \\xff\\xc3\\xbc\\x7f\n" },
+		{ "%s%n%d", "ocserv-gateway: %s%n%d\n" },
+		{ "", "ocserv-gateway: \n" },
+	};
+
+	(void)state;
+	log_open(LOG_LEVEL_INFO, false);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		log_line(LOG_LEVEL_INFO, "%s", cases[i].message);
+		assert_string_equal(take_stderr(), cases[i].line);
+	}
+}
+
+static void the_longest_line_is_cut(void **state)
+{
+	static const char bytes[] = { 'x', '\n', '\x7f', '\x80' };
+
+	(void)state;
+	log_open(LOG_LEVEL_INFO, true);
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		char message[10000];
+		const char *line;
+
+		memset(message, bytes[i], sizeof(message));
+		message[sizeof(message) - 1] = '\0';
+		log_line(LOG_LEVEL_INFO, "%s", message);
+		line = take_stderr();
+		assert_in_range(strlen(line), 4000, 4200);
+		assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	}
+}
+
+static void syslog_gets_the_same_line_with_its_priority(void **state)
+{
+	(void)state;
+	log_open(LOG_LEVEL_DEBUG, true);
+	log_line(LOG_LEVEL_ERROR, "a\nb");
+	log_line(LOG_LEVEL_WARNING, "w");
+	log_line(LOG_LEVEL_INFO, "%%s %s", "%n");
+	log_line(LOG_LEVEL_DEBUG, "d");
+	assert_string_equal(take_stderr(),
+			    "ocserv-gateway: error: a\\x0ab\nocserv-gateway: warning: w\n"
+			    "ocserv-gateway: %s %n\nocserv-gateway: debug: d\n");
+	assert_contains(syslog_text(), "3: error: a\\x0ab\n4: warning: w\n6: %s %n\n7: debug: d\n");
+}
+
+static void syslog_is_opened_once_as_a_daemon(void **state)
+{
+	struct text expected CLEANUP(text_free) = { 0 };
+
+	(void)state;
+	log_open(LOG_LEVEL_INFO, true);
+	log_open(LOG_LEVEL_DEBUG, true);
+	text_add(&expected, "open ocserv-gateway %d\n", LOG_DAEMON);
+	assert_string_equal(syslog_text(), text_string(&expected));
+}
+
+static void syslog_hears_nothing_unless_asked_for(void **state)
+{
+	(void)state;
+	log_open(LOG_LEVEL_DEBUG, false);
+	log_line(LOG_LEVEL_ERROR, "x");
+	assert_string_equal(syslog_text(), "");
+}
+
+static void a_report_is_logged_with_its_first_status(void **state)
+{
+	struct report report = { 0 };
+
+	(void)state;
+	log_open(LOG_LEVEL_INFO, false);
+	assert_int_equal(report_error(&report, 78, "first %d", 1), -1);
+	report_warning(&report, "%s", "beware");
+	assert_int_equal(report_error(&report, 71, "second"), -1);
+
+	assert_int_equal(log_report(&report), 78);
+	assert_string_equal(take_stderr(), "ocserv-gateway: warning: beware\nocserv-gateway: error: first 1\n"
+					   "ocserv-gateway: error: second\n");
+	assert_int_equal(report.errors.count + report.warnings.count, 0);
+	assert_int_equal(log_report(&report), 0);
+	assert_string_equal(take_stderr(), "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		with_stderr(a_line_says_its_level),
+		with_stderr(lines_below_the_level_are_left_out),
+		with_stderr(a_line_stays_one_line),
+		with_stderr(the_longest_line_is_cut),
+		with_stderr(syslog_gets_the_same_line_with_its_priority),
+		with_stderr(syslog_is_opened_once_as_a_daemon),
+		with_stderr(syslog_hears_nothing_unless_asked_for),
+		with_stderr(a_report_is_logged_with_its_first_status),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

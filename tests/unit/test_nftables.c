@@ -1,0 +1,859 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cases.h"
+#include "netlink.h"
+#include "nftables.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libnftnl/common.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LARGEST_BATCH (160 * 1024)	/* well below the least buffer of a socket: 212,992 bytes on Linux */
+
+/* Whether libnftnl prints numbers as the golden files have them: other versions and machines do not. */
+static bool prints_as_the_golden_files(void)
+{
+	struct nftnl_expr *expression = nftnl_expr_alloc("cmp");
+	char text[128];
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
+	nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, "vpns", 4);
+	nftnl_expr_snprintf(text, sizeof(text), expression, NFTNL_OUTPUT_DEFAULT, 0);
+	nftnl_expr_free(expression);
+	return strcmp(text, "eq reg 1 0x736e7076 ") == 0;
+}
+
+/* Messages */
+
+static const struct nlmsghdr *next_message(const struct nftables_batch *batch, const struct nlmsghdr *message)
+{
+	int left = (int)batch->size;
+
+	if (!message)
+		return (const struct nlmsghdr *)batch->buffer;
+	left -= (int)((const char *)message - batch->buffer);
+	message = mnl_nlmsg_next(message, &left);
+	return mnl_nlmsg_ok(message, left) ? message : NULL;
+}
+
+static uint8_t message_type(const struct nlmsghdr *message)
+{
+	return (uint8_t)message->nlmsg_type;
+}
+
+/* The next message of this type, NULL where there is none. */
+static const struct nlmsghdr *find_message(const struct nftables_batch *batch, const struct nlmsghdr *message,
+					   uint8_t type)
+{
+	do
+		message = next_message(batch, message);
+	while (message && message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | type));
+	return message;
+}
+
+/* A rule of a batch as libnftnl prints it, a line for each expression. */
+static void add_expressions(struct text *text, const struct nlmsghdr *message)
+{
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	char printed[16384], *save = NULL;
+
+	assert_int_equal(nftnl_rule_nlmsg_parse(message, rule), 0);
+	nftnl_rule_snprintf(printed, sizeof(printed), rule, NFTNL_OUTPUT_DEFAULT, 0);
+	nftnl_rule_free(rule);
+	for (char *line = strtok_r(printed, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (strstr(line, "[ "))
+			text_add(text, "%s\n", line);
+}
+
+static void expressions_are_golden(void **state)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+	const struct nlmsghdr *message = NULL;
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 0;
+
+	if (!prints_as_the_golden_files())
+		skip();
+	wanted_make(&wanted, ((const struct policy_case *)*state)->text);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	message = find_message(&batch, message, NFT_MSG_NEWRULE);
+	for (size_t i = 0; i < wanted.policy.guard.chains; i++) {
+		const struct guard_chain *chain = &wanted.policy.guard.chain[i];
+
+		text_add(&text, "%schain %s", i ? "\n" : "", chain->name);
+		if (chain->type)
+			text_add(&text, ": type %s, hook %u, priority %d", chain->type, chain->hook, chain->priority);
+		text_add(&text, "\n");
+		for (size_t j = 0; j < chain->rules; j++) {
+			guard_rule_add_text(&text, &chain->rule[j]);
+			text_add(&text, "\n");
+			add_expressions(&text, message);
+			message = find_message(&batch, message, NFT_MSG_NEWRULE);
+		}
+	}
+	assert_null(message);
+	assert_case_golden("nftables", *state, text_string(&text));
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+/* Batches */
+
+/* The messages of a batch as a word each. */
+static void add_words(struct text *words, const struct nftables_batch *batch)
+{
+	for (const struct nlmsghdr *message = next_message(batch, NULL); message; message = next_message(batch, message)) {
+		const char *word = "?";
+
+		switch (message->nlmsg_type) {
+		case NFNL_MSG_BATCH_BEGIN:
+			word = "begin";
+			break;
+		case NFNL_MSG_BATCH_END:
+			word = "end";
+			break;
+		case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE:
+			word = "delete-table";
+			break;
+		case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE:
+			word = "table";
+			break;
+		case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN:
+			word = "chain";
+			break;
+		case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE:
+			word = "rule";
+			break;
+		}
+		text_add(words, "%s%s", words->length ? " " : "", word);
+	}
+}
+
+#define SEED_MESSAGES "table chain chain chain chain chain rule rule rule rule rule rule rule rule rule rule rule rule " \
+		      "rule rule rule rule rule rule rule rule rule rule"
+
+static void a_batch_is_one_transaction(void **state)
+{
+	static const struct { bool remove, make; const char *words; } cases[] = {
+		{ false, true, "begin " SEED_MESSAGES " end" },
+		{ true, true, "begin delete-table " SEED_MESSAGES " end" },
+		{ true, false, "begin delete-table end" },
+		{ false, false, "begin end" },
+	};
+	struct wanted wanted;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text words CLEANUP(text_free) = { 0 };
+		struct nftables_batch batch;
+		uint32_t sequence = 1;
+
+		nftables_make_batch(&batch, &wanted.policy.guard, cases[i].remove, cases[i].make, &sequence);
+		add_words(&words, &batch);
+		assert_string_equal(text_string(&words), cases[i].words);
+		free(batch.buffer);
+	}
+	wanted_free(&wanted);
+}
+
+static void every_message_is_numbered_and_acknowledged(void **state)
+{
+	const struct nlmsghdr *message = NULL;
+	struct nftables_batch batch;
+	uint32_t sequence = 4711, expected = 4711;
+	struct wanted wanted;
+
+	(void)state;
+	wanted_make(&wanted, case_text("both-families"));
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	assert_int_equal(batch.first, 4713);
+	while ((message = next_message(&batch, message))) {
+		bool bracket = message->nlmsg_type == NFNL_MSG_BATCH_BEGIN || message->nlmsg_type == NFNL_MSG_BATCH_END;
+		const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
+
+		assert_int_equal(message->nlmsg_seq, ++expected);
+		assert_true(message->nlmsg_flags & NLM_F_REQUEST);
+		assert_int_equal(!(message->nlmsg_flags & NLM_F_ACK), bracket);
+		assert_int_equal(header->nfgen_family, bracket ? AF_UNSPEC : NFPROTO_INET);
+		if (bracket)
+			assert_int_equal(ntohs(header->res_id), NFNL_SUBSYS_NFTABLES);
+	}
+	assert_int_equal(batch.last, expected - 1);
+	assert_int_equal(sequence, expected);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+/* Makes nothing that exists already into ours: the table is new, or removed in the same transaction. */
+static void a_table_is_made_exclusively(void **state)
+{
+	const struct nlmsghdr *message = NULL;
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 0;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	while ((message = find_message(&batch, message, NFT_MSG_NEWTABLE)))
+		assert_int_equal(message->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL), NLM_F_CREATE | NLM_F_EXCL);
+	while ((message = find_message(&batch, message, NFT_MSG_NEWRULE)))
+		assert_int_equal(message->nlmsg_flags & (NLM_F_CREATE | NLM_F_APPEND), NLM_F_CREATE | NLM_F_APPEND);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+static void the_largest_batch_fits_in_a_socket(void **state)
+{
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 0;
+
+	(void)state;
+	wanted_make_largest(&wanted);
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	assert_in_range(batch.size, LARGEST_BATCH / 4, LARGEST_BATCH);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+/* Words for what the kernel refuses */
+
+static uint32_t find_sequence(const struct nftables_batch *batch, uint8_t type, unsigned int number)
+{
+	const struct nlmsghdr *message = NULL;
+
+	do
+		message = find_message(batch, message, type);
+	while (message && number-- > 0);
+	assert_non_null(message);
+	return message ? message->nlmsg_seq : 0;
+}
+
+static void check_description(const struct nftables_batch *batch, uint32_t sequence, const char *expected)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	nftables_describe(&text, batch, sequence, 0);
+	assert_string_equal(text_string(&text), expected);
+}
+
+static void objects_of_a_batch_are_described(void **state)
+{
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 100;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	check_description(&batch, find_sequence(&batch, NFT_MSG_DELTABLE, 0), "the removal of the table");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWTABLE, 0), "the table");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 0), "chain prerouting");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 4),
+			  "chain postrouting (needs nft_chain_nat, of Linux 5.2)");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWRULE, 1),
+			  "rule \"IPv4 from a client with a source outside its subnet: dropped\" of chain prerouting");
+	check_description(&batch, 101, "the transaction");
+	check_description(&batch, sequence, "the transaction");
+	check_description(&batch, 7, "the transaction");
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+/* Adds "NAME, ..." of the expressions that the offsets of a message lie in, each once in a row. */
+static void add_expressions_at(struct text *text, const struct nftables_batch *batch, uint32_t sequence, uint32_t length)
+{
+	struct text before CLEANUP(text_free) = { 0 };
+
+	for (uint32_t offset = 0; offset < length; offset++) {
+		struct text here CLEANUP(text_free) = { 0 };
+		const char *expression;
+
+		nftables_describe(&here, batch, sequence, offset);
+		expression = strstr(text_string(&here), ", expression ");
+		if (expression && strcmp(expression, text_string(&before)) != 0)
+			text_add(text, "%s", expression);
+		text_free(&before);
+		if (expression)
+			text_add(&before, "%s", expression);
+	}
+}
+
+static void check_expressions(const struct nftables_batch *batch, const char *comment, const char *expected)
+{
+	const struct nlmsghdr *message = NULL;
+	struct text text CLEANUP(text_free) = { 0 };
+
+	while ((message = next_message(batch, message))) {
+		struct text here CLEANUP(text_free) = { 0 };
+
+		nftables_describe(&here, batch, message->nlmsg_seq, 0);
+		if (strstr(text_string(&here), comment))
+			add_expressions_at(&text, batch, message->nlmsg_seq, message->nlmsg_len + 8);
+	}
+	assert_string_equal(text_string(&text), expected);
+}
+
+static void the_expression_at_fault_is_named_with_its_module(void **state)
+{
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 100;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	check_expressions(&batch, "IPv4 to the gateway",
+			  ", expression meta, expression cmp, expression rt (needs nf_tables of Linux 4.10)"
+			  ", expression cmp, expression counter, expression immediate");
+	check_expressions(&batch, "replies to a client",
+			  ", expression meta, expression cmp, expression ct (needs nft_ct), expression bitwise"
+			  ", expression cmp, expression counter, expression immediate");
+	check_expressions(&batch, "IPv6 of a client, which has no gateway",
+			  ", expression meta, expression cmp, expression counter"
+			  ", expression reject (needs nft_reject_inet)");
+	check_expressions(&batch, "get our address",
+			  ", expression meta, expression cmp, expression payload, expression cmp, expression meta"
+			  ", expression cmp, expression counter, expression masq (needs nft_masq)");
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+/* Reading */
+
+/* Reads a batch as if its messages were the kernel's answers. */
+static void parse_batch(const struct nftables_batch *batch, const char *table, struct kernel *kernel)
+{
+	const struct nlmsghdr *message = NULL;
+
+	*kernel = (struct kernel){ 0 };
+	while ((message = next_message(batch, message))) {
+		if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
+			continue;
+		if (message_type(message) == NFT_MSG_NEWTABLE)
+			assert_int_equal(nftables_parse_table(message, &kernel->guard), 0);
+		if (message_type(message) == NFT_MSG_NEWCHAIN)
+			assert_int_equal(nftables_parse_chain(message, table, &kernel->guard), 0);
+		if (message_type(message) == NFT_MSG_NEWRULE)
+			assert_int_equal(nftables_parse_rule(message, table, &kernel->guard), 0);
+	}
+}
+
+static void check_same_chain(const struct present_chain *present, const struct guard_chain *wanted)
+{
+	assert_string_equal(present->name, wanted->name);
+	assert_int_equal(!present->type, !wanted->type);
+	if (wanted->type) {
+		assert_string_equal(present->type, wanted->type);
+		assert_int_equal(present->hook, wanted->hook);
+		assert_int_equal(present->priority, wanted->priority);
+		assert_int_equal(present->policy, NF_ACCEPT);
+	}
+	assert_int_equal(present->rules, wanted->rules);
+	for (size_t i = 0; i < wanted->rules; i++) {
+		assert_true(wanted->rule[i].code.length > 0);
+		assert_true(text_equal(&present->rule[i].code, &wanted->rule[i].code));
+		assert_string_equal(present->rule[i].comment, wanted->rule[i].comment);
+		assert_int_equal(present->rule[i].counted, wanted->rule[i].counter);
+	}
+}
+
+static void what_was_built_is_read_back(void **state)
+{
+	struct nftables_batch batch;
+	struct wanted wanted;
+	struct kernel kernel;
+	uint32_t sequence = 0;
+
+	wanted_make(&wanted, ((const struct policy_case *)*state)->text);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	parse_batch(&batch, wanted.policy.guard.table, &kernel);
+	assert_true(kernel.guard.exists);
+	assert_false(kernel.guard.dormant);
+	assert_int_equal(kernel.guard.chains, wanted.policy.guard.chains);
+	for (size_t i = 0; i < wanted.policy.guard.chains; i++)
+		check_same_chain(&kernel.guard.chain[i], &wanted.policy.guard.chain[i]);
+	kernel_free(&kernel);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+static void tables_of_others_are_passed_over(void **state)
+{
+	struct nftables_batch batch;
+	struct wanted wanted;
+	struct kernel kernel;
+	uint32_t sequence = 0;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	parse_batch(&batch, "ocserv_g", &kernel);
+	assert_int_equal(kernel.guard.chains, 0);
+	kernel_free(&kernel);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+static void a_rule_of_a_chain_not_seen_asks_for_another_reading(void **state)
+{
+	struct present_guard present = { 0 };
+	struct nftables_batch batch;
+	struct wanted wanted;
+	const struct nlmsghdr *message = NULL;
+	uint32_t sequence = 0;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	while ((message = find_message(&batch, message, NFT_MSG_NEWRULE)))
+		assert_int_equal(nftables_parse_rule(message, "ocserv_gw", &present), EINTR);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+/* The code of a rule whose first match is altered. */
+static void take_code(struct text *code, const struct guard_match *match, enum guard_verdict verdict, bool counter)
+{
+	struct guard_rule rule = { .match[0] = *match, .matches = 1, .verdict = verdict, .counter = counter,
+				   .chain = "from_client" };
+	struct guard_chain chain = { .name = "forward", .rule = &rule, .rules = 1 };
+	struct guard guard = { .table = "ocserv_gw", .chain = &chain, .chains = 1 };
+
+	nftables_compile(&guard);
+	*code = rule.code;
+}
+
+static void different_rules_have_different_code(void **state)
+{
+	struct guard_match match[18] = {
+		{ .kind = MATCH_IIFNAME, .interface = { "vpns", true } },
+		{ .kind = MATCH_IIFNAME, .interface = { "vpns", false } },
+		{ .kind = MATCH_IIFNAME, .interface = { "vpns0", true } },
+		{ .kind = MATCH_IIFNAME, .interface = { "vpns", true }, .negated = true },
+		{ .kind = MATCH_OIFNAME, .interface = { "vpns", true } },
+		{ .kind = MATCH_FAMILY, .family = AF_INET },
+		{ .kind = MATCH_FAMILY, .family = AF_INET6 },
+		{ .kind = MATCH_SADDR, .prefix = prefix_of("10.20.0.0/24") },
+		{ .kind = MATCH_SADDR, .prefix = prefix_of("10.20.0.0/23") },
+		{ .kind = MATCH_SADDR, .prefix = prefix_of("10.20.0.0/16") },
+		{ .kind = MATCH_SADDR, .prefix = prefix_of("10.20.0.0/24"), .negated = true },
+		{ .kind = MATCH_DADDR, .prefix = prefix_of("10.20.0.0/24") },
+		{ .kind = MATCH_QUOTED_DADDR, .prefix = prefix_of("10.20.0.0/24") },
+		{ .kind = MATCH_NEXTHOP, .nexthop = address_of("172.28.0.2") },
+		{ .kind = MATCH_NEXTHOP, .nexthop = address_of("172.28.0.3") },
+		{ .kind = MATCH_NEXTHOP, .nexthop = address_of("::ac1c:2") },
+		{ .kind = MATCH_ESTABLISHED },
+		{ .kind = MATCH_ESTABLISHED, .negated = true },
+	};
+	struct text code[COUNT(match) + 3];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(match); i++)
+		take_code(&code[i], &match[i], VERDICT_DROP, true);
+	take_code(&code[COUNT(match)], &match[0], VERDICT_ACCEPT, true);
+	take_code(&code[COUNT(match) + 1], &match[0], VERDICT_GOTO, true);
+	take_code(&code[COUNT(match) + 2], &match[0], VERDICT_DROP, false);
+	for (size_t i = 0; i < COUNT(code); i++)
+		for (size_t j = 0; j < i; j++)
+			if (text_equal(&code[i], &code[j]))
+				fail_msg("%zu and %zu have the same code", j, i);
+	for (size_t i = 0; i < COUNT(code); i++)
+		text_free(&code[i]);
+}
+
+/* Messages of the kernel's own shape, made by hand */
+
+static union {
+	struct nlmsghdr header;
+	char bytes[NETLINK_MESSAGE_SIZE];
+} buffer;
+
+static struct nlmsghdr *begin(uint16_t type)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(&buffer);
+	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	message->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
+	header->nfgen_family = NFPROTO_INET;
+	return message;
+}
+
+static struct nlmsghdr *begin_rule(void)
+{
+	struct nlmsghdr *message = begin(NFT_MSG_NEWRULE);
+
+	mnl_attr_put_strz(message, NFTA_RULE_TABLE, "ocserv_gw");
+	mnl_attr_put_strz(message, NFTA_RULE_CHAIN, "forward");
+	mnl_attr_put_u64(message, NFTA_RULE_HANDLE, htobe64(42));
+	return message;
+}
+
+/* A guard with the empty chain "forward". */
+static void begin_guard(struct present_guard *present)
+{
+	struct nlmsghdr *message = begin(NFT_MSG_NEWCHAIN);
+
+	*present = (struct present_guard){ 0 };
+	mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, "ocserv_gw");
+	mnl_attr_put_strz(message, NFTA_CHAIN_NAME, "forward");
+	assert_int_equal(nftables_parse_chain(message, "ocserv_gw", present), 0);
+	assert_int_equal(present->chains, 1);
+}
+
+static void free_guard(const struct present_guard *present)
+{
+	struct kernel kernel = { .guard = *present };
+
+	kernel_free(&kernel);
+}
+
+static void put_counter(struct nlmsghdr *message, uint64_t packets, uint64_t bytes)
+{
+	struct nlattr *element = mnl_attr_nest_start(message, NFTA_LIST_ELEM), *data;
+
+	mnl_attr_put_strz(message, NFTA_EXPR_NAME, "counter");
+	data = mnl_attr_nest_start(message, NFTA_EXPR_DATA);
+	mnl_attr_put_u64(message, NFTA_COUNTER_PACKETS, htobe64(packets));
+	mnl_attr_put_u64(message, NFTA_COUNTER_BYTES, htobe64(bytes));
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, element);
+}
+
+static void put_unknown_expression(struct nlmsghdr *message)
+{
+	struct nlattr *element = mnl_attr_nest_start(message, NFTA_LIST_ELEM), *data;
+
+	mnl_attr_put_strz(message, NFTA_EXPR_NAME, "of-the-future");
+	data = mnl_attr_nest_start(message, NFTA_EXPR_DATA);
+	mnl_attr_nest_end(message, data);
+	mnl_attr_nest_end(message, element);
+}
+
+static void counters_are_read_and_do_not_alter_a_rule(void **state)
+{
+	struct present_guard present;
+	const struct present_rule *rule;
+
+	(void)state;
+	begin_guard(&present);
+	for (uint64_t i = 0; i < 2; i++) {
+		struct nlmsghdr *message = begin_rule();
+		struct nlattr *list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
+
+		put_counter(message, 5000000000 * i, 77 * i);
+		mnl_attr_nest_end(message, list);
+		assert_int_equal(nftables_parse_rule(message, "ocserv_gw", &present), 0);
+	}
+	rule = present.chain[0].rule;
+	assert_int_equal(present.chain[0].rules, 2);
+	assert_true(rule[1].counted);
+	assert_int_equal(rule[1].packets, 5000000000);
+	assert_int_equal(rule[1].bytes, 77);
+	assert_int_equal(rule[1].handle, 42);
+	assert_string_equal(rule[1].comment, "");
+	assert_true(text_equal(&rule[0].code, &rule[1].code));
+	free_guard(&present);
+}
+
+static void expressions_of_others_are_part_of_the_code(void **state)
+{
+	struct present_guard present;
+
+	(void)state;
+	begin_guard(&present);
+	for (unsigned int i = 0; i < 2; i++) {
+		struct nlmsghdr *message = begin_rule();
+		struct nlattr *list = mnl_attr_nest_start(message, NFTA_RULE_EXPRESSIONS);
+
+		put_counter(message, 0, 0);
+		if (i == 1)
+			put_unknown_expression(message);
+		mnl_attr_nest_end(message, list);
+		assert_int_equal(nftables_parse_rule(message, "ocserv_gw", &present), 0);
+	}
+	assert_int_equal(present.chain[0].rules, 2);
+	assert_false(text_equal(&present.chain[0].rule[0].code, &present.chain[0].rule[1].code));
+	free_guard(&present);
+}
+
+static void malformed_comments_are_none(void **state)
+{
+	static const struct { const char *bytes; size_t length; const char *comment; } cases[] = {
+		{ "\0\x03" "ab\0", 5, "ab" },
+		{ "\x02\x01x\0\x02y\0", 7, "y" },	/* behind data of another type */
+		{ "\0\x02" "ab", 4, "" },		/* without its NUL */
+		{ "\0\0", 2, "" },
+		{ "\0\x20" "ab\0", 5, "" },		/* longer than there is */
+		{ "\0", 1, "" },
+		{ "", 0, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct nlmsghdr *message;
+		struct present_guard present;
+
+		begin_guard(&present);
+		message = begin_rule();
+		mnl_attr_put(message, NFTA_RULE_USERDATA, cases[i].length, cases[i].bytes);
+		assert_int_equal(nftables_parse_rule(message, "ocserv_gw", &present), 0);
+		assert_int_equal(present.chain[0].rules, 1);
+		assert_string_equal(present.chain[0].rule[0].comment, cases[i].comment);
+		free_guard(&present);
+	}
+}
+
+static struct present_guard parse_table(uint32_t flags, uint32_t use)
+{
+	struct nlmsghdr *message = begin(NFT_MSG_NEWTABLE);
+	struct present_guard present = { 0 };
+
+	mnl_attr_put_strz(message, NFTA_TABLE_NAME, "ocserv_gw");
+	mnl_attr_put_u32(message, NFTA_TABLE_FLAGS, htonl(flags));
+	mnl_attr_put_u32(message, NFTA_TABLE_USE, htonl(use));
+	assert_int_equal(nftables_parse_table(message, &present), 0);
+	assert_true(present.exists);
+	return present;
+}
+
+static void flags_of_a_table_are_read(void **state)
+{
+	struct present_guard present;
+
+	(void)state;
+	present = parse_table(0, 0);
+	assert_false(present.dormant || present.owned);
+	present = parse_table(NFT_TABLE_F_DORMANT, 0);
+	assert_true(present.dormant && !present.owned);
+	present = parse_table(2, 0);
+	assert_true(present.owned && !present.dormant);
+}
+
+static void what_a_table_holds_beyond_chains_is_counted(void **state)
+{
+	struct present_guard present = parse_table(0, 3);
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct nlmsghdr *message = begin(NFT_MSG_NEWCHAIN);
+
+		mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, i ? "ocserv_gw" : "another");
+		mnl_attr_put_strz(message, NFTA_CHAIN_NAME, "forward");
+		assert_int_equal(nftables_parse_chain(message, "ocserv_gw", &present), 0);
+	}
+	assert_int_equal(present.chains, 1);
+	assert_int_equal(present.others, 2);
+	free_guard(&present);
+}
+
+static void base_chains_are_read(void **state)
+{
+	struct nlmsghdr *message = begin(NFT_MSG_NEWCHAIN);
+	struct present_guard present = { 0 };
+	struct nlattr *hook;
+
+	(void)state;
+	mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, "ocserv_gw");
+	mnl_attr_put_strz(message, NFTA_CHAIN_NAME, "forward");
+	mnl_attr_put_strz(message, NFTA_CHAIN_TYPE, "filter");
+	mnl_attr_put_u32(message, NFTA_CHAIN_POLICY, htonl(NF_DROP));
+	hook = mnl_attr_nest_start(message, NFTA_CHAIN_HOOK);
+	mnl_attr_put_u32(message, NFTA_HOOK_HOOKNUM, htonl(NF_INET_FORWARD));
+	mnl_attr_put_u32(message, NFTA_HOOK_PRIORITY, htonl((uint32_t)-10));
+	mnl_attr_nest_end(message, hook);
+	assert_int_equal(nftables_parse_chain(message, "ocserv_gw", &present), 0);
+	assert_string_equal(present.chain[0].type, "filter");
+	assert_int_equal(present.chain[0].hook, NF_INET_FORWARD);
+	assert_int_equal(present.chain[0].priority, -10);
+	assert_int_equal(present.chain[0].policy, NF_DROP);
+	free_guard(&present);
+}
+
+/* Garbage */
+
+/* A sequence that is the same in every run. */
+static uint32_t next_random(void)
+{
+	static uint32_t state = 1;
+
+	state = state * 1664525 + 1013904223;
+	return state >> 8;
+}
+
+/* What the readers say of a message is of no interest, but that they come back. */
+static void parse_rule(const struct nlmsghdr *message)
+{
+	struct present_guard present;
+
+	present = (struct present_guard){ .chain = allocate(1, sizeof(*present.chain)), .chains = 1 };
+	present.chain[0].name = duplicate("forward");
+	nftables_parse_rule(message, "ocserv_gw", &present);
+	free_guard(&present);
+}
+
+/* libnftnl ends the program where it can't read a table or a chain. That is as well, but nothing else is. */
+static void parse_in_child(const struct nlmsghdr *message)
+{
+	struct present_guard present = { 0 };
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		int fd = open("stderr", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+		dup2(fd, STDERR_FILENO);
+		nftables_parse_table(message, &present);
+		nftables_parse_chain(message, "ocserv_gw", &present);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		char *said = read_file("stderr");
+
+		assert_contains(said, "ABI is broken");
+		free(said);
+	}
+}
+
+/* Spoils each message of a batch, with room behind it as in a buffer that was read into. */
+static void spoil_messages(void (*spoil)(struct nlmsghdr *message))
+{
+	const struct nlmsghdr *message = NULL;
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 0;
+
+	wanted_make(&wanted, case_text("both-families"));
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	while ((message = next_message(&batch, message))) {
+		bool rule = message_type(message) == NFT_MSG_NEWRULE;
+
+		for (unsigned int i = 0; i < (rule ? 100 : 10); i++) {
+			memset(&buffer, 0, sizeof(buffer));
+			memcpy(&buffer, message, message->nlmsg_len);
+			spoil(&buffer.header);
+			(rule ? parse_rule : parse_in_child)(&buffer.header);
+		}
+	}
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+static void cut_off(struct nlmsghdr *message)
+{
+	message->nlmsg_len = MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg) +
+			     next_random() % (uint32_t)(message->nlmsg_len - MNL_NLMSG_HDRLEN - sizeof(struct nfgenmsg) + 1);
+}
+
+static void flip_bits(struct nlmsghdr *message)
+{
+	char *bytes = mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg));
+	size_t length = mnl_nlmsg_get_payload_len(message) - sizeof(struct nfgenmsg);
+
+	for (uint32_t i = next_random() % 8; i > 0 && length > 0; i--)
+		bytes[next_random() % length] ^= (char)(1 << next_random() % 8);
+}
+
+static void make_noise(struct nlmsghdr *message)
+{
+	message->nlmsg_len = MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg) + next_random() % 512;
+	for (size_t i = MNL_NLMSG_HDRLEN; i < message->nlmsg_len; i++)
+		buffer.bytes[i] = (char)next_random();
+}
+
+static void messages_cut_off_are_harmless(void **state)
+{
+	(void)state;
+	spoil_messages(cut_off);
+}
+
+static void messages_with_flipped_bits_are_harmless(void **state)
+{
+	(void)state;
+	spoil_messages(flip_bits);
+}
+
+static void noise_is_harmless(void **state)
+{
+	(void)state;
+	spoil_messages(make_noise);
+}
+
+static void a_chain_without_a_name_is_refused(void **state)
+{
+	struct nlmsghdr *message = begin(NFT_MSG_NEWCHAIN);
+	struct present_guard present = { 0 };
+
+	(void)state;
+	mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, "ocserv_gw");
+	assert_int_equal(nftables_parse_chain(message, "ocserv_gw", &present), EBADMSG);
+	assert_int_equal(present.chains, 0);
+}
+
+/* Requests */
+
+static void requests_ask_for_our_table(void **state)
+{
+	const struct nlmsghdr *message = nftables_get_table(&buffer, "ocserv_gw");
+	const struct nlattr *attribute = mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg));
+
+	(void)state;
+	assert_int_equal(message->nlmsg_type, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE);
+	assert_false(message->nlmsg_flags & NLM_F_DUMP);
+	assert_string_equal(mnl_attr_get_str(attribute), "ocserv_gw");
+
+	message = nftables_dump_chains(&buffer);
+	assert_int_equal(message->nlmsg_type, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN);
+	assert_true(message->nlmsg_flags & NLM_F_DUMP);
+
+	message = nftables_dump_rules(&buffer, "ocserv_gw");
+	assert_int_equal(message->nlmsg_type, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE);
+	assert_true(message->nlmsg_flags & NLM_F_DUMP);
+	assert_int_equal(mnl_attr_get_type(attribute), NFTA_RULE_TABLE);
+	assert_string_equal(mnl_attr_get_str(attribute), "ocserv_gw");
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[2 * POLICY_CASES + 20] = {
+		in_directory(a_batch_is_one_transaction),
+		in_directory(every_message_is_numbered_and_acknowledged),
+		in_directory(a_table_is_made_exclusively),
+		in_directory(the_largest_batch_fits_in_a_socket),
+		in_directory(objects_of_a_batch_are_described),
+		in_directory(the_expression_at_fault_is_named_with_its_module),
+		in_directory(tables_of_others_are_passed_over),
+		in_directory(a_rule_of_a_chain_not_seen_asks_for_another_reading),
+		in_directory(different_rules_have_different_code),
+		in_directory(counters_are_read_and_do_not_alter_a_rule),
+		in_directory(expressions_of_others_are_part_of_the_code),
+		in_directory(malformed_comments_are_none),
+		in_directory(flags_of_a_table_are_read),
+		in_directory(what_a_table_holds_beyond_chains_is_counted),
+		in_directory(base_chains_are_read),
+		in_directory(messages_cut_off_are_harmless),
+		in_directory(messages_with_flipped_bits_are_harmless),
+		in_directory(noise_is_harmless),
+		in_directory(a_chain_without_a_name_is_refused),
+		in_directory(requests_ask_for_our_table),
+	};
+
+	case_tests(tests + COUNT(tests) - POLICY_CASES, "expressions of", expressions_are_golden);
+	case_tests(tests + COUNT(tests) - 2 * POLICY_CASES, "what was built is read back of", what_was_built_is_read_back);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

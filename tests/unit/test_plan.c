@@ -1,0 +1,1287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cases.h"
+#include "plan.h"
+
+#include <linux/fib_rules.h>
+#include <linux/netfilter.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* What a plan is made of and the plan. */
+struct trial {
+	struct wanted wanted;
+	struct kernel kernel;
+	struct plan plan;
+	struct report report;
+	int result;
+};
+
+/* Begins with a kernel as @text wants it. */
+static void trial_begin(struct trial *trial, const char *text)
+{
+	*trial = (struct trial){ 0 };
+	wanted_make(&trial->wanted, text);
+	kernel_as_wanted(&trial->kernel, &trial->wanted.policy);
+}
+
+static void trial_install(struct trial *trial)
+{
+	plan_free(&trial->plan);
+	report_free(&trial->report);
+	trial->result = plan_install(&trial->plan, &trial->wanted.config, &trial->wanted.policy, &trial->kernel,
+				     &trial->report);
+}
+
+static void trial_remove(struct trial *trial)
+{
+	plan_free(&trial->plan);
+	report_free(&trial->report);
+	trial->result = plan_remove(&trial->plan, &trial->wanted.config, &trial->wanted.policy, &trial->kernel,
+				    &trial->report);
+}
+
+static void trial_end(struct trial *trial)
+{
+	plan_free(&trial->plan);
+	report_free(&trial->report);
+	kernel_free(&trial->kernel);
+	wanted_free(&trial->wanted);
+}
+
+static void add_family(struct text *text, uint8_t family)
+{
+	text_add(text, "IPv%c ", family == AF_INET ? '4' : '6');
+}
+
+/* A step as a line. */
+static void add_step_text(struct text *text, const struct step *step)
+{
+	static const char *const names[] = {
+		[STEP_GUARD_LOAD] = "load", [STEP_GUARD_REMOVE] = "remove guard",
+		[STEP_ROUTE_ADD] = "add ", [STEP_ROUTE_REMOVE] = "remove ",
+		[STEP_RULE_ADD] = "add ", [STEP_RULE_REMOVE] = "remove ",
+	};
+
+	text_add(text, "%s", names[step->kind]);
+	if (step->kind == STEP_GUARD_LOAD)
+		text_add(text, " guard%s", step->replace ? " in place of another" : "");
+	if (step->route) {
+		add_family(text, step->route->family);
+		route_add_text(text, step->route);
+	}
+	if (step->rule) {
+		add_family(text, step->rule->family);
+		rule_add_text(text, step->rule);
+	}
+	text_add(text, "\n");
+}
+
+static void check_steps(const struct trial *trial, const char *expected)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	for (size_t i = 0; i < trial->plan.steps; i++)
+		add_step_text(&text, &trial->plan.step[i]);
+	assert_string_equal(text_string(&text), expected);
+}
+
+/* The place of the rule that reads so. */
+static size_t find_rule(const struct kernel *kernel, const char *wanted)
+{
+	for (size_t i = 0; i < kernel->rules; i++) {
+		struct text text CLEANUP(text_free) = { 0 };
+
+		rule_add_text(&text, &kernel->rule[i]);
+		if (strcmp(text_string(&text), wanted) == 0)
+			return i;
+	}
+	fail_msg("there is no rule %s", wanted);
+	return 0;
+}
+
+static struct rule *rule_of(struct kernel *kernel, const char *wanted)
+{
+	return &kernel->rule[find_rule(kernel, wanted)];
+}
+
+#define LOCAL_RULE "priority 999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24"
+#define GATEWAY_RULE "priority 1000 from 10.20.0.0/24 lookup 100"
+#define STOP_RULE "priority 1001 from 10.20.0.0/24 prohibit"
+#define NOBODY_RULE "priority 1001 from all to 10.20.0.0/24 blackhole"
+#define LOCAL_RULE6 "priority 999 from all to fd20::/64 lookup main suppress_prefixlength 64"
+#define STOP_RULE6 "priority 1001 from fd20::/64 prohibit"
+#define NOBODY_RULE6 "priority 1001 from all to fd20::/64 blackhole"
+#define DEFAULT_ROUTE "default via 172.28.0.2 dev eth0 table 100"
+
+static struct rule a_rule(uint32_t priority, const char *source, uint32_t table)
+{
+	return (struct rule){
+		.family = AF_INET,
+		.priority = priority,
+		.source = prefix_of(source),
+		.action = FR_ACT_TO_TBL,
+		.table = table,
+		.suppress_prefixlength = -1,
+		.protocol = ROUTING_PROTOCOL,
+	};
+}
+
+static struct route a_route(const char *gateway, uint32_t table)
+{
+	return (struct route){
+		.family = AF_INET,
+		.table = table,
+		.destination.family = AF_INET,
+		.gateway = address_of(gateway),
+		.interface = 2,
+		.interface_name = "eth0",
+		.type = RTN_UNICAST,
+		.protocol = ROUTING_PROTOCOL,
+	};
+}
+
+/* The whole */
+
+static void from_nothing_all_is_made_guard_first_gateway_last(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	kernel_free(&trial.kernel);
+	kernel_fresh(&trial.kernel);
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial,
+		    "load guard\n"
+		    "add IPv4 " DEFAULT_ROUTE "\n"
+		    "add IPv4 " LOCAL_RULE "\n"
+		    "add IPv4 " STOP_RULE "\n"
+		    "add IPv4 " NOBODY_RULE "\n"
+		    "add IPv4 " GATEWAY_RULE "\n"
+		    "add IPv6 " LOCAL_RULE6 "\n"
+		    "add IPv6 " STOP_RULE6 "\n"
+		    "add IPv6 " NOBODY_RULE6 "\n");
+	assert_int_equal(trial.plan.problems.count, trial.plan.steps);
+	assert_line(&trial.plan.problems, "kill switch: table inet ocserv_gw is missing");
+	assert_line(&trial.plan.problems, "IPv4 route `" DEFAULT_ROUTE "` is missing");
+	assert_line(&trial.plan.problems, "IPv4 policy rule `" GATEWAY_RULE "` is missing");
+	assert_false(trial.plan.anything_present);
+	assert_null(trial.plan.intact_guard);
+	assert_int_equal(trial.plan.intact_routes + trial.plan.intact_rules, 0);
+	trial_end(&trial);
+}
+
+static void what_is_intact_needs_no_step(void **state)
+{
+	struct trial trial;
+
+	trial_begin(&trial, ((const struct policy_case *)*state)->text);
+	if (trial.wanted.policy.guard.chains == 0)
+		kernel_set_guard(&trial.kernel, &trial.wanted.policy.guard);
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	assert_int_equal(trial.plan.problems.count, 0);
+	assert_true(trial.plan.anything_present);
+	assert_ptr_equal(trial.plan.intact_guard, &trial.wanted.policy.guard);
+	assert_int_equal(trial.plan.intact_routes, trial.wanted.policy.routes);
+	assert_int_equal(trial.plan.intact_rules, trial.wanted.policy.rules);
+	trial_end(&trial);
+}
+
+static void what_is_intact_is_removed_guard_last(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	trial_remove(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial,
+		    "remove IPv4 " GATEWAY_RULE "\n"
+		    "remove IPv6 " NOBODY_RULE6 "\n"
+		    "remove IPv6 " STOP_RULE6 "\n"
+		    "remove IPv4 " NOBODY_RULE "\n"
+		    "remove IPv4 " STOP_RULE "\n"
+		    "remove IPv6 " LOCAL_RULE6 "\n"
+		    "remove IPv4 " LOCAL_RULE "\n"
+		    "remove IPv4 " DEFAULT_ROUTE "\n"
+		    "remove guard\n");
+	assert_line(&trial.plan.problems, "kill switch: table inet ocserv_gw is there");
+	assert_line(&trial.plan.problems, "IPv4 policy rule `" GATEWAY_RULE "` is there");
+	assert_line(&trial.plan.problems, "IPv4 route `" DEFAULT_ROUTE "` is there");
+	trial_end(&trial);
+}
+
+static void nothing_is_removed_where_nothing_is(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	kernel_free(&trial.kernel);
+	kernel_fresh(&trial.kernel);
+	trial_remove(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	assert_int_equal(trial.plan.problems.count, 0);
+	trial_end(&trial);
+}
+
+static bool permits(const struct step *step)
+{
+	return step->rule && step->rule->action == FR_ACT_TO_TBL && step->rule->source.address.family;
+}
+
+static bool denies(const struct step *step)
+{
+	return step->rule && step->rule->action != FR_ACT_TO_TBL;
+}
+
+static void denials_come_before_and_go_after_what_permits(void **state)
+{
+	struct trial trial;
+	size_t last;
+
+	trial_begin(&trial, ((const struct policy_case *)*state)->text);
+	if (trial.wanted.policy.guard.chains == 0) {
+		trial_end(&trial);
+		return;
+	}
+	trial_remove(&trial);
+	last = trial.plan.steps - 1;
+	assert_int_equal(trial.plan.step[last].kind, STEP_GUARD_REMOVE);
+	for (size_t i = 0; i < last; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_false(permits(&trial.plan.step[i]) && denies(&trial.plan.step[j]));
+
+	kernel_free(&trial.kernel);
+	kernel_fresh(&trial.kernel);
+	trial_install(&trial);
+	assert_int_equal(trial.plan.step[0].kind, STEP_GUARD_LOAD);
+	for (size_t i = 1; i < trial.plan.steps; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_false(denies(&trial.plan.step[i]) && permits(&trial.plan.step[j]) &&
+				     trial.plan.step[i].rule->family == trial.plan.step[j].rule->family);
+	trial_end(&trial);
+}
+
+static void both_families_are_planned_alike(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("both-families"));
+	kernel_drop_route(&trial.kernel, 1);
+	trial_install(&trial);
+	check_steps(&trial, "add IPv6 default via fd28::2 dev eth1 table 100\n");
+	assert_line(&trial.plan.problems, "IPv6 route `default via fd28::2 dev eth1 table 100` is missing");
+	trial_end(&trial);
+}
+
+/* The kill switch: each difference is one step, and a sentence */
+
+static struct present_chain *forward(struct kernel *kernel)
+{
+	return &kernel->guard.chain[1];
+}
+
+static void drop_table(struct kernel *kernel)
+{
+	kernel_drop_guard(kernel);
+}
+
+static void make_dormant(struct kernel *kernel)
+{
+	kernel->guard.dormant = true;
+}
+
+static void add_sets(struct kernel *kernel)
+{
+	kernel->guard.others = 2;
+}
+
+static void drop_rule(struct kernel *kernel)
+{
+	struct present_chain *chain = forward(kernel);
+	struct present_rule *last = &chain->rule[--chain->rules];
+
+	text_free(&last->code);
+	free(last->comment);
+}
+
+static void drop_chain(struct kernel *kernel)
+{
+	while (forward(kernel)->rules > 0)
+		drop_rule(kernel);
+	free(forward(kernel)->rule);
+	free(forward(kernel)->name);
+	free(forward(kernel)->type);
+	kernel->guard.chains--;
+	memmove(&kernel->guard.chain[1], &kernel->guard.chain[2],
+		(kernel->guard.chains - 1) * sizeof(*kernel->guard.chain));
+}
+
+static void add_chain(struct kernel *kernel)
+{
+	struct present_guard *guard = &kernel->guard;
+
+	guard->chain = reallocate(guard->chain, guard->chains + 1, sizeof(*guard->chain));
+	guard->chain[guard->chains++] = (struct present_chain){ .name = duplicate("backdoor") };
+}
+
+static void add_rule_like(struct kernel *kernel, size_t which, const char *comment)
+{
+	struct present_chain *chain = forward(kernel);
+	struct present_rule *added;
+
+	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
+	added = &chain->rule[chain->rules++];
+	*added = (struct present_rule){ .comment = duplicate(comment), .handle = 77 };
+	text_add_bytes(&added->code, chain->rule[which].code.data, chain->rule[which].code.length);
+}
+
+static void add_foreign_rule(struct kernel *kernel)
+{
+	add_rule_like(kernel, 0, "mine");
+}
+
+static void add_nameless_rule(struct kernel *kernel)
+{
+	add_rule_like(kernel, 0, "");
+}
+
+static void add_copy(struct kernel *kernel)
+{
+	add_rule_like(kernel, 3, forward(kernel)->rule[3].comment);
+}
+
+static void alter_rule(struct kernel *kernel)
+{
+	text_add(&forward(kernel)->rule[3].code, "x");
+}
+
+static void alter_comment(struct kernel *kernel)
+{
+	free(forward(kernel)->rule[3].comment);
+	forward(kernel)->rule[3].comment = duplicate("let all through");
+}
+
+static void swap_rules(struct kernel *kernel)
+{
+	struct present_chain *chain = forward(kernel);
+	struct present_rule first = chain->rule[0];
+
+	chain->rule[0] = chain->rule[chain->rules - 1];
+	chain->rule[chain->rules - 1] = first;
+}
+
+static void alter_hook(struct kernel *kernel)
+{
+	forward(kernel)->hook = NF_INET_POST_ROUTING;
+}
+
+static void alter_priority(struct kernel *kernel)
+{
+	forward(kernel)->priority = 300;
+}
+
+static void alter_policy(struct kernel *kernel)
+{
+	forward(kernel)->policy = NF_DROP;
+}
+
+static void alter_type(struct kernel *kernel)
+{
+	free(forward(kernel)->type);
+	forward(kernel)->type = duplicate("route");
+}
+
+static void unhook_chain(struct kernel *kernel)
+{
+	free(forward(kernel)->type);
+	forward(kernel)->type = NULL;
+}
+
+static void hook_regular_chain(struct kernel *kernel)
+{
+	kernel->guard.chain[2].type = duplicate("filter");
+}
+
+#define SAYS_BASE "chain forward has another type, hook, priority or policy"
+#define SAYS_LAST "rule \"new connection to a client from elsewhere: dropped\""
+#define SAYS_THIRD "rule \"client address of 10.20.0.0/24, but not from a tunnel: dropped\""
+
+static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
+{
+	static const struct {
+		void (*damage)(struct kernel *kernel);
+		bool gone;
+		const char *says[3];
+	} cases[] = {
+		{ drop_table, true, { "kill switch: table inet ocserv_gw is missing" } },
+		{ make_dormant, false, { "kill switch: table inet ocserv_gw is dormant" } },
+		{ add_sets, false, { "table inet ocserv_gw holds 2 sets or other objects that don't belong there" } },
+		{ drop_chain, false, { "chain forward is missing" } },
+		{ add_chain, false, { "chain backdoor does not belong in table inet ocserv_gw" } },
+		{ drop_rule, false, { "chain forward: " SAYS_LAST " is missing" } },
+		{ add_foreign_rule, false, { "chain forward: rule \"mine\" (handle 77) does not belong there" } },
+		{ add_nameless_rule, false, { "chain forward: rule \"\" (handle 77) does not belong there" } },
+		{ add_copy, false, { "chain forward: " SAYS_THIRD " (handle 77) is altered or there twice" } },
+		{ alter_rule, false, { "chain forward: " SAYS_THIRD " is missing",
+				       "chain forward: " SAYS_THIRD " (handle 4) is altered or there twice" } },
+		{ alter_comment, false, { "chain forward: " SAYS_THIRD " is missing",
+					  "chain forward: rule \"let all through\" (handle 4) does not belong there" } },
+		{ swap_rules, false, { "chain forward: its rules are in another order" } },
+		{ alter_hook, false, { SAYS_BASE } },
+		{ alter_priority, false, { SAYS_BASE } },
+		{ alter_policy, false, { SAYS_BASE } },
+		{ alter_type, false, { SAYS_BASE } },
+		{ unhook_chain, false, { SAYS_BASE } },
+		{ hook_regular_chain, false, { "chain from_client has another type, hook, priority or policy" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct trial trial;
+		size_t sentences = 0;
+
+		trial_begin(&trial, case_text("seed"));
+		cases[i].damage(&trial.kernel);
+		trial_install(&trial);
+		assert_int_equal(trial.result, 0);
+		check_steps(&trial, cases[i].gone ? "load guard\n" : "load guard in place of another\n");
+		for (; sentences < COUNT(cases[i].says) && cases[i].says[sentences]; sentences++)
+			assert_line(&trial.plan.problems, cases[i].says[sentences]);
+		assert_int_equal(trial.plan.problems.count, sentences);
+		assert_null(trial.plan.intact_guard);
+		assert_true(trial.plan.anything_present);
+		trial_end(&trial);
+	}
+}
+
+static void counters_are_no_difference(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	forward(&trial.kernel)->rule[0].packets = 7;
+	forward(&trial.kernel)->rule[0].handle = 4711;
+	trial_install(&trial);
+	check_steps(&trial, "");
+	trial_end(&trial);
+}
+
+static void a_table_that_a_process_owns_is_an_error(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	trial.kernel.guard.owned = true;
+	trial_install(&trial);
+	assert_int_equal(trial.result, -1);
+	assert_int_equal(trial.report.status, EX_OSERR);
+	assert_line(&trial.report.errors, "table inet ocserv_gw: it has the flag owner");
+	trial_remove(&trial);
+	assert_int_equal(trial.result, -1);
+	trial_end(&trial);
+}
+
+static void a_table_of_somebody_else_is_left_alone(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("other-names"));
+	kernel_drop_guard(&trial.kernel);
+	trial.kernel.guard.exists = true;
+	add_chain(&trial.kernel);
+	trial_install(&trial);
+	assert_int_equal(trial.result, -1);
+	assert_int_equal(trial.report.status, EX_CONFIG);
+	assert_line(&trial.report.errors, "gateway.ini:9: [killswitch] table = site_guard: this nft table exists and is "
+					  "not ours, since it has no chain from_client; take another name, or remove it "
+					  "with `nft delete table inet site_guard`");
+	trial_remove(&trial);
+	assert_int_equal(trial.result, -1);
+	assert_line(&trial.report.errors, "this nft table exists and is not ours");
+	trial_end(&trial);
+}
+
+static void a_table_of_another_name_is_ours_by_its_chain_or_emptiness(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("other-names"));
+	add_chain(&trial.kernel);
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "load guard in place of another\n");
+
+	kernel_drop_guard(&trial.kernel);
+	trial.kernel.guard.exists = true;
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	trial.kernel.guard.others = 1;
+	trial_install(&trial);
+	assert_int_equal(trial.result, -1);
+	trial_end(&trial);
+}
+
+static void a_table_of_the_default_name_is_ours(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	kernel_drop_guard(&trial.kernel);
+	trial.kernel.guard.exists = true;
+	add_chain(&trial.kernel);
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "load guard in place of another\n");
+	trial_end(&trial);
+}
+
+/* Routes */
+
+static void a_missing_route_is_added(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	kernel_drop_route(&trial.kernel, 0);
+	trial_install(&trial);
+	check_steps(&trial, "add IPv4 " DEFAULT_ROUTE "\n");
+	assert_line(&trial.plan.problems, "IPv4 route `" DEFAULT_ROUTE "` is missing");
+	assert_true(trial.plan.anything_present);
+	trial_end(&trial);
+}
+
+static void an_altered_route_is_replaced_without_the_old_way(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	trial.kernel.route[0].gateway = address_of("172.28.0.99");
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 default via 172.28.0.99 dev eth0 table 100\n"
+		    "add IPv4 " DEFAULT_ROUTE "\n");
+	assert_line(&trial.plan.problems, "IPv4 route `default via 172.28.0.99 dev eth0 table 100` does not belong there");
+	assert_line(&trial.plan.problems, "IPv4 route `" DEFAULT_ROUTE "` is missing");
+	trial_end(&trial);
+}
+
+static void routes_of_ours_that_are_not_wanted_are_removed(void **state)
+{
+	struct route more[] = {
+		a_route("172.28.0.2", 100), a_route("172.28.0.2", 100), a_route("172.28.0.2", 100),
+		a_route("172.28.0.2", 100), a_route("172.28.0.2", 100),
+	};
+	struct trial trial;
+
+	(void)state;
+	more[0].metric = 50;
+	more[1].destination = address_of("10.0.0.0");
+	more[1].destination_length = 8;
+	more[2].interface = 7;
+	strcpy(more[2].interface_name, "eth7");
+	more[3].type = RTN_PROHIBIT;
+	more[4].other = (char *)"several next hops";
+	trial_begin(&trial, case_text("seed"));
+	for (size_t i = 0; i < COUNT(more); i++)
+		kernel_add_route(&trial.kernel, &more[i]);
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 " DEFAULT_ROUTE " metric 50\n"
+		    "remove IPv4 10.0.0.0/8 via 172.28.0.2 dev eth0 table 100\n"
+		    "remove IPv4 default via 172.28.0.2 dev eth7 table 100\n"
+		    "remove IPv4 prohibit " DEFAULT_ROUTE "\n"
+		    "remove IPv4 " DEFAULT_ROUTE "\n");
+	assert_line(&trial.plan.problems, "IPv4 route `" DEFAULT_ROUTE "` with several next hops does not belong there");
+	trial_end(&trial);
+}
+
+static void an_equal_foreign_route_serves_whatever_its_metric(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	trial.kernel.route[0].protocol = RTPROT_STATIC;
+	trial.kernel.route[0].metric = 77;
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	trial_remove(&trial);
+	for (size_t i = 0; i < trial.plan.steps; i++)
+		assert_null(trial.plan.step[i].route);
+	trial_end(&trial);
+}
+
+static void another_default_route_in_our_table_is_a_conflict(void **state)
+{
+	struct route foreign = a_route("172.28.0.99", 100);
+	struct trial trial;
+
+	(void)state;
+	foreign.protocol = RTPROT_BOOT;
+	foreign.metric = 5;
+	trial_begin(&trial, case_text("seed"));
+	kernel_add_route(&trial.kernel, &foreign);
+	trial_install(&trial);
+	assert_int_equal(trial.result, -1);
+	assert_int_equal(trial.report.status, EX_CONFIG);
+	assert_line(&trial.report.errors, "[gateway] table = 100: another default route is in this routing table already: "
+					  "`ip -4 route show table 100` has `default via 172.28.0.99 dev eth0 table 100 "
+					  "metric 5` (protocol 3); remove it, or choose another table");
+	trial_end(&trial);
+}
+
+static void other_foreign_routes_are_left_alone(void **state)
+{
+	struct route foreign[] = { a_route("172.28.0.99", 100), a_route("172.28.0.99", 101) };
+	struct trial trial;
+
+	(void)state;
+	foreign[0].destination = address_of("192.0.2.0");
+	foreign[0].destination_length = 24;
+	trial_begin(&trial, case_text("seed"));
+	for (size_t i = 0; i < COUNT(foreign); i++) {
+		foreign[i].protocol = RTPROT_STATIC;
+		kernel_add_route(&trial.kernel, &foreign[i]);
+	}
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	trial_end(&trial);
+}
+
+/* Policy rules */
+
+static void a_missing_rule_is_added(void **state)
+{
+	static const struct { const char *rule, *family; } cases[] = {
+		{ LOCAL_RULE, "4" }, { GATEWAY_RULE, "4" }, { NOBODY_RULE, "4" }, { LOCAL_RULE6, "6" },
+		{ NOBODY_RULE6, "6" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text step CLEANUP(text_free) = { 0 }, sentence CLEANUP(text_free) = { 0 };
+		struct trial trial;
+
+		trial_begin(&trial, case_text("seed"));
+		kernel_drop_rule(&trial.kernel, find_rule(&trial.kernel, cases[i].rule));
+		trial_install(&trial);
+		text_add(&step, "add IPv%s %s\n", cases[i].family, cases[i].rule);
+		check_steps(&trial, text_string(&step));
+		text_add(&sentence, "IPv%s policy rule `%s` is missing", cases[i].family, cases[i].rule);
+		assert_line(&trial.plan.problems, text_string(&sentence));
+		assert_int_equal(trial.plan.problems.count, 1);
+		trial_end(&trial);
+	}
+}
+
+/* A rule is added behind those of its priority, so what is to come behind it is made anew. */
+static void a_rule_missing_before_another_of_its_priority_comes_before_it_again(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	kernel_drop_rule(&trial.kernel, find_rule(&trial.kernel, STOP_RULE));
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 " NOBODY_RULE "\n"
+		    "add IPv4 " STOP_RULE "\n"
+		    "add IPv4 " NOBODY_RULE "\n");
+	trial_end(&trial);
+}
+
+static void rules_in_another_order_are_put_in_order(void **state)
+{
+	struct rule *first, *second, kept;
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	first = rule_of(&trial.kernel, STOP_RULE);
+	second = rule_of(&trial.kernel, NOBODY_RULE);
+	kept = *first;
+	*first = *second;
+	*second = kept;
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 " NOBODY_RULE "\n"
+		    "add IPv4 " NOBODY_RULE "\n");
+	assert_line(&trial.plan.problems, "IPv4 policy rule `" NOBODY_RULE "` does not belong there, or not in this order");
+	trial_end(&trial);
+}
+
+static void a_rule_that_is_there_twice_is_made_anew(void **state)
+{
+	struct trial trial;
+	struct rule copy;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	copy = *rule_of(&trial.kernel, GATEWAY_RULE);
+	kernel_add_rule(&trial.kernel, &copy);
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 " GATEWAY_RULE "\n"
+		    "remove IPv4 " GATEWAY_RULE "\n"
+		    "add IPv4 " GATEWAY_RULE "\n");
+	trial_end(&trial);
+}
+
+static void an_altered_rule_is_replaced(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	rule_of(&trial.kernel, GATEWAY_RULE)->table = RT_TABLE_MAIN;
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 priority 1000 from 10.20.0.0/24 lookup main\n"
+		    "add IPv4 " GATEWAY_RULE "\n");
+	trial_end(&trial);
+}
+
+/* The kernel removes the first rule that has all that is named: what names more goes first. */
+static void extra_rules_of_ours_are_removed_with_most_selectors_first(void **state)
+{
+	struct rule more[] = {
+		a_rule(1000, "10.20.0.0/24", 100), a_rule(1000, "10.20.0.0/25", 100), a_rule(1, "10.20.0.0/24", 7),
+	};
+	struct trial trial;
+
+	(void)state;
+	more[0].other = (char *)"fwmark 0x1/0xffffffff";
+	more[2].destination = prefix_of("10.0.0.0/8");
+	trial_begin(&trial, case_text("seed"));
+	for (size_t i = 0; i < COUNT(more); i++)
+		kernel_add_rule(&trial.kernel, &more[i]);
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial,
+		    "remove IPv4 priority 1000 from 10.20.0.0/24 fwmark 0x1/0xffffffff lookup 100\n"
+		    "remove IPv4 priority 1 from 10.20.0.0/24 to 10.0.0.0/8 lookup 7\n"
+		    "remove IPv4 priority 1000 from 10.20.0.0/25 lookup 100\n");
+	trial_end(&trial);
+}
+
+/* Asked to remove "from all lookup 100" the kernel takes the rule of the gateway, which comes before it. */
+static void a_rule_that_a_removal_would_take_is_made_anew(void **state)
+{
+	struct rule extra = a_rule(1000, "10.20.0.0/24", 100);
+	struct trial trial;
+
+	(void)state;
+	extra.source = (struct prefix){ .length = 0 };
+	trial_begin(&trial, case_text("seed"));
+	kernel_add_rule(&trial.kernel, &extra);
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 " GATEWAY_RULE "\n"
+		    "remove IPv4 priority 1000 from all lookup 100\n"
+		    "add IPv4 " GATEWAY_RULE "\n");
+	trial_end(&trial);
+}
+
+static void an_equal_foreign_rule_serves_and_stays(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	rule_of(&trial.kernel, GATEWAY_RULE)->protocol = RTPROT_BOOT;
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	trial_remove(&trial);
+	for (size_t i = 0; i < trial.plan.steps; i++)
+		assert_false(permits(&trial.plan.step[i]));
+	trial_end(&trial);
+}
+
+static void a_foreign_rule_with_our_selector_and_priority_is_a_conflict(void **state)
+{
+	struct rule foreign[] = {
+		a_rule(1000, "10.20.0.0/24", 7), a_rule(1001, "10.20.0.0/24", 7), a_rule(1000, "10.20.0.0/24", 7),
+		a_rule(1000, "10.20.0.0/24", 100),
+	};
+	static const char *const texts[] = {
+		"`priority 1000 from 10.20.0.0/24 lookup 7`",
+		"`priority 1001 from 10.20.0.0/24 unreachable`",
+		"`priority 1000 from 10.20.0.0/24 not lookup 7`",
+		"`priority 1000 from 10.20.0.0/24 iif eth7 lookup 100`",
+	};
+
+	(void)state;
+	foreign[1].action = FR_ACT_UNREACHABLE;
+	foreign[2].other = (char *)"not";
+	foreign[2].shadows = true;
+	foreign[3].other = (char *)"iif eth7";
+	for (size_t i = 0; i < COUNT(foreign); i++) {
+		struct trial trial;
+
+		foreign[i].protocol = RTPROT_BOOT;
+		trial_begin(&trial, case_text("seed"));
+		kernel_add_rule(&trial.kernel, &foreign[i]);
+		trial_install(&trial);
+		assert_int_equal(trial.result, -1);
+		assert_int_equal(trial.report.status, EX_CONFIG);
+		assert_line(&trial.report.errors, "[gateway] priority = 1000: another IPv4 policy rule for clients is at our "
+						  "priorities already: ");
+		assert_line(&trial.report.errors, texts[i]);
+		assert_line(&trial.report.errors, "(protocol 3); remove it, or choose another priority");
+		trial_end(&trial);
+	}
+}
+
+static void other_foreign_rules_are_left_alone(void **state)
+{
+	struct rule foreign[] = {
+		a_rule(1000, "10.99.0.0/24", 7), a_rule(1000, "10.20.0.0/25", 7), a_rule(998, "10.20.0.0/24", 7),
+		a_rule(1002, "10.20.0.0/24", 7), a_rule(1000, "10.20.0.0/24", 7), a_rule(1, "10.20.0.0/24", 100),
+		a_rule(1000, "10.20.0.0/24", 100),
+	};
+	struct trial trial;
+
+	(void)state;
+	foreign[4].other = (char *)"fwmark 0x1/0xffffffff";
+	foreign[6].destination = prefix_of("192.0.2.0/24");
+	trial_begin(&trial, case_text("seed"));
+	for (size_t i = 0; i < COUNT(foreign); i++) {
+		foreign[i].protocol = RTPROT_STATIC;
+		kernel_add_rule(&trial.kernel, &foreign[i]);
+	}
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	trial_remove(&trial);
+	for (size_t i = 0; i < trial.plan.steps; i++)
+		assert_true(!trial.plan.step[i].rule || trial.plan.step[i].rule->protocol == ROUTING_PROTOCOL);
+	trial_end(&trial);
+}
+
+/* Ownership */
+
+/* What an earlier configuration installed, under the one of "seed". */
+static void check_leftovers(const char *before, const char *steps)
+{
+	struct trial earlier, trial;
+
+	trial_begin(&earlier, before);
+	trial_begin(&trial, case_text("seed"));
+	kernel_free(&trial.kernel);
+	trial.kernel = earlier.kernel;
+	earlier.kernel = (struct kernel){ 0 };
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, steps);
+	trial_end(&trial);
+	trial_end(&earlier);
+}
+
+#define BEFORE_PRIORITY "[clients]\nsubnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway]\naddress4 = 172.28.0.2\npriority = 3000\n"
+#define BEFORE_TABLE "[clients]\nsubnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway]\naddress4 = 172.28.0.2\ntable = 200\n"
+
+static void leftovers_of_another_priority_are_found(void **state)
+{
+	(void)state;
+	check_leftovers(BEFORE_PRIORITY,
+			"remove IPv6 priority 2999 from all to fd20::/64 lookup main suppress_prefixlength 64\n"
+			"remove IPv4 priority 2999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24\n"
+			"remove IPv6 priority 3001 from all to fd20::/64 blackhole\n"
+			"remove IPv6 priority 3001 from fd20::/64 prohibit\n"
+			"remove IPv4 priority 3001 from all to 10.20.0.0/24 blackhole\n"
+			"remove IPv4 priority 3001 from 10.20.0.0/24 prohibit\n"
+			"remove IPv4 priority 3000 from 10.20.0.0/24 lookup 100\n"
+			"add IPv4 " LOCAL_RULE "\n"
+			"add IPv4 " STOP_RULE "\n"
+			"add IPv4 " NOBODY_RULE "\n"
+			"add IPv4 " GATEWAY_RULE "\n"
+			"add IPv6 " LOCAL_RULE6 "\n"
+			"add IPv6 " STOP_RULE6 "\n"
+			"add IPv6 " NOBODY_RULE6 "\n");
+}
+
+static void leftovers_of_another_table_are_found(void **state)
+{
+	(void)state;
+	check_leftovers(BEFORE_TABLE,
+			"remove IPv4 default via 172.28.0.2 dev eth0 table 200\n"
+			"add IPv4 " DEFAULT_ROUTE "\n"
+			"remove IPv4 priority 1000 from 10.20.0.0/24 lookup 200\n"
+			"add IPv4 " GATEWAY_RULE "\n");
+}
+
+static void leftovers_of_another_subnet_are_found(void **state)
+{
+	struct trial trial;
+	struct rule old[] = {
+		a_rule(4000, "10.77.0.0/24", 100),	/* our table */
+		a_rule(1001, "10.77.0.0/24", 0),	/* our priority */
+		a_rule(3999, "10.77.0.0/24", RT_TABLE_MAIN),	/* about the addresses of the others */
+	};
+
+	(void)state;
+	old[1].action = FR_ACT_PROHIBIT;
+	old[2].destination = old[2].source;
+	old[2].source = (struct prefix){ .length = 0 };
+	trial_begin(&trial, case_text("seed"));
+	for (size_t i = 0; i < COUNT(old); i++)
+		kernel_add_rule(&trial.kernel, &old[i]);
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 priority 4000 from 10.77.0.0/24 lookup 100\n"
+		    "remove IPv4 priority 3999 from all to 10.77.0.0/24 lookup main\n"
+		    "remove IPv4 priority 1001 from 10.77.0.0/24 prohibit\n");
+	trial_end(&trial);
+}
+
+static void another_server_of_ours_is_left_alone(void **state)
+{
+	static const char text[] = "[clients]\nsubnet4 = 10.99.0.0/24\nsubnet6 = fd99::/64\n"
+				   "[gateway]\naddress4 = 172.28.0.9\naddress6 = fd28::9\ntable = 500\npriority = 5000\n";
+	struct trial other, trial;
+
+	(void)state;
+	trial_begin(&other, text);
+	trial_begin(&trial, case_text("both-families"));
+	for (size_t i = 0; i < other.wanted.policy.rules; i++)
+		kernel_add_rule(&trial.kernel, &other.wanted.policy.rule[i]);
+	for (size_t i = 0; i < other.wanted.policy.routes; i++)
+		kernel_add_route(&trial.kernel, &other.wanted.policy.route[i]);
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	trial_remove(&trial);
+	assert_int_equal(trial.plan.steps, trial.wanted.policy.rules + trial.wanted.policy.routes + 1);
+	trial_end(&trial);
+	trial_end(&other);
+}
+
+static void rules_of_others_are_never_ours(void **state)
+{
+	struct rule rule[2] = { a_rule(1000, "10.20.0.0/24", 100), a_rule(1000, "10.20.0.0/24", 100) };
+	struct wanted wanted;
+	bool owned[2];
+
+	(void)state;
+	rule[1].protocol = RTPROT_STATIC;
+	wanted_make(&wanted, case_text("seed"));
+	plan_find_owned(&wanted.config, rule, 2, owned);
+	assert_true(owned[0]);
+	assert_false(owned[1]);
+	plan_find_owned(&wanted.config, NULL, 0, owned);
+	wanted_free(&wanted);
+}
+
+static void plain_ocserv_removes_what_is_left(void **state)
+{
+	struct trial earlier, trial;
+
+	(void)state;
+	trial_begin(&earlier, case_text("seed"));
+	trial_begin(&trial, "[clients]\nsubnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n");
+	kernel_free(&trial.kernel);
+	trial.kernel = earlier.kernel;
+	earlier.kernel = (struct kernel){ 0 };
+	trial_remove(&trial);
+	assert_int_equal(trial.plan.steps, 9);
+	assert_int_equal(trial.plan.step[8].kind, STEP_GUARD_REMOVE);
+	trial_end(&trial);
+	trial_end(&earlier);
+}
+
+/* All kinds of damage together, and the steps done */
+
+/* A sequence that is the same in every run. */
+static uint32_t next_random(void)
+{
+	static uint32_t number = 1;
+
+	number = number * 1664525 + 1013904223;
+	return number >> 8;
+}
+
+static void damage_rules(struct kernel *kernel)
+{
+	size_t place = next_random() % kernel->rules;
+	struct rule *rule = &kernel->rule[place], copy = *rule;
+
+	if (rule->protocol != ROUTING_PROTOCOL)
+		return;
+	copy.other = NULL;
+	switch (next_random() % 8) {
+	case 0:
+		kernel_drop_rule(kernel, place);
+		break;
+	case 1:
+		kernel_add_rule(kernel, &copy);
+		break;
+	case 2:
+		copy.table = 7;
+		kernel_add_rule(kernel, &copy);
+		break;
+	case 3:
+		copy.priority += next_random() % 3;
+		kernel_add_rule(kernel, &copy);
+		break;
+	case 4:
+		kernel_drop_rule(kernel, place);
+		kernel_add_rule(kernel, &copy);
+		break;
+	case 5:
+		copy.other = (char *)"iif eth7";
+		kernel_add_rule(kernel, &copy);
+		break;
+	case 6:
+		copy.source = (struct prefix){ .length = 0 };
+		kernel_add_rule(kernel, &copy);
+		break;
+	case 7:
+		copy.suppress_prefixlength = -1;
+		copy.destination = (struct prefix){ .length = 0 };
+		kernel_add_rule(kernel, &copy);
+		break;
+	}
+}
+
+static void damage_routes(struct kernel *kernel)
+{
+	struct route copy;
+	size_t place;
+
+	if (kernel->routes == 0)
+		return;
+	place = next_random() % kernel->routes;
+	copy = kernel->route[place];
+	switch (next_random() % 3) {
+	case 0:
+		kernel_drop_route(kernel, place);
+		break;
+	case 1:
+		kernel->route[place].interface++;
+		break;
+	case 2:
+		copy.metric++;
+		kernel_add_route(kernel, &copy);
+		break;
+	}
+}
+
+static void damage_guard(struct kernel *kernel)
+{
+	static void (*const damages[])(struct kernel *kernel) = {
+		drop_table, make_dormant, add_sets, drop_chain, add_chain, drop_rule, add_foreign_rule, alter_rule,
+		swap_rules, alter_hook,
+	};
+
+	if (next_random() % 4 == 0)
+		damages[next_random() % COUNT(damages)](kernel);
+}
+
+/* Whether the kernel takes @rule for what is named by the prefixes of @named, of which one that is not set is any. */
+static bool prefixes_fit(const struct rule *named, const struct rule *rule)
+{
+	return named->family == rule->family &&
+	       (!named->source.address.family || prefix_equal(&named->source, &rule->source)) &&
+	       (!named->destination.address.family || prefix_equal(&named->destination, &rule->destination));
+}
+
+/* The rule that the kernel removes when asked to: the first that has all that is named. */
+static size_t index_of_rule(const struct kernel *kernel, const struct rule *named)
+{
+	for (size_t i = 0; i < kernel->rules; i++) {
+		const struct rule *rule = &kernel->rule[i];
+
+		if (prefixes_fit(named, rule) && named->priority == rule->priority && named->action == rule->action &&
+		    named->table == rule->table && named->protocol == rule->protocol &&
+		    (!named->other || (rule->other && strcmp(named->other, rule->other) == 0)) &&
+		    (named->suppress_prefixlength < 0 || named->suppress_prefixlength == rule->suppress_prefixlength))
+			return i;
+	}
+	fail_msg("a rule is removed that is not there");
+	return 0;
+}
+
+/* The kernel refuses to add a rule that it takes for one that is there (NLM_F_EXCL). */
+static void check_addition(const struct kernel *kernel, const struct rule *named)
+{
+	for (size_t i = 0; i < kernel->rules; i++) {
+		const struct rule *rule = &kernel->rule[i];
+
+		assert_false(prefixes_fit(named, rule) && named->priority == rule->priority &&
+			     named->action == rule->action && named->table == rule->table && !rule->other &&
+			     named->suppress_prefixlength == rule->suppress_prefixlength);
+	}
+}
+
+static size_t index_of_route(const struct kernel *kernel, const struct route *route)
+{
+	for (size_t i = 0; i < kernel->routes; i++)
+		if (kernel->route[i].protocol == ROUTING_PROTOCOL && route_equal(&kernel->route[i], route))
+			return i;
+	fail_msg("a route is removed that is not there");
+	return 0;
+}
+
+/* Does a step in @kernel, which is another than the one that the plan points into. */
+static void do_step(struct kernel *kernel, const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_GUARD_LOAD:
+		assert_int_equal(step->replace, kernel->guard.exists);
+		kernel_set_guard(kernel, step->guard);
+		break;
+	case STEP_GUARD_REMOVE:
+		kernel_drop_guard(kernel);
+		break;
+	case STEP_ROUTE_ADD:
+		kernel_add_route(kernel, step->route);
+		break;
+	case STEP_ROUTE_REMOVE:
+		kernel_drop_route(kernel, index_of_route(kernel, step->route));
+		break;
+	case STEP_RULE_ADD:
+		check_addition(kernel, step->rule);
+		kernel_add_rule(kernel, step->rule);
+		break;
+	case STEP_RULE_REMOVE:
+		kernel_drop_rule(kernel, index_of_rule(kernel, step->rule));
+		break;
+	}
+}
+
+/* A copy of rules and routes, without the guard. */
+static void copy_routing(struct kernel *copy, const struct kernel *kernel)
+{
+	*copy = (struct kernel){ 0 };
+	for (size_t i = 0; i < kernel->rules; i++)
+		kernel_add_rule(copy, &kernel->rule[i]);
+	for (size_t i = 0; i < kernel->routes; i++)
+		kernel_add_route(copy, &kernel->route[i]);
+}
+
+static void do_plan(struct trial *trial)
+{
+	struct kernel after;
+
+	copy_routing(&after, &trial->kernel);
+	after.guard = trial->kernel.guard;
+	trial->kernel.guard = (struct present_guard){ 0 };
+	for (size_t i = 0; i < trial->plan.steps; i++)
+		do_step(&after, &trial->plan.step[i]);
+	plan_free(&trial->plan);
+	kernel_free(&trial->kernel);
+	trial->kernel = after;
+}
+
+/*
+ * A rule that is made anew since a removal would take it may come behind those of its priority; then the
+ * second round puts them in order. converge() does three.
+ */
+#define ROUNDS 2
+
+static void any_damage_is_repaired(void **state)
+{
+	struct trial trial;
+
+	trial_begin(&trial, ((const struct policy_case *)*state)->text);
+	for (unsigned int i = 0; i < 200 && trial.wanted.policy.guard.chains > 0; i++) {
+		for (uint32_t j = next_random() % 6; j > 0; j--) {
+			damage_rules(&trial.kernel);
+			damage_routes(&trial.kernel);
+		}
+		damage_guard(&trial.kernel);
+		for (int round = 0; round < ROUNDS; round++) {
+			trial_install(&trial);
+			assert_int_equal(trial.plan.steps == 0, trial.plan.problems.count == 0);
+			do_plan(&trial);
+		}
+		trial_install(&trial);
+		check_steps(&trial, "");
+	}
+	trial_end(&trial);
+}
+
+static void any_damage_is_removed_in_one_round(void **state)
+{
+	struct trial trial;
+
+	for (unsigned int i = 0; i < 20; i++) {
+		trial_begin(&trial, ((const struct policy_case *)*state)->text);
+		for (uint32_t j = next_random() % 6; j > 0 && trial.wanted.policy.guard.chains > 0; j--) {
+			damage_rules(&trial.kernel);
+			damage_routes(&trial.kernel);
+		}
+		trial_remove(&trial);
+		do_plan(&trial);
+		trial_remove(&trial);
+		check_steps(&trial, "");
+		assert_int_equal(trial.kernel.rules, 6);
+		assert_int_equal(trial.kernel.routes, 0);
+		assert_false(trial.kernel.guard.exists);
+		trial_end(&trial);
+	}
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[4 * POLICY_CASES + 32] = {
+		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
+		in_directory(what_is_intact_is_removed_guard_last),
+		in_directory(nothing_is_removed_where_nothing_is),
+		in_directory(both_families_are_planned_alike),
+		in_directory(every_difference_of_the_guard_is_repaired_in_one_step),
+		in_directory(counters_are_no_difference),
+		in_directory(a_table_that_a_process_owns_is_an_error),
+		in_directory(a_table_of_somebody_else_is_left_alone),
+		in_directory(a_table_of_another_name_is_ours_by_its_chain_or_emptiness),
+		in_directory(a_table_of_the_default_name_is_ours),
+		in_directory(a_missing_route_is_added),
+		in_directory(an_altered_route_is_replaced_without_the_old_way),
+		in_directory(routes_of_ours_that_are_not_wanted_are_removed),
+		in_directory(an_equal_foreign_route_serves_whatever_its_metric),
+		in_directory(another_default_route_in_our_table_is_a_conflict),
+		in_directory(other_foreign_routes_are_left_alone),
+		in_directory(a_missing_rule_is_added),
+		in_directory(a_rule_missing_before_another_of_its_priority_comes_before_it_again),
+		in_directory(rules_in_another_order_are_put_in_order),
+		in_directory(a_rule_that_is_there_twice_is_made_anew),
+		in_directory(an_altered_rule_is_replaced),
+		in_directory(extra_rules_of_ours_are_removed_with_most_selectors_first),
+		in_directory(a_rule_that_a_removal_would_take_is_made_anew),
+		in_directory(an_equal_foreign_rule_serves_and_stays),
+		in_directory(a_foreign_rule_with_our_selector_and_priority_is_a_conflict),
+		in_directory(other_foreign_rules_are_left_alone),
+		in_directory(leftovers_of_another_priority_are_found),
+		in_directory(leftovers_of_another_table_are_found),
+		in_directory(leftovers_of_another_subnet_are_found),
+		in_directory(another_server_of_ours_is_left_alone),
+		in_directory(rules_of_others_are_never_ours),
+		in_directory(plain_ocserv_removes_what_is_left),
+	};
+	struct CMUnitTest *cases = tests + COUNT(tests) - 4 * POLICY_CASES;
+
+	case_tests(cases, "nothing is to be done when intact:", what_is_intact_needs_no_step);
+	case_tests(cases + POLICY_CASES, "what denies comes first and goes last:", denials_come_before_and_go_after_what_permits);
+	case_tests(cases + 2 * POLICY_CASES, "any damage is repaired:", any_damage_is_repaired);
+	case_tests(cases + 3 * POLICY_CASES, "any damage is removed in one round:", any_damage_is_removed_in_one_round);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

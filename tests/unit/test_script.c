@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cases.h"
+#include "script.h"
+
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The plan toward @wanted as a script. */
+static void make_script(struct text *script, struct wanted *wanted, const struct kernel *kernel, bool remove)
+{
+	struct report report = { 0 };
+	struct plan plan;
+
+	assert_int_equal((remove ? plan_remove : plan_install)(&plan, &wanted->config, &wanted->policy, kernel, &report), 0);
+	script_add_plan(script, remove ? "how to remove it" : "how to install it", &plan);
+	plan_free(&plan);
+}
+
+static const char *const scripted_cases[] = { "seed", "direct4", "several-subnets", "other-names" };
+
+static void check_golden_script(const char *kind, const char *name, bool remove)
+{
+	struct text script CLEANUP(text_free) = { 0 }, file CLEANUP(text_free) = { 0 };
+	struct wanted wanted;
+	struct kernel kernel;
+
+	wanted_make(&wanted, case_text(name));
+	if (remove)
+		kernel_as_wanted(&kernel, &wanted.policy);
+	else
+		kernel_fresh(&kernel);
+	make_script(&script, &wanted, &kernel, remove);
+	text_add(&file, "%s-%s.txt", kind, name);
+	assert_golden(text_string(&file), text_string(&script));
+	kernel_free(&kernel);
+	wanted_free(&wanted);
+}
+
+static void installing_from_nothing_is_golden(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(scripted_cases); i++)
+		check_golden_script("install", scripted_cases[i], false);
+}
+
+static void removing_is_golden(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(scripted_cases); i++)
+		check_golden_script("remove", scripted_cases[i], true);
+}
+
+static size_t find_priority(const struct kernel *kernel, uint32_t priority)
+{
+	for (size_t i = 0; i < kernel->rules; i++)
+		if (kernel->rule[i].priority == priority)
+			return i;
+	fail_msg("no rule of priority %u", priority);
+	return 0;
+}
+
+static void repairing_is_golden(void **state)
+{
+	struct text script CLEANUP(text_free) = { 0 };
+	struct wanted wanted;
+	struct kernel kernel;
+	struct rule extra;
+
+	(void)state;
+	wanted_make(&wanted, case_text("both-families"));
+	kernel_as_wanted(&kernel, &wanted.policy);
+	extra = kernel.rule[find_priority(&kernel, 1000)];
+	extra.other = (char *)"iif eth7 fwmark 0x1/0xff";
+	kernel_add_rule(&kernel, &extra);
+	kernel_drop_rule(&kernel, find_priority(&kernel, 999));
+	kernel.route[0].metric = 7;
+	kernel.guard.dormant = true;
+	make_script(&script, &wanted, &kernel, false);
+	assert_golden("repair.txt", text_string(&script));
+	kernel_free(&kernel);
+	wanted_free(&wanted);
+}
+
+static void what_is_intact_is_said_in_comments_alone(void **state)
+{
+	struct text script CLEANUP(text_free) = { 0 };
+	struct wanted wanted;
+	struct kernel kernel;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	kernel_as_wanted(&kernel, &wanted.policy);
+	make_script(&script, &wanted, &kernel, false);
+	assert_golden("intact.txt", text_string(&script));
+	for (const char *line = text_string(&script); *line; line = strchr(line, '\n') + 1)
+		assert_int_equal(*line, '#');
+	kernel_free(&kernel);
+	wanted_free(&wanted);
+}
+
+static void a_step_is_a_command(void **state)
+{
+	struct rule rule = {
+		.family = AF_INET6, .priority = 1000, .source = prefix_of("fd20::/64"), .action = FR_ACT_TO_TBL,
+		.table = 100, .suppress_prefixlength = -1, .protocol = ROUTING_PROTOCOL,
+	};
+	struct route route = {
+		.family = AF_INET6, .table = 100, .destination.family = AF_INET6, .gateway = address_of("fe80::1"),
+		.interface = 2, .interface_name = "eth0", .metric = ROUTE_METRIC_IPV6, .type = RTN_UNICAST,
+		.protocol = ROUTING_PROTOCOL,
+	};
+	struct guard guard = { .table = "ocserv_gw" };
+	const struct step steps[] = {
+		{ .kind = STEP_RULE_ADD, .rule = &rule },
+		{ .kind = STEP_RULE_REMOVE, .rule = &rule },
+		{ .kind = STEP_ROUTE_ADD, .route = &route },
+		{ .kind = STEP_ROUTE_REMOVE, .route = &route },
+		{ .kind = STEP_GUARD_REMOVE, .guard = &guard },
+		{ .kind = STEP_GUARD_LOAD, .guard = &guard },
+		{ .kind = STEP_GUARD_LOAD, .guard = &guard, .replace = true },
+	};
+	static const char *const commands[] = {
+		"ip -6 rule add priority 1000 from fd20::/64 lookup 100 protocol 111",
+		"ip -6 rule del priority 1000 from fd20::/64 lookup 100 protocol 111",
+		"ip -6 route add default via fe80::1 dev eth0 table 100 protocol 111",
+		"ip -6 route del default via fe80::1 dev eth0 table 100 protocol 111",
+		"nft delete table inet ocserv_gw",
+		"nft -f - <<'END'\ntable inet ocserv_gw {\n}\nEND",
+		"nft -f - <<'END'\ndelete table inet ocserv_gw\ntable inet ocserv_gw {\n}\nEND",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		struct text script CLEANUP(text_free) = { 0 };
+
+		script_add_step(&script, &steps[i]);
+		assert_string_equal(text_string(&script), commands[i]);
+	}
+}
+
+static void hostile_names_of_interfaces_are_words(void **state)
+{
+	static const struct { const char *name, *word; } cases[] = {
+		{ "$(reboot)", "dev '$(reboot)' table" },
+		{ "a;reboot", "dev 'a;reboot' table" },
+		{ "a'b", "dev 'a'\\''b' table" },
+		{ "`x`", "dev '`x`' table" },
+		{ "a|b>c&d", "dev 'a|b>c&d' table" },
+		{ "\\", "dev '\\' table" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text script CLEANUP(text_free) = { 0 };
+		struct route route = {
+			.family = AF_INET, .table = 100, .interface = 2, .type = RTN_UNICAST,
+			.protocol = ROUTING_PROTOCOL,
+		};
+
+		strcpy(route.interface_name, cases[i].name);
+		script_add_step(&script, &(struct step){ .kind = STEP_ROUTE_REMOVE, .route = &route });
+		assert_contains(text_string(&script), cases[i].word);
+	}
+}
+
+/* Names in the kernel may hold anything: here as a comment of a rule that somebody added. */
+static void comments_stay_one_line(void **state)
+{
+	static const char comment[] = "x\nreboot\r\n$(reboot)\x1b[2J\xff";
+	struct text script CLEANUP(text_free) = { 0 };
+	struct present_chain *chain;
+	struct wanted wanted;
+	struct kernel kernel;
+	const char *heredoc;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	kernel_as_wanted(&kernel, &wanted.policy);
+	chain = &kernel.guard.chain[0];
+	free(chain->rule[0].comment);
+	chain->rule[0].comment = duplicate(comment);
+	make_script(&script, &wanted, &kernel, false);
+
+	heredoc = strstr(text_string(&script), "nft -f -");
+	assert_non_null(heredoc);
+	for (const char *line = text_string(&script); line < heredoc; line = strchr(line, '\n') + 1)
+		assert_int_equal(*line, '#');
+	assert_contains(text_string(&script), "# to do: chain prerouting: rule \"x?reboot??$(reboot)?[2J?\"");
+	kernel_free(&kernel);
+	wanted_free(&wanted);
+}
+
+static void the_heading_is_one_line(void **state)
+{
+	struct text script CLEANUP(text_free) = { 0 };
+	const struct plan plan = { .steps = 0 };
+
+	(void)state;
+	script_add_plan(&script, "with /etc/a\nreboot", &plan);
+	assert_string_equal(text_string(&script), "# with /etc/a?reboot\n# nothing to do\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(installing_from_nothing_is_golden),
+		in_directory(removing_is_golden),
+		in_directory(repairing_is_golden),
+		in_directory(what_is_intact_is_said_in_comments_alone),
+		in_directory(a_step_is_a_command),
+		in_directory(hostile_names_of_interfaces_are_words),
+		in_directory(comments_stay_one_line),
+		in_directory(the_heading_is_one_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,846 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "deadline.h"
+#include "session.h"
+#include "support.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A worker of ocserv: a process that does nothing until it is ended. */
+struct worker {
+	pid_t pid;
+	char id[16];
+};
+
+static struct worker begin_worker(const char *name)
+{
+	struct worker worker;
+	int ready[2];
+	char byte;
+
+	assert_int_equal(pipe(ready), 0);
+	worker.pid = fork();
+	if (worker.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, name);
+		close(ready[0]);
+		close(ready[1]);
+		pause();
+		_exit(0);
+	}
+	assert_true(worker.pid > 0);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 0);
+	close(ready[0]);
+	snprintf(worker.id, sizeof(worker.id), "%d", (int)worker.pid);
+	return worker;
+}
+
+static void end_worker(const struct worker *worker)
+{
+	kill(worker->pid, SIGKILL);
+	assert_int_equal(waitpid(worker->pid, NULL, 0), worker->pid);
+}
+
+/* The directory "state" in that of the test, open. */
+static void open_state(struct state *state)
+{
+	struct report report = { 0 };
+
+	if (state_open(state, "state", true, &report) < 0)
+		fail_msg("%s", report.errors.line[0]);
+}
+
+static struct session a_session(const char *id, const char *user)
+{
+	return (struct session){
+		.id = id, .user = user, .group = "staff", .vhost = "default", .device = "vpns0", .real = "198.51.100.7",
+		.ip4 = "10.20.0.50", .ip6 = "fd20::50", .since = 1700000000,
+	};
+}
+
+static void record(const struct state *state, const struct session *session)
+{
+	struct report report = { 0 };
+
+	if (state_record(state, session, &report) < 0)
+		fail_msg("%s", report.errors.line[0]);
+}
+
+static bool add_session_text(const struct session *session, void *data)
+{
+	text_add(data, "%s|%s|%s|%s|%s|%s|%s|%s|%llu\n", session->id, session->user, session->group, session->vhost,
+		 session->device, session->real, session->ip4, session->ip6, session->since);
+	return true;
+}
+
+/* The live sessions are these; %s in @expected is @id. */
+static void check_sessions(const struct state *state, bool prune, const char *expected, const char *id)
+{
+	struct text text CLEANUP(text_free) = { 0 }, wanted CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+
+	assert_int_equal(state_visit(state, prune, add_session_text, &text, &report), 0);
+	assert_int_equal(report.errors.count, 0);
+	if (expected)
+		text_add(&wanted, "%s|%s\n", id, expected);
+	assert_string_equal(text_string(&text), text_string(&wanted));
+}
+
+#define ALICE "alice|staff|default|vpns0|198.51.100.7|10.20.0.50|fd20::50|1700000000"
+
+/* Records */
+
+static void a_session_is_recorded_listed_and_forgotten(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	check_sessions(&state, false, NULL, NULL);
+	record(&state, &session);
+	check_sessions(&state, false, ALICE, worker.id);
+	assert_int_equal(state_forget(&state, worker.id, &report), 0);
+	check_sessions(&state, false, NULL, NULL);
+	assert_int_equal(state_forget(&state, worker.id, &report), 0);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void a_record_takes_the_place_of_an_earlier_one(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "bob");
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &session);
+	session.user = "alice";
+	record(&state, &session);
+	check_sessions(&state, false, ALICE, worker.id);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void every_live_session_is_visited_until_it_is_enough(void **unused)
+{
+	struct worker workers[3];
+	struct text text CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	for (size_t i = 0; i < COUNT(workers); i++) {
+		struct session session;
+
+		workers[i] = begin_worker("worker");
+		session = a_session(workers[i].id, "alice");
+		record(&state, &session);
+	}
+	assert_int_equal(state_visit(&state, false, add_session_text, &text, &report), 0);
+	for (size_t i = 0; i < COUNT(workers); i++)
+		assert_contains(text_string(&text), workers[i].id);
+	state_close(&state);
+	for (size_t i = 0; i < COUNT(workers); i++)
+		end_worker(&workers[i]);
+}
+
+static bool count_and_stop(const struct session *session, void *data)
+{
+	(void)session;
+	return ++*(unsigned int *)data < 2;
+}
+
+static void a_visit_ends_when_the_visitor_says_so(void **unused)
+{
+	struct worker workers[3];
+	struct report report = { 0 };
+	struct state state;
+	unsigned int count = 0;
+
+	(void)unused;
+	open_state(&state);
+	for (size_t i = 0; i < COUNT(workers); i++) {
+		struct session session;
+
+		workers[i] = begin_worker("worker");
+		session = a_session(workers[i].id, "alice");
+		record(&state, &session);
+	}
+	assert_int_equal(state_visit(&state, false, count_and_stop, &count, &report), 0);
+	assert_int_equal(count, 2);
+	state_close(&state);
+	for (size_t i = 0; i < COUNT(workers); i++)
+		end_worker(&workers[i]);
+}
+
+static void a_session_ends_with_its_worker(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	struct text path CLEANUP(text_free) = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &session);
+	end_worker(&worker);
+	text_add(&path, "state/sessions/%s", worker.id);
+
+	check_sessions(&state, false, NULL, NULL);
+	assert_int_equal(access(text_string(&path), F_OK), 0);
+	check_sessions(&state, true, NULL, NULL);
+	assert_int_equal(access(text_string(&path), F_OK), -1);
+	state_close(&state);
+}
+
+static void a_session_without_a_worker_is_not_recorded(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	end_worker(&worker);
+	open_state(&state);
+	assert_int_equal(state_record(&state, &session, &report), -1);
+	assert_int_equal(report.status, EX_CANTCREAT);
+	assert_line(&report.errors, "can't record the session: /proc/");
+	report_free(&report);
+	state_close(&state);
+}
+
+/* Writes a record by hand: what stands before and behind the start of the worker, with its start plus @more. */
+static void write_record(const struct worker *worker, const char *before, int more, const char *behind)
+{
+	struct text path CLEANUP(text_free) = { 0 }, line CLEANUP(text_free) = { 0 };
+	struct session session = a_session(worker->id, "alice");
+	struct state state;
+	char *written, *start;
+
+	open_state(&state);
+	record(&state, &session);
+	state_close(&state);
+	text_add(&path, "state/sessions/%s", worker->id);
+	written = read_file(text_string(&path));
+	start = written ? strstr(written, "start=") : NULL;
+	assert_non_null(start);
+	text_add(&line, "%sstart=%llu%s", before, strtoull(start ? start + 6 : "0", NULL, 10) + (unsigned int)more, behind);
+	write_file(text_string(&path), text_string(&line));
+	free(written);
+}
+
+static void a_pid_that_another_process_got_is_another(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct state state;
+
+	(void)unused;
+	write_record(&worker, "", 0, " user=alice\n");
+	open_state(&state);
+	check_sessions(&state, false, "alice|||||||0", worker.id);
+	write_record(&worker, "", 1, " user=alice\n");
+	check_sessions(&state, false, NULL, NULL);
+	write_record(&worker, "", -1, " user=alice\n");
+	check_sessions(&state, false, NULL, NULL);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void the_name_of_a_process_may_hold_anything(void **unused)
+{
+	struct worker worker = begin_worker(") S 1 (a) b");
+	struct session session = a_session(worker.id, "alice");
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &session);
+	check_sessions(&state, false, ALICE, worker.id);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void hostile_values_stay_in_their_pair(void **unused)
+{
+	static const char *const values[] = {
+		"", " ", "a b", "x user=root", "x\" user=\"root", "x\nid=1", "\\", "\xff\xfe", "`id`", "%s%n", "../../etc",
+	};
+	struct worker worker = begin_worker("worker");
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	for (size_t i = 0; i < COUNT(values); i++) {
+		struct session session = a_session(worker.id, values[i]);
+		struct text expected CLEANUP(text_free) = { 0 };
+
+		session.group = session.vhost = session.device = session.real = values[i];
+		record(&state, &session);
+		text_add(&expected, "%s|%s|%s|%s|%s|10.20.0.50|fd20::50|1700000000", values[i], values[i], values[i],
+			 values[i], values[i]);
+		check_sessions(&state, false, text_string(&expected), worker.id);
+	}
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static bool check_lengths(const struct session *session, void *data)
+{
+	const char *const values[] = { session->user, session->group, session->vhost, session->device, session->real,
+				       session->ip4, session->ip6 };
+
+	for (size_t i = 0; i < COUNT(values); i++)
+		assert_int_equal(strlen(values[i]), 256 + strlen("..."));
+	*(bool *)data = true;
+	return true;
+}
+
+static void endless_values_are_cut(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session;
+	struct report report = { 0 };
+	struct state state;
+	char value[2000];
+	bool seen = false;
+
+	(void)unused;
+	memset(value, '\n', sizeof(value));
+	value[sizeof(value) - 1] = '\0';
+	session = (struct session){ worker.id, value, value, value, value, value, value, value, 0 };
+	open_state(&state);
+	record(&state, &session);
+	assert_int_equal(state_visit(&state, false, check_lengths, &seen, &report), 0);
+	assert_true(seen);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void a_record_is_one_line_for_root_alone(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice\nbob");
+	struct text path CLEANUP(text_free) = { 0 };
+	struct state state;
+	struct stat status;
+	mode_t mask = umask(0);
+	char *written;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &session);
+	umask(mask);
+	text_add(&path, "state/sessions/%s", worker.id);
+	assert_int_equal(stat(text_string(&path), &status), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	written = read_file(text_string(&path));
+	assert_non_null(written);
+	assert_ptr_equal(strchr(written, '\n'), written + strlen(written) - 1);
+	free(written);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void what_is_no_record_is_passed_over(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct text path CLEANUP(text_free) = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	text_add(&path, "state/sessions/%s", worker.id);
+	write_file(text_string(&path), "");
+	write_file("state/sessions/hello", "start=1\n");
+	write_file("state/sessions/0", "start=1\n");
+	write_file("state/sessions/1.tmp", "start=1\n");
+	check_sessions(&state, false, NULL, NULL);
+
+	write_bytes(text_string(&path), "\0\xff\0=", 4);
+	check_sessions(&state, false, NULL, NULL);
+	unlink(text_string(&path));
+	assert_int_equal(symlink("/etc/passwd", text_string(&path)), 0);
+	check_sessions(&state, false, NULL, NULL);
+	unlink(text_string(&path));
+	assert_int_equal(mkdir(text_string(&path), 0700), 0);
+	check_sessions(&state, true, NULL, NULL);
+	assert_int_equal(access("state/sessions/hello", F_OK), 0);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void an_unreadable_record_counts_as_live(void)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	struct text path CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct state state;
+	unsigned int count = 0;
+
+	open_state(&state);
+	record(&state, &session);
+	text_add(&path, "state/sessions/%s", worker.id);
+	assert_int_equal(chmod(text_string(&path), 0), 0);
+	assert_int_equal(state_visit(&state, true, count_and_stop, &count, &report), 0);
+	assert_int_equal(count, 1);
+	assert_line(&report.errors, "Permission denied");
+	assert_int_equal(access(text_string(&path), F_OK), 0);
+	report_free(&report);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void a_record_that_can_not_be_read_counts_as_live(void **unused)
+{
+	(void)unused;
+	run_as_nobody(an_unreadable_record_counts_as_live);
+}
+
+static void ids_are_the_numbers_of_processes(void **unused)
+{
+	static const struct { const char *id; bool valid; } cases[] = {
+		{ "1", true }, { "4", true }, { "19813", true }, { "4194304", true }, { "4294967295", true },
+		{ "", false }, { "0", false }, { "01", false }, { "-1", false }, { "+1", false }, { " 1", false },
+		{ "1 ", false }, { "1\n", false }, { "1a", false }, { "0x1", false }, { "4294967296", false },
+		{ "11111111111", false }, { ".", false }, { "..", false }, { "../1", false }, { "1/2", false },
+		{ "lock", false }, { "1.tmp", false },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (session_id_valid(cases[i].id) != cases[i].valid)
+			fail_msg("'%s'", cases[i].id);
+}
+
+/* Addresses */
+
+static void an_address_has_a_holder(void **unused)
+{
+	struct worker first = begin_worker("worker"), second = begin_worker("worker");
+	struct session alice = a_session(first.id, "alice"), again = a_session(second.id, "alice");
+	struct session bob = a_session(second.id, "bob"), elsewhere = a_session(second.id, "alice");
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	elsewhere.vhost = "other.example";
+	open_state(&state);
+	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_NONE);
+	record(&state, &alice);
+	assert_int_equal(state_hold(&state, &alice, "10.20.0.50", &report), 0);
+	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_SELF);
+	assert_int_equal(state_holder(&state, &again, "10.20.0.50"), HOLDER_SAME_USER);
+	assert_int_equal(state_holder(&state, &bob, "10.20.0.50"), HOLDER_OTHER);
+	assert_int_equal(state_holder(&state, &elsewhere, "10.20.0.50"), HOLDER_OTHER);
+	assert_int_equal(state_holder(&state, &alice, "10.20.0.51"), HOLDER_NONE);
+
+	assert_int_equal(state_hold(&state, &again, "10.20.0.50", &report), 0);
+	record(&state, &again);
+	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_SAME_USER);
+	assert_int_equal(state_holder(&state, &again, "10.20.0.50"), HOLDER_SELF);
+
+	end_worker(&second);
+	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_ENDED);
+	state_release(&state, "10.20.0.50");
+	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_NONE);
+	state_release(&state, "10.20.0.50");
+	state_close(&state);
+	end_worker(&first);
+}
+
+static void a_session_that_was_forgotten_holds_nothing(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session alice = a_session(worker.id, "alice");
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &alice);
+	assert_int_equal(state_hold(&state, &alice, "fd20::50", &report), 0);
+	assert_int_equal(state_forget(&state, worker.id, &report), 0);
+	assert_int_equal(state_holder(&state, &alice, "fd20::50"), HOLDER_ENDED);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void what_a_killed_run_left_of_an_address_is_no_obstacle(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session alice = a_session(worker.id, "alice");
+	struct text left CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &alice);
+	text_add(&left, "state/addresses/%s.tmp", worker.id);
+	assert_int_equal(symlink(worker.id, text_string(&left)), 0);
+	assert_int_equal(state_hold(&state, &alice, "10.20.0.50", &report), 0);
+	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_SELF);
+	assert_int_equal(access(text_string(&left), F_OK), -1);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void a_holder_that_is_no_session_has_ended(void **unused)
+{
+	static const char *const targets[] = { "../../etc/passwd", "0", "hello", "12345678901234567890123456789012345" };
+	struct session alice = a_session("1", "alice");
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	for (size_t i = 0; i < COUNT(targets); i++) {
+		assert_int_equal(symlink(targets[i], "state/addresses/10.20.0.50"), 0);
+		assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_ENDED);
+		state_release(&state, "10.20.0.50");
+	}
+	state_close(&state);
+}
+
+/* The directory */
+
+static void check_refused(const char *path, bool create, const char *said)
+{
+	struct report report = { 0 };
+	struct state state;
+
+	assert_int_equal(state_open(&state, path, create, &report), -1);
+	assert_int_equal(report.status, EX_CANTCREAT);
+	assert_int_equal(report.errors.count, 1);
+	assert_line(&report.errors, "state directory: ");
+	assert_line(&report.errors, path);
+	assert_line(&report.errors, said);
+	state_close(&state);
+	report_free(&report);
+}
+
+static void the_directory_is_made_for_root_alone(void **unused)
+{
+	static const char *const names[] = { "state", "state/sessions", "state/addresses" };
+	mode_t mask = umask(0);
+	struct state state;
+	struct stat status;
+
+	(void)unused;
+	open_state(&state);
+	umask(mask);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		assert_int_equal(stat(names[i], &status), 0);
+		assert_int_equal(status.st_mode, S_IFDIR | 0700);
+	}
+	state_close(&state);
+	open_state(&state);
+	state_close(&state);
+}
+
+static void a_missing_directory_is_made_on_demand_alone(void **unused)
+{
+	(void)unused;
+	check_refused("state", false, "state directory: state: No such file or directory");
+	assert_int_equal(access("state", F_OK), -1);
+	check_refused("missing/state", true, "state directory: missing/state: No such file or directory");
+}
+
+static void what_is_no_directory_is_refused(void **unused)
+{
+	(void)unused;
+	write_file("file", "");
+	check_refused("file", true, "state directory: file: Not a directory");
+	assert_int_equal(mkdir("real", 0700), 0);
+	assert_int_equal(symlink("real", "link"), 0);
+	check_refused("link", true, "state directory: link: ");
+	assert_int_equal(symlink("missing", "dangling"), 0);
+	check_refused("dangling", true, "state directory: dangling: ");
+	assert_int_equal(access("missing", F_OK), -1);
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	check_refused("fifo", true, "state directory: fifo: ");
+}
+
+static void what_is_no_directory_inside_is_refused(void **unused)
+{
+	static const char *const names[] = { "sessions", "addresses" };
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct text path CLEANUP(text_free) = { 0 }, said CLEANUP(text_free) = { 0 };
+		struct state state;
+
+		open_state(&state);
+		state_close(&state);
+		text_add(&path, "state/%s", names[i]);
+		assert_int_equal(rmdir(text_string(&path)), 0);
+		assert_int_equal(symlink("/tmp", text_string(&path)), 0);
+		text_add(&said, "state directory: state/%s: ", names[i]);
+		check_refused("state", true, text_string(&said));
+		assert_int_equal(unlink(text_string(&path)), 0);
+	}
+}
+
+static void a_directory_that_others_can_write_is_refused(void **unused)
+{
+	static const struct { mode_t mode; bool refused; } cases[] = {
+		{ 0700, false }, { 0755, false }, { 0750, false }, { 0770, true }, { 0702, true }, { 0777, true },
+		{ 01777, true },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct state state;
+
+		open_state(&state);
+		state_close(&state);
+		assert_int_equal(chmod("state", cases[i].mode), 0);
+		if (cases[i].refused) {
+			check_refused("state", true, "state must belong to user");
+		} else {
+			open_state(&state);
+			state_close(&state);
+		}
+		assert_int_equal(chmod("state", 0700), 0);
+		assert_int_equal(chmod("state/sessions", cases[i].mode), 0);
+		if (cases[i].refused)
+			check_refused("state", true, "state/sessions must belong to user");
+		assert_int_equal(chmod("state/sessions", 0700), 0);
+	}
+}
+
+static void a_directory_of_another_user_is_refused(void **unused)
+{
+	struct state state;
+
+	(void)unused;
+	if (geteuid() != 0)
+		skip();
+	open_state(&state);
+	state_close(&state);
+	assert_int_equal(chown("state", 4711, 0), 0);
+	check_refused("state", true, "state must belong to user 0 and be writable by nobody else; remove it");
+}
+
+static void use_read_only_directory(void)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	struct report report = { 0 };
+	struct state state;
+
+	open_state(&state);
+	record(&state, &session);
+	assert_int_equal(chmod("state/sessions", 0500), 0);
+	assert_int_equal(chmod("state/addresses", 0500), 0);
+	assert_int_equal(chmod("state", 0500), 0);
+	assert_int_equal(state_record(&state, &session, &report), -1);
+	assert_int_equal(report.status, EX_CANTCREAT);
+	assert_line(&report.errors, "state directory: state/sessions/");
+	assert_line(&report.errors, "Permission denied");
+	report_free(&report);
+	assert_int_equal(state_forget(&state, worker.id, &report), -1);
+	assert_line(&report.errors, "Permission denied");
+	report_free(&report);
+	assert_int_equal(state_hold(&state, &session, "10.20.0.50", &report), -1);
+	assert_line(&report.errors, "state directory: state/addresses/10.20.0.50: Permission denied");
+	report_free(&report);
+	assert_int_equal(state_lock(&state, &report), -1);
+	assert_line(&report.errors, "state directory: state/lock: Permission denied");
+	report_free(&report);
+	check_sessions(&state, true, ALICE, worker.id);
+	state_close(&state);
+	check_refused("state/inner", true, "state directory: state/inner: Permission denied");
+
+	chmod("state", 0700);
+	chmod("state/sessions", 0700);
+	chmod("state/addresses", 0700);
+	end_worker(&worker);
+}
+
+static void a_read_only_directory_gets_a_sentence(void **unused)
+{
+	(void)unused;
+	run_as_nobody(use_read_only_directory);
+}
+
+static void a_full_disk_leaves_the_earlier_record(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice"), later = a_session(worker.id, "bob");
+	struct text temporary CLEANUP(text_free) = { 0 };
+	struct rlimit unlimited, none;
+	struct report report = { 0 };
+	struct state state;
+	int result;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &session);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &unlimited);
+	none = unlimited;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_FSIZE, &none);
+	result = state_record(&state, &later, &report);
+	setrlimit(RLIMIT_FSIZE, &unlimited);
+
+	assert_int_equal(result, -1);
+	assert_int_equal(report.status, EX_CANTCREAT);
+	assert_line(&report.errors, "File too large");
+	check_sessions(&state, false, ALICE, worker.id);
+	text_add(&temporary, "state/sessions/%s.tmp", worker.id);
+	assert_int_equal(access(text_string(&temporary), F_OK), -1);
+	report_free(&report);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void what_a_killed_run_left_of_a_record_is_no_obstacle(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	struct text left CLEANUP(text_free) = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	text_add(&left, "state/sessions/%s.tmp", worker.id);
+	write_file(text_string(&left), "id=half of a rec");
+	record(&state, &session);
+	check_sessions(&state, false, ALICE, worker.id);
+	assert_int_equal(access(text_string(&left), F_OK), -1);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+/* The lock */
+
+static int leave_without_deadline(void **state)
+{
+	deadline_stop();
+	return leave_directory(state);
+}
+
+static double seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void the_lock_is_taken_and_given_back(void **unused)
+{
+	struct report report = { 0 };
+	struct state first, second;
+
+	(void)unused;
+	open_state(&first);
+	open_state(&second);
+	assert_int_equal(state_lock(&first, &report), 0);
+	state_unlock(&first);
+	state_unlock(&first);
+	assert_int_equal(state_lock(&second, &report), 0);
+	state_close(&second);
+	assert_int_equal(state_lock(&first, &report), 0);
+	state_close(&first);
+}
+
+static void the_lock_is_waited_for_three_seconds(void **unused)
+{
+	struct report report = { 0 };
+	struct state holder, state;
+	double begun, waited;
+
+	(void)unused;
+	open_state(&holder);
+	open_state(&state);
+	assert_int_equal(state_lock(&holder, &report), 0);
+	deadline_start();
+	begun = seconds_now();
+	assert_int_equal(state_lock(&state, &report), -1);
+	waited = seconds_now() - begun;
+	deadline_stop();
+
+	assert_true(waited > 2.9 && waited < 4.5);
+	assert_int_equal(report.status, EX_TEMPFAIL);
+	assert_line(&report.errors, "state/lock: another run has held it for 3 seconds; see who with `fuser state/lock`");
+	assert_int_equal(state.lock, -1);
+	report_free(&report);
+	state_close(&holder);
+	assert_int_equal(state_lock(&state, &report), 0);
+	state_close(&state);
+}
+
+static void a_lock_that_is_a_link_is_refused(void **unused)
+{
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	assert_int_equal(symlink("../elsewhere", "state/lock"), 0);
+	assert_int_equal(state_lock(&state, &report), -1);
+	assert_int_equal(report.status, EX_CANTCREAT);
+	assert_line(&report.errors, "state directory: state/lock: ");
+	assert_int_equal(access("elsewhere", F_OK), -1);
+	report_free(&report);
+	state_close(&state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(a_session_is_recorded_listed_and_forgotten),
+		in_directory(a_record_takes_the_place_of_an_earlier_one),
+		in_directory(every_live_session_is_visited_until_it_is_enough),
+		in_directory(a_visit_ends_when_the_visitor_says_so),
+		in_directory(a_session_ends_with_its_worker),
+		in_directory(a_session_without_a_worker_is_not_recorded),
+		in_directory(a_pid_that_another_process_got_is_another),
+		in_directory(the_name_of_a_process_may_hold_anything),
+		in_directory(hostile_values_stay_in_their_pair),
+		in_directory(endless_values_are_cut),
+		in_directory(a_record_is_one_line_for_root_alone),
+		in_directory(what_is_no_record_is_passed_over),
+		in_directory(a_record_that_can_not_be_read_counts_as_live),
+		in_directory(ids_are_the_numbers_of_processes),
+		in_directory(an_address_has_a_holder),
+		in_directory(a_session_that_was_forgotten_holds_nothing),
+		in_directory(what_a_killed_run_left_of_an_address_is_no_obstacle),
+		in_directory(a_holder_that_is_no_session_has_ended),
+		in_directory(the_directory_is_made_for_root_alone),
+		in_directory(a_missing_directory_is_made_on_demand_alone),
+		in_directory(what_is_no_directory_is_refused),
+		in_directory(what_is_no_directory_inside_is_refused),
+		in_directory(a_directory_that_others_can_write_is_refused),
+		in_directory(a_directory_of_another_user_is_refused),
+		in_directory(a_read_only_directory_gets_a_sentence),
+		in_directory(a_full_disk_leaves_the_earlier_record),
+		in_directory(what_a_killed_run_left_of_a_record_is_no_obstacle),
+		in_directory(the_lock_is_taken_and_given_back),
+		cmocka_unit_test_setup_teardown(the_lock_is_waited_for_three_seconds, enter_directory,
+						leave_without_deadline),
+		in_directory(a_lock_that_is_a_link_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
