@@ -1,0 +1,179 @@
+"""What was measured, as Markdown tables, and in docs/performance.md and its plots."""
+
+import os
+import pathlib
+import platform
+import re
+
+import plot
+from hooks import BENCH, CASES, FIRST, INTACT
+from hosts import run
+
+DOCS = BENCH.parent / "docs"
+NAMES = {"empty": "empty program", "ours": "ocserv-gateway", "shell": "shell hook",
+         "session": "rules for each session", "plain": "no rules at all"}
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    flags = pathlib.Path("/proc/cpuinfo").read_text()
+    system = re.search(r'PRETTY_NAME="(.*)"', pathlib.Path("/etc/os-release").read_text())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores"
+                     f"{', virtual' if ' hypervisor' in flags else ''}",
+        "memory": f"{memory:.0f} GiB",
+        "kernel": f"Linux {platform.release()}",
+        "system": f"{system[1] if system else '?'}, {run(['getconf', 'GNU_LIBC_VERSION']).strip()}",
+        "load before": f"{os.getloadavg()[0]:.1f}",
+    }
+
+
+def table(heading, rows):
+    """Markdown; the first column is text, the others are numbers."""
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def digits(value):
+    """Three that say something."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def milliseconds(us):
+    low, middle, high = (value / 1000 for value in us)
+    return f"{digits(middle)} ({digits(low)}-{digits(high)})"
+
+
+def middle_and_spread(values):
+    low, middle, high = values
+    return f"{digits(middle)} ({digits(low)}-{digits(high)})"
+
+
+def times_faster(group):
+    return group["shell"]["us"][1] / group["ours"]["us"][1]
+
+
+def goals(results):
+    """What was asked for: sentence, what was measured, whether it is met."""
+    cases, storm, latency = results["cases"], results["storm"], results["latency"]
+    intact, first = cases[INTACT.name], cases[FIRST.name]
+    few, many = latency[min(latency, key=int)], latency[max(latency, key=int)]
+    growth = many["ours"]["cpu_ratio"] / few["ours"]["cpu_ratio"]
+    memory = max(group["ours"]["memory_kib"] for group in cases.values()) / 1024
+    rate = 1 / storm["ratio"][1]
+    faster = times_faster(intact)
+    judged = (
+        ("connect when intact: at most 1.5 times the empty program",
+         f"{intact['ours']['ratio'][1]:.2f} times", intact["ours"]["ratio"][1] <= 1.5),
+        ("first connect: at most 3 times the empty program",
+         f"{first['ours']['ratio'][1]:.2f} times", first["ours"]["ratio"][1] <= 3),
+        ("connect when intact: at least 15 times faster than the shell hook", f"{faster:.1f} times", faster >= 15),
+        (f"{storm['size']:,} connects, {storm['at_a_time']} at a time: at least half the rate of the empty program",
+         f"{rate:.2f} of it", rate >= 0.5),
+        (f"from 1 to {int(max(latency, key=int)):,} sessions: no growth (of processor time, within a tenth)",
+         f"{100 * (growth - 1):+.0f} %", growth <= 1.1),
+        ("less than 3 MiB of memory", f"{memory:.2f} MiB", memory < 3),
+    )
+    return table(("goal", "measured", "met"),
+                 [(goal, measured, "yes" if met else "**no**") for goal, measured, met in judged])
+
+
+def hooks_table(results):
+    rows = []
+    for case in CASES:
+        group = results["cases"][case.name]
+        shell = group.get("shell")
+        rows.append((case.name, milliseconds(group["empty"]["us"]), milliseconds(group["ours"]["us"]),
+                     middle_and_spread(group["ours"]["ratio"]), f"{group['ours']['cpu_ratio']:.2f}",
+                     milliseconds(shell["us"]) if shell else "-",
+                     f"{times_faster(group):.0f}" if shell else "-"))
+    return table(("hook", "empty program, ms", "ocserv-gateway, ms", "ratio", "ratio of processor time",
+                  "shell hook, ms", "times faster than it"), rows)
+
+
+def storm_table(results):
+    storm = results["storm"]
+    rows = []
+    for name in ("empty", "ours", "shell"):
+        size = storm["shell_size" if name == "shell" else "size"]
+        total = [value * storm["size"] / size for value in storm["total_ms"][name]]
+        said = f", from {size}" if size != storm["size"] else ""
+        rows.append((NAMES[name] + said, middle_and_spread([value / 1000 for value in total]),
+                     f"{storm['size'] / total[1] * 1000:,.0f}", middle_and_spread(storm["slowest_ms"][name])))
+    return table((f"{storm['size']:,} connects, {storm['at_a_time']} at a time", "all, s", "per second",
+                  "slowest one, ms"), rows)
+
+
+def sessions_table(results):
+    latency = results["latency"]
+    shown = ("empty", "ours", "disconnect", "shell", "session")
+    rows = [(f"{int(sessions):,}", *(milliseconds(group[name]["us"]) if name in group else "-" for name in shown))
+            for sessions, group in latency.items()]
+    return table(("sessions", "empty program, ms", "connect, ms", "disconnect, ms", "shell hook: connect, ms",
+                  "rules for each session: connect, ms"), rows)
+
+
+def flows_table(results):
+    shown = ("empty", "ours", "disconnect")
+    rows = [(f"{int(flows):,}", *(milliseconds(group[name]["us"]) for name in shown),
+             f"{group['disconnect']['cpu_us'] / 1000:.2f}") for flows, group in results["flows"].items()]
+    return table(("flows tracked", "empty program, ms", "connect, ms", "disconnect, ms",
+                  "processor time of the disconnect, ms"), rows)
+
+
+def throughput_table(results):
+    shown = ("plain", "ours", "shell", "session")
+    rows = []
+    for sessions, rates in results["throughput"].items():
+        rows.append((f"{int(sessions):,}", *(middle_and_spread([rate / 1000 for rate in rates[name]])
+                                             if name in rates else "-" for name in shown)))
+    return table(("sessions", *(f"{NAMES[name]}, thousand packets/s" for name in shown)), rows)
+
+
+def counts_table(results):
+    heading, *rows = results["counts"]
+    memory = {name: group["ours"]["memory_kib"] for name, group in results["cases"].items()}
+    lock = results["lock_us"]
+    return table((*heading, "peak memory, KiB", "lock held, µs"),
+                 [(name, *(f"{number:,}" for number in numbers), f"{memory[name]:,}",
+                   f"{lock[name][1]:,.0f}" if name in lock else "") for name, *numbers in rows])
+
+
+def about(results):
+    facts = {**results["machine"], "rounds": results["rounds"], "took": f"{results['seconds']:.0f} s",
+             "the program, stripped": f"{results['size'] / 1024:.0f} KiB"}
+    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+
+
+BLOCKS = {"goals": goals, "hooks": hooks_table, "storm": storm_table, "sessions": sessions_table,
+          "flows": flows_table, "throughput": throughput_table, "counts": counts_table, "about": about}
+
+
+def text(results):
+    return "\n\n".join(make(results) for make in BLOCKS.values())
+
+
+def points(by_sessions, name, scale, field=None):
+    return [(int(sessions), *(value / scale for value in (group[name][field] if field else group[name])))
+            for sessions, group in by_sessions.items() if name in group]
+
+
+def draw(results):
+    latency, throughput = results["latency"], results["throughput"]
+    plot.write(DOCS / "latency.svg", "Time of a connect hook", "sessions", "milliseconds", [
+        (NAMES[name], name, points(latency, name, 1000, "us")) for name in ("session", "shell", "ours", "empty")])
+    plot.write(DOCS / "throughput.svg", "Forwarded packets of 60 bytes", "sessions", "thousand packets per second", [
+        (NAMES[name], name, points(throughput, name, 1000)) for name in ("plain", "shell", "ours", "session")])
+
+
+def update(results):
+    """Puts the tables between their markers in docs/performance.md, and draws the plots."""
+    page = DOCS / "performance.md"
+    content = page.read_text()
+    for name, make in BLOCKS.items():
+        begin, end = f"<!-- bench: {name} -->\n", "<!-- /bench -->"
+        before, after = content.split(begin)
+        content = before + begin + make(results) + "\n" + end + after.split(end, 1)[1]
+    page.write_text(content)
+    draw(results)
