@@ -1,0 +1,360 @@
+#!/usr/bin/env python3
+"""The leak battery: every packet under every trouble, in TAP.
+
+    battery.py --program PATH [--quick] [--only WORDS] [--variant WORDS]
+
+Must run as root in a sandbox of its own (see ../leaks.sh).
+"""
+
+import argparse
+import itertools
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+import traceback
+from typing import Callable, Iterator, NamedTuple
+
+import bench as benches
+import troubles
+import variants
+import works
+
+LINGER = 1.4  # longer than the kernel keeps fragments here
+
+
+class Case(NamedTuple):
+    group: str
+    name: str
+    troubles: tuple[troubles.Trouble, ...]
+    packets: str = "all"  # "all", "essence" or "ordinary"
+    excuse: bool = False
+    linger: float = 0
+    passes: bool = False  # clients must still reach the gateway
+
+
+def damaged(*names: troubles.Trouble) -> bool:
+    return any(trouble.layer == troubles.GUARD for trouble in names)
+
+
+def case(group: str, *chosen: troubles.Trouble, **more) -> Case:
+    name = " + ".join(trouble.name for trouble in chosen)
+    passes = len(chosen) == 1 and chosen[0].passes
+    return Case(group, name, chosen, excuse=damaged(*chosen), passes=passes, **more)
+
+
+def undisturbed(linger: float) -> list[Case]:
+    nothing = troubles.NETWORK_TROUBLES[0]
+    flush, gone = troubles.GUARD_GONE[2], troubles.ROUTING_GONE
+    return [
+        case("one layer gone or none", *what, linger=linger)
+        for what in ((nothing,), (flush,), (gone,))
+    ]
+
+
+def singles(quick: bool) -> list[Case]:
+    rules, chains = troubles.guard_troubles()
+    deletions = troubles.rule_deletions()
+    cases = undisturbed(0 if quick else LINGER)
+    cases += [case("guard: one rule", trouble) for trouble in rules]
+    cases += [case("guard: one chain", trouble) for trouble in chains]
+    cases += [case("guard: all of it", trouble) for trouble in troubles.GUARD_GONE]
+    cases += [
+        case("policy routing", trouble) for trouble in (*deletions, *troubles.ROUTING_TROUBLES)
+    ]
+    cases += [case("network", trouble) for trouble in troubles.NETWORK_TROUBLES[1:]]
+    return cases
+
+
+def programs() -> list[Case]:
+    rules, chains = troubles.guard_troubles()
+    damages = [
+        *rules,
+        *chains,
+        *troubles.GUARD_GONE,
+        *troubles.rule_deletions(),
+        *troubles.ROUTING_TROUBLES[:1],
+    ]
+    cases = [case("program at work", trouble) for trouble in troubles.PROGRAM_TROUBLES]
+    cases += [
+        case("repair", troubles.repaired(trouble)) for trouble in (*damages, troubles.ROUTING_GONE)
+    ]
+    return cases
+
+
+def guard_pairs() -> Iterator[tuple[troubles.Trouble, ...]]:
+    """Two rules removed, two altered, a chain and anything else."""
+    rules, chains = troubles.guard_troubles()
+    yield from itertools.combinations(rules[::2], 2)
+    yield from itertools.combinations(rules[1::2], 2)
+    yield from itertools.combinations(chains, 2)
+    yield from itertools.product(rules, chains)
+
+
+def pairs() -> list[Case]:
+    routing = [*troubles.rule_deletions(), *troubles.ROUTING_TROUBLES]
+    environment = troubles.NETWORK_TROUBLES[1:]
+    layers = [troubles.GUARD_GONE[2], troubles.ROUTING_GONE]
+    found = [
+        ("pairs: guard", guard_pairs()),
+        ("pairs: policy routing", itertools.combinations(routing, 2)),
+        ("pairs: network", itertools.combinations(environment, 2)),
+        ("pairs: policy routing and network", itertools.product(routing, environment)),
+        ("pairs: a layer gone and network", itertools.product(layers, environment)),
+    ]
+    return [
+        case(group, *chosen, packets="essence")
+        for group, chosen_pairs in found
+        for chosen in chosen_pairs
+    ]
+
+
+def controls(_: bool) -> list[Case]:
+    """The troubles that mean something to rules that are not ours."""
+    chosen = [
+        *troubles.NETWORK_TROUBLES,
+        troubles.GUARD_GONE[2],
+        troubles.GUARD_GONE[3],
+        *troubles.rule_deletions()[:1],
+        *troubles.ROUTING_TROUBLES[:-1],
+    ]
+    return [
+        case(f"{kind} packets", trouble, packets=choice)
+        for kind, choice in (("ordinary", "ordinary"), ("hostile", "essence"))
+        for trouble in chosen
+    ]
+
+
+class Plan(NamedTuple):
+    """What is installed, and the part of the battery that it goes through."""
+
+    title: str
+    variant: variants.Variant
+    make: Callable[[bool], list[Case]]
+    rules: variants.Rules | None = None  # None: the program's
+
+    @property
+    def control(self) -> bool:
+        return self.rules is not None
+
+
+def everything(quick: bool) -> list[Case]:
+    return singles(quick) + programs() + ([] if quick else pairs())
+
+
+def plans() -> list[Plan]:
+    first = variants.MAIN_VARIANTS[0]
+    return [
+        Plan("control: a next-hop guard", first, controls, variants.NextHopGuard()),
+        Plan("control: no rules", first, controls, variants.Nothing()),
+        *(Plan(variant.name, variant, everything) for variant in variants.MAIN_VARIANTS),
+        *(Plan(variant.name, variant, singles) for variant in variants.SIDE_VARIANTS),
+        *(
+            Plan(variant.name, variant, lambda _: undisturbed(0))
+            for variant in variants.OPTION_VARIANTS
+        ),
+    ]
+
+
+# One worker takes every JOBS-th case of each plan.
+
+
+class Result(NamedTuple):
+    plan: int
+    group: str
+    name: str
+    row: benches.Row | None
+    problem: str
+
+
+def measure(bench: benches.Bench, chosen: Case) -> tuple[benches.Row, str]:
+    bench.dirty |= any(trouble.layer != troubles.GUARD for trouble in chosen.troubles)
+    row = bench.measure(
+        chosen.name,
+        chosen.packets,
+        [trouble.act for trouble in chosen.troubles],
+        chosen.excuse,
+        chosen.passes,
+        chosen.linger,
+    )
+    if row.leaks:
+        return row, f"{row.leaks} leaks; the first: {row.first}"
+    if bench.failures and len(chosen.troubles) == 1:
+        return row, f"the trouble itself failed: {bench.failures[0]}"
+    if chosen.passes and not row.honest:
+        return row, "clients no longer reach the gateway"
+    return row, ""
+
+
+def work(worker: int, options: argparse.Namespace, results) -> None:
+    directory = tempfile.mkdtemp(prefix="leaks-")
+    bench = benches.Bench(variants.Program(options.program, directory))
+    for index, plan in enumerate(plans()):
+        if options.variant and options.variant not in plan.title:
+            continue
+        bench.answering = not plan.control
+        bench.install(plan.variant, plan.rules or bench.program)
+        if not plan.control and worker == 0:
+            for name, problem in works.works(bench):
+                results.put(Result(index, "it works", name, None, problem))
+        cases = plan.make(options.quick)
+        for number, chosen in enumerate(cases, 1):
+            if number % options.jobs != worker or options.only and options.only not in chosen.name:
+                continue
+            bench.reset()
+            row, problem = measure(bench, chosen)
+            results.put(Result(index, chosen.group, chosen.name, row, problem))
+
+
+def worker_main(worker: int, options: argparse.Namespace, results) -> None:
+    try:
+        work(worker, options, results)
+        results.put(None)
+    except BaseException:  # whatever it is, the report needs it
+        results.put(traceback.format_exc())
+
+
+def collect(options: argparse.Namespace) -> tuple[list[Result], list[str]]:
+    results = multiprocessing.SimpleQueue()
+    workers = [
+        multiprocessing.Process(target=worker_main, args=(number, options, results), daemon=True)
+        for number in range(options.jobs)
+    ]
+    for process in workers:
+        process.start()
+    found, errors, running = [], [], len(workers)
+    while running:
+        item = results.get()
+        if isinstance(item, Result):
+            found.append(item)
+            continue
+        running -= 1
+        if item:
+            errors.append(item)
+    return found, errors
+
+
+# The report
+
+
+class Tap:
+    def __init__(self) -> None:
+        self.count = self.failed = 0
+
+    def check(self, passed: bool, text: str) -> None:
+        self.count += 1
+        self.failed += not passed
+        print(f"{'ok' if passed else 'not ok'} {self.count} - {text}", flush=True)
+
+    def say(self, *lines: str) -> None:
+        for line in lines:
+            print(*(f"# {part}" for part in line.splitlines()), sep="\n", flush=True)
+
+
+COLUMNS = "{:<56} {:>6} {:>9} {:>10} {:>6} {:>8}"
+
+
+def table_line(title: str, results: list[Result]) -> str:
+    rows = [result.row for result in results if result.row]
+    return COLUMNS.format(
+        title,
+        len(rows),
+        sum(row.sent for row in rows),
+        sum(row.delivered for row in rows),
+        sum(row.leaks for row in rows),
+        sum(row.excused for row in rows),
+    )
+
+
+def grouped(results: list[Result]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.group, []).append(result)
+    return groups
+
+
+def report_plan(tap: Tap, plan: Plan, results: list[Result], most: int) -> None:
+    for group, members in grouped(results).items():
+        bad = [result for result in members if result.problem]
+        title = f"{plan.title}: {group}"
+        if plan.control:
+            leaking = sum(bool(result.row.leaks) for result in members)
+            tap.check(leaking > 0, f"{title}: leaks are found ({leaking} of {len(members)} cases)")
+        else:
+            tap.check(
+                not bad,
+                f"{title}: no leak ({len(members)} cases)" if group != "it works" else title,
+            )
+            tap.say(*(f"{result.name}: {result.problem}" for result in bad[:most]))
+            if len(bad) > most:
+                tap.say(f"... and {len(bad) - most} more cases")
+
+
+def report(tap: Tap, results: list[Result], errors: list[str], most: int) -> None:
+    everyone = plans()
+    tap.check(not errors, "the battery ran to its end")
+    tap.say(*errors)
+    lines = []
+    for index, plan in enumerate(everyone):
+        mine = [result for result in results if result.plan == index]
+        report_plan(tap, plan, mine, most)
+        lines += [
+            table_line(f"{plan.title}: {group}", members)
+            for group, members in grouped(mine).items()
+        ]
+    ours = [result for result in results if not everyone[result.plan].control and result.row]
+    delivered = sum(result.row.delivered for result in ours)
+    tap.check(delivered > 0, "packets reach the gateway where they should")
+    tap.say(COLUMNS.format("", "cases", "sent", "delivered", "leaks", "limits"), *lines)
+    tap.say(table_line("all that is ours", ours))
+    tap.say(
+        "limits: packets that only the damaged nft table could stop (forged sources from",
+        "outside the pool, and the server's answers to others than clients)",
+    )
+
+
+def write_rows(path: str, results: list[Result]) -> None:
+    everyone = plans()
+    with open(path, "w", encoding="utf-8") as file:
+        for result in results:
+            row = result.row._asdict() if result.row else {}
+            json.dump(
+                {
+                    "plan": everyone[result.plan].title,
+                    "group": result.group,
+                    "case": result.name,
+                    **row,
+                    "problem": result.problem,
+                },
+                file,
+            )
+            file.write("\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default="ocserv-gateway", help="the program under test")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--quick", action="store_true", help="no pairs, no waiting for fragments")
+    parser.add_argument("--only", default="", help="cases with this in their name")
+    parser.add_argument("--variant", default="", help="variants with this in their name")
+    parser.add_argument(
+        "--rows", default="", help="write every case's row to this file, as JSON lines"
+    )
+    parser.add_argument("--most", type=int, default=12, help="failing cases told of in each group")
+    options = parser.parse_args()
+    started = time.monotonic()
+    results, errors = collect(options)
+    tap = Tap()
+    report(tap, results, errors, options.most)
+    if options.rows:
+        write_rows(options.rows, results)
+    tap.say(f"{time.monotonic() - started:.0f} s")
+    print(f"1..{tap.count}")
+    return 1 if tap.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""One server with one variant installed: reset, disturb while sending, count."""
+
+import os
+import struct
+import subprocess
+import time
+from typing import Callable, NamedTuple
+
+import capture
+import decode
+import kernel
+import network
+import packets
+import variants
+import wire
+
+CHUNK = 50
+PAUSE = 0.0005
+RETRIES = 5
+LEAD = 400  # packets that are under way before a trouble begins
+LONGEST = 20  # seconds that a command may take
+
+
+POOL_PREFIXES = {4: "10.20.0.", 6: "fd20:"}
+
+
+class Row(NamedTuple):
+    sent: int
+    delivered: int
+    leaks: int
+    first: str  # the first leak in words
+    excused: int  # leaks that only the damaged layer could have stopped
+    excused_first: str
+    honest: bool  # an honest packet to the internet reached the gateway
+
+
+class Bench:
+    def __init__(self, program: variants.Program):
+        self.program = program
+        self.server = network.Server()
+        self.plain_routing = kernel.routing()
+        indexes = self.server.indexes
+        self.capture = capture.Capture([indexes[name] for name in ("vpns0", "vpns1", "lo")])
+        self.catalogue = packets.Catalogue()
+        self.client = self.server.tunnels["vpns0"]
+        self.sending: list[packets.Packet] = []
+        self.sent = self.position = 0
+        self.dirty = True
+        self.unguarded = False
+        self.answering = True
+        self.excused_cases: set[int] = set()  # their fragments may expire in later ones
+        self.case_names: dict[int, str] = {}
+        self.case = wire.NO_CASE
+        self.failures: list[str] = []  # commands that failed in this case
+
+    # what is installed
+
+    def install(self, variant: variants.Variant, rules) -> None:
+        self.variant, self.dirty, self.first_case = variant, True, self.case + 1
+        self.clean()
+        rules.install(variant)
+        network.conntrack_sysctls()
+        self.governed = [
+            family for family in variant.watched if f"clients subnet{family}" in variant.settings
+        ]
+        self.routing = kernel.routing()
+        self.ruleset = kernel.run(["nft", "-s", "list", "ruleset"])
+        self.reset()
+        if kernel.routing() != self.routing:
+            raise RuntimeError(
+                f"reset does not bring back the routes: {self.routing} {kernel.routing()}"
+            )
+
+    def clean(self) -> None:
+        kernel.nft("flush ruleset")
+        self.restore_routing(self.plain_routing)
+
+    def restore_routing(self, lines: dict[int, str]) -> None:
+        self.server.rebuild()
+        for family in (4, 6):
+            flush = f"rule flush\nroute flush table {kernel.TABLE}\nroute flush table main\n"
+            kernel.ip_family_batch(family, flush + lines[family])
+
+    def reset(self) -> None:
+        """Everything as it was after install()."""
+        self.server.tell_lan("drain")
+        if self.dirty:
+            self.server.restore_links()
+            self.restore_routing(self.routing)
+            self.server.restore_lan(self.answering)
+            self.program.configure(self.variant.settings)
+            self.allow(self.variant.ways)
+        kernel.nft("flush ruleset\n" + self.ruleset)
+        kernel.conntrack_flush()
+        self.dirty = False
+
+    def allow(self, ways: set[tuple[str, str]]) -> None:
+        self.capture.allow({(name, bytes.fromhex(mac.replace(":", ""))) for name, mac in ways})
+        self.server.tell_lan("gateways", macs=sorted({mac for _, mac in ways}))
+
+    # sending
+
+    def start(self, case: int, chosen: list[packets.Packet]) -> None:
+        self.capture.case = case
+        self.sending, self.sent, self.position = chosen, 0, 0
+        tag = struct.pack("!HH", case, case ^ 0xFFFF)
+        for packet in chosen:
+            if packet.stamp >= 0:
+                packet.data[packet.stamp : packet.stamp + 4] = tag
+
+    def send(self, count: int) -> None:
+        """The next packets of the list, round and round."""
+        client, sending, size, at = self.client, self.sending, len(self.sending), self.position
+        for _ in range(count):
+            try:
+                os.write(client, sending[at].data)
+            except OSError:
+                pass  # a tunnel that refuses a packet has not let it out
+            at = at + 1 if at + 1 < size else 0
+        self.position = at
+        self.sent += count
+
+    def send_all(self) -> None:
+        self.send(len(self.sending))
+
+    def send_while(self, command: list[str], stdin: str = "") -> None:
+        """Run a command, packets flowing until it ends."""
+        with subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            process.stdin.write(stdin)
+            process.stdin.close()
+            until = time.monotonic() + LONGEST
+            while process.poll() is None:
+                self.send_watched()
+                time.sleep(PAUSE)  # the command needs a processor, too
+                if time.monotonic() > until:
+                    process.kill()
+            if process.returncode:
+                self.failures.append(f"{' '.join(command)}: {process.stderr.read().strip()}")
+
+    def send_watched(self) -> None:
+        """A few packets; while the guard may be away, only judged if it was there throughout."""
+        before = not self.unguarded or kernel.table_exists()
+        known = len(self.capture.leaks)
+        self.send(CHUNK)
+        self.capture.read()
+        if not before or self.unguarded and not kernel.table_exists():
+            del self.capture.leaks[known:]
+
+    def send_for(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.send(CHUNK)
+            self.capture.read()
+
+    # cases
+
+    def measure(
+        self,
+        name: str,
+        choice: str,
+        acts: list[Callable],
+        excuse: bool = False,
+        passes: bool = False,
+        linger: float = 0,
+    ) -> Row:
+        """Packets before, during and after the acts, and what came of them."""
+        self.case += 1
+        self.case_names[self.case] = name
+        self.failures = []
+        network.lenience(not excuse)
+        self.capture.forget()
+        self.start(self.case, self.catalogue.choose(choice, self.variant.watched))
+        self.send(LEAD)
+        for act in acts:
+            act(self)
+        self.send_all()
+        self.settle(linger)
+        for _ in range(RETRIES if passes else 0):
+            if self.reached():
+                break
+            self.send_all()  # neighbours were still being asked for
+            self.settle(0.05)
+        if self.capture.lost():
+            raise RuntimeError("the capture lost frames")
+        return self.row(excuse)
+
+    def settle(self, seconds: float) -> None:
+        """Let answers come in and be judged."""
+        self.capture.read()
+        time.sleep(seconds)
+        self.server.tell_lan("drain")
+        self.capture.read()
+
+    def excusable(self, leak: capture.Leak) -> bool:
+        """Whether the guard alone could have stopped it: a packet from outside the
+        pool, or what the server's own stack answers to somebody outside the pool."""
+        sent = self.catalogue.by_number.get(leak.number)
+        if sent and not (sent.pooled and sent.family in self.governed):
+            return True
+        packet = leak.frame.data[14:]
+        inward = tuple(POOL_PREFIXES[family] for family in self.governed)
+        return capture.is_answer(packet) and not capture.addresses(packet)[1].startswith(inward)
+
+    def reached(self) -> bool:
+        """Ordinary packets of each family that has a gateway came to the gateway."""
+        seen = {self.catalogue.by_number[number].name for number in self.capture.seen}
+        return all(seen & packets.ordinary(family) for family in self.variant.families)
+
+    def row(self, excuse: bool) -> Row:
+        if excuse:
+            self.excused_cases.add(self.case)
+        leaks, excused = [], []
+        for leak in self.capture.leaks:
+            if leak.case in self.excused_cases and self.excusable(leak):
+                excused.append(leak)
+            elif leak.case >= self.first_case:  # no fragment left from another variant
+                leaks.append(leak)
+        return Row(
+            self.sent,
+            sum(self.capture.delivered.values()),
+            len(leaks),
+            self.in_words(leaks[0]) if leaks else "",
+            len(excused),
+            self.in_words(excused[0]) if excused else "",
+            self.reached(),
+        )
+
+    def in_words(self, leak: capture.Leak) -> str:
+        words = [decode.frame(leak.frame.interface, leak.frame.data)]
+        if leak.number in self.catalogue.by_number:
+            words.append(f"[sent: {self.catalogue.by_number[leak.number].name}]")
+        if leak.case != self.case:
+            words.append(f"[in the earlier case: {self.case_names.get(leak.case, 'no case')}]")
+        return " ".join(words)

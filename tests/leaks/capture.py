@@ -1,0 +1,130 @@
+"""Every frame that leaves the server by an uplink, judged.
+
+A frame is delivered if it goes to the gateway's MAC on the gateway's interface.
+Any other frame is a leak if it carries a marker, and also if it is an IP packet
+at all: nothing else in the sandbox sends any, so it answers a client's packet.
+"""
+
+import ctypes
+import socket
+import struct
+from typing import NamedTuple
+
+import wire
+
+ETH_P_ALL = 0x0003
+SO_ATTACH_FILTER, SO_RCVBUFFORCE = 26, 33
+SOL_PACKET, PACKET_STATISTICS = 263, 6
+AD_OFF = 0xFFFFF000
+AD_PKTTYPE, AD_IFINDEX = 4, 8
+LOAD_ABS, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
+LINK_LOCAL_TALK = {130, 131, 132, 133, 134, 135, 136, 143}  # MLD and neighbour discovery
+IGMP = 2
+OWN_TRAFFIC = b"oWnTrAfFiC"
+
+
+class Frame(NamedTuple):
+    interface: str
+    data: bytes
+
+
+class Leak(NamedTuple):
+    case: int  # in which its packet was sent; it may come out later than that
+    number: int | None
+    frame: Frame
+
+
+def filter_program(skipped: list[int]) -> bytes:
+    """Outgoing frames, except those of the skipped interfaces."""
+    last = len(skipped)
+    code = [
+        (LOAD_ABS, 0, 0, AD_OFF + AD_PKTTYPE),
+        (JUMP_EQUAL, 0, last + 2, socket.PACKET_OUTGOING),
+        (LOAD_ABS, 0, 0, AD_OFF + AD_IFINDEX),
+        *((JUMP_EQUAL, last - at, 0, index) for at, index in enumerate(skipped)),
+        (RETURN, 0, 0, 0xFFFF),
+        (RETURN, 0, 0, 0),
+    ]
+    return b"".join(struct.pack("HBBI", *step) for step in code)
+
+
+def small_talk(data: bytes) -> bool:
+    """ARP, neighbour discovery and group membership: the interface's own."""
+    kind = data[12:14]
+    if kind == b"\x08\x00":
+        return data[23] == IGMP
+    if kind == b"\x86\xdd":
+        at, proto = 54, data[20]
+        if proto == wire.HOPOPTS:
+            proto, at = data[54], 62
+        return proto == wire.ICMPV6 and data[at] in LINK_LOCAL_TALK
+    return True
+
+
+class Capture:
+    def __init__(self, skipped: list[int]):
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        program = filter_program(skipped)
+        buffer = ctypes.create_string_buffer(program)
+        self.socket.setsockopt(
+            socket.SOL_SOCKET,
+            SO_ATTACH_FILTER,
+            struct.pack("HP", len(program) // 8, ctypes.addressof(buffer)),
+        )
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 29)
+        self.socket.setblocking(False)
+        self.ways: set[tuple[str, bytes]] = set()
+        self.case = wire.NO_CASE
+        self.forget()
+
+    def forget(self) -> None:
+        self.delivered: dict[int, int] = {}
+        self.seen: set[int] = set()
+        self.leaks: list[Leak] = []
+        self.own = 0
+
+    def allow(self, ways: set[tuple[str, bytes]]) -> None:
+        """Interfaces and MACs by which the gateway is reached."""
+        self.ways = ways
+
+    def lost(self) -> int:
+        """Frames that the socket had no room for, since the last question."""
+        return struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
+
+    def read(self) -> None:
+        receive = self.socket.recvfrom
+        try:
+            while True:
+                data, origin = receive(2048)
+                self.judge(Frame(origin[0], data))
+        except BlockingIOError:
+            pass
+
+    def judge(self, frame: Frame) -> None:
+        mark = wire.read_marker(frame.data)
+        case = mark[1] or self.case if mark else self.case
+        if (frame.interface, frame.data[:6]) in self.ways:
+            if mark:
+                self.delivered[case] = self.delivered.get(case, 0) + 1
+                self.seen.add(mark[0])
+        elif OWN_TRAFFIC in frame.data:
+            self.own += 1
+        elif mark or not small_talk(frame.data):
+            self.leaks.append(Leak(case, mark[0] if mark else None, frame))
+
+
+def addresses(packet: bytes) -> tuple[str, str]:
+    if packet[0] >> 4 == 6:
+        return tuple(socket.inet_ntop(socket.AF_INET6, packet[at : at + 16]) for at in (8, 24))
+    return tuple(socket.inet_ntop(socket.AF_INET, packet[at : at + 4]) for at in (12, 16))
+
+
+def is_answer(packet: bytes) -> bool:
+    """What no client sends here, but the server's own stack does."""
+    if packet[0] >> 4 == 6:
+        proto, body = packet[6], packet[40:]
+    else:
+        proto, body = packet[9], packet[(packet[0] & 15) * 4 :]
+    if proto == wire.TCP:
+        return bool(body[13] & 0x04) or body[13] & 0x12 == 0x12
+    return proto == wire.ICMP and body[0] != 8 or proto == wire.ICMPV6 and body[0] != 128

@@ -1,0 +1,139 @@
+"""Configurations under which the battery runs, and the controls without us."""
+
+import os
+from typing import NamedTuple, Protocol
+
+import kernel
+
+LAN_GATEWAY, OTHER_GATEWAY = "02:00:00:28:00:02", "02:00:00:28:00:09"
+UPLINK_ROUTER = "02:00:00:29:00:01"
+
+
+class Variant(NamedTuple):
+    name: str
+    settings: dict[str, str]  # "section key": value
+    ways: set[tuple[str, str]]  # (interface, MAC) by which client packets may leave
+    families: tuple[int, ...] = (4,)  # families that have a gateway
+    watched: tuple[int, ...] = (4, 6)  # families that are not left alone
+
+
+SEED = {
+    "clients subnet4": "10.20.0.0/24",
+    "clients subnet6": "fd20::/64",
+    "gateway address4": "172.28.0.2",
+}
+LAN_WAY = {("eth0", LAN_GATEWAY)}
+
+# With every trouble and every pair of troubles:
+MAIN_VARIANTS = [
+    Variant("IPv4 gateway, IPv6 blocked", SEED, LAN_WAY),
+    Variant("dual stack", SEED | {"gateway address6": "fd28::2"}, LAN_WAY, (4, 6)),
+]
+# With every single trouble:
+SIDE_VARIANTS = [
+    Variant("no subnet6", {key: SEED[key] for key in SEED if key != "clients subnet6"}, LAN_WAY),
+    Variant(
+        "gateway on the second uplink",
+        SEED | {"gateway address4": "192.0.2.1", "gateway address6": "fd29::1"},
+        {("eth1", UPLINK_ROUTER)},
+        (4, 6),
+    ),
+]
+# Undisturbed and with one layer gone:
+OPTION_VARIANTS = [
+    Variant("blocked = drop", SEED | {"killswitch blocked": "drop"}, LAN_WAY),
+    Variant("client_to_client = no", SEED | {"killswitch client_to_client": "no"}, LAN_WAY),
+    Variant("inbound = any", SEED | {"killswitch inbound": "any"}, LAN_WAY),
+    Variant(
+        "masquerade = no",
+        SEED | {"gateway masquerade": "no", "gateway address6": "fd28::2"},
+        LAN_WAY,
+        (4, 6),
+    ),
+    Variant(
+        "IPv4 blocked",
+        SEED | {"gateway address4": "block", "gateway address6": "fd28::2"},
+        LAN_WAY,
+        (6,),
+    ),
+    Variant("IPv6 direct", SEED | {"gateway address6": "direct"}, LAN_WAY, (4,), (4,)),
+    Variant(
+        "two subnets",
+        SEED
+        | {
+            "clients subnet4": "10.20.0.0/25, 10.20.0.128/25",
+            "clients subnet6": "fd20::/65, fd20:0:0:0:8000::/65",
+        },
+        LAN_WAY,
+    ),
+]
+
+
+class Rules(Protocol):
+    def install(self, variant: Variant) -> None:
+        ...
+
+
+class Program:
+    """ocserv-gateway itself, with a configuration file of its own."""
+
+    def __init__(self, path: str, directory: str):
+        self.path = path
+        self.config = os.path.join(directory, "gateway.ini")
+        self.state = os.path.join(directory, "state")
+
+    def configure(self, settings: dict[str, str]) -> None:
+        sections: dict[str, list[str]] = {"session": [f"state_dir = {self.state}"]}
+        for name, value in settings.items():
+            section, key = name.split()
+            sections.setdefault(section, []).append(f"{key} = {value}")
+        with open(self.config, "w", encoding="ascii") as file:
+            for section, lines in sections.items():
+                print(f"[{section}]", *lines, sep="\n", file=file)
+
+    def command(self, verb: str) -> list[str]:
+        return [self.path, "-c", self.config, verb]
+
+    def install(self, variant: Variant) -> None:
+        self.configure(variant.settings)
+        kernel.run(self.command("up"))
+
+
+MASQUERADE = """
+table inet nat {
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr 10.20.0.0/24 oifname "eth0" masquerade
+    ip6 saddr fd20::/64 oifname "eth0" masquerade
+  }
+}
+"""
+
+NEXT_HOP_GUARD = """
+table inet ocserv_gw {
+  chain forward {
+    type filter hook forward priority -10; policy accept;
+    ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop != 172.28.0.2 drop
+    meta nfproto ipv6 iifname "vpns*" drop
+  }
+}
+"""
+
+
+class NextHopGuard:
+    """The rules that are commonly written by hand: one route, one next-hop guard."""
+
+    def install(self, variant: Variant) -> None:
+        del variant  # always the same: IPv4 has a gateway, IPv6 is dropped
+        kernel.nft(NEXT_HOP_GUARD + MASQUERADE)
+        kernel.ip_batch(
+            "rule add from 10.20.0.0/24 lookup 100 priority 1000\n"
+            "route replace default via 172.28.0.2 table 100\n"
+        )
+
+
+class Nothing:
+    """A plain server, its clients masqueraded."""
+
+    def install(self, _: Variant) -> None:
+        kernel.nft(MASQUERADE)

@@ -1,0 +1,128 @@
+"""What the guard must leave alone, tried with single packets."""
+
+import os
+import socket
+import time
+from typing import Iterator, NamedTuple
+
+import capture
+import decode
+import kernel
+import packets
+import wire
+from bench import Bench
+
+Found = tuple[str, str]  # what was tried, and the problem or nothing
+
+
+class Words(NamedTuple):
+    client: str
+    other: str
+    server: str
+    internet: str
+    echo: str
+
+
+WORDS = {
+    4: Words("10.20.0.50", "10.20.0.51", "10.20.0.1", "198.51.100.9", "ICMP echo"),
+    6: Words("fd20::50", "fd20::51", "fd20::1", "2001:db8:198::9", "ICMPv6 echo"),
+}
+
+
+def received(bench: Bench, tunnel: str) -> list[bytes]:
+    """What has come out of a tunnel, toward its client."""
+    found = []
+    try:
+        while True:
+            found.append(os.read(bench.server.tunnels[tunnel], 4096))
+    except BlockingIOError:
+        return found
+
+
+def echo_to(bench: Bench, target: str, family: int, tunnel: str = "vpns0") -> list[str]:
+    """The client sends one echo request; what a tunnel then brings, in words."""
+    for name in bench.server.tunnels:
+        received(bench, name)
+    bench.capture.forget()
+    bench.start(
+        wire.NO_CASE, [bench.catalogue.by_name[packets.honest("ICMP echo", target, family)]]
+    )
+    bench.send(1)
+    for _ in range(2):
+        bench.server.tell_lan("drain")
+        time.sleep(0.005)
+    bench.capture.read()
+    return [decode.packet(packet) for packet in received(bench, tunnel)]
+
+
+def own_datagram(address: str) -> None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.sendto(capture.OWN_TRAFFIC, (address, 9))
+
+
+def server_reaches_client(bench: Bench, address: str) -> bool:
+    received(bench, "vpns0")
+    own_datagram(address)
+    return any(capture.OWN_TRAFFIC in packet for packet in received(bench, "vpns0"))
+
+
+def own_way(bench: Bench, address: str) -> bool:
+    """The server's own traffic keeps to the main route."""
+    bench.capture.forget()
+    own_datagram(address)
+    time.sleep(0.02)
+    bench.capture.read()
+    return bench.capture.own == 1
+
+
+def result(what: str, passed: bool, seen: object) -> Found:
+    return what, "" if passed else f"does not work; seen instead: {seen}"
+
+
+def internet(bench: Bench, family: int) -> Found:
+    """The gateway answers, or the server says at once that there is none."""
+    words, settings = WORDS[family], bench.variant.settings
+    seen = echo_to(bench, "internet", family)
+    if family in bench.variant.families:
+        answered = f"{words.internet} > {words.client} {words.echo} reply" in seen
+        unmasked = settings.get("gateway masquerade") == "no"  # the answer finds no way back here
+        return result(
+            f"{words.client} asks {words.internet}",
+            bool(bench.capture.delivered) and (answered or unmasked),
+            seen,
+        )
+    wanted = settings.get("killswitch blocked") != "drop"
+    for _ in range(20):  # the kernel answers so many a second and no more
+        if any("unreachable" in line for line in seen) == wanted:
+            break
+        time.sleep(0.1)
+        seen = echo_to(bench, "internet", family)
+    verb = "is refused at once" if wanted else "is dropped in silence"
+    return result(
+        f"{words.client} to {words.internet} {verb}",
+        any("unreachable" in line for line in seen) == wanted,
+        seen,
+    )
+
+
+def works_in(bench: Bench, family: int) -> Iterator[Found]:
+    client, other, server, far, echo = words = WORDS[family]
+    bench.reset()
+    seen = echo_to(bench, "the server in the VPN", family)
+    yield result(f"{client} asks {server}", f"{server} > {client} {echo} reply" in seen, seen)
+    seen = echo_to(bench, "another client", family, "vpns1")
+    allowed = bench.variant.settings.get("killswitch client_to_client") != "no"
+    verb = "reaches" if allowed else "does not reach"
+    yield result(
+        f"{client} {verb} {other}", (f"{client} > {other} {echo}" in seen) == allowed, seen
+    )
+    yield internet(bench, family)
+    pinged = kernel.run(["ping", "-c1", "-W1", server], check=False)
+    yield result(f"the server asks {server}", "1 received" in pinged, pinged)
+    yield result(f"the server reaches {client}", server_reaches_client(bench, client), "nothing")
+    yield result(f"the server's own way to {words.internet}", own_way(bench, far), "nothing")
+
+
+def works(bench: Bench) -> list[Found]:
+    return [found for family in bench.governed for found in works_in(bench, family)]
