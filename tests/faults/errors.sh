@@ -1,0 +1,216 @@
+#!/bin/bash
+# System calls of a run fail, allocations fail, the kernel's answers are lost or
+# spoilt, one fault at a time: the run says what is wrong, success only where all
+# is well, nothing leaks, and the next run does all that was left to do.
+#
+#   tests/faults/errors.sh            test
+#   tests/faults/errors.sh WORD       the runs whose name holds it
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+. "$lib/faults.sh"
+
+runs() {
+	cat <<-'END'
+		connect|nothing|newcomer_connects|all|open (closed )?gateway|whole_for_newcomer
+		up|nothing|up|all|open (closed )?gateway|whole_for_nobody
+		repair|rule_gone|newcomer_connects|all|closed gateway|whole_for_both
+		disconnect of one of two|two_sessions|newcomer_leaves|all|gateway|whole_for_live
+		disconnect of the last|installed|live_leaves|all|gateway (closed )?open|all_over
+		down|installed|down|all|gateway (closed )?open|gone
+	END
+}
+
+# Calls, the errors that they fail with, and what an error message names then.
+calls() {
+	cat <<-'END'
+		sendto|EPERM ENOMEM ENOBUFS EBUSY EINTR EAGAIN ETIMEDOUT|kernel
+		recvmsg|EPERM ENOMEM ENOBUFS EINTR EAGAIN|kernel
+		socket bind getsockname setsockopt|EPERM ENOMEM ENOBUFS EBUSY EMFILE|kernel
+		openat|ENOSPC EROFS EACCES EIO EMFILE ENFILE ENOMEM EINTR|file
+		mkdirat renameat symlinkat unlinkat|ENOSPC EROFS EACCES EIO|file
+		read write|ENOSPC EIO EINTR|file
+		newfstatat fstat readlinkat getdents64|EIO EACCES ENOMEM|file
+		flock close|EIO ENOLCK|file
+		ioctl connect|EPERM ENOMEM|any
+		mmap|ENOMEM|memory
+		prctl capget capset setitimer rt_sigaction rt_sigprocmask getrandom lseek|EPERM|any
+	END
+}
+
+declare -A NAMED=(
+	[kernel]='policy rules|routes|kill switch|netlink socket|ip (-[46] )?(route|rule) |gateway'
+	[file]='state directory: /run/ocserv-gateway|/gateway\.ini|/proc/'
+	[memory]='out of memory|state directory: /|/gateway\.ini|kill switch'
+	[any]='.'
+)
+
+# failure_said KIND: as an error that names an object
+failure_said() {
+	grep -E '^ocserv-gateway: (error: |out of memory)' <<<"$err" | grep -qE "${NAMED[$1]}" ||
+		complaint "exit status $status, and no error names one of: ${NAMED[$1]}"
+}
+
+# success_said: all is well; a disconnect, which is never refused, may say what is not
+success_said() {
+	local said=$err
+	# A name that is left in addresses/ is harmless.
+	[[ $run == *_leaves && $err == *error:* ]] || "${finally/all_over/gone}" >/dev/null || {
+		err=$said
+		complaint "success, but not $finally"
+	}
+}
+
+# Where a call is interrupted it is made again; without an answer in time, it is
+# for the caller to try again.
+status_wanted() {
+	case $at in
+	recvmsg*EINTR|read*EINTR|write*EINTR)	echo 0 ;;
+	recvmsg*EAGAIN|*sequence)		echo '0|75' ;;
+	allocation*)				echo '0|71' ;;
+	*)					echo '0|64|71|73|75|77|78' ;;
+	esac
+}
+
+# check_said KIND
+check_said() {
+	[[ $status =~ ^($(status_wanted))$ ]] || complaint "exit status $status"
+	[[ $err != *"(null)"* ]] || complaint "an object without a name"
+	if [ "$status" = 0 ]; then
+		success_said
+	else
+		failure_said "$1"
+	fi
+}
+
+# try KIND WORD...: the run, with these words before the program
+try() {
+	local kind=$1
+	shift
+	tries=$((tries + 1))
+	try_begins
+	with_fault "$@"
+	check_said "$kind"
+	check_left
+	check_next
+}
+
+# trace_calls: the run's calls in $OGW_WORK/trace, with those of the loader
+trace_calls() {
+	"start_$from" >/dev/null
+	with_fault strace -f -o "$OGW_WORK/trace"
+}
+
+# call_numbers NAME: the numbers of those that main() makes, among all of this
+# name. Of many in a row, which read the answers to many requests, some.
+call_numbers() {
+	awk -v call="$1(" '
+		{ sub(/^[0-9]+ +/, "") }
+		index($0, "\"/dev/null\"") { main = 1 }
+		index($0, call) != 1 { row = 0; next }
+		{ n++; row++ }
+		main && (row < 4 || row % 8 == 0) { print n }
+	' "$OGW_WORK/trace"
+}
+
+# failing_calls: lines of KIND CALL NUMBER ERROR
+failing_calls() {
+	local names errors kind name number error
+	while IFS='|' read -r names errors kind; do
+		for name in $names; do
+			for number in $(call_numbers "$name"); do
+				for error in $errors; do
+					echo "$kind $name $number $error"
+				done
+			done
+		done
+	done < <(calls)
+}
+
+# calls_fail STEP: every STEPth way
+calls_fail() {
+	local kind call number error
+	while read -r -u 4 kind call number error; do
+		at="$call $number: $error"
+		try "$kind" strace -f -qq --seccomp-bpf -o /dev/null -e "trace=$call" \
+			-e "inject=$call:error=$error:when=$number"
+	done 4< <(failing_calls | awk -v step="$1" 'NR % step == 0')
+}
+
+preloaded() {
+	with_fault env LD_PRELOAD="$OGW_WORK/preload" "$@"
+}
+
+# count_preloaded: the run's allocations in $allocations, the messages it gets in $replies
+count_preloaded() {
+	"start_$from" >/dev/null
+	preloaded FAULT_COUNTS="$OGW_WORK/counts"
+	read -r allocations replies <"$OGW_WORK/counts"
+}
+
+# allocations_fail STEP
+allocations_fail() {
+	local n
+	for ((n = 1; n <= allocations; n += $1)); do
+		at="allocation $n"
+		try memory env LD_PRELOAD="$OGW_WORK/preload" FAULT_ALLOCATION="$n"
+		at="allocations from $n on"
+		[ $((n % 3)) != 0 ] || try memory env LD_PRELOAD="$OGW_WORK/preload" FAULT_ALLOCATION="$n+"
+	done
+}
+
+# spoilt_replies: lines of NUMBER KIND, see preload.c. Of many, some.
+spoilt_replies() {
+	local n kind
+	for ((n = 1; n <= replies; n++)); do
+		[ "$n" -lt 8 ] || [ "$n" -gt $((replies - 20)) ] || [ $((n % 8)) = 0 ] || continue
+		for kind in empty short half cut type overrun tiny huge bare interrupted truncated exists busy; do
+			echo "$n $kind"
+		done
+	done
+	# These are waited for, a second each.
+	printf '%s\n' "1 sequence" "$((replies / 2)) sequence" "$replies sequence" "2 noop"
+}
+
+# replies_spoilt STEP
+replies_spoilt() {
+	local number kind
+	while read -r -u 4 number kind; do
+		at="reply $number: $kind"
+		try kernel env LD_PRELOAD="$OGW_WORK/preload" FAULT_REPLY="$number:$kind"
+	done 4< <(spoilt_replies | awk -v step="$1" 'NR % step == 0')
+}
+
+# test_faults WHAT FUNCTION STEP
+test_faults() {
+	local tries=0
+	ok "$name: $1" no_complaints "$2" "$3"
+	ok "$name: $1: tried" test "$tries" -gt 5
+	diag "|$(printf '%-24s %-20s %5d' "$name" "$1" "$tries")"
+	all_tries=$((all_tries + tries))
+}
+
+# Of the faults of a run that is much like another, each STEPth is tried.
+test_run() {
+	local step=7 replies allocations
+	case $name in
+	connect)		step=1 ;;
+	"disconnect of one"*)	step=2 ;;
+	up)			step=3 ;;
+	esac
+	trace_calls
+	count_preloaded
+	test_faults "system calls fail" calls_fail "$step"
+	test_faults "allocations fail" allocations_fail "$((allocations < 100 ? 1 : 11 * step))"
+	test_faults "replies are spoilt" replies_spoilt "$((replies < 10 ? 1 : 3 * step))"
+}
+
+begin_faults strace
+must "the preloaded library is compiled" compiled preload -fPIC -shared
+all_tries=0
+each_run test_run "${1:-}" < <(runs)
+diag "|$all_tries faults; none leaked, each was told, and the next run repaired each"
+done_testing

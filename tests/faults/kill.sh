@@ -1,0 +1,81 @@
+#!/bin/bash
+# The program is killed at each of its system calls in turn, each time from the
+# same state, while a client sends: nothing leaks, and the next run does all
+# that was left to do.
+#
+#   tests/faults/kill.sh            test
+#   tests/faults/kill.sh WORD       the runs whose name holds it
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+. "$lib/faults.sh"
+
+# Name, start state, run, packets, what the client may meet from begin to end
+# (see traffic.py), and what holds in the end. Forged sources are stopped by the
+# kill switch alone, so they are not sent where it is gone.
+runs() {
+	cat <<-'END'
+		first connect|nothing|newcomer_connects|all|open (closed )?gateway|whole_for_newcomer
+		connect, kill switch flushed|guard_gone|newcomer_connects|honest|gateway|whole_for_both
+		connect, a rule deleted|rule_gone|newcomer_connects|all|closed gateway|whole_for_both
+		connect, the route deleted|route_gone|newcomer_connects|all|closed gateway|whole_for_both
+		connect, all gone|all_gone|newcomer_connects|all|open (closed )?gateway|whole_for_both
+		connect, another gateway|other_gateway|newcomer_connects|all|former (closed )?gateway|whole_for_both
+		connect, all intact|installed|newcomer_connects|all|gateway|whole_for_both
+		connect, nobody left|installed|stranger_connects|all|gateway (closed )?open|all_over
+		disconnect of one of two|two_sessions|newcomer_leaves|all|gateway|whole_for_live
+		disconnect of the last|installed|live_leaves|all|gateway (closed )?open|all_over
+		up|nothing|up|all|open (closed )?gateway|whole_for_nobody
+		down|installed|down|all|gateway (closed )?open|gone
+	END
+}
+
+# killed_once SIGNAL N: false when the run got through
+killed_once() {
+	at="signal $1 at call $2"
+	try_begins
+	with_fault "$OGW_WORK/kill_at" "$2" "$1"
+	[ "$status" = $((128 + $1)) ] || return
+	check_left
+	check_next
+}
+
+# killed SIGNAL STEP: at every STEPth call, until the run gets through; sets $calls
+killed() {
+	local n=$first
+	while killed_once "$1" "$n"; do
+		n=$((n + $2))
+		kills=$((kills + 1))
+	done
+	calls=$((n - $2))
+	[ "$status" = 0 ] || complaint "undisturbed: exit status $status"
+}
+
+# first_call: of main(), or a little before. The loader's, which come first, are
+# the same in each run.
+first_call() {
+	local n=1
+	until "$OGW_WORK/kill_at" "$n" 9 "$OGW_PROGRAM" --version | grep -q .; do
+		n=$((n + 1))
+	done
+	echo $((n - 8))
+}
+
+test_run() {
+	local calls=0
+	ok "$name: SIGKILL at every call" no_complaints killed 9 1
+	ok "$name: which are many" test "$calls" -gt 100
+	ok "$name: SIGTERM at every third call" no_complaints killed 15 3
+	diag "|$(printf '%-30s %4d system calls' "$name" "$calls")"
+	first=$main
+}
+
+begin_faults
+must "kill_at is compiled" compiled kill_at
+kills=0 first=1 main=$(first_call)
+each_run test_run "${1:-}" < <(runs)
+diag "|$kills kills; none leaked, and the next run repaired each"
+done_testing

@@ -1,0 +1,144 @@
+#!/bin/bash
+# A thousand sessions come and go, 64 hooks at a time, in random order: every
+# hook succeeds, all is installed once and removed once, the books are exact.
+# Then so few at a time that the last one leaves again and again: whoever is
+# connected is guarded.
+#
+#   OGW_SEED=N    the order that a run has printed
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+
+SESSIONS=1000
+AT_ONCE=64
+seed=${OGW_SEED:-$RANDOM}
+log=$OGW_WORK/storm.log
+workers=()
+
+tap_context() {
+	diag "seed $seed; what the hooks said of errors, and how often:"
+	grep -h 'error:\|warning:' "$log" | sed 's/user=.*device=[^ ]*//' | sort | uniq -c | sort -rn | head -n 10 |
+		sed 's/^/# /'
+}
+
+# A process for each session, children of one that is not this shell.
+workers_start() {
+	(
+		for ((i = 0; i < SESSIONS; i++)); do
+			sleep infinity &
+			echo $!
+		done
+		echo all
+		wait
+	) >"$OGW_WORK/workers" &
+	wait_for 60 grep -q all "$OGW_WORK/workers" &&
+		mapfile -t -n "$SESSIONS" workers <"$OGW_WORK/workers"
+}
+
+# hooks REASON FIRST COUNT: a line for each session from FIRST on, what its hook is given
+hooks() {
+	local i
+	for ((i = $2; i < $2 + $3; i++)); do
+		echo "REASON=$1 ID=${workers[i]} USERNAME=user$i DEVICE=vpns$i IP_REMOTE=10.20.$((i / 250)).$((i % 250 + 2))" \
+			"IPV6_REMOTE=fd20::$((i + 2)) $OGW_PROGRAM"
+	done
+}
+
+in_any_order() {
+	shuf --random-source=<(yes "$seed")
+}
+
+# all_at_once LINES: each a hook; they end well
+all_at_once() {
+	xargs -P "$AT_ONCE" -L 1 env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" <<<"$1" 2>>"$log"
+}
+
+storm() {
+	ok "the first half connects" all_at_once "$(hooks connect 0 500 | in_any_order)"
+	is "$(sessions)" 500 "status knows them all"
+	ok "the other half connects while half of the first leaves" all_at_once \
+		"$({ hooks connect 500 500; hooks disconnect 0 250; } | in_any_order)"
+	is "$(sessions)" 750 "status knows who is left"
+	ok "all is installed" program status
+	ok "everybody leaves" all_at_once "$(hooks disconnect 250 750 | in_any_order)"
+}
+
+sessions() {
+	program status --json
+	jq '.sessions | map(.id) | unique | length' <<<"$out"
+}
+
+# said WORDS: how many log lines have them
+said() {
+	grep -c -- "$1" "$log"
+}
+
+# seen REGEX: how many events in the kernel match it
+seen() {
+	grep -cE "$1" <<<"$events"
+}
+
+# no_file DIRECTORY: there is none in it
+no_file() {
+	[ -z "$(ls -A "$1")" ]
+}
+
+test_storm() {
+	events_of storm
+	is "$(said 'connect user=.*took_us=')" "$SESSIONS" "each connect is logged"
+	is "$(said 'disconnect user=')" "$SESSIONS" "each disconnect is logged"
+	is "$(said routing=installed)" 1 "all was installed once"
+	is "$(said routing=removed)" 1 "all was removed once"
+	is "$(said 'routing=\(intact\|kept\)')" $((2 * SESSIONS - 2)) "the other hooks changed nothing"
+	is "$(seen '^(add|create) table inet ocserv_gw')" 1 "the kernel had the table added once"
+	is "$(seen '^delete table inet ocserv_gw')" 1 "and deleted once"
+	is "$(seen '^1000:')" "$(seen '^Deleted 1000:')" "each policy rule was deleted as often as added"
+	is "$(seen '^Deleted 1000:')" 1 "which is once"
+	ok "nothing is left in the kernel" state_is "$empty_state"
+	ok "no session is left in the books" no_file "$STATE_DIR/sessions"
+	ok "nor an address" no_file "$STATE_DIR/addresses"
+}
+
+
+# flap LINES: each a session, which connects, is guarded and leaves
+flap() {
+	xargs -P 4 -L 1 env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" <<<"$1" 2>>"$log"
+}
+
+# sessions_whole FIRST COUNT: a line for each, its whole life in a shell
+sessions_whole() {
+	hooks connect "$1" "$2" | sed "s|$OGW_PROGRAM\$|$OGW_WORK/session|"
+}
+
+session_script() {
+	cat >"$OGW_WORK/session" <<-END
+		#!/bin/sh -e
+		$OGW_PROGRAM
+		$OGW_PROGRAM status | grep -q '^state *installed'
+		REASON=disconnect exec $OGW_PROGRAM
+	END
+	chmod +x "$OGW_WORK/session"
+}
+
+test_flap() {
+	local installed
+	: >"$log"
+	session_script
+	ok "each session of a few at a time is guarded" flap "$(sessions_whole 0 250)"
+	installed=$(said routing=installed)
+	ok "all was installed several times" test "$installed" -gt 3
+	is "$(said routing=removed)" "$installed" "and removed as often"
+	ok "nothing is left in the kernel" state_is "$empty_state"
+	ok "no session is left in the books" no_file "$STATE_DIR/sessions"
+}
+
+begin xargs shuf
+ini clients.subnet4=10.20.0.0/22 session.remove_after_last=yes
+: >"$log"
+must "there are $SESSIONS workers" workers_start
+test_storm
+test_flap
+done_testing
