@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A configuration file of any bytes; what is accepted goes on to the plan and its script. */
+#include "config.h"
+#include "nftables.h"
+#include "plan.h"
+#include "script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int file = -1;
+static char path[32];
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc, (void)argv;
+	clearenv();
+	file = memfd_create("gateway.ini", MFD_CLOEXEC);
+	if (file < 0 || fchmod(file, 0600) < 0)
+		abort();
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	return 0;
+}
+
+static void require(bool fact, const char *what)
+{
+	if (fact)
+		return;
+	fprintf(stderr, "not so: %s\n", what);
+	abort();
+}
+
+/* The second opinion: what an accepted file says, read line by line without inih. */
+
+/* Ends @text before its last blanks and returns it behind its first ones. */
+static char *trim(char *text)
+{
+	size_t length;
+
+	text += strspn(text, " \t\r");
+	length = strlen(text);
+	while (length > 0 && strchr(" \t\r", text[length - 1]))
+		length--;
+	text[length] = '\0';
+	return text;
+}
+
+static void cut_comment(char *text)
+{
+	for (size_t i = 1; text[0] && text[i]; i++) {
+		if (text[i] == ';' && (text[i - 1] == ' ' || text[i - 1] == '\t')) {
+			text[i] = '\0';
+			return;
+		}
+	}
+}
+
+static int find_key(const char *section, const char *name)
+{
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		struct key_description key;
+
+		config_describe_key((enum config_key)i, &key);
+		if (strcmp(key.section, section) == 0 && strcmp(key.name, name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* Returns 1 where the line sets a value. */
+static unsigned int check_pair(const struct config *config, const char *section, char *line, unsigned int number)
+{
+	size_t length = strcspn(line, "=:");
+	const struct setting *setting;
+	char *value = line + length + 1;
+	int key;
+
+	require(line[length] != '\0', "each accepted line that is no section has a value");
+	line[length] = '\0';
+	key = find_key(section, trim(line));
+	require(key >= 0, "each key of an accepted file is known");
+	setting = &config->setting[key];
+	cut_comment(value);
+	value = trim(value);
+	if (!value[0])
+		return 0;
+	require(setting->origin == FROM_FILE && setting->line == number, "each value of an accepted file is used");
+	require(strcmp(setting->value, value) == 0, "a value is used as it stands in the file");
+	return 1;
+}
+
+static void check_accepted(const struct config *config, char *content)
+{
+	char *line, *end, *section = "";
+	unsigned int number = 0, values = 0;
+
+	if (strncmp(content, "\xef\xbb\xbf", 3) == 0)
+		content += 3;
+	while ((line = strsep(&content, "\n"))) {
+		number++;
+		line = trim(line);
+		if (!line[0] || line[0] == '#' || line[0] == ';')
+			continue;
+		if (line[0] != '[') {
+			values += check_pair(config, section, line, number);
+			continue;
+		}
+		cut_comment(line);
+		section = trim(line) + 1;
+		end = strchr(section, ']');
+		require(end && !end[1], "an accepted section line is a section and no more");
+		*end = '\0';
+	}
+	for (int i = 0; i < CONFIG_KEYS; i++)
+		values -= config->setting[i].origin == FROM_FILE;
+	require(values == 0, "no value is used that is not in the file");
+}
+
+/* All that is made of a configuration without a kernel. */
+static void use(const struct config *config)
+{
+	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
+	static const struct kernel empty;
+	struct text script CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct nftables_batch batch;
+	struct policy policy;
+	struct plan plan;
+	uint32_t sequence = 0;
+	bool governed = config_governs(config, IPV4) || config_governs(config, IPV6);
+
+	policy_make(&policy, config, gateways);
+	nftables_compile(&policy.guard);
+	nftables_make_batch(&batch, &policy.guard, true, true, &sequence);
+	free(batch.buffer);
+	require((governed ? plan_install : plan_remove)(&plan, config, &policy, &empty, &report) == 0,
+		"an empty kernel has no conflict");
+	if (governed)
+		require(plan.steps > 0 && plan.step[0].kind == STEP_GUARD_LOAD, "the kill switch is the first step");
+	else
+		require(plan.steps == 0, "where nothing is governed, nothing is installed");
+	script_add_plan(&script, "fuzz", &plan);
+	plan_free(&plan);
+	policy_free(&policy);
+	report_free(&report);
+}
+
+static void check_report(const struct report *report)
+{
+	require(report->status == EX_CONFIG && report->errors.count > 0, "a refused file has an error");
+	for (size_t i = 0; i < report->errors.count; i++)
+		require(strncmp(report->errors.line[i], path, strlen(path)) == 0, "each error names the file");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	if (ftruncate(file, 0) < 0 || pwrite(file, data, size, 0) != (ssize_t)size)
+		abort();
+	if (config_load(&config, path, &report) == 0) {
+		char *content = malloc(size + 1);
+
+		require(report.status == 0 && report.errors.count == 0, "an accepted file has no error");
+		if (!content)
+			abort();
+		/* NULs are accepted in comments alone: let them not end the text. */
+		for (size_t i = 0; i < size; i++)
+			content[i] = data[i] ? (char)data[i] : '\1';
+		content[size] = '\0';
+		check_accepted(&config, content);
+		free(content);
+		use(&config);
+	} else {
+		check_report(&report);
+	}
+	config_free(&config);
+	report_free(&report);
+	return 0;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Netlink messages of any bytes. The first byte of the input says what reads the rest:
+ *
+ *   p   the parsers: messages one after the other, as if they were dumped
+ *   r   a request, as in stand_in.h: datagrams
+ *   b   a batch of four messages, the same
+ *   u   all of `up`, from the first look at the kernel on; n `up --dry-run`, d `down`, s `status`,
+ *       j `status --json`, c what a connect does
+ *
+ * and the second which configuration: 0 to 3.
+ */
+#include "advice.h"
+#include "conntrack.h"
+#include "converge.h"
+#include "gateway.h"
+#include "netlink.h"
+#include "nftables.h"
+#include "rtnetlink.h"
+#include "script.h"
+#include "stand_in.h"
+#include "verbs.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <sanitizer/allocator_interface.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define NFT(type) (NFNL_SUBSYS_NFTABLES << 8 | (type))
+
+static const char *const configs[] = {
+	"subnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway]\naddress4 = 172.28.0.2\naddress6 = fd28::2\n",
+	"subnet4 = 10.20.0.0/24, 10.21.128.0/17\n[gateway]\naddress4 = block\ntable = 4711\n",
+	"subnet6 = fd20::/64\n[gateway]\naddress4 = direct\naddress6 = fe80::2\ninterface = eth0\n",
+	"[gateway]\n",
+};
+
+#define CONFIGS (sizeof(configs) / sizeof(*configs))
+
+static char directory[512], path[CONFIGS][576];
+static struct config config[CONFIGS];
+
+static void require(bool fact, const char *what)
+{
+	if (fact)
+		return;
+	fprintf(stderr, "not so: %s\n", what);
+	abort();
+}
+
+/*
+ * libnftnl ends the program when an attribute has not the size that it should. Here the input ends instead: what was
+ * allocated and opened meanwhile goes.
+ */
+
+#define ALLOCATED 16384
+
+static jmp_buf input_end;
+static bool in_input;
+static const volatile void *allocated[ALLOCATED];
+static size_t allocations;
+static int first_file;
+
+static void on_allocation(const volatile void *memory, size_t size)
+{
+	(void)size;
+	if (in_input && memory && allocations < ALLOCATED)
+		allocated[allocations++] = memory;
+}
+
+/* The latest are freed first, mostly. */
+static void on_free(const volatile void *memory)
+{
+	for (size_t i = allocations; in_input && i-- > 0;) {
+		if (allocated[i] == memory) {
+			allocated[i] = allocated[--allocations];
+			return;
+		}
+	}
+}
+
+void exit(int status)
+{
+	void (*real)(int) __attribute__((noreturn));
+
+	if (in_input)
+		longjmp(input_end, 1);
+	*(void **)&real = dlsym(RTLD_NEXT, "exit");
+	real(status);
+}
+
+static void clean_up(void)
+{
+	while (allocations > 0)
+		free((void *)allocated[--allocations]);
+	close_range((unsigned int)first_file, ~0U, 0);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	static char buffer[4096];
+	const char *parent = getenv("TMPDIR");
+	struct report report = { 0 };
+	struct sockets sockets;
+
+	(void)argc, (void)argv;
+	snprintf(directory, sizeof(directory), "%s/fuzz_netlink.XXXXXX", parent ? parent : "/tmp");
+	if (!mkdtemp(directory) || !freopen("/dev/null", "w", stdout) || setvbuf(stdout, buffer, _IOFBF, sizeof(buffer)) != 0)
+		abort();
+	for (size_t i = 0; i < CONFIGS; i++) {
+		FILE *file;
+
+		snprintf(path[i], sizeof(path[i]), "%s/%zu", directory, i);
+		file = fopen(path[i], "w");
+		if (!file || fprintf(file, "[clients]\n%s[session]\nstate_dir = %s/state\n", configs[i], directory) < 0 ||
+		    fclose(file) != 0 || chmod(path[i], 0600) < 0 || config_load(&config[i], path[i], &report) < 0)
+			abort();
+	}
+	if (__sanitizer_install_malloc_and_free_hooks(on_allocation, on_free) == 0)
+		abort();
+	kernel_answer(NULL, 0);
+	/* The descriptor of the stand-in stays. */
+	sockets_open(&sockets, &report);
+	sockets_close(&sockets);
+	first_file = dup(STDIN_FILENO);
+	close(first_file);
+	return 0;
+}
+
+/* Not to be read, but made. */
+int dprintf(int fd, const char *format, ...)
+{
+	char line[8192];
+	va_list args;
+	int length;
+
+	(void)fd;
+	va_start(args, format);
+	length = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	return length;
+}
+
+static void take_rule(struct kernel *kernel, const struct nlmsghdr *message)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct text text CLEANUP(text_free) = { 0 };
+	struct rule rule;
+
+	if (!rtnetlink_parse_rule(message, &rule))
+		return;
+	require(rule_equal(&rule, &rule), "a rule equals itself");
+	rule_add_text(&text, &rule);
+	rtnetlink_delete_rule(buffer, &rule);
+	kernel->rule = reallocate(kernel->rule, kernel->rules + 1, sizeof(*kernel->rule));
+	kernel->rule[kernel->rules++] = rule;
+}
+
+static void take_route(struct kernel *kernel, const struct nlmsghdr *message)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct text text CLEANUP(text_free) = { 0 };
+	struct route route;
+
+	if (!rtnetlink_parse_route(message, &route))
+		return;
+	require(route_equal(&route, &route), "a route equals itself");
+	route_add_text(&text, &route);
+	rtnetlink_delete_route(buffer, &route);
+	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
+	kernel->route[kernel->routes++] = route;
+}
+
+static void plan_toward(const struct config *with, const struct kernel *kernel, enum goal goal)
+{
+	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
+	struct text script CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct policy policy;
+	struct plan plan;
+
+	policy_make(&policy, with, gateways);
+	nftables_compile(&policy.guard);
+	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&plan, with, &policy, kernel, &report) == 0)
+		script_add_plan(&script, "fuzz", &plan);
+	plan_free(&plan);
+	policy_free(&policy);
+	report_free(&report);
+}
+
+/* Messages as they come, each to the parser of its kind; then what a run makes of them. */
+static void parse(const struct config *with, const uint8_t *data, size_t size)
+{
+	/* Of its very size, so that reading behind it is noticed. */
+	struct nlmsghdr *messages = malloc(size ? size : 1);
+	const struct nlmsghdr *message = messages;
+	struct kernel kernel = { 0 };
+	int left = (int)size;
+
+	if (!messages)
+		abort();
+	memcpy(messages, data, size);
+	for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		switch (message->nlmsg_type) {
+		case RTM_NEWRULE:
+			take_rule(&kernel, message);
+			break;
+		case RTM_NEWROUTE:
+			take_route(&kernel, message);
+			break;
+		case NFT(NFT_MSG_NEWTABLE):
+			nftables_parse_table(message, &kernel.guard);
+			break;
+		case NFT(NFT_MSG_NEWCHAIN):
+			nftables_parse_chain(message, with->killswitch_table, &kernel.guard);
+			break;
+		case NFT(NFT_MSG_NEWRULE):
+			nftables_parse_rule(message, with->killswitch_table, &kernel.guard);
+			break;
+		}
+	}
+	plan_toward(with, &kernel, GOAL_INSTALL);
+	plan_toward(with, &kernel, GOAL_REMOVE);
+	kernel_free(&kernel);
+	free(messages);
+}
+
+static void check_error(const struct netlink_error *error)
+{
+	int status = netlink_error_status(error);
+
+	require(error->number > 0, "a refusal has an errno");
+	require(netlink_error_text(error)[0] != '\0', "a refusal has words");
+	require(status == EX_OSERR || status == EX_NOPERM || status == EX_TEMPFAIL, "a refusal has an exit status");
+}
+
+static int count_message(const struct nlmsghdr *message, void *data)
+{
+	require(message->nlmsg_len >= MNL_NLMSG_HDRLEN, "a message that is handed on has a header");
+	++*(unsigned int *)data;
+	return 0;
+}
+
+static void request(struct sockets *sockets)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct netlink_error error;
+	unsigned int messages = 0;
+
+	if (netlink_request(&sockets->route, rtnetlink_dump_rules(buffer), count_message, &messages, &error) < 0)
+		check_error(&error);
+	if (netlink_request(&sockets->route, rtnetlink_dump_rules(buffer), NULL, NULL, &error) < 0)
+		check_error(&error);
+}
+
+static void send_batch(const struct config *with, struct sockets *sockets)
+{
+	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
+	struct text text CLEANUP(text_free) = { 0 };
+	struct nftables_batch batch;
+	struct netlink_error error;
+	struct policy policy;
+
+	policy_make(&policy, with, gateways);
+	nftables_make_batch(&batch, &policy.guard, true, true, &sockets->nft.sequence);
+	/* The last of the batch wait for none: an input that answers all would be long. */
+	if (netlink_send_batch(&sockets->nft, batch.buffer, batch.size, batch.first, batch.first + 3, &error) < 0) {
+		check_error(&error);
+		nftables_describe(&text, &batch, error.sequence, error.offset);
+		require(text.length > 0, "the object of a refusal has a name");
+	}
+	free(batch.buffer);
+	policy_free(&policy);
+}
+
+static void connect_once(const struct config *with, struct sockets *sockets)
+{
+	static const struct address address = { .family = AF_INET, .bytes = { 10, 20, 0, 50 } };
+	struct situation situation;
+	struct report report = { 0 };
+	enum change change;
+
+	if (situation_read(&situation, with, goal_of(with), sockets, &report) == 0 &&
+	    converge(&situation, with, goal_of(with), sockets, &change, &report) == 0) {
+		conntrack_forget(&sockets->nft, &address, &report);
+		gateway_is_local(&sockets->route, &address);
+		advise(with, &situation, &report);
+	} else {
+		require(report.status != 0 && report.errors.count > 0, "what fails says why");
+	}
+	situation_free(&situation);
+	report_free(&report);
+}
+
+static void verb(int (*run)(const struct options *), const char *with, bool json, bool dry_run)
+{
+	const struct options options = { .config = with, .json = json, .dry_run = dry_run };
+	int status = run(&options);
+
+	require(status == 0 || status == 1 || status >= EX_USAGE, "a verb has one of the exit statuses");
+}
+
+static void run(const uint8_t *data, size_t size)
+{
+	size_t which = data[1] % CONFIGS;
+	struct report report = { 0 };
+	struct sockets sockets;
+
+	kernel_answer(data + 2, size - 2);
+	sockets_open(&sockets, &report);
+	switch (data[0]) {
+	case 'p':
+		parse(&config[which], data + 2, size - 2);
+		break;
+	case 'r':
+		request(&sockets);
+		break;
+	case 'b':
+		send_batch(&config[which], &sockets);
+		break;
+	case 'c':
+		connect_once(&config[which], &sockets);
+		break;
+	case 'u':
+		verb(verb_up, path[which], false, false);
+		break;
+	case 'n':
+		verb(verb_up, path[which], false, true);
+		break;
+	case 'd':
+		verb(verb_down, path[which], false, false);
+		break;
+	case 's':
+		verb(verb_status, path[which], false, false);
+		break;
+	case 'j':
+		verb(verb_status, path[which], true, false);
+		break;
+	}
+	sockets_close(&sockets);
+	report_free(&report);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size < 2)
+		return 0;
+	in_input = setjmp(input_end) == 0;
+	if (in_input)
+		run(data, size);
+	else
+		clean_up();
+	in_input = false;
+	allocations = 0;
+	return 0;
+}
