@@ -206,6 +206,7 @@ def work(worker: int, options: argparse.Namespace, results) -> None:
             bench.reset()
             row, problem = measure(bench, chosen)
             results.put(Result(index, chosen.group, chosen.name, row, problem))
+        bench.verify_reset()
 
 
 def worker_main(worker: int, options: argparse.Namespace, results) -> None:

@@ -65,11 +65,18 @@ class Bench:
         ]
         self.routing = kernel.routing()
         self.ruleset = kernel.run(["nft", "-s", "list", "ruleset"])
+        self.addresses = kernel.addresses()
+        self.verify_reset()
+
+    def verify_reset(self) -> None:
+        self.dirty = True
         self.reset()
-        if kernel.routing() != self.routing:
-            raise RuntimeError(
-                f"reset does not bring back the routes: {self.routing} {kernel.routing()}"
-            )
+        for was, now in (
+            (self.routing, kernel.routing()),
+            (self.addresses, kernel.addresses()),
+        ):
+            if was != now:
+                raise RuntimeError(f"reset does not bring back {was}, but {now}")
 
     def clean(self) -> None:
         kernel.nft("flush ruleset")

@@ -80,3 +80,9 @@ def routing() -> dict[int, str]:
         )
         for family in (4, 6)
     }
+
+
+def addresses() -> list[list[str]]:
+    """Interfaces and their addresses, in words."""
+    lines = run(["ip", "-br", "address"]).splitlines()
+    return [[line.split()[0].split("@")[0], *line.split()[1:]] for line in lines]

@@ -49,6 +49,7 @@ SYSCTLS = {
 }
 # A neighbour that does not answer is given up after 0.2 s.
 NEIGHBOUR_SYSCTLS = {"retrans_time_ms": 20, "mcast_solicit": 10}
+OTHER_ADDRESS = "172.28.0.33/24"  # which eth0 gets in a trouble
 INTERFACES = ("all", "default", *CLIENTS, *UPLINKS)
 # Off in any sane system; (when permissive, else)
 LENIENCE = {
@@ -165,7 +166,7 @@ class Server:
 
     def rebuild(self) -> None:
         """Links and addresses as they were at first."""
-        lines = []
+        lines = [f"address flush dev eth0 to {OTHER_ADDRESS}"]
         for name, (four, six) in CLIENTS.items():
             lines += [
                 f"link set {name} up mtu {lan.TUNNEL_MTU}",

@@ -404,7 +404,8 @@ NETWORK_TROUBLES = [
         "eth0's address changed",
         NETWORK,
         unanswered(
-            "ip address add 172.28.0.33/24 dev eth0", "ip address delete 172.28.0.3/24 dev eth0"
+            f"ip address add {network.OTHER_ADDRESS} dev eth0",
+            "ip address delete 172.28.0.3/24 dev eth0",
         ),
     ),
     Trouble("upstream stopped", NETWORK, upstream_stopped),
