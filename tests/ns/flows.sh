@@ -1,5 +1,5 @@
 #!/bin/bash
-# The flows of an address end with its session, and before somebody else gets the address.
+# forget_flows: the flows of an address end with its session, and before somebody else gets the address.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -37,7 +37,7 @@ END
 
 fresh() {
 	rm -rf "$STATE_DIR"
-	ini gateway.address6=fd28::2 "$@"
+	ini gateway.address6=fd28::2 session.forget_flows=yes "$@"
 	conntrack -F >/dev/null 2>&1
 }
 
@@ -51,10 +51,10 @@ test_disconnect() {
 }
 
 test_off() {
-	fresh session.forget_flows=no
+	fresh session.forget_flows=
 	hook connect
 	fill
-	ok "forget_flows = no: a session disconnects" hook disconnect
+	ok "by default: a session disconnects" hook disconnect
 	is "$(flows)" "$all" "and all flows stay"
 }
 
