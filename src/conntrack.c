@@ -135,7 +135,7 @@ static int forget_ipv6(struct netlink *netfilter, const struct address *address,
 
 void conntrack_forget(struct netlink *netfilter, const struct address *address, struct report *report)
 {
-	struct netlink_error error;
+	struct netlink_error error = { 0 };
 	char text[ADDRESS_TEXT];
 
 	if ((address->family == AF_INET ? forget_ipv4 : forget_ipv6)(netfilter, address, &error) == 0)

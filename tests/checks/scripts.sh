@@ -6,7 +6,8 @@ top=$(cd "${0%/*}/../.." && pwd)
 . "$top/tests/lib/tap.sh"
 cd "$top" || exit 1
 
-for script in tests/run tests/install-deps tests/demo .ci/run autogen.sh tests/*.sh tests/*/*.sh bench/{run,counts}; do
+for script in tests/run tests/install-deps tests/demo .ci/run autogen.sh tests/*.sh tests/*/*.sh \
+	tests/coverage tests/fuzz/{build,record} bench/{run,counts}; do
 	ok "shellcheck $script" shellcheck --external-sources "$script"
 done
 ok "shellcheck of the shim, as POSIX sh" shellcheck --shell=sh hooks/ocserv-gateway-hook.in

@@ -14,6 +14,7 @@ tidy_file() {
 # One process for each file: version 14 takes every va_list for uninitialized in all but its first.
 tidy() {
 	export -f tidy_file
+	# shellcheck disable=SC2016 # for the inner shell
 	printf '%s\0' src/*.c | xargs -0 -n 1 -P "$(nproc)" "$BASH" -c 'tidy_file "$1"' tidy |
 		grep -v '^[0-9]* warnings\? generated' | grep . && return 1
 	return 0

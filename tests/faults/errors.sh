@@ -181,7 +181,7 @@ replies_spoilt() {
 	while read -r -u 4 number kind; do
 		at="reply $number: $kind"
 		try kernel env LD_PRELOAD="$OGW_WORK/preload" FAULT_REPLY="$number:$kind"
-	done 4< <(spoilt_replies | awk -v step="$1" 'NR % step == 0')
+	done 4< <(spoilt_replies | awk -v step="$1" 'NR % step == 0 || (step < 4 && /sequence|noop/)')
 }
 
 # test_faults WHAT FUNCTION STEP
@@ -212,5 +212,6 @@ begin_faults strace
 must "the preloaded library is compiled" compiled preload -fPIC -shared
 all_tries=0
 each_run test_run "${1:-}" < <(runs)
-diag "|$all_tries faults; none leaked, each was told, and the next run repaired each"
+[ "$tap_failed" != 0 ] ||
+	diag "|$all_tries faults: none leaked, each was told, and the next run repaired each"
 done_testing

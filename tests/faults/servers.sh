@@ -224,7 +224,7 @@ successor() {
 	born=$(start_of "$1")
 	worker=$1
 	until [ "$worker" = "$1" ] && [ "$(start_of "$1")" != "$born" ]; do
-		worker_stop "$worker"
+		worker_kill "$worker"
 		echo $(($1 - 1)) >/proc/sys/kernel/ns_last_pid
 		worker_start
 	done
@@ -302,6 +302,61 @@ test_hanging() {
 	ok "then the connect succeeds" hook connect ID="$newcomer"
 }
 
+# /proc as hardened hosts mount it shows a process to its own user alone, and to
+# whoever may trace it. ocserv's workers run as nobody.
+test_hidden() {
+	local hidden
+	kill "$live" "$newcomer"
+	live=$(nobody_starts)
+	newcomer=$(nobody_starts)
+	for hidden in hidepid=1,gid=4 hidepid=2,gid=4 hidepid=4,gid=0; do
+		start_installed
+		mount -o "remount,$hidden" /proc
+		ok "$hidden: connect" hook connect ID="$newcomer"
+		ok "$hidden: both are live" whole_for_both
+		ok "$hidden: one leaves" hook disconnect ID="$newcomer"
+		is "$(field routing)" kept "$hidden: all is kept for the other"
+		ok "$hidden: who is live" whole_for_live
+		ok "$hidden: the other leaves" hook disconnect ID="$live"
+		ok "$hidden: all is over" all_over
+		mount -o remount,hidepid=0,gid=0 /proc
+	done
+}
+
+nobody_starts() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups sleep infinity >/dev/null &
+	echo $!
+}
+
+# A syslog that takes no message any more; there is room for some.
+syslog_hangs() {
+	python3 - "$OGW_WORK/full" <<-'END'
+		import socket, sys, time
+		log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+		log.bind("/dev/log")
+		sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+		sender.connect("/dev/log")
+		try:
+		    while True:
+		        sender.send(b"full")
+		except BlockingIOError:
+		    open(sys.argv[1], "w").close()
+		time.sleep(1e6)
+	END
+}
+
+# What can't be logged is lost; the session is not.
+test_syslog() {
+	syslog_hangs &
+	wait_for 10 test -e "$OGW_WORK/full"
+	start_nothing
+	ok "with a syslog that hangs, a connect succeeds" hook connect ID="$live"
+	ok "all is installed" whole_for_live
+	ok "a disconnect succeeds" hook disconnect ID="$live"
+	ok "all is over" all_over
+	rm /dev/log
+}
+
 begin_faults jq
 must "the preloaded library is compiled" compiled preload -fPIC -shared
 must "there is a second server" second_up
@@ -312,4 +367,6 @@ test_container
 test_pids
 test_clock
 test_hanging
+test_syslog
+test_hidden
 done_testing

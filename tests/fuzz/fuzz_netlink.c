@@ -5,6 +5,7 @@
  *   p   the parsers: messages one after the other, as if they were dumped
  *   r   a request, as in stand_in.h: datagrams
  *   b   a batch of four messages, the same
+ *   g   where the gateways are, and whether an address is this host's, the same
  *   u   all of `up`, from the first look at the kernel on; n `up --dry-run`, d `down`, s `status`,
  *       j `status --json`, c what a connect does
  *
@@ -285,6 +286,18 @@ static void send_batch(const struct config *with, struct sockets *sockets)
 	policy_free(&policy);
 }
 
+static void find_gateways(const struct config *with, struct sockets *sockets)
+{
+	static const struct address address = { .family = AF_INET, .bytes = { 10, 20, 0, 1 } };
+	struct gateway_path gateways[FAMILIES];
+	struct report report = { 0 };
+
+	gateway_is_local(&sockets->route, &address);
+	if (gateway_find(&sockets->route, with, gateways, &report) < 0)
+		require(report.status != 0 && report.errors.count > 0, "what fails says why");
+	report_free(&report);
+}
+
 static void connect_once(const struct config *with, struct sockets *sockets)
 {
 	static const struct address address = { .family = AF_INET, .bytes = { 10, 20, 0, 50 } };
@@ -295,7 +308,6 @@ static void connect_once(const struct config *with, struct sockets *sockets)
 	if (situation_read(&situation, with, goal_of(with), sockets, &report) == 0 &&
 	    converge(&situation, with, goal_of(with), sockets, &change, &report) == 0) {
 		conntrack_forget(&sockets->nft, &address, &report);
-		gateway_is_local(&sockets->route, &address);
 		advise(with, &situation, &report);
 	} else {
 		require(report.status != 0 && report.errors.count > 0, "what fails says why");
@@ -329,6 +341,9 @@ static void run(const uint8_t *data, size_t size)
 		break;
 	case 'b':
 		send_batch(&config[which], &sockets);
+		break;
+	case 'g':
+		find_gateways(&config[which], &sockets);
 		break;
 	case 'c':
 		connect_once(&config[which], &sockets);

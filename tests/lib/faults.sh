@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# Variables of host.sh, which comes before it.
+# shellcheck disable=SC2154
 # A live session that keeps sending while runs of the program meet faults, and
 # the judge of what has left the host meanwhile. Needs sandbox.sh, tap.sh, host.sh.
 #
@@ -157,11 +159,18 @@ newcomer_connects() {
 	hook connect ID="$newcomer"
 }
 
+# At once, even if the worker has only just been started.
+worker_kill() {
+	kill -KILL "$1"
+	wait "$1" 2>/dev/null
+	return 0
+}
+
 # Whose session goes away with its hook, as when ocserv kills it.
 stranger_connects() {
 	worker_start
 	hook connect ID="$worker"
-	worker_stop "$worker"
+	worker_kill "$worker"
 }
 
 newcomer_leaves() {
@@ -273,7 +282,13 @@ check_next() {
 	"${NEXT[$run]:-$run}" || complaint "the next run: exit status $status"
 	look
 	[[ $history =~ ^($wanted)$ ]] || complaint "the client met: $history"
-	"$finally" >/dev/null || complaint "in the end, not $finally: $out"
+	"$finally" >/dev/null || complaint "in the end, not $finally: $(left)"
+}
+
+# What the state directory holds, and what status says, on a line.
+left() {
+	(cd "$STATE_DIR" && echo */*)
+	tr -s '\n ' ' ' <<<"; status: ${out:0:300}"
 }
 
 # no_complaints COMMAND...: it prints none; the first OGW_COMPLAINTS of its lines are shown

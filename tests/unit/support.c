@@ -9,10 +9,13 @@
 #include <linux/fib_rules.h>
 #include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NOBODY 65534
@@ -114,6 +117,38 @@ void run_as_nobody(void (*function)(void))
 	must(!root || (chown(".", NOBODY, NOBODY) == 0 && seteuid(NOBODY) == 0), "become", "nobody");
 	function();
 	must(!root || seteuid(0) == 0, "become", "root");
+}
+
+/* Workers */
+
+struct worker begin_worker(const char *name)
+{
+	struct worker worker;
+	int ready[2];
+	char byte;
+
+	assert_int_equal(pipe(ready), 0);
+	worker.pid = fork();
+	if (worker.pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, name);
+		close(ready[0]);
+		close(ready[1]);
+		pause();
+		_exit(0);
+	}
+	assert_true(worker.pid > 0);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 0);
+	close(ready[0]);
+	snprintf(worker.id, sizeof(worker.id), "%d", (int)worker.pid);
+	return worker;
+}
+
+void end_worker(const struct worker *worker)
+{
+	kill(worker->pid, SIGKILL);
+	assert_int_equal(waitpid(worker->pid, NULL, 0), worker->pid);
 }
 
 /* Configuration and wanted state */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sys/types.h>
 
 /* What the unit tests share. Where a helper can't do its part, the test that called it fails. */
 
@@ -48,6 +49,16 @@ char *read_file(const char *name);
  * The working directory is that user's meanwhile. Without root it is called as it is.
  */
 void run_as_nobody(void (*function)(void));
+
+/* A worker of ocserv: a process that does nothing until it is ended. */
+struct worker {
+	pid_t pid;
+	char id[16];	/* the same in decimal, as ocserv has it in ID */
+};
+
+/* begin_worker - @name is that of the process */
+struct worker begin_worker(const char *name);
+void end_worker(const struct worker *worker);
 
 /* load_text - config_load() of a file with this content; returns its result */
 int load_text(struct config *config, const char *text, struct report *report);

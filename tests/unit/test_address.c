@@ -86,6 +86,7 @@ static void what_is_no_prefix_is_refused(void **state)
 		"10.20.0.0/ 24", "10.20.0.0 /24", "10.20.0.0/255.255.255.0", "fd20::/129", "fd20::", "fd20::%1/64",
 		"10.20.0.0/4294967320", "10.20.0.0/24x",
 		"1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111/64",
+		"1111:1111:1111:1111:1111:1111:1111:1111:111111/64",	/* one more than fits */
 	};
 
 	(void)state;
@@ -150,7 +151,8 @@ static void prefixes_overlap_where_one_contains_the_other(void **state)
 static void equal_is_the_same_family_bytes_and_length(void **state)
 {
 	struct address four = address_of("0.0.0.0"), six = address_of("::");
-	struct prefix a = prefix_of("10.20.0.0/24"), longer = prefix_of("10.20.0.0/25"), other = prefix_of("10.21.0.0/24");
+	struct prefix a = prefix_of("10.20.0.0/24"), longer = prefix_of("10.20.0.0/25");
+	struct prefix other = prefix_of("10.21.0.0/24");
 
 	(void)state;
 	assert_true(address_equal(&four, &four));

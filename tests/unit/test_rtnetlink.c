@@ -49,7 +49,7 @@ static struct rtmsg *route_header(void)
 
 /* What we send */
 
-static void rules_are_read_back_as_they_were_sent(void **state)
+static void rules_and_routes_are_read_back_as_sent(void **state)
 {
 	struct wanted wanted;
 
@@ -155,6 +155,7 @@ static void the_way_to_an_address_is_asked_for(void **state)
 	(void)state;
 	assert_true(rtnetlink_parse_route(rtnetlink_get_route(&buffer, &destination, 0), &asked));
 	assert_int_equal(buffer.header.nlmsg_type, RTM_GETROUTE);
+	assert_int_equal(buffer.header.nlmsg_flags, 0);
 	assert_int_equal(asked.family, AF_INET6);
 	assert_int_equal(asked.destination_length, 128);
 	assert_true(address_equal(&asked.destination, &destination));
@@ -220,6 +221,13 @@ static void put_uid_range(struct nlmsghdr *message)
 	mnl_attr_put(message, FRA_UID_RANGE, sizeof(range), &range);
 }
 
+static void put_low_uids(struct nlmsghdr *message)
+{
+	const struct fib_rule_uid_range range = { 0, 999 };
+
+	mnl_attr_put(message, FRA_UID_RANGE, sizeof(range), &range);
+}
+
 static void put_any_uid(struct nlmsghdr *message)
 {
 	const struct fib_rule_uid_range range = { 0, UINT32_MAX };
@@ -238,6 +246,22 @@ static void put_ports(struct nlmsghdr *message)
 
 	mnl_attr_put(message, FRA_SPORT_RANGE, sizeof(source), &source);
 	mnl_attr_put(message, FRA_DPORT_RANGE, sizeof(destination), &destination);
+}
+
+/* The masks of Linux 6.15, 28 and 29: one of all bits comes with every port. */
+static void put_port_with_mask(struct nlmsghdr *message)
+{
+	const struct fib_rule_port_range range = { 53, 53 };
+
+	mnl_attr_put(message, FRA_DPORT_RANGE, sizeof(range), &range);
+	mnl_attr_put_u16(message, 28, 0xffff);
+	mnl_attr_put_u16(message, 29, 0xffff);
+}
+
+static void put_masked_port(struct nlmsghdr *message)
+{
+	mnl_attr_put_u16(message, 28, 0xfff0);
+	mnl_attr_put_u16(message, 29, 0xff00);
 }
 
 static void put_l3mdev(struct nlmsghdr *message)
@@ -302,9 +326,12 @@ static void selectors_that_we_never_use_are_told(void **state)
 		{ put_endless_incoming, "iif abcdefghijklmno", "abcdefghijklmno", false, false, false },
 		{ put_outgoing, "oif eth2", "", true, false, false },
 		{ put_uid_range, "uidrange 1000-2000", "", false, false, false },
+		{ put_low_uids, "uidrange 0-999", "", false, false, false },
 		{ put_any_uid, NULL, "", false, false, false },
 		{ put_protocol, "ipproto 6", "", false, false, false },
 		{ put_ports, "sport 1024-65535 dport 443", "", false, false, false },
+		{ put_port_with_mask, "dport 53", "", false, false, false },
+		{ put_masked_port, "attribute 28 attribute 29", "", false, false, false },
 		{ put_l3mdev, "l3mdev", "", false, false, false },
 		{ put_group, "suppress_ifgroup 5", "", false, false, false },
 		{ put_no_group, NULL, "", false, false, false },
@@ -442,6 +469,36 @@ static void other_families_are_passed_over(void **state)
 	}
 }
 
+static void a_header_alone_is_an_object(void **state)
+{
+	struct route route;
+	struct rule rule;
+
+	(void)state;
+	assert_true(rtnetlink_parse_rule(begin_rule(AF_INET, FR_ACT_PROHIBIT), &rule));
+	assert_int_equal(rule.action, FR_ACT_PROHIBIT);
+	assert_int_equal(rule.suppress_prefixlength, -1);
+	rule_free(&rule);
+	assert_true(rtnetlink_parse_route(begin_route(AF_INET, RTN_PROHIBIT), &route));
+	assert_int_equal(route.type, RTN_PROHIBIT);
+	route_free(&route);
+}
+
+static void a_number_cut_short_is_zero(void **state)
+{
+	struct nlmsghdr *message = begin_rule(AF_INET, FR_ACT_TO_TBL);
+	struct rule rule;
+
+	(void)state;
+	mnl_attr_put(message, FRA_PRIORITY, 3, "\xff\xff\xff");
+	mnl_attr_put(message, FRA_PROTOCOL, 0, "");
+	assert_true(rtnetlink_parse_rule(message, &rule));
+	assert_int_equal(rule.priority, 0);
+	assert_int_equal(rule.protocol, 0);
+	assert_int_equal(rule.table, 0);
+	rule_free(&rule);
+}
+
 static void short_messages_are_refused(void **state)
 {
 	struct nlmsghdr *message = begin_rule(AF_INET, FR_ACT_TO_TBL);
@@ -518,7 +575,7 @@ static void attributes_that_lie_about_their_length_are_passed_over(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[POLICY_CASES + 15] = {
+	struct CMUnitTest tests[POLICY_CASES + 17] = {
 		in_directory(a_rule_is_deleted_by_what_the_kernel_told_of_it),
 		in_directory(a_route_is_deleted_by_what_the_kernel_told_of_it),
 		in_directory(dumps_ask_for_both_families),
@@ -530,12 +587,15 @@ int main(void)
 		in_directory(several_differences_of_a_route_are_told),
 		in_directory(what_the_kernel_adds_to_every_route_is_no_difference),
 		in_directory(other_families_are_passed_over),
+		in_directory(a_header_alone_is_an_object),
+		in_directory(a_number_cut_short_is_zero),
 		in_directory(short_messages_are_refused),
 		in_directory(short_attributes_are_harmless),
 		in_directory(an_address_of_the_wrong_size_is_none),
 		in_directory(attributes_that_lie_about_their_length_are_passed_over),
 	};
 
-	case_tests(tests + COUNT(tests) - POLICY_CASES, "rules and routes are read back of", rules_are_read_back_as_they_were_sent);
+	case_tests(tests + COUNT(tests) - POLICY_CASES, "rules and routes are read back of",
+		   rules_and_routes_are_read_back_as_sent);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

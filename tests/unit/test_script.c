@@ -12,8 +12,10 @@ static void make_script(struct text *script, struct wanted *wanted, const struct
 {
 	struct report report = { 0 };
 	struct plan plan;
+	int (*make_plan)(struct plan *, const struct config *, const struct policy *, const struct kernel *,
+			 struct report *) = remove ? plan_remove : plan_install;
 
-	assert_int_equal((remove ? plan_remove : plan_install)(&plan, &wanted->config, &wanted->policy, kernel, &report), 0);
+	assert_int_equal(make_plan(&plan, &wanted->config, &wanted->policy, kernel, &report), 0);
 	script_add_plan(script, remove ? "how to remove it" : "how to install it", &plan);
 	plan_free(&plan);
 }

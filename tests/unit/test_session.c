@@ -8,49 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
-
-/* A worker of ocserv: a process that does nothing until it is ended. */
-struct worker {
-	pid_t pid;
-	char id[16];
-};
-
-static struct worker begin_worker(const char *name)
-{
-	struct worker worker;
-	int ready[2];
-	char byte;
-
-	assert_int_equal(pipe(ready), 0);
-	worker.pid = fork();
-	if (worker.pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, name);
-		close(ready[0]);
-		close(ready[1]);
-		pause();
-		_exit(0);
-	}
-	assert_true(worker.pid > 0);
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 0);
-	close(ready[0]);
-	snprintf(worker.id, sizeof(worker.id), "%d", (int)worker.pid);
-	return worker;
-}
-
-static void end_worker(const struct worker *worker)
-{
-	kill(worker->pid, SIGKILL);
-	assert_int_equal(waitpid(worker->pid, NULL, 0), worker->pid);
-}
 
 /* The directory "state" in that of the test, open. */
 static void open_state(struct state *state)
@@ -226,8 +188,8 @@ static void a_session_without_a_worker_is_not_recorded(void **unused)
 	state_close(&state);
 }
 
-/* Writes a record by hand: what stands before and behind the start of the worker, with its start plus @more. */
-static void write_record(const struct worker *worker, const char *before, int more, const char *behind)
+/* Writes a record by hand, of alice and the start of the worker plus @more. */
+static void write_record(const struct worker *worker, int more)
 {
 	struct text path CLEANUP(text_free) = { 0 }, line CLEANUP(text_free) = { 0 };
 	struct session session = a_session(worker->id, "alice");
@@ -241,7 +203,7 @@ static void write_record(const struct worker *worker, const char *before, int mo
 	written = read_file(text_string(&path));
 	start = written ? strstr(written, "start=") : NULL;
 	assert_non_null(start);
-	text_add(&line, "%sstart=%llu%s", before, strtoull(start ? start + 6 : "0", NULL, 10) + (unsigned int)more, behind);
+	text_add(&line, "start=%llu user=alice\n", strtoull(start ? start + 6 : "0", NULL, 10) + (unsigned int)more);
 	write_file(text_string(&path), text_string(&line));
 	free(written);
 }
@@ -252,12 +214,12 @@ static void a_pid_that_another_process_got_is_another(void **unused)
 	struct state state;
 
 	(void)unused;
-	write_record(&worker, "", 0, " user=alice\n");
+	write_record(&worker, 0);
 	open_state(&state);
 	check_sessions(&state, false, "alice|||||||0", worker.id);
-	write_record(&worker, "", 1, " user=alice\n");
+	write_record(&worker, 1);
 	check_sessions(&state, false, NULL, NULL);
-	write_record(&worker, "", -1, " user=alice\n");
+	write_record(&worker, -1);
 	check_sessions(&state, false, NULL, NULL);
 	state_close(&state);
 	end_worker(&worker);
@@ -280,7 +242,8 @@ static void the_name_of_a_process_may_hold_anything(void **unused)
 static void hostile_values_stay_in_their_pair(void **unused)
 {
 	static const char *const values[] = {
-		"", " ", "a b", "x user=root", "x\" user=\"root", "x\nid=1", "\\", "\xff\xfe", "`id`", "%s%n", "../../etc",
+		"", " ", "a b", "x user=root", "x\" user=\"root", "x\nid=1", "\\", "\xff\xfe", "`id`", "%s%n",
+		"../../etc",
 	};
 	struct worker worker = begin_worker("worker");
 	struct state state;
@@ -505,7 +468,7 @@ static void what_a_killed_run_left_of_an_address_is_no_obstacle(void **unused)
 
 static void a_holder_that_is_no_session_has_ended(void **unused)
 {
-	static const char *const targets[] = { "../../etc/passwd", "0", "hello", "12345678901234567890123456789012345" };
+	static const char *const targets[] = { "../../etc/passwd", "0", "hello", "123456789012345678901234567890" };
 	struct session alice = a_session("1", "alice");
 	struct state state;
 
@@ -782,7 +745,8 @@ static void the_lock_is_waited_for_three_seconds(void **unused)
 
 	assert_true(waited > 2.9 && waited < 4.5);
 	assert_int_equal(report.status, EX_TEMPFAIL);
-	assert_line(&report.errors, "state/lock: another run has held it for 3 seconds; see who with `fuser state/lock`");
+	assert_line(&report.errors,
+		    "state/lock: another run has held it for 3 seconds; see who with `fuser state/lock`");
 	assert_int_equal(state.lock, -1);
 	report_free(&report);
 	state_close(&holder);

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 static void text_grows_and_ends_with_a_nul(void **state)
 {
@@ -56,6 +59,24 @@ static void empty_texts_are_equal(void **state)
 	text_add(&emptied, "%s", "");
 	assert_true(text_equal(&untouched, &emptied));
 	assert_true(text_equal(&untouched, &untouched));
+}
+
+static void no_memory_ends_the_program(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (child == 0) {
+		close(STDERR_FILENO);
+		/* More bytes than a size_t counts. */
+		free(allocate(SIZE_MAX / 2, 4));
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EX_OSERR);
 }
 
 static void lines_are_kept_in_order(void **state)
@@ -331,6 +352,7 @@ int main(void)
 		cmocka_unit_test(one_addition_may_be_longer_than_all_before),
 		cmocka_unit_test(bytes_may_hold_nuls),
 		cmocka_unit_test(empty_texts_are_equal),
+		cmocka_unit_test(no_memory_ends_the_program),
 		cmocka_unit_test(lines_are_kept_in_order),
 		cmocka_unit_test(pairs_are_quoted_where_they_need_it),
 		cmocka_unit_test(a_blank_stands_between_pairs),
