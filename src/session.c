@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define RECORD_SIZE 16384	/* of ten values, of which each byte may take four */
+#define NEVER (~0ULL)	/* the start of a worker in a record that has none */
 #define VALUE_SIZE 256		/* bytes of a value that are kept */
 
 bool session_id_valid(const char *id)
@@ -117,9 +119,15 @@ static ssize_t read_file(int directory, const char *name, char *buffer, size_t s
 	return length;
 }
 
+/* Whether a process that /proc does not show is there all the same: it may hide those of others (hidepid). */
+static bool is_hidden(const char *pid)
+{
+	return kill((pid_t)strtol(pid, NULL, 10), 0) == 0 || errno != ESRCH;
+}
+
 /*
- * When a process started, in clock ticks since boot (field 22 of proc_pid_stat(5)). Returns 0, or -1 with errno,
- * which is ENOENT where there is no such process.
+ * When a process started, in clock ticks since boot (field 22 of proc_pid_stat(5)); 0 where /proc hides it.
+ * Returns 0, or -1 with errno, which is ENOENT where there is no such process.
  */
 static int start_of(const char *pid, unsigned long long *start)
 {
@@ -128,8 +136,12 @@ static int start_of(const char *pid, unsigned long long *start)
 
 	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
 	length = read_file(AT_FDCWD, path, buffer, sizeof(buffer));
+	if (length < 0 && (errno == ENOENT || errno == EPERM || errno == EACCES) && is_hidden(pid)) {
+		*start = 0;
+		return 0;
+	}
 	if (length < 0) {
-		if (errno == ESRCH)	/* it ended between open and read */
+		if (errno == ESRCH)	/* it ended between open and read, or it was not there to be hidden */
 			errno = ENOENT;
 		return -1;
 	}
@@ -234,7 +246,7 @@ static void set_field(struct session *session, unsigned long long *start, const 
 		if (strcmp(fields[i].key, key) == 0)
 			*fields[i].field = value;
 	if (strcmp(key, "start") == 0)
-		number_parse(value, 1, ~0ULL, start);
+		number_parse(value, 0, NEVER - 1, start);
 	if (strcmp(key, "since") == 0)
 		number_parse(value, 0, ~0ULL, &session->since);
 }
@@ -245,7 +257,7 @@ enum life { LIVE, ENDED, UNKNOWN };
 static enum life read_record(const struct state *state, const char *id, char *buffer, size_t size,
 			     struct session *session)
 {
-	unsigned long long recorded = 0, start;
+	unsigned long long recorded = NEVER, start;
 	char *cursor = buffer, *key, *value;
 
 	*session = (struct session){ id, "", "", "", "", "", "", "", 0 };
@@ -257,6 +269,9 @@ static enum life read_record(const struct state *state, const char *id, char *bu
 		set_field(session, &recorded, key, value);
 	if (start_of(id, &start) < 0)
 		return errno == ENOENT ? ENDED : UNKNOWN;
+	/* Of a hidden worker no more is known than that a process has its pid. */
+	if (recorded != NEVER && (start == 0 || recorded == 0))
+		return LIVE;
 	return start == recorded ? LIVE : ENDED;
 }
 

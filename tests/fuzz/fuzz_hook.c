@@ -44,7 +44,7 @@ static const struct {
 	{ "plain", "[log]\nlevel = debug\n[session]\n", true },
 	{ "seed", SUBNETS "[gateway]\naddress4 = 172.28.0.2\n[session]\n", false },
 	{ "dual-stack", SUBNETS "[gateway]\naddress4 = 172.28.0.2\naddress6 = fd28::2\n[killswitch]\ndns = block\n"
-	  "[session]\n", false },
+	  "[session]\nforget_flows = yes\n", false },
 	{ "after-last", SUBNETS "[gateway]\naddress4 = block\naddress6 = block\n[session]\nremove_after_last = yes\n",
 	  false },
 	{ "dry-run", SUBNETS "[gateway]\naddress4 = 172.28.0.2\n[log]\ndry_run = yes\n[session]\n", true },

@@ -97,6 +97,9 @@ rule_damages() {
 		damage_line "IPv$family rule deleted ($rule)" "${rule%% from*} " "ip$family" "rule del $rule"
 		damage_line "IPv$family rule twice ($rule)" "${rule%% from*} " duplicate_rule "$family $number"
 		number=$((number + 1))
+		[ "$(our_rules "$family" | grep -n "^${rule%% from*} " | tail -n 1)" = "$number:$rule" ] ||
+			damage_line "IPv$family rule behind its neighbours ($rule)" "${rule%% from*} " \
+				"ip$family" "rule del $rule;;rule add $rule"
 		while IFS='|' read -r what change; do
 			changed=$(sed -E "$change" <<<"$rule")
 			if [ "$changed" = "$rule" ] || ! fresh "$what" "$rule"; then
@@ -218,8 +221,10 @@ remade_chain() {
 }
 
 CHAIN_CHANGES='at another priority|s/(priority) [^;]+;/\1 17;/
-at another hook|s/hook (prerouting|forward)/hook input/;s/hook output/hook postrouting/;s/type nat hook postrouting priority srcnat/type nat hook input priority 100/;/masquerade/d
-of another type|s/type filter hook output/type route hook output/;s/type nat hook postrouting/type filter hook postrouting/;/masquerade/d
+at another filter hook|s/hook (prerouting|forward)/hook input/;s/hook output/hook postrouting/
+at another nat hook|/masquerade/d;s/type nat hook postrouting priority srcnat/type nat hook input priority 100/
+of type route|s/type filter hook output/type route hook output/
+of type filter|/masquerade/d;s/type nat hook postrouting/type filter hook postrouting/
 without a hook|/type/d'
 
 guard_chain_damages() {
@@ -249,7 +254,7 @@ table dormant|dormant|add table inet ocserv_gw { flags dormant; }
 table empty|is missing|delete table inet ocserv_gw;;add table inet ocserv_gw
 chain added|chain extra|add chain inet ocserv_gw extra
 base chain added|chain extra|add chain inet ocserv_gw extra { type filter hook input priority 0; }
-base chain with a rule added|chain extra|add chain inet ocserv_gw extra { type filter hook output priority -1; };;add rule inet ocserv_gw extra counter accept
+chain with a rule added|chain extra|add chain inet ocserv_gw extra;;add rule inet ocserv_gw extra counter accept
 set added|belong|add set inet ocserv_gw extra { type ipv4_addr; }
 map added|belong|add map inet ocserv_gw extra { type ipv4_addr : verdict; }
 counter added|belong|add counter inet ocserv_gw extra

@@ -189,6 +189,7 @@ program_as() {
 	captured "$1" env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" "${@:2}"
 }
 
+nl=$'\n'
 begin
 for file in "$CONFIGURATIONS"/*.ini; do
 	name=${file##*/}
@@ -197,6 +198,8 @@ done
 configuration dual-stack
 start intact
 damages=$(some_damages | awk '!/IPv6/ || ++n % 5 == 0')
+# Where the order matters in which a script does things:
+damages+=$nl$(all_damages | grep -E '^IPv4 rule (twice|behind|without its suppression)')
 test_damages <<<"$damages"
 test_change "a gateway becomes block" dual-stack block4
 test_change "a family is left alone" dual-stack direct6

@@ -71,7 +71,8 @@ install_configuration dual-stack
 damages=$(all_damages)
 test_all dual-stack <<<"$damages"
 everything_gone
-ok "everything gone: status says that nothing is there" test "$(program status; echo "$status ${out%%$'\n'*}")" = "1 state      absent"
+program status
+is "$status ${out%%$'\n'*}" "1 state      absent" "everything gone: status says that nothing is there"
 ok "everything gone: a connect installs all" hook connect
 is "$(field routing)" installed "everything gone: its log says so"
 ok "everything gone: the state is whole" state_is "$installed"

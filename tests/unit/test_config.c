@@ -1031,8 +1031,12 @@ static void the_environment_alone_can_configure(void **state)
 	assert_int_equal(config.setting[KEY_ADDRESS4].origin, FROM_ENVIRONMENT);
 	config_free(&config);
 
-	unsetenv("VPN_SUBNET");
 	unsetenv("VPN_GATEWAY");
+	assert_int_equal(config_load(&config, NULL, &report), 0);
+	assert_true(config_is_plain(&config));
+	config_free(&config);
+
+	unsetenv("VPN_SUBNET");
 	assert_int_equal(config_load(&config, NULL, &report), -1);
 	assert_line(&report.errors, SYSCONFDIR "/ocserv/gateway.ini: No such file or directory");
 	config_free(&config);
@@ -1062,7 +1066,7 @@ static void patterns_match_names(void **state)
 static void names_are_plain_and_short(void **state)
 {
 	static const struct { const char *name; bool valid; } cases[] = {
-		{ "eth0", true }, { "eth0.100", true }, { "veth@if3", true }, { "a-b_c", true },
+		{ "e", true }, { "eth0", true }, { "eth0.100", true }, { "veth@if3", true }, { "a-b_c", true },
 		{ "eth012345678901", true }, { "eth0123456789012", false }, { "", false }, { "-eth0", false },
 		{ ".", false }, { "..", false }, { "a b", false }, { "a/b", false }, { "a\"b", false },
 		{ "a*", false }, { "a;b", false }, { "a\nb", false }, { "\xc3\xbc", false }, { "$(id)", false },

@@ -217,6 +217,37 @@ static void a_table_is_made_exclusively(void **state)
 	wanted_free(&wanted);
 }
 
+static void check_table_of(const struct nftables_batch *batch, uint8_t type, const char *table)
+{
+	const struct nlmsghdr *message = NULL;
+	unsigned int messages = 0;
+
+	for (; (message = find_message(batch, message, type)); messages++) {
+		const struct nlattr *name = mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg));
+
+		/* NFTA_TABLE_NAME, NFTA_CHAIN_TABLE and NFTA_RULE_TABLE are the same number. */
+		assert_int_equal(mnl_attr_get_type(name), NFTA_TABLE_NAME);
+		assert_string_equal(mnl_attr_get_str(name), table);
+	}
+	assert_true(messages > 0);
+}
+
+static void every_message_is_about_our_table(void **state)
+{
+	static const uint8_t types[] = { NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE };
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 0;
+
+	(void)state;
+	wanted_make(&wanted, case_text("other-names"));
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	for (size_t i = 0; i < COUNT(types); i++)
+		check_table_of(&batch, types[i], "site_guard");
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
 static void the_largest_batch_fits_in_a_socket(void **state)
 {
 	struct nftables_batch batch;
@@ -834,10 +865,11 @@ static void requests_ask_for_our_table(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[2 * POLICY_CASES + 20] = {
+	struct CMUnitTest tests[2 * POLICY_CASES + 21] = {
 		in_directory(a_batch_is_one_transaction),
 		in_directory(every_message_is_numbered_and_acknowledged),
 		in_directory(a_table_is_made_exclusively),
+		in_directory(every_message_is_about_our_table),
 		in_directory(the_largest_batch_fits_in_a_socket),
 		in_directory(objects_of_a_batch_are_described),
 		in_directory(the_expression_at_fault_is_named_with_its_module),

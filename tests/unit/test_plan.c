@@ -639,6 +639,7 @@ static void another_default_route_in_our_table_is_a_conflict(void **state)
 	foreign.protocol = RTPROT_BOOT;
 	foreign.metric = 5;
 	trial_begin(&trial, case_text("seed"));
+	kernel_drop_route(&trial.kernel, 0);
 	kernel_add_route(&trial.kernel, &foreign);
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
@@ -820,6 +821,25 @@ static void an_equal_foreign_rule_serves_and_stays(void **state)
 	trial_end(&trial);
 }
 
+static void ours_is_kept_beside_an_equal_foreign_rule(void **state)
+{
+	struct trial trial;
+	struct rule copy;
+
+	(void)state;
+	for (int ours_first = 0; ours_first < 2; ours_first++) {
+		trial_begin(&trial, case_text("seed"));
+		copy = *rule_of(&trial.kernel, GATEWAY_RULE);
+		copy.protocol = ours_first ? RTPROT_STATIC : ROUTING_PROTOCOL;
+		rule_of(&trial.kernel, GATEWAY_RULE)->protocol = ours_first ? ROUTING_PROTOCOL : RTPROT_STATIC;
+		kernel_add_rule(&trial.kernel, &copy);
+		trial_install(&trial);
+		assert_int_equal(trial.result, 0);
+		check_steps(&trial, "");
+		trial_end(&trial);
+	}
+}
+
 static void a_foreign_rule_with_our_selector_and_priority_is_a_conflict(void **state)
 {
 	struct rule foreign[] = {
@@ -979,19 +999,37 @@ static void another_server_of_ours_is_left_alone(void **state)
 	trial_end(&other);
 }
 
-static void rules_of_others_are_never_ours(void **state)
+static void rules_are_ours_by_priority_table_or_subnet(void **state)
 {
-	struct rule rule[2] = { a_rule(1000, "10.20.0.0/24", 100), a_rule(1000, "10.20.0.0/24", 100) };
+	const struct { struct rule rule; bool owned; } cases[] = {
+		{ a_rule(999, "10.99.0.0/24", 7), true }, { a_rule(1000, "10.99.0.0/24", 7), true },
+		{ a_rule(1001, "10.99.0.0/24", 7), true }, { a_rule(998, "10.99.0.0/24", 7), false },
+		{ a_rule(1002, "10.99.0.0/24", 7), false }, { a_rule(UINT32_MAX, "10.99.0.0/24", 7), false },
+		{ a_rule(5000, "10.99.0.0/24", 100), true }, { a_rule(5000, "10.99.0.0/24", 101), false },
+		{ a_rule(5000, "10.20.0.0/24", 7), true }, { a_rule(5000, "10.20.0.128/25", 7), true },
+		{ a_rule(5000, "10.0.0.0/8", 7), true }, { a_rule(5000, "fd20::7/128", 7), true },
+		{ a_rule(5000, "fd21::/64", 7), false },
+	};
 	struct wanted wanted;
-	bool owned[2];
 
 	(void)state;
-	rule[1].protocol = RTPROT_STATIC;
 	wanted_make(&wanted, case_text("seed"));
-	plan_find_owned(&wanted.config, rule, 2, owned);
-	assert_true(owned[0]);
-	assert_false(owned[1]);
-	plan_find_owned(&wanted.config, NULL, 0, owned);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rule rule = cases[i].rule;
+		bool owned;
+
+		plan_find_owned(&wanted.config, &rule, 1, &owned);
+		if (owned != cases[i].owned)
+			fail_msg("case %zu", i);
+		rule.destination = rule.source;
+		rule.source = (struct prefix){ .length = 0 };
+		plan_find_owned(&wanted.config, &rule, 1, &owned);
+		if (owned != cases[i].owned)
+			fail_msg("case %zu, as destination", i);
+		rule.protocol = RTPROT_STATIC;
+		plan_find_owned(&wanted.config, &rule, 1, &owned);
+		assert_false(owned);
+	}
 	wanted_free(&wanted);
 }
 
@@ -1247,7 +1285,7 @@ static void any_damage_is_removed_in_one_round(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * POLICY_CASES + 32] = {
+	struct CMUnitTest tests[4 * POLICY_CASES + 33] = {
 		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
 		in_directory(what_is_intact_is_removed_guard_last),
 		in_directory(nothing_is_removed_where_nothing_is),
@@ -1272,13 +1310,14 @@ int main(void)
 		in_directory(extra_rules_of_ours_are_removed_with_most_selectors_first),
 		in_directory(a_rule_that_a_removal_would_take_is_made_anew),
 		in_directory(an_equal_foreign_rule_serves_and_stays),
+		in_directory(ours_is_kept_beside_an_equal_foreign_rule),
 		in_directory(a_foreign_rule_with_our_selector_and_priority_is_a_conflict),
 		in_directory(other_foreign_rules_are_left_alone),
 		in_directory(leftovers_of_another_priority_are_found),
 		in_directory(leftovers_of_another_table_are_found),
 		in_directory(leftovers_of_another_subnet_are_found),
 		in_directory(another_server_of_ours_is_left_alone),
-		in_directory(rules_of_others_are_never_ours),
+		in_directory(rules_are_ours_by_priority_table_or_subnet),
 		in_directory(plain_ocserv_removes_what_is_left),
 	};
 	struct CMUnitTest *cases = tests + COUNT(tests) - 4 * POLICY_CASES;

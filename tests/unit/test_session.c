@@ -208,6 +208,42 @@ static void write_record(const struct worker *worker, int more)
 	free(written);
 }
 
+/* In clock ticks since boot, by another reading of proc_pid_stat(5). */
+static unsigned long long start_of(const struct worker *worker)
+{
+	struct text path CLEANUP(text_free) = { 0 };
+	unsigned long long start = 0;
+	char *stat;
+
+	text_add(&path, "/proc/%s/stat", worker->id);
+	stat = read_file(text_string(&path));
+	assert_non_null(stat);
+	assert_int_equal(sscanf(stat, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+				      "%*d %*d %*d %llu", &start), 1);
+	free(stat);
+	return start;
+}
+
+static void the_start_of_a_worker_is_recorded(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	struct text path CLEANUP(text_free) = { 0 }, start CLEANUP(text_free) = { 0 };
+	struct state state;
+	char *written;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &session);
+	state_close(&state);
+	text_add(&path, "state/sessions/%s", worker.id);
+	text_add(&start, " start=%llu ", start_of(&worker));
+	written = read_file(text_string(&path));
+	assert_contains(written, text_string(&start));
+	free(written);
+	end_worker(&worker);
+}
+
 static void a_pid_that_another_process_got_is_another(void **unused)
 {
 	struct worker worker = begin_worker("worker");
@@ -300,7 +336,7 @@ static void a_record_is_one_line_for_root_alone(void **unused)
 {
 	struct worker worker = begin_worker("worker");
 	struct session session = a_session(worker.id, "alice\nbob");
-	struct text path CLEANUP(text_free) = { 0 };
+	struct text path CLEANUP(text_free) = { 0 }, begin CLEANUP(text_free) = { 0 };
 	struct state state;
 	struct stat status;
 	mode_t mask = umask(0);
@@ -316,6 +352,8 @@ static void a_record_is_one_line_for_root_alone(void **unused)
 	written = read_file(text_string(&path));
 	assert_non_null(written);
 	assert_ptr_equal(strchr(written, '\n'), written + strlen(written) - 1);
+	text_add(&begin, "id=%s start=", worker.id);
+	assert_int_equal(strncmp(written, text_string(&begin), begin.length), 0);
 	free(written);
 	state_close(&state);
 	end_worker(&worker);
@@ -779,6 +817,7 @@ int main(void)
 		in_directory(a_visit_ends_when_the_visitor_says_so),
 		in_directory(a_session_ends_with_its_worker),
 		in_directory(a_session_without_a_worker_is_not_recorded),
+		in_directory(the_start_of_a_worker_is_recorded),
 		in_directory(a_pid_that_another_process_got_is_another),
 		in_directory(the_name_of_a_process_may_hold_anything),
 		in_directory(hostile_values_stay_in_their_pair),
