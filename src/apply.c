@@ -39,7 +39,7 @@ static int apply_guard(const struct step *step, struct netlink *nft, struct repo
 static int apply_routing(const struct step *step, struct netlink *route, struct report *report)
 {
 	struct text command CLEANUP(text_free) = { 0 };
-	char buffer[NETLINK_MESSAGE_SIZE];
+	char buffer[NETLINK_MESSAGE_SIZE] = { 0 };	/* the padding of attributes too */
 	struct nlmsghdr *message = NULL;
 	struct netlink_error error;
 
