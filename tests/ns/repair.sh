@@ -50,7 +50,8 @@ test_all() {
 	done
 }
 
-# Each of these with each other one, as somebody does who tries things.
+# Each of these with each other one, as somebody does who tries things. The log
+# line is long then, and may end before it names the second.
 test_pairs() {
 	local -a names words tools commands
 	local i j name word tool command
@@ -61,7 +62,7 @@ test_pairs() {
 		for ((j = i + 1; j < ${#names[@]}; j++)); do
 			[ "${tools[i]}" != "${tools[j]}" ] || continue
 			tap_run damage "${tools[i]}" "${commands[i]}"
-			test_repair "${names[i]}, and ${names[j]}" "${words[i]}" "${tools[j]}" "${commands[j]}"
+			test_repair "${names[i]}, and ${names[j]}" "(${words[i]}|${words[j]})" "${tools[j]}" "${commands[j]}"
 		done
 	done
 }

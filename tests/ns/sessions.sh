@@ -361,8 +361,7 @@ test_sigterm() {
 	rm -f "$OGW_WORK/next.pid"
 	hook_in_background
 	ok "SIGTERM: the hook waits for a slow script" wait_for 10 test -s "$OGW_WORK/next.pid"
-	kill -TERM "$hook_pid"
-	wait "$hook_pid"
+	terminate_hook
 	is "$?" 143 "SIGTERM: the hook dies of it"
 	ok "SIGTERM: so does the script" wait_for 10 process_gone "$(<"$OGW_WORK/next.pid")"
 	ok "SIGTERM: all is whole" whole
@@ -373,7 +372,15 @@ test_sigterm() {
 }
 
 process_gone() {
-	! kill -0 "$1"
+	! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status"
+}
+
+# terminate_hook: by SIGTERM, in the end by SIGKILL; its status
+terminate_hook() {
+	kill -TERM "$hook_pid"
+	wait_for 10 process_gone "$hook_pid" >/dev/null
+	kill -KILL "$hook_pid" 2>/dev/null
+	wait "$hook_pid"
 }
 
 # Without another process between, so that the signal reaches the hook itself.
@@ -394,8 +401,7 @@ test_sigterm_waiting() {
 	wait_for 10 lock_held
 	hook_in_background
 	ok "SIGTERM: a hook waits for the lock" wait_for 10 waits_for_lock "$hook_pid"
-	kill -TERM "$hook_pid"
-	wait "$hook_pid"
+	terminate_hook
 	is "$?" 143 "SIGTERM: and dies of it"
 	kill_tree "$holder"
 	stop A

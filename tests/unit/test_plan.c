@@ -506,7 +506,8 @@ static void a_table_of_somebody_else_is_left_alone(void **state)
 	assert_int_equal(trial.report.status, EX_CONFIG);
 	assert_line(&trial.report.errors,
 		    "gateway.ini:9: [killswitch] table = site_guard: this nft table exists and is not ours, since it "
-		    "has no chain from_client; take another name, or remove it with `nft delete table inet site_guard`");
+		    "has no chain from_client; take another name, or remove it with `nft delete table inet "
+		    "site_guard`");
 	trial_remove(&trial);
 	assert_int_equal(trial.result, -1);
 	assert_line(&trial.report.errors, "this nft table exists and is not ours");
