@@ -38,6 +38,9 @@ static int check_route(const struct config *config, enum config_key key, const s
 		return config_error(config, report, key, "is not on a network of this host, but reached through "
 				    "%s on %s; clients need a gateway that is on-link",
 				    address_text(&route->gateway, address), interface);
+	if (!interface_name_valid(interface))
+		return config_error(config, report, key, "is reached through '%s', a name that can't be written in a rule of "
+				    "the kill switch; rename the interface", interface);
 	if (interface_matches(&config->clients, interface))
 		return config_error(config, report, key, "is reached through %s, which is a tunnel of the clients",
 				    interface);

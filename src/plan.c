@@ -424,6 +424,27 @@ static void protect_rules(struct rules_plan *choice, const struct policy *policy
 	}
 }
 
+/* Makes anew what stood behind such a rule at its priority. */
+static void remake_behind(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+			  const bool *owned)
+{
+	bool anew = false;
+
+	for (size_t i = 0; i < policy->rules; i++) {
+		const struct rule *wanted = &policy->rule[i];
+
+		if (i > 0 && (wanted->family != wanted[-1].family || wanted->priority != wanted[-1].priority))
+			anew = false;
+		anew = anew || choice->add[i];
+		for (size_t j = 0; j < kernel->rules && anew && !choice->add[i]; j++) {
+			if (!owned[j] || !choice->keep[j] || !rule_equal(&kernel->rule[j], wanted))
+				continue;
+			choice->keep[j] = false;
+			choice->add[i] = true;
+		}
+	}
+}
+
 /* How much of a rule is named when it is removed; what names more goes first. */
 static int selectors(const struct rule *rule)
 {
@@ -466,6 +487,7 @@ static void plan_rules(struct plan *plan, const struct policy *policy, const str
 
 	choose_rules(&choice, policy, kernel, owned);
 	protect_rules(&choice, policy, kernel, owned);
+	remake_behind(&choice, policy, kernel, owned);
 	remove_rules(plan, &choice, kernel, owned);
 	plan->intact_rule = allocate(policy->rules, sizeof(const struct rule *));
 	for (size_t i = 0; i < policy->rules; i++) {
