@@ -253,6 +253,26 @@ test_configurations() {
 	like "$err" "tabel.*table" "many errors: the nearest key is shown"
 }
 
+# What the configuration itself brings into a message stays in its line, too.
+test_configured_bytes() {
+	local ENVIRONMENT=("${ENVIRONMENT[@]}" VPN_GATEWAY="x${nl}ocserv-gateway: forged"$'\e[31m\xff')
+	ini
+	test_refused "hostile VPN_GATEWAY" 78 'VPN_GATEWAY=x.x0aocserv-gateway: forged.x1b\[31m.xff: ' hook connect
+	ENVIRONMENT+=(VPN_GATEWAY=)
+	ini gateway.address4=$'gr\xc3\xbc\xc3\x9fe'
+	test_refused "configuration with UTF-8" 78 'address4 = gr.xc3.xbc.xc3.x9fe: ' hook connect
+	ini
+	program up
+	nft add chain inet ocserv_gw forward2 '{ comment "x"; }'
+	nft insert rule inet ocserv_gw forward counter comment $'"gr\xc3\xbc%n\x1b[31m"'
+	hook connect
+	is "$(field routing)" repaired "hostile comment of a rule: connect"
+	ok "hostile comment of a rule: lines are lines" lines_good
+	program down
+	rm -rf "$STATE_DIR"
+	syslog_lines
+}
+
 # The state directory is made wrong by one of these.
 state_no_parent() { ini session.state_dir=/run/no/such/directory; }
 state_file() { : >"$STATE_DIR"; }
@@ -467,6 +487,7 @@ test_variables
 test_values
 test_usage
 test_configurations
+test_configured_bytes
 test_states
 ini
 test_busy

@@ -330,7 +330,10 @@ test_next_script() {
 	ok "next script: at a disconnect its failure is no refusal" disconnect A
 	like "$err" "next_script.* 3" "next script: but it is said"
 	ok "next script: all is gone" gone
-	test_next_missing
+	test_next_wrong missing "No such file"
+	test_next_wrong not_executable "not an executable"
+	test_next_wrong writable "written by everybody"
+	test_next_wrong directory "not an executable"
 	stop A
 }
 
@@ -343,12 +346,21 @@ test_next_fails() {
 	is "$(records)" "" "next script, $1: there is no record"
 }
 
-test_next_missing() {
-	rm "$OGW_WORK/next"
-	not_ok "next script, missing: connect is refused" connect A
-	is "$status" 78 "next script, missing: with status 78"
-	like "$err" "next_script = $OGW_WORK/next" "next script, missing: the log says why"
-	ok "next script, missing: nothing is done" gone
+# The script that is configured can't be run, or is not to be trusted.
+next_missing() { rm "$OGW_WORK/next"; }
+next_not_executable() { chmod 644 "$OGW_WORK/next"; }
+next_writable() { chmod 757 "$OGW_WORK/next"; }
+next_directory() { rm "$OGW_WORK/next" && mkdir "$OGW_WORK/next"; }
+
+test_next_wrong() {
+	local kind=$1
+	next_script "exit 0"
+	"next_$kind"
+	not_ok "next script, $kind: connect is refused" connect A
+	is "$status" 78 "next script, $kind: with status 78"
+	like "$err" "next_script = $OGW_WORK/next: .*$2" "next script, $kind: the log says why"
+	ok "next script, $kind: nothing is done" gone
+	rm -rf "$OGW_WORK/next"
 }
 
 # ocserv ends a connect hook by SIGTERM when its session goes away meanwhile.
