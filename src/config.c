@@ -307,8 +307,8 @@ static const struct key keys[CONFIG_KEYS] = {
 		  "remove rules, route and kill switch when the last session ends" },
 		parse_boolean, FIELD(remove_after_last) },
 	[KEY_FORGET_FLOWS] = {
-		{ "session", "forget_flows", NULL, "no",
-		  "end the flows of an address with its session; this host then answers their late packets itself" },
+		{ "session", "forget_flows", NULL, "yes",
+		  "end the flows of an address with its session, so that its next holder gets no packets of them" },
 		parse_boolean, FIELD(forget_flows) },
 	[KEY_NEXT_SCRIPT] = {
 		{ "session", "next_script", NULL, NULL,

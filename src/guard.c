@@ -61,6 +61,29 @@ static void add_quoted_daddr(struct text *text, const struct guard_match *match)
 	text_add(text, " ");
 }
 
+static void add_icmp(struct text *text, const struct guard_match *match)
+{
+	const char *name = match->icmp.family == AF_INET ? "icmp" : "icmpv6";
+
+	text_add(text, "%s type %u %s code %u ", name, match->icmp.type, name, match->icmp.code);
+}
+
+/* ct state established,related: nft(8) lists states in this order */
+static void add_ct_states(struct text *text, const struct guard_match *match)
+{
+	static const char *const names[] = { "invalid", "established", "related", "new" };
+	const char *comma = "";
+
+	text_add(text, "ct state %s", match->negated ? "!= " : "");
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!(match->ct_states & 1U << i))
+			continue;
+		text_add(text, "%s%s", comma, names[i]);
+		comma = ",";
+	}
+	text_add(text, " ");
+}
+
 static void match_add_text(struct text *text, const struct guard_match *match)
 {
 	const char *not = match->negated ? "!= " : "";
@@ -89,8 +112,11 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 		text_add(text, "rt %s nexthop %s%s ", nft_family(match->nexthop.family), not,
 			 address_text(&match->nexthop, buffer));
 		break;
-	case MATCH_ESTABLISHED:
-		text_add(text, "ct state %sestablished,related ", not);
+	case MATCH_NO_WAY_BACK:
+		text_add(text, "fib saddr . iif oif missing ");
+		break;
+	case MATCH_CT_STATE:
+		add_ct_states(text, match);
 		break;
 	case MATCH_IP_OPTIONS:
 		text_add(text, "ip hdrlength > 5 ");
@@ -102,8 +128,17 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 	case MATCH_QUOTED_DADDR:
 		add_quoted_daddr(text, match);
 		break;
+	case MATCH_ICMP:
+		add_icmp(text, match);
+		break;
+	case MATCH_L4PROTO:
+		text_add(text, "meta l4proto %s%s ", not, match->protocol == IPPROTO_TCP ? "tcp" : "udp");
+		break;
 	case MATCH_DPORT:
 		text_add(text, "%s dport %s%u ", match->protocol == IPPROTO_TCP ? "tcp" : "udp", not, match->port);
+		break;
+	case MATCH_SOCKET:
+		text_add(text, "socket transparent <= 1 ");
 		break;
 	case MATCH_QUOTED_HOPBYHOP:
 		text_add(text, "icmpv6 type parameter-problem @th,%u,8 0x0 ",

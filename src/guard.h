@@ -30,13 +30,20 @@ enum guard_match_kind {
 	MATCH_SADDR,
 	MATCH_DADDR,
 	MATCH_NEXTHOP,		/* the gateway that the packet's route has */
-	MATCH_ESTABLISHED,	/* ct state established,related */
+	MATCH_NO_WAY_BACK,	/* no route to the source by the interface that the packet came from */
+	MATCH_CT_STATE,		/* CT_... */
 	MATCH_IP_OPTIONS,	/* an IPv4 header with options */
 	MATCH_ICMP_ERROR,	/* ICMP of a family but echo; what else there is quotes a packet */
 	MATCH_QUOTED_DADDR,	/* the destination of the packet that an ICMP error quotes */
+	MATCH_ICMP,		/* a type and code */
+	MATCH_L4PROTO,
 	MATCH_DPORT,
+	MATCH_SOCKET,		/* a socket of this host takes the packet */
 	MATCH_QUOTED_HOPBYHOP,	/* an ICMPv6 parameter problem of a packet with hop-by-hop options */
 };
+
+/* As NF_CT_STATE_BIT() of linux/netfilter/nf_conntrack_common.h has them. */
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8 };
 
 struct guard_match {
 	enum guard_match_kind kind;
@@ -46,6 +53,8 @@ struct guard_match {
 		uint8_t family;
 		struct prefix prefix;
 		struct address nexthop;
+		uint32_t ct_states;
+		struct { uint8_t family, type, code; } icmp;
 		struct { uint8_t protocol; uint16_t port; };	/* IPPROTO_TCP, IPPROTO_UDP; host byte order */
 	};
 };

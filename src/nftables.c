@@ -13,7 +13,6 @@
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <netinet/icmp6.h>
@@ -22,6 +21,7 @@
 #include <string.h>
 
 #define TABLE_OWNER 2U			/* NFT_TABLE_F_OWNER, of Linux 5.12 */
+#define EXPRESSION_ATTRIBUTES 16	/* more than any expression of ours has */
 #define BATCH_SIZE ((size_t)256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
@@ -208,17 +208,48 @@ static void add_nexthop(struct nftnl_rule *rule, const struct guard_match *match
 	add_cmp(rule, match->negated, match->nexthop.bytes, address_size(family));
 }
 
+/* fib saddr . iif oif missing */
+static void add_no_way_back(struct nftnl_rule *rule)
+{
+	static const uint32_t none;
+	struct nftnl_expr *expression = add(rule, "fib");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIF);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_DREG, NFT_REG_1);
+	add_cmp(rule, false, &none, sizeof(none));
+}
+
 /* ct state established,related */
-static void add_established(struct nftnl_rule *rule, const struct guard_match *match)
+static void add_ct_state(struct nftnl_rule *rule, const struct guard_match *match)
 {
 	static const uint32_t zero;
-	uint32_t states = NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED);
 	struct nftnl_expr *expression = add(rule, "ct");
 
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-	add_mask(rule, &states, sizeof(states));
+	add_mask(rule, &match->ct_states, sizeof(match->ct_states));
 	add_cmp(rule, !match->negated, &zero, sizeof(zero));
+}
+
+/* icmp type 11 icmp code 1: the first two bytes */
+static void add_icmp(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	const uint8_t bytes[] = { match->icmp.type, match->icmp.code };
+
+	add_l4proto(rule, match->icmp.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+	add_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(bytes));
+	add_cmp(rule, match->negated, bytes, sizeof(bytes));
+}
+
+/* socket transparent <= 1: true of any, since the expression ends the rule where there is no socket */
+static void add_socket(struct nftnl_rule *rule)
+{
+	struct nftnl_expr *expression = add(rule, "socket");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_SOCKET_KEY, NFT_SOCKET_TRANSPARENT);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_SOCKET_DREG, NFT_REG_1);
+	add_cmp_byte(rule, NFT_CMP_LTE, 1);
 }
 
 /* The family that a match needs to be known before it, AF_UNSPEC where any does. */
@@ -232,14 +263,19 @@ static uint8_t needed_family(const struct guard_match *match)
 		return AF_INET;
 	case MATCH_ICMP_ERROR:
 		return match->family;
+	case MATCH_ICMP:
+		return match->icmp.family;
 	case MATCH_QUOTED_HOPBYHOP:
 		return AF_INET6;
 	case MATCH_IIFNAME:
 	case MATCH_OIFNAME:
 	case MATCH_FAMILY:
 	case MATCH_NEXTHOP:
-	case MATCH_ESTABLISHED:
+	case MATCH_NO_WAY_BACK:
+	case MATCH_CT_STATE:
+	case MATCH_L4PROTO:
 	case MATCH_DPORT:
+	case MATCH_SOCKET:
 	case MATCH_QUOTED_DADDR:
 		break;
 	}
@@ -274,8 +310,11 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 		case MATCH_NEXTHOP:
 			add_nexthop(rule, match);
 			break;
-		case MATCH_ESTABLISHED:
-			add_established(rule, match);
+		case MATCH_NO_WAY_BACK:
+			add_no_way_back(rule);
+			break;
+		case MATCH_CT_STATE:
+			add_ct_state(rule, match);
 			break;
 		case MATCH_IP_OPTIONS:
 			add_ip_options(rule);
@@ -285,6 +324,15 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			break;
 		case MATCH_QUOTED_DADDR:
 			add_quoted_daddr(rule, match);
+			break;
+		case MATCH_ICMP:
+			add_icmp(rule, match);
+			break;
+		case MATCH_L4PROTO:
+			add_l4proto(rule, match->protocol);
+			break;
+		case MATCH_SOCKET:
+			add_socket(rule);
 			break;
 		case MATCH_DPORT:
 			add_dport(rule, match);
@@ -403,21 +451,30 @@ static void add_data_code(struct text *code, const struct nlattr *data)
 	}
 }
 
-/* What of an expression the kernel acts by: its name and its attributes. Nests are known by their types. */
+/*
+ * What of an expression the kernel acts by: its name and its attributes, by number, since the kernel lists those of
+ * fib in another order than libnftnl. Nests are known by their types.
+ */
 static void add_expression_code(struct text *code, const char *name, const struct nlattr *data)
 {
-	const struct nlattr *attribute;
+	const struct nlattr *of[EXPRESSION_ATTRIBUTES] = { NULL }, *attribute;
 
 	text_add_bytes(code, name, strlen(name) + 1);
 	mnl_attr_for_each_nested(attribute, data) {
 		uint16_t type = mnl_attr_get_type(attribute);
 
-		if (!is_data(name, type)) {
+		if (type < EXPRESSION_ATTRIBUTES)
+			of[type] = attribute;
+		else
 			add_attribute_code(code, attribute);
-			continue;
+	}
+	for (uint16_t type = 0; type < EXPRESSION_ATTRIBUTES; type++) {
+		if (of[type] && is_data(name, type)) {
+			text_add_bytes(code, &type, sizeof(type));
+			add_data_code(code, of[type]);
+		} else if (of[type]) {
+			add_attribute_code(code, of[type]);
 		}
-		text_add_bytes(code, &type, sizeof(type));
-		add_data_code(code, attribute);
 	}
 }
 
@@ -742,7 +799,8 @@ static const char *module_of(const char *expression)
 {
 	static const char *const modules[][2] = {
 		{ "ct", "nft_ct" }, { "reject", "nft_reject_inet" }, { "masq", "nft_masq" },
-		{ "rt", "nf_tables of Linux 4.10" },
+		{ "rt", "nf_tables of Linux 4.10" }, { "socket", "nft_socket, of Linux 4.19" },
+		{ "fib", "nft_fib_inet, of Linux 4.10" },
 	};
 
 	for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++)

@@ -4,6 +4,8 @@
 #include <linux/fib_rules.h>
 #include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,14 +114,6 @@ static void match_interface(struct guard_rule *rule, enum guard_match_kind kind,
 	guard_add_match(rule, kind)->interface = interface;
 }
 
-static void match_other_interface(struct guard_rule *rule, struct interface_pattern interface)
-{
-	struct guard_match *match = guard_add_match(rule, MATCH_OIFNAME);
-
-	match->interface = interface;
-	match->negated = true;
-}
-
 static void match_source(struct guard_rule *rule, const struct prefix *prefix, bool negated)
 {
 	struct guard_match *match = guard_add_match(rule, MATCH_SADDR);
@@ -137,6 +131,12 @@ static void match_governed(struct guard_rule *rule, const struct config *config)
 		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET;
 }
 
+/* Whether clients of a family leave with an address of this host. */
+static bool masquerades(const struct config *config, int family)
+{
+	return config->masquerade && config->gateway[family].mode == GATEWAY_ADDRESS;
+}
+
 static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verdict verdict)
 {
 	struct guard_rule *rule = guard_add_rule(chain);
@@ -152,21 +152,22 @@ static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verd
  * Sources are checked before routing, and before fragments are put together, which the kernel may answer:
  *   iifname "vpns*" ip hdrlength > 5 counter drop
  *   iifname "vpns*" ip saddr != 10.20.0.0/24 counter drop
+ *   iifname "vpns*" fib saddr . iif oif missing counter drop
  * A family that is blocked and has no subnet gets:
  *   iifname "vpns*" meta nfproto ipv6 counter drop
  */
 static void fill_prerouting(struct guard_chain *chain, const struct config *config)
 {
-	if (config_governs(config, IPV4)) {
-		struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+	struct guard_rule *rule;
 
+	if (config_governs(config, IPV4)) {
+		rule = add_counted(chain, VERDICT_DROP);
 		match_interface(rule, MATCH_IIFNAME, config->clients);
 		guard_add_match(rule, MATCH_IP_OPTIONS);
 		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
 	}
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct subnets *subnets = &config->subnets[family];
-		struct guard_rule *rule;
 
 		if (!config_governs(config, family))
 			continue;
@@ -182,10 +183,14 @@ static void fill_prerouting(struct guard_chain *chain, const struct config *conf
 				family_name(family));
 		}
 	}
+	rule = add_counted(chain, VERDICT_DROP);
+	match_interface(rule, MATCH_IIFNAME, config->clients);
+	match_governed(rule, config);
+	guard_add_match(rule, MATCH_NO_WAY_BACK);
+	COMMENT(rule, "from a client with an address of another client, or of none: dropped");
 }
 
 /*
- *   oifname != "vpns*" ip daddr 10.20.0.0/24 counter drop
  *   iifname "vpns*" goto from_client
  *   ip saddr 10.20.0.0/24 counter drop
  *   oifname "vpns*" ct state established,related counter accept
@@ -195,18 +200,6 @@ static void fill_forward(struct guard_chain *chain, const struct config *config)
 {
 	struct guard_rule *rule;
 	char text[PREFIX_TEXT];
-
-	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
-
-		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
-			rule = add_counted(chain, VERDICT_DROP);
-			match_other_interface(rule, config->clients);
-			guard_add_match(rule, MATCH_DADDR)->prefix = subnets->prefix[i];
-			COMMENT(rule, "to an address of %s that no client has: dropped",
-				prefix_text(&subnets->prefix[i], text));
-		}
-	}
 
 	rule = guard_add_rule(chain);
 	rule->verdict = VERDICT_GOTO;
@@ -236,7 +229,7 @@ static void fill_forward(struct guard_chain *chain, const struct config *config)
 	rule = add_counted(chain, VERDICT_ACCEPT);
 	match_interface(rule, MATCH_OIFNAME, config->clients);
 	match_governed(rule, config);
-	guard_add_match(rule, MATCH_ESTABLISHED);
+	guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_ESTABLISHED | CT_RELATED;
 	COMMENT(rule, "replies to a client: let through");
 
 	rule = add_counted(chain, VERDICT_DROP);
@@ -283,57 +276,128 @@ static void fill_from_client(struct guard_chain *chain, const struct config *con
 	COMMENT(rule, "from a client by any other way: dropped");
 }
 
-/*
- * What this host itself sends: to addresses that no client has, with its own address in the VPN, or about
- * packets to clients, whose far ends would learn where it is. For each subnet:
- *   oifname != "vpns*" oifname != "lo" ip daddr 10.20.0.0/24 counter drop
- *   oifname != "vpns*" oifname != "lo" ip saddr 10.20.0.0/24 counter drop
- *   oifname != "vpns*" icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop
- */
-static void fill_output_for(struct guard_chain *chain, const struct config *config, const struct prefix *subnet)
+/* ip daddr 10.20.0.0/24 counter drop */
+static void drop_to(struct guard_chain *chain, const struct prefix *subnet)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 	char text[PREFIX_TEXT];
 
-	match_other_interface(rule, config->clients);
-	match_other_interface(rule, exact("lo"));
 	guard_add_match(rule, MATCH_DADDR)->prefix = *subnet;
-	COMMENT(rule, "from this host to an address of %s that no client has: dropped", prefix_text(subnet, text));
+	COMMENT(rule, "to an address of %s that no client has: dropped", prefix_text(subnet, text));
+}
 
-	rule = add_counted(chain, VERDICT_DROP);
-	match_other_interface(rule, config->clients);
-	match_other_interface(rule, exact("lo"));
+/* ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
+static void accept_to_gateway(struct guard_chain *chain, const struct prefix *subnet, const struct gateway *gateway,
+			      const struct gateway_path *path)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
+	char text[PREFIX_TEXT], gateway_text[ADDRESS_TEXT];
+
 	match_source(rule, subnet, false);
-	COMMENT(rule, "from this host with an address of %s, but not to a tunnel: dropped", prefix_text(subnet, text));
+	match_interface(rule, MATCH_OIFNAME, exact(path->interface_name));
+	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = gateway->address;
+	COMMENT(rule, "from %s to the gateway %s: let through", prefix_text(subnet, text),
+		address_text(&gateway->address, gateway_text));
+}
 
-	rule = add_counted(chain, VERDICT_DROP);
-	match_other_interface(rule, config->clients);
+/* ip saddr 10.20.0.0/24 counter drop */
+static void drop_from(struct guard_chain *chain, const struct prefix *subnet)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+	char text[PREFIX_TEXT];
+
+	match_source(rule, subnet, false);
+	COMMENT(rule, "from an address of %s by any other way: dropped", prefix_text(subnet, text));
+}
+
+/* icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop */
+static void drop_errors_about(struct guard_chain *chain, const struct prefix *subnet)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+	char text[PREFIX_TEXT];
+
 	guard_add_match(rule, MATCH_ICMP_ERROR)->family = subnet->address.family;
 	guard_add_match(rule, MATCH_QUOTED_DADDR)->prefix = *subnet;
-	COMMENT(rule, "from this host, an ICMP error about a packet to a client of %s: dropped",
-		prefix_text(subnet, text));
+	COMMENT(rule, "an ICMP error about a packet to a client of %s: dropped", prefix_text(subnet, text));
+}
+
+static void fill_leaving_family(struct guard_chain *chain, const struct config *config, int family,
+				const struct gateway_path *path)
+{
+	const struct subnets *subnets = &config->subnets[family];
+	const struct gateway *gateway = &config->gateway[family];
+
+	for (unsigned int i = 0; i < subnets->count; i++)
+		drop_to(chain, &subnets->prefix[i]);
+	for (unsigned int i = 0; i < subnets->count; i++) {
+		if (gateway->mode == GATEWAY_ADDRESS)
+			accept_to_gateway(chain, &subnets->prefix[i], gateway, path);
+		drop_from(chain, &subnets->prefix[i]);
+	}
+	for (unsigned int i = 0; i < subnets->count; i++)
+		drop_errors_about(chain, &subnets->prefix[i]);
+}
+
+static void drop_icmp(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code, const char *what)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+	struct guard_match *match = guard_add_match(rule, MATCH_ICMP);
+
+	match->icmp.family = family;
+	match->icmp.type = type;
+	match->icmp.code = code;
+	COMMENT(rule, "an ICMP%s error, which may be about a reply to a client, %s: dropped",
+		family == AF_INET ? "" : "v6", what);
 }
 
 /*
- * And, since the kernel answers wrong hop-by-hop options before any rule sees the packet:
- *   oifname != "vpns*" icmpv6 type parameter-problem @th,112,8 0x0 counter drop
+ * What leaves, forwarded or sent by this host itself, with the interface and the route that it takes at last,
+ * and with clients' own addresses:
+ *   oifname "vpns*" accept
+ *   oifname "lo" accept
+ *   ip daddr 10.20.0.0/24 counter drop
+ *   ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   ip saddr 10.20.0.0/24 counter drop
+ *   icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop
+ * An ICMP error about a packet to a client would tell its far end where this host is. The kernel answers wrong
+ * hop-by-hop options before any rule sees the packet, and what is wrong with a reply before its address is a
+ * client's again:
+ *   icmpv6 type parameter-problem @th,112,8 0x0 counter drop
+ *   icmp type 3 icmp code 2 counter drop
+ *   icmp type 11 icmp code 1 counter drop
  */
-static void fill_output(struct guard_chain *chain, const struct config *config)
+static void fill_leaving(struct guard_chain *chain, const struct config *config, const struct gateway_path *path)
 {
-	for (int family = 0; family < FAMILIES; family++)
-		for (unsigned int i = 0; config_governs(config, family) && i < config->subnets[family].count; i++)
-			fill_output_for(chain, config, &config->subnets[family].prefix[i]);
-	if (config_governs(config, IPV6)) {
-		struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+	struct guard_rule *rule = guard_add_rule(chain);
 
-		match_other_interface(rule, config->clients);
+	rule->verdict = VERDICT_ACCEPT;
+	match_interface(rule, MATCH_OIFNAME, config->clients);
+	COMMENT(rule, "into a tunnel: let through");
+	rule = guard_add_rule(chain);
+	rule->verdict = VERDICT_ACCEPT;
+	match_interface(rule, MATCH_OIFNAME, exact("lo"));
+	COMMENT(rule, "to this host itself: let through");
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (config_governs(config, family))
+			fill_leaving_family(chain, config, family, &path[family]);
+	if (config_governs(config, IPV6)) {
+		rule = add_counted(chain, VERDICT_DROP);
 		guard_add_match(rule, MATCH_QUOTED_HOPBYHOP);
-		COMMENT(rule, "from this host, an ICMPv6 error about hop-by-hop options: dropped");
+		COMMENT(rule, "an ICMPv6 error about hop-by-hop options: dropped");
+	}
+	if (masquerades(config, IPV4)) {
+		drop_icmp(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, "unknown protocol");
+		drop_icmp(chain, AF_INET, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, "fragment missing");
+	}
+	if (masquerades(config, IPV6)) {
+		drop_icmp(chain, AF_INET6, ICMP6_PARAM_PROB, ICMP6_PARAMPROB_NEXTHEADER, "unknown protocol");
+		drop_icmp(chain, AF_INET6, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_REASSEMBLY, "fragment missing");
 	}
 }
 
 /* iifname "vpns*" udp dport 53 counter reject with icmpx admin-prohibited */
-static void fill_input(struct guard_chain *chain, const struct config *config)
+static void reject_dns(struct guard_chain *chain, const struct config *config)
 {
 	static const struct { uint8_t protocol; uint16_t port; } dns[] = {
 		{ IPPROTO_UDP, 53 }, { IPPROTO_TCP, 53 }, { IPPROTO_TCP, 853 }, { IPPROTO_UDP, 853 },
@@ -353,6 +417,52 @@ static void fill_input(struct guard_chain *chain, const struct config *config)
 	}
 }
 
+/*
+ * Replies to clients come to this host's address, and where the kernel has forgotten the flow, or its check of
+ * TCP's window fails, they are taken for this host's own:
+ *   iifname "eth0" meta nfproto ipv4 ct state invalid,new goto from_gateway
+ */
+static void fill_input(struct guard_chain *chain, const struct config *config, const struct gateway_path *path)
+{
+	if (config->dns == DNS_BLOCK)
+		reject_dns(chain, config);
+	for (int family = 0; family < FAMILIES; family++) {
+		struct guard_rule *rule;
+
+		if (!masquerades(config, family))
+			continue;
+		rule = guard_add_rule(chain);
+		rule->verdict = VERDICT_GOTO;
+		rule->chain = "from_gateway";
+		match_interface(rule, MATCH_IIFNAME, exact(path[family].interface_name));
+		guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+		guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_INVALID | CT_NEW;
+		COMMENT(rule, "%s by the gateway's interface, of no known flow: see from_gateway",
+			family_name(family));
+	}
+}
+
+/*
+ * No answer to what no program here waits for, since it would go by the main route:
+ *   socket transparent <= 1 accept
+ *   meta l4proto tcp counter drop
+ *   meta l4proto udp counter drop
+ */
+static void fill_from_gateway(struct guard_chain *chain)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	rule->verdict = VERDICT_ACCEPT;
+	guard_add_match(rule, MATCH_SOCKET);
+	COMMENT(rule, "for a program of this host: let through");
+	for (size_t i = 0; i < 2; i++) {
+		rule = add_counted(chain, VERDICT_DROP);
+		guard_add_match(rule, MATCH_L4PROTO)->protocol = i == 0 ? IPPROTO_TCP : IPPROTO_UDP;
+		COMMENT(rule, "%s for nobody here, may be a reply to a client that has gone: dropped",
+			i == 0 ? "TCP" : "UDP");
+	}
+}
+
 /* ip saddr 10.20.0.0/24 oifname "eth0" counter masquerade */
 static void fill_postrouting(struct guard_chain *chain, const struct config *config, const struct gateway_path *path)
 {
@@ -361,9 +471,7 @@ static void fill_postrouting(struct guard_chain *chain, const struct config *con
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct subnets *subnets = &config->subnets[family];
 
-		if (config->gateway[family].mode != GATEWAY_ADDRESS)
-			continue;
-		for (unsigned int i = 0; i < subnets->count; i++) {
+		for (unsigned int i = 0; masquerades(config, family) && i < subnets->count; i++) {
 			struct guard_rule *rule = add_counted(chain, VERDICT_MASQUERADE);
 
 			match_source(rule, &subnets->prefix[i], false);
@@ -385,8 +493,10 @@ static const struct guard_chain from_client_chain = { .name = "from_client" };
 static const struct guard_chain input_chain = {
 	"input", "filter", NF_INET_LOCAL_IN, -10, "input", "filter - 10", NULL, 0
 };
-static const struct guard_chain output_chain = {
-	"output", "filter", NF_INET_LOCAL_OUT, -10, "output", "filter - 10", NULL, 0
+static const struct guard_chain from_gateway_chain = { .name = "from_gateway" };
+static const struct guard_chain leaving_chain = {
+	/* Before clients' addresses are masqueraded at 100 (NF_IP_PRI_NAT_SRC). */
+	"leaving", "filter", NF_INET_POST_ROUTING, 90, "postrouting", "srcnat - 10", NULL, 0
 };
 static const struct guard_chain postrouting_chain = {
 	"postrouting", "nat", NF_INET_POST_ROUTING, 100, "postrouting", "srcnat", NULL, 0
@@ -394,8 +504,7 @@ static const struct guard_chain postrouting_chain = {
 
 static void make_guard(struct guard *guard, const struct config *config, const struct gateway_path *path)
 {
-	bool any_gateway = config->gateway[IPV4].mode == GATEWAY_ADDRESS ||
-			   config->gateway[IPV6].mode == GATEWAY_ADDRESS;
+	bool masquerade = masquerades(config, IPV4) || masquerades(config, IPV6);
 
 	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
 	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
@@ -403,10 +512,12 @@ static void make_guard(struct guard *guard, const struct config *config, const s
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), config);
 	fill_forward(guard_add_chain(guard, &forward_chain), config);
 	fill_from_client(guard_add_chain(guard, &from_client_chain), config, path);
-	if (config->dns == DNS_BLOCK)
-		fill_input(guard_add_chain(guard, &input_chain), config);
-	fill_output(guard_add_chain(guard, &output_chain), config);
-	if (config->masquerade && any_gateway)
+	if (masquerade || config->dns == DNS_BLOCK)
+		fill_input(guard_add_chain(guard, &input_chain), config, path);
+	if (masquerade)
+		fill_from_gateway(guard_add_chain(guard, &from_gateway_chain));
+	fill_leaving(guard_add_chain(guard, &leaving_chain), config, path);
+	if (masquerade)
 		fill_postrouting(guard_add_chain(guard, &postrouting_chain), config, path);
 }
 

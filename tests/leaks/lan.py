@@ -4,7 +4,9 @@ It answers ARP and neighbour solicitations for the hosts in its table, and the
 gateway plays the internet: what it is sent comes back as an answer, and what
 carries a UDP datagram or an ICMP echo comes back in other ways as well, which
 make the server itself speak (TTL used up at the server, longer than the
-tunnel's MTU) or carry the client's bytes in an ICMP error.
+tunnel's MTU, a fragment that stays alone, a segment outside of TCP's window)
+or carry the client's bytes in an ICMP error. Answers can be held back until
+the server has forgotten what they belong to.
 """
 
 import json
@@ -17,6 +19,7 @@ import wire
 
 ETH_ALL = 0x0003
 TUNNEL_MTU = 1400
+ACK = 0x10
 ANSWER_TTL = 32  # what arrives with no more has been answered already
 
 # address: MAC. The server's own are in network.py.
@@ -66,6 +69,7 @@ def neighbour_answer(frame: bytes, hosts: dict[str, str]) -> bytes | None:
     return frame[6:12] + mac(asked) + b"\x86\xdd" + packet
 
 
+PORTLESS = (wire.ESP, wire.GRE, wire.IPIP, wire.SIXIN4)
 # protocol: (request, reply, what the change adds to the checksum)
 ECHO = {wire.ICMP: (8, 0, 0x0800), wire.ICMPV6: (128, 129, 0xFEFF)}
 
@@ -74,6 +78,8 @@ def turned_round(proto: int, body: bytes) -> bytes | None:
     """The same datagram or segment the other way round; echo becomes reply."""
     if proto in (wire.UDP, wire.TCP, wire.SCTP):
         return body[2:4] + body[:2] + body[4:]
+    if proto in PORTLESS:
+        return body
     if proto in ECHO and body[0] == ECHO[proto][0]:
         total = struct.unpack_from("!H", body, 2)[0] + ECHO[proto][2]
         total = (total & 0xFFFF) + (total >> 16)
@@ -111,6 +117,26 @@ def overlong(src: str, dst: str, body: bytes) -> bytes:
     return wire.ipv4(dst, src, wire.UDP, data, ANSWER_TTL, fragment=wire.DONT_FRAGMENT)
 
 
+def first_fragment(src: str, dst: str, body: bytes) -> bytes:
+    """Of the datagram's answer, whose rest never comes."""
+    sport, dport = struct.unpack_from("!HH", body)
+    ident = sport ^ dport
+    data = wire.udp(dst, src, dport, sport, body[8:] * 2)[:24]
+    if ":" in src:
+        data = wire.fragment_header(wire.UDP, 0, True, ident) + data
+        return wire.ipv6(dst, src, wire.FRAGMENT, data, ANSWER_TTL)
+    return wire.ipv4(
+        dst, src, wire.UDP, data, ANSWER_TTL, fragment=wire.MORE_FRAGMENTS, ident=ident
+    )
+
+
+def stray_segment(src: str, dst: str, body: bytes) -> bytes:
+    """A TCP segment of the flow with numbers that were never agreed upon."""
+    sport, dport = struct.unpack_from("!HH", body)
+    data = wire.tcp(dst, src, dport, sport, ACK, body[20:])
+    return wire.ip(dst, src, wire.TCP, data, ANSWER_TTL)
+
+
 def unreachable(src: str, packet: bytes) -> bytes:
     """A router on the internet says that it cannot deliver this packet."""
     if ":" in src:
@@ -142,7 +168,9 @@ def answers(packet: bytes) -> list[bytes]:
         found.append(wire.ip(dst, src, proto, back, ANSWER_TTL))
         found.append(wire.ip(dst, src, proto, back, 1))
     if proto == wire.UDP and len(body) < TUNNEL_MTU:
-        found.append(overlong(src, dst, body))
+        found += [overlong(src, dst, body), first_fragment(src, dst, body)]
+    if proto == wire.TCP and len(body) >= 20:
+        found.append(stray_segment(src, dst, body))
     return found
 
 
@@ -152,6 +180,7 @@ class Lan:
         self.hosts = {name: dict(table) for name, table in HOSTS.items()}
         self.gateways: set[bytes] = set()
         self.answering = True
+        self.held: list[tuple[socket.socket, bytes]] | None = None  # None: none are held back
         self.ports: dict[str, socket.socket] = {}
         self.poll = select.poll()
         self.poll.register(control, select.POLLIN)
@@ -199,13 +228,17 @@ class Lan:
         return handled
 
     def receive(self, name: str, port: socket.socket, frame: bytes) -> None:
-        kind, replies = frame[12:14], []
+        kind, replies, late = frame[12:14], [], []
         if kind == b"\x08\x06":
             replies = [arp_answer(frame, self.hosts[name])]
         elif kind == b"\x86\xdd" and frame[20] == wire.ICMPV6 and frame[54] == 135:
             replies = [neighbour_answer(frame, self.hosts[name])]
         elif self.answering and frame[:6] in self.gateways:
-            replies = [frame[6:12] + frame[:6] + kind + packet for packet in answers(frame[14:])]
+            late = [frame[6:12] + frame[:6] + kind + packet for packet in answers(frame[14:])]
+        if self.held is not None:
+            self.held += [(port, reply) for reply in late]
+        else:
+            replies += late
         for reply in replies:
             if reply:
                 self.put(port, reply)
@@ -215,6 +248,11 @@ class Lan:
             port.send(frame)
         except OSError:
             pass  # the link is down
+
+    def hold(self, yes: bool) -> None:
+        held, self.held = self.held, [] if yes else None
+        for port, reply in held or []:
+            self.put(port, reply)
 
     def command(self, do: str, **what) -> None:
         if do == "attach":
@@ -227,6 +265,8 @@ class Lan:
             self.gateways = {mac(text) for text in what["macs"]}
         elif do == "answering":
             self.answering = what["yes"]
+        elif do == "hold":
+            self.hold(what["yes"])
         elif do == "send":
             self.put(self.ports[what["name"]], bytes.fromhex(what["frame"]))
         elif do == "drain":

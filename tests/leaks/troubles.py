@@ -312,6 +312,7 @@ def upstream_silent(bench) -> None:
 
 
 def second_uplink_appears(bench) -> None:
+    bench.server.tell_lan("drain")
     bench.capture.read()
     bench.server.remove_uplink("eth1")
     bench.send_all()
@@ -347,9 +348,26 @@ def redirected(bench) -> None:
         bench.send(50)
 
 
+def forgotten(*lines: str) -> Callable[[Any], None]:
+    """Answers come when the server has forgotten their flows, which it does
+    with the link or the address that they were masqueraded to."""
+
+    def act(bench) -> None:
+        bench.server.tell_lan("hold", yes=True)
+        bench.send_all()
+        bench.server.tell_lan("drain")
+        if lines:
+            commands(*lines)(bench)
+        else:
+            kernel.conntrack_flush()
+        bench.server.tell_lan("hold", yes=False)
+
+    return act
+
+
 def unanswered(*lines: str) -> Callable[[Any], None]:
-    """Without answers: masqueraded flows are forgotten with the address or the
-    link, and an answer to a forgotten flow is the server's own, or the LAN's."""
+    """Without answers: one that comes to an address which the server has lost
+    is for the server no client's, but the LAN's."""
 
     def act(bench) -> None:
         bench.server.tell_lan("answering", yes=False)
@@ -388,12 +406,14 @@ NETWORK_TROUBLES = [
         ),
         True,
     ),
-    Trouble("eth0 down", NETWORK, unanswered("ip link set eth0 down")),
+    Trouble("flows forgotten", NETWORK, forgotten(), True),
+    Trouble("eth0 down", NETWORK, forgotten("ip link set eth0 down")),
     Trouble(
         "eth0 down and up",
         NETWORK,
-        unanswered(
+        forgotten(
             "ip link set eth0 down",
+            "ip address replace fd28::3/64 dev eth0 nodad",
             "ip link set eth0 up",
             "ip route replace default via 172.28.0.1",
         ),

@@ -173,10 +173,10 @@ guard_chains() {
 }
 
 # What a rule of the kill switch may be turned into: a sed expression on its text
-GUARD_CHANGES='that accepts|s/ (drop|goto from_client|reject with [a-z0-9]+ [a-z-]+) comment/ accept comment/
-that drops|s/(accept|goto from_client|masquerade) comment/drop comment/
-that returns|s/(drop|accept|goto from_client|masquerade) comment/return comment/
-that jumps|s/goto from_client/jump from_client/
+GUARD_CHANGES='that accepts|s/ (drop|goto from_[a-z]+|reject with [a-z0-9]+ [a-z-]+) comment/ accept comment/
+that drops|s/(accept|goto from_[a-z]+|masquerade) comment/drop comment/
+that returns|s/(drop|accept|goto from_[a-z]+|masquerade) comment/return comment/
+that jumps|s/goto from_/jump from_/
 with another answer|s/admin-prohibited/port-unreachable/
 with a flag|s/masquerade/masquerade random/
 without its counter|s/(^| )counter /\1/
@@ -192,7 +192,12 @@ for the other addresses|s/saddr (1|f)/saddr != \1/
 for the addresses|s/addr != /addr /
 for the other direction|s/saddr/daddr/
 by another gateway|s/nexthop (172\.28\.0\.|fd28::)2/nexthop \19/
-for more states|s/ct state /ct state new,/'
+for more states|s/ct state /ct state untracked,/
+for less states|s/ct state [a-z]+,/ct state /
+where there is a way back|s/oif missing/oif exists/
+for transparent sockets|s/transparent <= 1/transparent 1/
+for another protocol|s/l4proto (tcp|udp)/l4proto sctp/
+for other ICMP|s/(icmpv?6? code) [a-z-]+/\1 0/'
 
 guard_rule_damages() {
 	local chain handle behind text what change changed here inet='inet ocserv_gw'
@@ -221,20 +226,19 @@ remade_chain() {
 }
 
 CHAIN_CHANGES='at another priority|s/(priority) [^;]+;/\1 17;/
-at another filter hook|s/hook (prerouting|forward)/hook input/;s/hook output/hook postrouting/
+at another filter hook|s/filter hook (prerouting|forward)/filter hook input/;t;s/filter hook input/filter hook prerouting/;s/hook postrouting priority srcnat - 10/hook forward priority 90/
 at another nat hook|/masquerade/d;s/type nat hook postrouting priority srcnat/type nat hook input priority 100/
-of type route|s/type filter hook output/type route hook output/
 of type filter|/masquerade/d;s/type nat hook postrouting/type filter hook postrouting/
 without a hook|/type/d'
 
 guard_chain_damages() {
-	local chain change changed what inet='inet ocserv_gw' handle
+	local chain change changed what inet='inet ocserv_gw' callers
 	for chain in $(guard_chains); do
 		damage_line "chain $chain flushed" "chain $chain" nft "flush chain $inet $chain"
-		if [ "$chain" = from_client ]; then
-			handle=$(guard_rules | sed -n 's/^forward \([0-9]*\) .*goto from_client.*/\1/p')
+		callers=$(guard_rules | sed -n "s/^\([a-z_]*\) \([0-9]*\) .*goto $chain .*/delete rule $inet \1 handle \2;;/p")
+		if [ -n "$callers" ]; then
 			damage_line "chain $chain deleted" "chain $chain" nft \
-				"delete rule $inet forward handle $handle;;flush chain $inet $chain;;delete chain $inet $chain"
+				"${callers//$'\n'/}flush chain $inet $chain;;delete chain $inet $chain"
 			continue
 		fi
 		damage_line "chain $chain deleted" "chain $chain" nft "flush chain $inet $chain;;delete chain $inet $chain"

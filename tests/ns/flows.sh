@@ -37,7 +37,7 @@ END
 
 fresh() {
 	rm -rf "$STATE_DIR"
-	ini gateway.address6=fd28::2 session.forget_flows=yes "$@"
+	ini gateway.address6=fd28::2 "$@"
 	conntrack -F >/dev/null 2>&1
 }
 
@@ -51,10 +51,10 @@ test_disconnect() {
 }
 
 test_off() {
-	fresh session.forget_flows=
+	fresh session.forget_flows=no
 	hook connect
 	fill
-	ok "by default: a session disconnects" hook disconnect
+	ok "forget_flows = no: a session disconnects" hook disconnect
 	is "$(flows)" "$all" "and all flows stay"
 }
 

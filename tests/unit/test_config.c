@@ -238,7 +238,7 @@ static void defaults_are_parsed(void **state)
 	assert_int_equal(config.inbound, INBOUND_ESTABLISHED);
 	assert_int_equal(config.dns, DNS_WARN);
 	assert_false(config.remove_after_last);
-	assert_false(config.forget_flows);
+	assert_true(config.forget_flows);
 	assert_null(config.next_script);
 	assert_string_equal(config.state_dir, "/run/ocserv-gateway");
 	assert_int_equal(config.log_level, LOG_LEVEL_INFO);
@@ -259,7 +259,7 @@ static void values_are_parsed(void **state)
 		   "[gateway]\naddress4 = 172.28.0.2\naddress6 = fe80::1\ninterface = eth0.7\ntable = 4711\n"
 		   "priority = 77\nmasquerade = off\n"
 		   "[killswitch]\ntable = a_1\nblocked = drop\nclient_to_client = FALSE\ninbound = any\ndns = any\n"
-		   "[session]\nremove_after_last = on\nforget_flows = yes\nstate_dir = /run/x\n"
+		   "[session]\nremove_after_last = on\nforget_flows = no\nstate_dir = /run/x\n"
 		   "[log]\nlevel = debug\ndry_run = 1\n");
 	assert_int_equal(config.subnets[IPV4].count, 3);
 	assert_string_equal(prefix_text(&config.subnets[IPV4].prefix[0], text), "10.20.0.0/24");
@@ -279,7 +279,7 @@ static void values_are_parsed(void **state)
 	assert_int_equal(config.inbound, INBOUND_ANY);
 	assert_int_equal(config.dns, DNS_ANY);
 	assert_true(config.remove_after_last);
-	assert_true(config.forget_flows);
+	assert_false(config.forget_flows);
 	assert_string_equal(config.state_dir, "/run/x");
 	assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
 	assert_true(config.log_dry_run);

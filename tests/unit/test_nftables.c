@@ -295,7 +295,7 @@ static void objects_of_a_batch_are_described(void **state)
 	check_description(&batch, find_sequence(&batch, NFT_MSG_DELTABLE, 0), "the removal of the table");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWTABLE, 0), "the table");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 0), "chain prerouting");
-	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 4),
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 6),
 			  "chain postrouting (needs nft_chain_nat, of Linux 5.2)");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWRULE, 1),
 			  "rule \"IPv4 from a client with a source outside its subnet: dropped\" of chain prerouting");
@@ -473,7 +473,7 @@ static void take_code(struct text *code, const struct guard_match *match, enum g
 
 static void different_rules_have_different_code(void **state)
 {
-	struct guard_match match[18] = {
+	struct guard_match match[26] = {
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns", true } },
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns", false } },
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns0", true } },
@@ -490,8 +490,16 @@ static void different_rules_have_different_code(void **state)
 		{ .kind = MATCH_NEXTHOP, .nexthop = address_of("172.28.0.2") },
 		{ .kind = MATCH_NEXTHOP, .nexthop = address_of("172.28.0.3") },
 		{ .kind = MATCH_NEXTHOP, .nexthop = address_of("::ac1c:2") },
-		{ .kind = MATCH_ESTABLISHED },
-		{ .kind = MATCH_ESTABLISHED, .negated = true },
+		{ .kind = MATCH_CT_STATE, .ct_states = CT_ESTABLISHED | CT_RELATED },
+		{ .kind = MATCH_CT_STATE, .ct_states = CT_ESTABLISHED | CT_RELATED, .negated = true },
+		{ .kind = MATCH_CT_STATE, .ct_states = CT_INVALID | CT_NEW },
+		{ .kind = MATCH_NO_WAY_BACK },
+		{ .kind = MATCH_SOCKET },
+		{ .kind = MATCH_L4PROTO, .protocol = IPPROTO_TCP },
+		{ .kind = MATCH_L4PROTO, .protocol = IPPROTO_UDP },
+		{ .kind = MATCH_ICMP, .icmp = { AF_INET, 11, 1 } },
+		{ .kind = MATCH_ICMP, .icmp = { AF_INET6, 11, 1 } },
+		{ .kind = MATCH_ICMP, .icmp = { AF_INET, 11, 0 } },
 	};
 	struct text code[COUNT(match) + 3];
 

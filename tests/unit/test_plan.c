@@ -356,18 +356,18 @@ static void add_nameless_rule(struct kernel *kernel)
 
 static void add_copy(struct kernel *kernel)
 {
-	add_rule_like(kernel, 3, forward(kernel)->rule[3].comment);
+	add_rule_like(kernel, 1, forward(kernel)->rule[1].comment);
 }
 
 static void alter_rule(struct kernel *kernel)
 {
-	text_add(&forward(kernel)->rule[3].code, "x");
+	text_add(&forward(kernel)->rule[1].code, "x");
 }
 
 static void alter_comment(struct kernel *kernel)
 {
-	free(forward(kernel)->rule[3].comment);
-	forward(kernel)->rule[3].comment = duplicate("let all through");
+	free(forward(kernel)->rule[1].comment);
+	forward(kernel)->rule[1].comment = duplicate("let all through");
 }
 
 static void swap_rules(struct kernel *kernel)
@@ -413,7 +413,7 @@ static void hook_regular_chain(struct kernel *kernel)
 
 #define SAYS_BASE "chain forward has another type, hook, priority or policy"
 #define SAYS_LAST "rule \"new connection to a client from elsewhere: dropped\""
-#define SAYS_THIRD "rule \"client address of 10.20.0.0/24, but not from a tunnel: dropped\""
+#define SAYS_SECOND "rule \"client address of 10.20.0.0/24, but not from a tunnel: dropped\""
 
 static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 {
@@ -430,11 +430,11 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 		{ drop_rule, false, { "chain forward: " SAYS_LAST " is missing" } },
 		{ add_foreign_rule, false, { "chain forward: rule \"mine\" (handle 77) does not belong there" } },
 		{ add_nameless_rule, false, { "chain forward: rule \"\" (handle 77) does not belong there" } },
-		{ add_copy, false, { "chain forward: " SAYS_THIRD " (handle 77) is altered or there twice" } },
-		{ alter_rule, false, { "chain forward: " SAYS_THIRD " is missing",
-				       "chain forward: " SAYS_THIRD " (handle 4) is altered or there twice" } },
-		{ alter_comment, false, { "chain forward: " SAYS_THIRD " is missing",
-					  "rule \"let all through\" (handle 4) does not belong there" } },
+		{ add_copy, false, { "chain forward: " SAYS_SECOND " (handle 77) is altered or there twice" } },
+		{ alter_rule, false, { "chain forward: " SAYS_SECOND " is missing",
+				       "chain forward: " SAYS_SECOND " (handle 2) is altered or there twice" } },
+		{ alter_comment, false, { "chain forward: " SAYS_SECOND " is missing",
+					  "rule \"let all through\" (handle 2) does not belong there" } },
 		{ swap_rules, false, { "chain forward: its rules are in another order" } },
 		{ alter_hook, false, { SAYS_BASE } },
 		{ alter_priority, false, { SAYS_BASE } },
