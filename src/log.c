@@ -4,20 +4,47 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #define LINE_SIZE 4096
 
+const char *log_path = _PATH_LOG;
+
 static enum log_level threshold = LOG_LEVEL_INFO;
-static bool syslog_too;
+static int system_log = -1;
+
+static void close_system_log(void)
+{
+	if (system_log >= 0)
+		close(system_log);
+	system_log = -1;
+}
+
+static void open_system_log(void)
+{
+	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000 };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", log_path);
+	system_log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (system_log < 0)
+		return;
+	if (setsockopt(system_log, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    connect(system_log, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		close_system_log();
+}
 
 void log_open(enum log_level level, bool to_syslog)
 {
 	threshold = level;
-	if (to_syslog && !syslog_too)
-		openlog("ocserv-gateway", LOG_PID, LOG_DAEMON);
-	syslog_too = to_syslog;
+	if (!to_syslog)
+		close_system_log();
+	else if (system_log < 0)
+		open_system_log();
 }
 
 static void make_printable(char line[LINE_SIZE], const char *raw)
@@ -35,6 +62,19 @@ static void make_printable(char line[LINE_SIZE], const char *raw)
 	line[length] = '\0';
 }
 
+/* In one write, so that lines of other runs don't come between; dprintf(3) of newer glibc makes several. */
+static ssize_t PRINTF(2, 3) send_line(int fd, const char *format, ...)
+{
+	char line[LINE_SIZE + 64];
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	return write(fd, line, (size_t)length);
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
@@ -49,9 +89,10 @@ void log_line(enum log_level level, const char *format, ...)
 	va_end(args);
 	make_printable(line, raw);
 
-	dprintf(STDERR_FILENO, "ocserv-gateway: %s%s\n", name[level], line);
-	if (syslog_too)
-		syslog(priority[level], "%s%s", name[level], line);
+	send_line(STDERR_FILENO, "ocserv-gateway: %s%s\n", name[level], line);
+	if (system_log >= 0 && send_line(system_log, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level],
+					 (int)getpid(), name[level], line) < 0)
+		close_system_log();
 }
 
 int log_report(struct report *report)

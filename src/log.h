@@ -8,8 +8,18 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* log_open - where lines go: stderr, and with @to_syslog the facility daemon too */
+/*
+ * log_open - where lines go: stderr, and with @to_syslog the system's log, as a daemon's
+ *
+ * syslog(3) waits for a log daemon that takes no more lines, without end. Here it gets LOG_PATIENCE_MS, once in a
+ * run, and then the rest is on stderr alone. The daemon adds the time.
+ */
 void log_open(enum log_level level, bool to_syslog);
+
+#define LOG_PATIENCE_MS 200
+
+/* Where the system's log listens: _PATH_LOG. Tests have one of their own. */
+extern const char *log_path;
 
 /* log_line - one line, whatever it holds: bytes outside printable ASCII become \xNN */
 void log_line(enum log_level level, const char *format, ...) PRINTF(2, 3);

@@ -15,6 +15,7 @@
 
 #define RECORD_SIZE 16384	/* of ten values, of which each byte may take four */
 #define NEVER (~0ULL)	/* the start of a worker in a record that has none */
+#define UNFINISHED "new"	/* what is written before it gets its name; under the lock there is one */
 #define VALUE_SIZE 256		/* bytes of a value that are kept */
 
 bool session_id_valid(const char *id)
@@ -195,30 +196,29 @@ static void make_record(struct text *record, const struct session *session, unsi
 int state_record(const struct state *state, const struct session *session, struct report *report)
 {
 	struct text record CLEANUP(text_free) = { 0 };
-	char temporary[24], shown[48];
 	unsigned long long start;
+	char shown[48];
 	int fd;
 
-	snprintf(temporary, sizeof(temporary), "%s.tmp", session->id);
 	snprintf(shown, sizeof(shown), "sessions/%s", session->id);
 	if (start_of(session->id, &start) < 0)
 		return report_error(report, EX_CANTCREAT, "can't record the session: /proc/%s/stat, of its worker: %s",
 				    session->id, strerror(errno));
 	make_record(&record, session, start);
 
-	fd = openat(state->sessions, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(state->sessions, UNFINISHED, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return complain(state, shown, report);
 	if (write_whole(fd, &record) < 0) {
 		complain(state, shown, report);
 		close(fd);
-		unlinkat(state->sessions, temporary, 0);
+		unlinkat(state->sessions, UNFINISHED, 0);
 		return -1;
 	}
 	close(fd);
-	if (renameat(state->sessions, temporary, state->sessions, session->id) < 0) {
+	if (renameat(state->sessions, UNFINISHED, state->sessions, session->id) < 0) {
 		complain(state, shown, report);
-		unlinkat(state->sessions, temporary, 0);
+		unlinkat(state->sessions, UNFINISHED, 0);
 		return -1;
 	}
 	return 0;
@@ -302,12 +302,12 @@ enum holder state_holder(const struct state *state, const struct session *sessio
 
 int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report)
 {
-	char temporary[24], shown[80];
+	char shown[80];
+	int result = symlinkat(session->id, state->addresses, UNFINISHED);
 
-	snprintf(temporary, sizeof(temporary), "%s.tmp", session->id);
-	/* A run that was killed may have left it, and it says the same. */
-	if ((symlinkat(session->id, state->addresses, temporary) == 0 || errno == EEXIST) &&
-	    renameat(state->addresses, temporary, state->addresses, address) == 0)
+	if (result < 0 && errno == EEXIST && unlinkat(state->addresses, UNFINISHED, 0) == 0)
+		result = symlinkat(session->id, state->addresses, UNFINISHED);
+	if (result == 0 && renameat(state->addresses, UNFINISHED, state->addresses, address) == 0)
 		return 0;
 	snprintf(shown, sizeof(shown), "addresses/%s", address);
 	return complain(state, shown, report);
@@ -359,5 +359,9 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 		}
 	}
 	closedir(directory);
+	if (prune) {
+		unlinkat(state->sessions, UNFINISHED, 0);
+		unlinkat(state->addresses, UNFINISHED, 0);
+	}
 	return result;
 }

@@ -42,7 +42,11 @@ void state_close(struct state *state);
 int state_lock(struct state *state, struct report *report);
 void state_unlock(struct state *state);
 
-/* state_record - keep a session, in place of an earlier one with its ID; -1 too where its worker is gone */
+/*
+ * state_record - keep a session, in place of an earlier one with its ID; under the lock
+ *
+ * Returns 0, or -1 with the reason in @report, also where its worker is gone.
+ */
 int state_record(const struct state *state, const struct session *session, struct report *report);
 
 /* state_forget - drop a session; 0 where there was none, too */
@@ -59,7 +63,7 @@ enum holder {
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address);
 
-/* state_hold - @address is the session's from now on */
+/* state_hold - @address is the session's from now on; under the lock */
 int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report);
 
 /* state_release - nobody has @address any more, and nothing of it is left; under the lock */
@@ -75,7 +79,7 @@ typedef bool (*session_visitor)(const struct session *session, void *data);
 /*
  * state_visit - every live session, in no order, until @visit returns false
  *
- * Ended ones are removed with @prune. One whose record or worker can't be read counts as live, with an error in
+ * With @prune, under the lock, ended ones are removed, and what a killed run has left. One whose record or worker can't be read counts as live, with an error in
  * @report: lest the kill switch goes under it. Returns -1 where the directory can't be read.
  */
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);

@@ -224,7 +224,7 @@ class Bench:
             self.excused_cases.add(self.case)
         leaks, excused = [], []
         for leak in self.capture.leaks:
-            if leak.case in self.excused_cases and self.excusable(leak):
+            if (excuse or leak.case in self.excused_cases) and self.excusable(leak):
                 excused.append(leak)
             elif leak.case >= self.first_case:  # no fragment left from another variant
                 leaks.append(leak)

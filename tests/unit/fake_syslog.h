@@ -3,12 +3,14 @@
 #define FAKE_SYSLOG_H
 
 /*
- * A syslog of the test's own. Programs that link it have -Wl,--wrap for its three functions, so that
- * the machine's syslog hears nothing.
+ * A system log of the test's own, so that the machine's hears nothing.
  */
 
-/* syslog_text - all lines so far, as "PRIORITY: LINE\n" */
+/* syslog_listen - in the working directory, from now on */
+void syslog_listen(void);
+
+/* syslog_text - all messages so far, as they came, a line each */
 const char *syslog_text(void);
-void syslog_clear(void);
+void syslog_close(void);
 
 #endif

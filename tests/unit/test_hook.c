@@ -57,9 +57,10 @@ static void run_in_child(const struct options *options)
 	drop_network_rights();
 	redirect(STDOUT_FILENO, "stdout");
 	redirect(STDERR_FILENO, "stderr");
-	syslog_clear();
+	syslog_listen();
 	status = hook_run(options);
 	write_file("syslog", syslog_text());
+	syslog_close();
 	exit(status);
 }
 

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <unistd.h>
 
 static int stderr_kept;
@@ -22,7 +21,7 @@ static int enter_with_stderr(void **state)
 	stderr_kept = dup(STDERR_FILENO);
 	result = dup2(fd, STDERR_FILENO);
 	close(fd);
-	syslog_clear();
+	syslog_listen();
 	return result < 0 ? -1 : 0;
 }
 
@@ -31,7 +30,7 @@ static int leave_with_stderr(void **state)
 	dup2(stderr_kept, STDERR_FILENO);
 	close(stderr_kept);
 	log_open(LOG_LEVEL_INFO, false);
-	syslog_clear();
+	syslog_close();
 	return leave_directory(state);
 }
 
@@ -47,6 +46,22 @@ static const char *take_stderr(void)
 	assert_int_equal(ftruncate(STDERR_FILENO, 0), 0);
 	return buffer;
 }
+
+/* What came to syslog; the expected text has a @ for each "ocserv-gateway[PID]: ". */
+static void check_syslog(const char *expected, const char *file, int line)
+{
+	struct text tag CLEANUP(text_free) = { 0 }, whole CLEANUP(text_free) = { 0 };
+
+	text_add(&tag, "ocserv-gateway[%d]: ", (int)getpid());
+	for (const char *next = expected; *next; next++)
+		if (*next == '@')
+			text_add(&whole, "%s", text_string(&tag));
+		else
+			text_add_bytes(&whole, next, 1);
+	_assert_string_equal(syslog_text(), text_string(&whole), file, line);
+}
+
+#define assert_syslog(expected) check_syslog(expected, __FILE__, __LINE__)
 
 static void a_line_says_its_level(void **state)
 {
@@ -122,19 +137,45 @@ static void syslog_gets_the_same_line_with_its_priority(void **state)
 	assert_string_equal(take_stderr(),
 			    "ocserv-gateway: error: a\\x0ab\nocserv-gateway: warning: w\n"
 			    "ocserv-gateway: %s %n\nocserv-gateway: debug: d\n");
-	assert_contains(syslog_text(), "3: error: a\\x0ab\n4: warning: w\n6: %s %n\n7: debug: d\n");
+	assert_syslog("<27>@error: a\\x0ab\n<28>@warning: w\n<30>@%s %n\n<31>@debug: d\n");
 }
 
-static void syslog_is_opened_once_as_a_daemon(void **state)
+static void syslog_is_opened_once(void **state)
 {
-	struct text expected CLEANUP(text_free) = { 0 };
+	int before, after;
 
 	(void)state;
-	text_add(&expected, "open ocserv-gateway %d\n", LOG_DAEMON);
 	log_open(LOG_LEVEL_INFO, true);
-	assert_string_equal(syslog_text(), text_string(&expected));
+	before = dup(STDERR_FILENO);
 	log_open(LOG_LEVEL_DEBUG, true);
-	assert_string_equal(syslog_text(), text_string(&expected));
+	after = dup(STDERR_FILENO);
+	assert_int_equal(after, before + 1);
+	close(before);
+	close(after);
+}
+
+/* The queue of a socket is finite, and nobody reads from this one. */
+static void a_syslog_that_hangs_loses_lines_and_no_time(void **state)
+{
+	const int lines = 10000;
+
+	(void)state;
+	log_open(LOG_LEVEL_INFO, true);
+	for (int i = 0; i < lines; i++)
+		log_line(LOG_LEVEL_INFO, "x");
+	assert_non_null(strstr(syslog_text(), "x\n"));
+	log_line(LOG_LEVEL_INFO, "y");
+	assert_null(strstr(syslog_text(), "y\n"));
+	assert_non_null(strstr(take_stderr(), "x\n"));
+}
+
+static void without_a_syslog_lines_go_to_stderr(void **state)
+{
+	(void)state;
+	log_path = "nobody-listens";
+	log_open(LOG_LEVEL_INFO, true);
+	log_line(LOG_LEVEL_INFO, "x");
+	assert_string_equal(take_stderr(), "ocserv-gateway: x\n");
 }
 
 static void syslog_hears_nothing_unless_asked_for(void **state)
@@ -171,7 +212,9 @@ int main(void)
 		with_stderr(a_line_stays_one_line),
 		with_stderr(the_longest_line_is_cut),
 		with_stderr(syslog_gets_the_same_line_with_its_priority),
-		with_stderr(syslog_is_opened_once_as_a_daemon),
+		with_stderr(syslog_is_opened_once),
+		with_stderr(a_syslog_that_hangs_loses_lines_and_no_time),
+		with_stderr(without_a_syslog_lines_go_to_stderr),
 		with_stderr(syslog_hears_nothing_unless_asked_for),
 		with_stderr(a_report_is_logged_with_its_first_status),
 	};

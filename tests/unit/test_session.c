@@ -371,7 +371,7 @@ static void what_is_no_record_is_passed_over(void **unused)
 	write_file(text_string(&path), "");
 	write_file("state/sessions/hello", "start=1\n");
 	write_file("state/sessions/0", "start=1\n");
-	write_file("state/sessions/1.tmp", "start=1\n");
+	write_file("state/sessions/new", "start=1\n");
 	check_sessions(&state, false, NULL, NULL);
 
 	write_bytes(text_string(&path), "\0\xff\0=", 4);
@@ -422,7 +422,7 @@ static void ids_are_the_numbers_of_processes(void **unused)
 		{ "", false }, { "0", false }, { "01", false }, { "-1", false }, { "+1", false }, { " 1", false },
 		{ "1 ", false }, { "1\n", false }, { "1a", false }, { "0x1", false }, { "4294967296", false },
 		{ "11111111111", false }, { ".", false }, { "..", false }, { "../1", false }, { "1/2", false },
-		{ "lock", false }, { "1.tmp", false },
+		{ "lock", false }, { "new", false },
 	};
 
 	(void)unused;
@@ -488,18 +488,17 @@ static void what_a_killed_run_left_of_an_address_is_no_obstacle(void **unused)
 {
 	struct worker worker = begin_worker("worker");
 	struct session alice = a_session(worker.id, "alice");
-	struct text left CLEANUP(text_free) = { 0 };
 	struct report report = { 0 };
 	struct state state;
+	struct stat status;
 
 	(void)unused;
 	open_state(&state);
 	record(&state, &alice);
-	text_add(&left, "state/addresses/%s.tmp", worker.id);
-	assert_int_equal(symlink(worker.id, text_string(&left)), 0);
+	assert_int_equal(symlink("4711", "state/addresses/new"), 0);
 	assert_int_equal(state_hold(&state, &alice, "10.20.0.50", &report), 0);
 	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_SELF);
-	assert_int_equal(access(text_string(&left), F_OK), -1);
+	assert_int_equal(lstat("state/addresses/new", &status), -1);
 	state_close(&state);
 	end_worker(&worker);
 }
@@ -686,7 +685,6 @@ static void a_full_disk_leaves_the_earlier_record(void **unused)
 {
 	struct worker worker = begin_worker("worker");
 	struct session session = a_session(worker.id, "alice"), later = a_session(worker.id, "bob");
-	struct text temporary CLEANUP(text_free) = { 0 };
 	struct rlimit unlimited, none;
 	struct report report = { 0 };
 	struct state state;
@@ -707,8 +705,7 @@ static void a_full_disk_leaves_the_earlier_record(void **unused)
 	assert_int_equal(report.status, EX_CANTCREAT);
 	assert_line(&report.errors, "File too large");
 	check_sessions(&state, false, ALICE, worker.id);
-	text_add(&temporary, "state/sessions/%s.tmp", worker.id);
-	assert_int_equal(access(text_string(&temporary), F_OK), -1);
+	assert_int_equal(access("state/sessions/new", F_OK), -1);
 	report_free(&report);
 	state_close(&state);
 	end_worker(&worker);
@@ -718,16 +715,23 @@ static void what_a_killed_run_left_of_a_record_is_no_obstacle(void **unused)
 {
 	struct worker worker = begin_worker("worker");
 	struct session session = a_session(worker.id, "alice");
-	struct text left CLEANUP(text_free) = { 0 };
 	struct state state;
+	struct stat status;
 
 	(void)unused;
 	open_state(&state);
-	text_add(&left, "state/sessions/%s.tmp", worker.id);
-	write_file(text_string(&left), "id=half of a rec");
+	write_file("state/sessions/new", "id=half of a rec");
 	record(&state, &session);
 	check_sessions(&state, false, ALICE, worker.id);
-	assert_int_equal(access(text_string(&left), F_OK), -1);
+	assert_int_equal(access("state/sessions/new", F_OK), -1);
+
+	write_file("state/sessions/new", "id=half of a rec");
+	assert_int_equal(symlink("4711", "state/addresses/new"), 0);
+	check_sessions(&state, false, ALICE, worker.id);
+	assert_int_equal(access("state/sessions/new", F_OK), 0);
+	check_sessions(&state, true, ALICE, worker.id);
+	assert_int_equal(access("state/sessions/new", F_OK), -1);
+	assert_int_equal(lstat("state/addresses/new", &status), -1);
 	state_close(&state);
 	end_worker(&worker);
 }
