@@ -169,6 +169,9 @@ class Result(NamedTuple):
     problem: str
 
 
+LOST = "clients no longer reach the gateway"
+
+
 def measure(bench: benches.Bench, chosen: Case) -> tuple[benches.Row, str]:
     bench.dirty |= any(trouble.layer != troubles.GUARD for trouble in chosen.troubles)
     row = bench.measure(
@@ -184,7 +187,7 @@ def measure(bench: benches.Bench, chosen: Case) -> tuple[benches.Row, str]:
     if bench.failures and len(chosen.troubles) == 1:
         return row, f"the trouble itself failed: {bench.failures[0]}"
     if chosen.passes and not row.honest:
-        return row, "clients no longer reach the gateway"
+        return row, LOST
     return row, ""
 
 
@@ -253,8 +256,12 @@ class Tap:
         for line in lines:
             print(*(f"# {part}" for part in line.splitlines()), sep="\n", flush=True)
 
+    def show(self, *lines: str) -> None:
+        """Lines that tests/run shows even where all has passed."""
+        self.say(*(f"|{line}" for line in lines))
 
-COLUMNS = "{:<56} {:>6} {:>9} {:>10} {:>6} {:>8}"
+
+COLUMNS = "{:<56} {:>6} {:>9} {:>10} {:>6} {:>6} {:>8}"
 
 
 def table_line(title: str, results: list[Result]) -> str:
@@ -265,6 +272,7 @@ def table_line(title: str, results: list[Result]) -> str:
         sum(row.sent for row in rows),
         sum(row.delivered for row in rows),
         sum(row.leaks for row in rows),
+        sum(result.problem == LOST for result in results),
         sum(row.excused for row in rows),
     )
 
@@ -308,10 +316,11 @@ def report(tap: Tap, results: list[Result], errors: list[str], most: int) -> Non
     ours = [result for result in results if not everyone[result.plan].control and result.row]
     delivered = sum(result.row.delivered for result in ours)
     tap.check(delivered > 0, "packets reach the gateway where they should")
-    tap.say(COLUMNS.format("", "cases", "sent", "delivered", "leaks", "limits"), *lines)
-    tap.say(table_line("all that is ours", ours))
-    tap.say(
-        "limits: packets that only the damaged nft table could stop (forged sources from",
+    tap.show(COLUMNS.format("", "cases", "sent", "delivered", "leaks", "lost", "limits"), *lines)
+    tap.show(table_line("all that is ours", ours))
+    tap.show(
+        "lost: cases in which clients no longer reach the gateway, though they should",
+        "limits: frames that only the damaged nft table could stop (forged sources from",
         "outside the pool, and the server's answers to others than clients)",
     )
 

@@ -8,7 +8,10 @@ from typing import Iterator, NamedTuple
 import capture
 import decode
 import kernel
+import lan
+import network
 import packets
+import variants
 import wire
 from bench import Bench
 
@@ -21,12 +24,26 @@ class Words(NamedTuple):
     server: str
     internet: str
     echo: str
+    neighbour: str
+    lan: str
 
 
 WORDS = {
-    4: Words("10.20.0.50", "10.20.0.51", "10.20.0.1", "198.51.100.9", "ICMP echo"),
-    6: Words("fd20::50", "fd20::51", "fd20::1", "2001:db8:198::9", "ICMPv6 echo"),
+    4: Words(
+        "10.20.0.50",
+        "10.20.0.51",
+        "10.20.0.1",
+        "198.51.100.9",
+        "ICMP echo",
+        "172.28.0.7",
+        "172.28.0.3",
+    ),
+    6: Words(
+        "fd20::50", "fd20::51", "fd20::1", "2001:db8:198::9", "ICMPv6 echo", "fd28::7", "fd28::3"
+    ),
 }
+CLOSED_PORT = 4433
+SYN = 0x02
 
 
 def received(bench: Bench, tunnel: str) -> list[bytes]:
@@ -76,6 +93,79 @@ def own_way(bench: Bench, address: str) -> bool:
     return bench.capture.own == 1
 
 
+def delivered(bench: Bench, packet: bytes) -> bool:
+    """A packet of the client reaches the gateway."""
+    bench.capture.forget()
+    os.write(bench.client, packet)
+    bench.server.tell_lan("drain")
+    bench.capture.read()
+    return bool(bench.capture.delivered)
+
+
+def own_error(family: int) -> bytes:
+    """The client says to an internet host that it has no such port."""
+    words, at = WORDS[family], 28 if family == 4 else 48
+    question = wire.udp(words.internet, words.client, 53, 5353, wire.marker(0))
+    quoted = wire.ip(words.internet, words.client, wire.UDP, question)[: at + wire.MARKER]
+    if family == 4:
+        return wire.ip(
+            words.client,
+            words.internet,
+            wire.ICMP,
+            wire.with_checksum(b"\3\3\0\0\0\0\0\0" + quoted, 2),
+        )
+    body = b"\1\4\0\0\0\0\0\0" + quoted
+    pseudo = wire.pseudo_header(words.client, words.internet, wire.ICMPV6, len(body))
+    return wire.ip(
+        words.client, words.internet, wire.ICMPV6, wire.with_checksum(body, 2, pseudo)
+    )
+
+
+def forged(bench: Bench, family: int) -> bytes:
+    name = "UDP from another client to internet" + " (IPv6)" * (family == 6)
+    return bytes(bench.catalogue.by_name[name].data)
+
+
+def lan_answer(bench: Bench, family: int, port: int) -> list[str]:
+    """What the server answers to a LAN neighbour's SYN."""
+    words = WORDS[family]
+    segment = wire.tcp(words.neighbour, words.lan, 1024, port, SYN, b"")
+    frame = lan.mac(network.UPLINKS["eth0"][1]) + lan.mac(lan.HOSTS["lan0"][words.neighbour])
+    frame += b"\x08\x00" if family == 4 else b"\x86\xdd"
+    frame += wire.ip(words.neighbour, words.lan, wire.TCP, segment)
+    bench.capture.forget()
+    bench.server.tell_lan("send", name="lan0", frame=frame.hex())
+    for _ in range(20):
+        time.sleep(0.005)
+        bench.capture.read()
+        if bench.capture.leaks:
+            break
+    return [decode.packet(leak.frame.data[14:]) for leak in bench.capture.leaks]
+
+
+def services(bench: Bench, family: int) -> Iterator[Found]:
+    """What listens on the gateway's interface is reached; the rest of it is silent."""
+    words = WORDS[family]
+    answer = f"{words.lan} > {words.neighbour} TCP {{}}>1024 {{}}"
+    seen = lan_answer(bench, family, packets.OPEN_PORT)
+    yield result(
+        f"{words.neighbour} reaches a program on {words.lan}",
+        answer.format(packets.OPEN_PORT, "SYN+ACK") in seen,
+        seen,
+    )
+    seen = lan_answer(bench, family, CLOSED_PORT)
+    silent = (
+        family in bench.variant.families
+        and bench.variant.settings.get("gateway masquerade") != "no"
+        and ("eth0", variants.LAN_GATEWAY) in bench.variant.ways
+    )
+    yield result(
+        f"{words.neighbour} gets {'no' if silent else 'an'} answer from a closed port",
+        seen == ([] if silent else [answer.format(CLOSED_PORT, "RST+ACK")]),
+        seen,
+    )
+
+
 def result(what: str, passed: bool, seen: object) -> Found:
     return what, "" if passed else f"does not work; seen instead: {seen}"
 
@@ -107,7 +197,8 @@ def internet(bench: Bench, family: int) -> Found:
 
 
 def works_in(bench: Bench, family: int) -> Iterator[Found]:
-    client, other, server, far, echo = words = WORDS[family]
+    words = WORDS[family]
+    client, other, server, far, echo, *_ = words
     bench.reset()
     seen = echo_to(bench, "the server in the VPN", family)
     yield result(f"{client} asks {server}", f"{server} > {client} {echo} reply" in seen, seen)
@@ -118,6 +209,16 @@ def works_in(bench: Bench, family: int) -> Iterator[Found]:
         f"{client} {verb} {other}", (f"{client} > {other} {echo}" in seen) == allowed, seen
     )
     yield internet(bench, family)
+    gateway = family in bench.variant.families
+    yield result(
+        f"{client} {'can' if gateway else 'can not'} say that it has no such port",
+        delivered(bench, own_error(family)) == gateway,
+        bench.capture.delivered,
+    )
+    yield result(
+        f"{client} can not send as {other}", not delivered(bench, forged(bench, family)), "a packet"
+    )
+    yield from services(bench, family)
     pinged = kernel.run(["ping", "-c1", "-W1", server], check=False)
     yield result(f"the server asks {server}", "1 received" in pinged, pinged)
     yield result(f"the server reaches {client}", server_reaches_client(bench, client), "nothing")
