@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 #include <sysexits.h>
 
 static int refuse(const struct netlink_error *error, struct report *report, const char *object, const char *doing)
@@ -21,11 +23,15 @@ static int apply_guard(const struct step *step, struct netlink *nft, struct repo
 {
 	struct text object CLEANUP(text_free) = { 0 }, doing CLEANUP(text_free) = { 0 };
 	bool make = step->kind == STEP_GUARD_LOAD;
+	struct guard guard = *step->guard;
 	struct nftables_batch batch;
 	struct netlink_error error;
 	int result;
 
-	nftables_make_batch(&batch, step->guard, step->replace || !make, make, &nft->sequence);
+	/* Without one the table can't be sealed, and is read each time. */
+	if (make && getrandom(guard.instance, sizeof(guard.instance), GRND_NONBLOCK) != sizeof(guard.instance))
+		memset(guard.instance, 0, sizeof(guard.instance));
+	nftables_make_batch(&batch, &guard, step->replace || !make, make, &nft->sequence);
 	result = netlink_send_batch(nft, batch.buffer, batch.size, batch.first, batch.last, &error);
 	if (result < 0) {
 		text_add(&doing, "can't %s the kill switch, table inet %s", make ? "load" : "remove", step->guard->table);

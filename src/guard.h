@@ -21,6 +21,7 @@
 #define IPV6_DADDR_OFFSET 24U
 #define IPV6_NEXT_HEADER_OFFSET 6U
 
+#define GUARD_INSTANCE 16	/* bytes; see seal.h */
 #define GUARD_COMMENT 128	/* NFTNL_UDATA_COMMENT_MAXLEN of nft(8), with its NUL */
 
 enum guard_match_kind {
@@ -84,6 +85,7 @@ struct guard_chain {
 
 struct guard {
 	char table[CONFIG_TABLE_NAME];
+	uint8_t instance[GUARD_INSTANCE];	/* of the table that is to be made; all zero: without one */
 	struct guard_chain *chain;
 	size_t chains;
 };

@@ -250,7 +250,7 @@ static int take_addresses(const struct config *config, const struct session *ses
 
 		if (flows_matter(config, &address[i]) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
 			conntrack_forget(&sockets->nft, &address[i], report);
-		if (state_hold(state, session, text, report) < 0)
+		if (holder != HOLDER_SELF && state_hold(state, session, text, report) < 0)
 			return -1;
 	}
 	return 0;
@@ -261,12 +261,18 @@ static int connect_locked(const struct config *config, const struct session *ses
 			  struct sockets *sockets, enum change *change, struct text *wrong, struct report *report)
 {
 	struct situation situation;
-	int result = situation_read(&situation, config, goal_of(config), sockets, report);
+	struct seal seal;
+	int result;
+
+	seal_load(state, &seal);
+	result = situation_read(&situation, config, goal_of(config), &seal, sockets, report);
 
 	if (result == 0) {
 		join(wrong, &situation.plan.problems);
 		result = converge(&situation, config, goal_of(config), sockets, change, report);
 	}
+	if (result == 0 && !situation.kernel.guard.sealed && goal_of(config) == GOAL_INSTALL)
+		seal_keep(state, &situation.seal);
 	if (result == 0)
 		result = take_addresses(config, session, state, sockets, report);
 	if (result == 0)
@@ -288,7 +294,7 @@ static int dry_run_to_log(const struct config *config, struct report *report)
 	int result = sockets_open(&sockets, report);
 
 	if (result == 0)
-		result = situation_read(&situation, config, goal_of(config), &sockets, report);
+		result = situation_read(&situation, config, goal_of(config), NULL, &sockets, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
 		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
@@ -386,7 +392,7 @@ static void remove_after_last(const struct config *config, struct state *state, 
 	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
 		return;
 	if (sockets_open(sockets, report) == 0 &&
-	    situation_read(&situation, config, GOAL_REMOVE, sockets, report) == 0)
+	    situation_read(&situation, config, GOAL_REMOVE, NULL, sockets, report) == 0)
 		converge(&situation, config, GOAL_REMOVE, sockets, change, report);
 	situation_free(&situation);
 }

@@ -2,6 +2,7 @@
 #ifndef KERNEL_H
 #define KERNEL_H
 
+#include "guard.h"
 #include "routing.h"
 
 #include <stdbool.h>
@@ -32,6 +33,9 @@ struct present_guard {
 	bool exists;
 	bool dormant;		/* the kernel keeps the table but does not ask it */
 	bool owned;		/* a running process keeps everybody else from changing it */
+	uint8_t instance[GUARD_INSTANCE];	/* all zero where it has none */
+	uint32_t generation;	/* of all nf_tables, read before the rest; 0: unknown */
+	bool sealed;		/* as it was when a seal was made: what follows was not read */
 	uint32_t others;	/* sets, maps, flow tables and named objects in it */
 	struct present_chain *chain;
 	size_t chains;

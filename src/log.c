@@ -16,6 +16,7 @@ const char *log_path = _PATH_LOG;
 
 static enum log_level threshold = LOG_LEVEL_INFO;
 static int system_log = -1;
+static bool tried;	/* to reach it: once in a run */
 
 static void close_system_log(void)
 {
@@ -29,6 +30,7 @@ static void open_system_log(void)
 	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
+	tried = true;
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", log_path);
 	system_log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (system_log < 0)
@@ -41,10 +43,12 @@ static void open_system_log(void)
 void log_open(enum log_level level, bool to_syslog)
 {
 	threshold = level;
-	if (!to_syslog)
+	if (!to_syslog) {
 		close_system_log();
-	else if (system_log < 0)
+		tried = false;
+	} else if (!tried) {
 		open_system_log();
+	}
 }
 
 static void make_printable(char line[LINE_SIZE], const char *raw)

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #define TABLE_OWNER 2U			/* NFT_TABLE_F_OWNER, of Linux 5.12 */
+#define INSTANCE_TYPE 111		/* in a table's user data: of nft(8) there are 0 to 2 (libnftnl/udata.h) */
 #define EXPRESSION_ATTRIBUTES 16	/* more than any expression of ours has */
 #define BATCH_SIZE ((size_t)256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
 
@@ -562,6 +563,11 @@ static struct nlmsghdr *put_request(void *buffer, uint16_t type, uint16_t flags)
 	return nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_INET, flags, 0);
 }
 
+struct nlmsghdr *nftables_get_generation(void *buffer)
+{
+	return put_request(buffer, NFT_MSG_GETGEN, 0);
+}
+
 struct nlmsghdr *nftables_get_table(void *buffer, const char *table)
 {
 	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETTABLE, 0);
@@ -583,6 +589,42 @@ struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table)
 	return message;
 }
 
+int nftables_parse_generation(const struct nlmsghdr *message, struct present_guard *present)
+{
+	const struct nlattr *attribute;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+		return EBADMSG;
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == NFTA_GEN_ID && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			present->generation = ntohl(mnl_attr_get_u32(attribute));
+	return 0;
+}
+
+/* The value of a type in user data, which is type, length and value again and again; NULL where it is not there. */
+static const uint8_t *find_userdata(const uint8_t *data, size_t left, uint8_t type, uint8_t *length)
+{
+	while (left >= 2 && data[1] <= left - 2) {
+		*length = data[1];
+		if (data[0] == type)
+			return data + 2;
+		left -= 2U + data[1];
+		data += 2 + data[1];
+	}
+	return NULL;
+}
+
+static void take_instance(const struct nftnl_table *table, struct present_guard *present)
+{
+	uint32_t size = 0;
+	const uint8_t *data = nftnl_table_get_data(table, NFTNL_TABLE_USERDATA, &size), *instance;
+	uint8_t length = 0;
+
+	instance = data ? find_userdata(data, size, INSTANCE_TYPE, &length) : NULL;
+	if (instance && length == sizeof(present->instance))
+		memcpy(present->instance, instance, length);
+}
+
 int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *present)
 {
 	struct nftnl_table *table = nftnl_table_alloc();
@@ -597,6 +639,7 @@ int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *p
 	present->dormant = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) & NFT_TABLE_F_DORMANT;
 	present->owned = nftnl_table_get_u32(table, NFTNL_TABLE_FLAGS) & TABLE_OWNER;
 	present->others = nftnl_table_get_u32(table, NFTNL_TABLE_USE);
+	take_instance(table, present);
 	nftnl_table_free(table);
 	return 0;
 }
@@ -638,21 +681,16 @@ int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struc
 	return error;
 }
 
-/* The comment in a rule's user data, which is type, length and value again and again; "" where there is none. */
+/* The comment in a rule's user data; "" where there is none. */
 static const char *find_comment(const struct nlattr *userdata)
 {
-	const uint8_t *data = userdata ? mnl_attr_get_payload(userdata) : NULL;
-	size_t left = userdata ? mnl_attr_get_payload_len(userdata) : 0;
+	const uint8_t *comment = NULL;
+	uint8_t length = 0;
 
-	while (left >= 2 && data[1] <= left - 2) {
-		size_t length = data[1];
-
-		if (data[0] == NFTNL_UDATA_RULE_COMMENT && length > 0 && data[1 + length] == '\0')
-			return (const char *)data + 2;
-		data += 2 + length;
-		left -= 2 + length;
-	}
-	return "";
+	if (userdata)
+		comment = find_userdata(mnl_attr_get_payload(userdata), mnl_attr_get_payload_len(userdata),
+					NFTNL_UDATA_RULE_COMMENT, &length);
+	return comment && length > 0 && comment[length - 1] == '\0' ? (const char *)comment : "";
 }
 
 static struct present_chain *find_chain(const struct present_guard *present, const char *name)
@@ -698,12 +736,30 @@ int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct
 	return 0;
 }
 
-static void put_table(struct nftables_batch *batch, const struct guard *guard, uint16_t type, uint16_t flags)
+static struct nlmsghdr *put_table(struct nftables_batch *batch, const struct guard *guard, uint16_t type,
+				  uint16_t flags)
 {
 	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(batch->buffer + batch->size, type, NFPROTO_INET,
 							 flags | NLM_F_ACK, ++batch->last);
 
 	mnl_attr_put_strz(message, NFTA_TABLE_NAME, guard->table);
+	return message;
+}
+
+static void put_table_removal(struct nftables_batch *batch, const struct guard *guard)
+{
+	batch->size += put_table(batch, guard, NFT_MSG_DELTABLE, 0)->nlmsg_len;
+}
+
+static void put_new_table(struct nftables_batch *batch, const struct guard *guard)
+{
+	struct nlmsghdr *message = put_table(batch, guard, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+	uint8_t data[2 + GUARD_INSTANCE] = { INSTANCE_TYPE, GUARD_INSTANCE };
+
+	if (!is_zero(guard->instance, sizeof(guard->instance))) {
+		memcpy(data + 2, guard->instance, sizeof(guard->instance));
+		mnl_attr_put(message, NFTA_TABLE_USERDATA, sizeof(data), data);
+	}
 	batch->size += message->nlmsg_len;
 }
 
@@ -749,9 +805,9 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 	batch->first = *sequence + 1;
 	batch->last = *sequence;
 	if (remove)
-		put_table(batch, guard, NFT_MSG_DELTABLE, 0);
+		put_table_removal(batch, guard);
 	if (make)
-		put_table(batch, guard, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+		put_new_table(batch, guard);
 	/* All chains first, since rules go to them by name. */
 	for (size_t i = 0; make && i < guard->chains; i++)
 		put_chain(batch, guard, &guard->chain[i]);

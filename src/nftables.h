@@ -20,6 +20,7 @@
 void nftables_compile(struct guard *guard);
 
 /* Requests, written to @buffer of NETLINK_MESSAGE_SIZE bytes. */
+struct nlmsghdr *nftables_get_generation(void *buffer);
 struct nlmsghdr *nftables_get_table(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_chains(void *buffer);		/* of all inet tables */
 struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table);
@@ -28,6 +29,7 @@ struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table);
  * Readers of the answers, for @present of the table @name. They return 0, or the errno of a message
  * that makes no sense. Chains come before rules.
  */
+int nftables_parse_generation(const struct nlmsghdr *message, struct present_guard *present);
 int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *present);
 int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present);

@@ -8,6 +8,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ATTEMPTS 20	/* to read a state that others keep changing */
 
@@ -28,6 +29,7 @@ void sockets_close(struct sockets *sockets)
 struct context {
 	struct kernel *kernel;
 	const struct config *config;
+	const struct seal *seal;
 };
 
 static int take_rule(const struct nlmsghdr *message, void *data)
@@ -60,6 +62,11 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
 	kernel->route[kernel->routes++] = route;
 	return 0;
+}
+
+static int take_generation(const struct nlmsghdr *message, void *data)
+{
+	return nftables_parse_generation(message, &((struct context *)data)->kernel->guard);
 }
 
 static int take_table(const struct nlmsghdr *message, void *data)
@@ -121,13 +128,29 @@ static int observe_routes(struct context *context, struct sockets *sockets, stru
 	return result;
 }
 
+static bool is_sealed(const struct present_guard *present, const struct seal *seal)
+{
+	static const uint8_t none[GUARD_INSTANCE];
+
+	return seal && present->exists && present->generation && present->generation == seal->generation &&
+	       memcmp(present->instance, none, sizeof(none)) != 0 &&
+	       memcmp(present->instance, seal->instance, sizeof(seal->instance)) == 0;
+}
+
 static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
+	struct present_guard *present = &context->kernel->guard;
 	const char *table = context->config->killswitch_table;
 	char buffer[NETLINK_MESSAGE_SIZE];
 
+	/* First, so that a change while the rest is read belongs to a later one. */
+	if (netlink_request(&sockets->nft, nftables_get_generation(buffer), take_generation, context, error) < 0)
+		return -1;
 	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
 		return error->number == ENOENT ? 0 : -1;
+	present->sealed = is_sealed(present, context->seal);
+	if (present->sealed)
+		return 0;
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
 		return -1;
 	return netlink_request(&sockets->nft, nftables_dump_rules(buffer, table), take_guard_rule, context, error);
@@ -149,9 +172,10 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 	return observe_guard(context, sockets, error);
 }
 
-int observe(struct kernel *kernel, const struct config *config, struct sockets *sockets, struct report *report)
+int observe(struct kernel *kernel, const struct config *config, const struct seal *seal, struct sockets *sockets,
+	    struct report *report)
 {
-	struct context context = { kernel, config };
+	struct context context = { kernel, config, seal };
 	struct netlink_error error;
 	const char *object;
 

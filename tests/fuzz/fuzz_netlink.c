@@ -222,6 +222,9 @@ static void parse(const struct config *with, const uint8_t *data, size_t size)
 		case RTM_NEWROUTE:
 			take_route(&kernel, message);
 			break;
+		case NFT(NFT_MSG_NEWGEN):
+			nftables_parse_generation(message, &kernel.guard);
+			break;
 		case NFT(NFT_MSG_NEWTABLE):
 			nftables_parse_table(message, &kernel.guard);
 			break;
@@ -320,7 +323,7 @@ static void connect_once(const struct config *with, struct sockets *sockets)
 	struct report report = { 0 };
 	enum change change;
 
-	if (situation_read(&situation, with, goal_of(with), sockets, &report) == 0 &&
+	if (situation_read(&situation, with, goal_of(with), NULL, sockets, &report) == 0 &&
 	    converge(&situation, with, goal_of(with), sockets, &change, &report) == 0)
 		advise(with, &situation, &report);
 	else

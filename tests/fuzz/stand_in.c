@@ -4,6 +4,7 @@
 #include "privileges.h"
 #include "text.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -31,6 +32,7 @@ static uint32_t first_sequence;
 /* What was kept, and what is to be answered. */
 static struct nlmsghdr *kept[KEPT_MAX];
 static size_t kept_count;
+static uint32_t generation;	/* of nf_tables */
 static struct text answers;
 static size_t answered;
 
@@ -164,6 +166,17 @@ static void answer_route(const struct nlmsghdr *request)
 	memcpy(out + 1, &interface, sizeof(interface));
 }
 
+/* One more with each request to change something is enough: in truth a transaction counts as one. */
+static void answer_generation(const struct nlmsghdr *request)
+{
+	struct nlmsghdr *message = answer(request, NFT(NFT_MSG_NEWGEN), 0, sizeof(struct nfgenmsg) + 8);
+	struct nlattr *attribute = mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg));
+	uint32_t number = htonl(generation);
+
+	*attribute = (struct nlattr){ .nla_type = NFTA_GEN_ID, .nla_len = 8 };
+	memcpy(attribute + 1, &number, sizeof(number));
+}
+
 static void keep(const struct nlmsghdr *message)
 {
 	if (kept_count == KEPT_MAX)
@@ -189,6 +202,8 @@ static void forget(uint16_t type, bool all_nft)
 
 static void take_request(const struct nlmsghdr *request)
 {
+	generation += request->nlmsg_type >> 8 == NFNL_SUBSYS_NFTABLES && !(request->nlmsg_flags & NLM_F_DUMP) &&
+		      request->nlmsg_type != NFT(NFT_MSG_GETTABLE) && request->nlmsg_type != NFT(NFT_MSG_GETGEN);
 	switch (request->nlmsg_type) {
 	case RTM_NEWRULE:
 	case RTM_NEWROUTE:
@@ -209,6 +224,9 @@ static void take_request(const struct nlmsghdr *request)
 	case RTM_GETROUTE:
 		if (!(request->nlmsg_flags & NLM_F_DUMP))
 			answer_route(request);
+		break;
+	case NFT(NFT_MSG_GETGEN):
+		answer_generation(request);
 		break;
 	case NFT(NFT_MSG_GETTABLE):
 		if (kernel_kept(NFT(NFT_MSG_NEWTABLE)))

@@ -64,7 +64,7 @@ ASKS='^(RTM_GETROUTE|RTM_GETRULE|RTM_GETLINK|RTM_GETADDR|NFNL_SUBSYS_NFTABLES<<8
 
 only_asks() {
 	messages | grep -vE "$ASKS" && return 1
-	messages | grep -q NFT_MSG_GETRULE && messages | grep -q RTM_GETRULE
+	messages | grep -q NFT_MSG_GETGEN && messages | grep -q RTM_GETRULE
 }
 
 # A hook where all is intact asks, and does no more than write its record. (Of
@@ -77,8 +77,8 @@ test_trace() {
 	is "$(calls ' execve\(' | wc -l)" 1 "$1: no other program is run"
 	not_ok "$1: no directory is read" calls ' getdents'
 	not_ok "$1: nothing is synchronised" calls ' (f(data)?)?sync\('
-	is "$(calls 'O_(WRONLY|RDWR)' | grep -E 'O_CREAT' | grep -vcE '"(lock|new)"')" 0 \
-		"$1: nothing is written but lock and record"
+	is "$(calls 'O_(WRONLY|RDWR)' | grep -E 'O_CREAT' | grep -vcE '"(lock|new|seal)"')" 0 \
+		"$1: nothing is written but lock, record and seal"
 }
 
 # The same, said by the program that is traced when there is something to do.

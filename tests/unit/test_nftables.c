@@ -685,6 +685,68 @@ static void flags_of_a_table_are_read(void **state)
 	assert_true(present.owned && !present.dormant);
 }
 
+static void an_instance_is_read_as_it_was_made(void **state)
+{
+	struct present_guard present = { 0 };
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 0;
+
+	(void)state;
+	wanted_make(&wanted, case_text("seed"));
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	assert_int_equal(nftables_parse_table(find_message(&batch, NULL, NFT_MSG_NEWTABLE), &present), 0);
+	assert_memory_equal(present.instance, wanted.policy.guard.instance, GUARD_INSTANCE);
+	free(batch.buffer);
+
+	memcpy(wanted.policy.guard.instance, "sixteen letters.", GUARD_INSTANCE);
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	assert_int_equal(nftables_parse_table(find_message(&batch, NULL, NFT_MSG_NEWTABLE), &present), 0);
+	assert_memory_equal(present.instance, "sixteen letters.", GUARD_INSTANCE);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+/* Of nft(8), or cut off */
+static void other_user_data_of_a_table_is_no_instance(void **state)
+{
+	static const struct { const char *data; uint16_t length; } cases[] = {
+		{ "", 0 }, { "\x6f", 1 }, { "\x6f\x10", 2 }, { "\x6f\x10sixteen letters", 17 },
+		{ "\x6f\x0f" "fifteen letters", 17 }, { "\x6f\x11" "seventeen letters", 19 },
+		{ "\x00\x10sixteen letters.", 18 }, { "\x00\x05" "comm\x6f\x10sixteen letters.", 23 },
+	};
+	static const uint8_t none[GUARD_INSTANCE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct nlmsghdr *message = begin(NFT_MSG_NEWTABLE);
+		struct present_guard present = { 0 };
+
+		mnl_attr_put_strz(message, NFTA_TABLE_NAME, "ocserv_gw");
+		mnl_attr_put(message, NFTA_TABLE_USERDATA, cases[i].length, cases[i].data);
+		assert_int_equal(nftables_parse_table(message, &present), 0);
+		assert_memory_equal(present.instance, none, sizeof(none));
+	}
+}
+
+static void the_generation_is_read(void **state)
+{
+	struct present_guard present = { 0 };
+	struct nlmsghdr *message = begin(NFT_MSG_NEWGEN);
+
+	(void)state;
+	assert_int_equal(nftables_parse_generation(message, &present), 0);
+	assert_int_equal(present.generation, 0);
+	mnl_attr_put_u16(message, NFTA_GEN_ID, htons(7));
+	assert_int_equal(nftables_parse_generation(message, &present), 0);
+	assert_int_equal(present.generation, 0);
+	mnl_attr_put_u32(message, NFTA_GEN_ID, htonl(0x12345678));
+	assert_int_equal(nftables_parse_generation(message, &present), 0);
+	assert_int_equal(present.generation, 0x12345678);
+	message->nlmsg_len = MNL_NLMSG_HDRLEN + 2;
+	assert_int_equal(nftables_parse_generation(message, &present), EBADMSG);
+}
+
 static void what_a_table_holds_beyond_chains_is_counted(void **state)
 {
 	struct present_guard present = parse_table(0, 3);
@@ -873,7 +935,7 @@ static void requests_ask_for_our_table(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[2 * POLICY_CASES + 21] = {
+	struct CMUnitTest tests[2 * POLICY_CASES + 24] = {
 		in_directory(a_batch_is_one_transaction),
 		in_directory(every_message_is_numbered_and_acknowledged),
 		in_directory(a_table_is_made_exclusively),
@@ -888,6 +950,9 @@ int main(void)
 		in_directory(expressions_of_others_are_part_of_the_code),
 		in_directory(malformed_comments_are_none),
 		in_directory(flags_of_a_table_are_read),
+		in_directory(an_instance_is_read_as_it_was_made),
+		in_directory(other_user_data_of_a_table_is_no_instance),
+		in_directory(the_generation_is_read),
 		in_directory(what_a_table_holds_beyond_chains_is_counted),
 		in_directory(base_chains_are_read),
 		in_directory(messages_cut_off_are_harmless),

@@ -463,6 +463,22 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 	}
 }
 
+/* It was not read, and was whole when it was. */
+static void a_sealed_guard_is_intact(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("other-names"));
+	drop_table(&trial.kernel);
+	trial.kernel.guard.exists = trial.kernel.guard.sealed = true;
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	assert_ptr_equal(trial.plan.intact_guard, &trial.wanted.policy.guard);
+	trial_end(&trial);
+}
+
 static void counters_are_no_difference(void **state)
 {
 	struct trial trial;
@@ -1286,12 +1302,13 @@ static void any_damage_is_removed_in_one_round(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * POLICY_CASES + 33] = {
+	struct CMUnitTest tests[4 * POLICY_CASES + 34] = {
 		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
 		in_directory(what_is_intact_is_removed_guard_last),
 		in_directory(nothing_is_removed_where_nothing_is),
 		in_directory(both_families_are_planned_alike),
 		in_directory(every_difference_of_the_guard_is_repaired_in_one_step),
+		in_directory(a_sealed_guard_is_intact),
 		in_directory(counters_are_no_difference),
 		in_directory(a_table_that_a_process_owns_is_an_error),
 		in_directory(a_table_of_somebody_else_is_left_alone),
