@@ -49,8 +49,11 @@ struct prefix prefix_mask(const struct prefix *prefix)
 {
 	struct prefix masked = *prefix;
 
-	for (unsigned int bit = prefix->length; bit < sizeof(masked.address.bytes) * 8; bit++)
-		masked.address.bytes[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+	unsigned int whole = prefix->length / 8;
+
+	if (prefix->length % 8)
+		masked.address.bytes[whole++] &= (uint8_t)(0xff00 >> prefix->length % 8);
+	memset(masked.address.bytes + whole, 0, sizeof(masked.address.bytes) - whole);
 	return masked;
 }
 

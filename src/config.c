@@ -93,8 +93,7 @@ static bool parse_subnet(const struct key *key, struct subnets *subnets, const c
 	}
 	for (unsigned int i = 0; i < subnets->count; i++) {
 		if (prefix_overlaps(&subnets->prefix[i], &prefix)) {
-			text_add(wrong, "%s'%s' overlaps %s; keep one of them", separator, value,
-				 prefix_text(&subnets->prefix[i], text));
+			text_add(wrong, "%s'%s' overlaps %s; keep one of them", separator, value, subnets->text[i]);
 			return false;
 		}
 	}
@@ -103,7 +102,8 @@ static bool parse_subnet(const struct key *key, struct subnets *subnets, const c
 			 CONFIG_SUBNETS);
 		return false;
 	}
-	subnets->prefix[subnets->count++] = prefix;
+	subnets->prefix[subnets->count] = prefix;
+	prefix_text(&prefix, subnets->text[subnets->count++]);
 	return true;
 }
 
@@ -706,7 +706,6 @@ static void check_gateway(const struct config *config, int family, struct report
 	enum config_key subnet = family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6;
 	bool needed = gateway->mode == GATEWAY_ADDRESS || (gateway->mode == GATEWAY_BLOCK && family == IPV4);
 	const struct subnets *subnets = &config->subnets[family];
-	char text[PREFIX_TEXT];
 
 	if (needed && !config->setting[subnet].value)
 		config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
@@ -716,7 +715,7 @@ static void check_gateway(const struct config *config, int family, struct report
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(&subnets->prefix[i], &gateway->address))
 			config_error(config, report, address, "lies inside the client subnet %s; the gateway must be "
-				     "another host", prefix_text(&subnets->prefix[i], text));
+				     "another host", subnets->text[i]);
 	if (address_is_link_local(&gateway->address) && !config->gateway_interface[0])
 		config_error(config, report, address, "is link-local; set [gateway] interface to the interface "
 			     "that it is on");

@@ -35,6 +35,7 @@ enum config_key {
 
 struct subnets {
 	struct prefix prefix[CONFIG_SUBNETS];
+	char text[CONFIG_SUBNETS][PREFIX_TEXT];	/* the same in words */
 	unsigned int count;
 };
 

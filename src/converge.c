@@ -3,32 +3,29 @@
 #include "apply.h"
 #include "nftables.h"
 
-#include <string.h>
 #include <sysexits.h>
 
 #define ROUNDS 3	/* against others who change the same objects meanwhile */
 
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
-		   const struct seal *seal, struct sockets *sockets, struct report *report)
+		   const char *seal, struct sockets *sockets, struct report *report)
 {
 	static const struct kernel empty;
 	struct gateway_path path[FAMILIES] = { 0 };
 	const struct kernel *kernel;
+	uint64_t wanted;
 	int found = 0;
 
 	*situation = (struct situation){ 0 };
 	if (goal == GOAL_INSTALL)
 		found = gateway_find(&sockets->route, config, path, report);
 	policy_make(&situation->policy, config, path);
-	situation->seal.wanted = seal_digest(&situation->policy.guard);
-	if (seal && seal->wanted != situation->seal.wanted)
-		seal = NULL;
-	if (observe(&situation->kernel, config, seal, sockets, report) < 0)
+	wanted = seal_digest(&situation->policy.guard);
+	if (observe(&situation->kernel, config, seal, wanted, sockets, report) < 0)
 		return -1;
 	if (!situation->kernel.guard.sealed)
 		nftables_compile(&situation->policy.guard);
-	situation->seal.generation = situation->kernel.guard.generation;
-	memcpy(situation->seal.instance, situation->kernel.guard.instance, sizeof(situation->seal.instance));
+	seal_make(situation->seal, &situation->kernel.guard, wanted);
 	kernel = situation->kernel.unprivileged ? &empty : &situation->kernel;
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->policy, kernel,
 								report) < 0)
@@ -71,7 +68,7 @@ int converge(struct situation *situation, const struct config *config, enum goal
 		if (apply_plan(&situation->plan, sockets, report) < 0)
 			return -1;
 		situation_free(situation);
-		if (situation_read(situation, config, goal, NULL, sockets, report) < 0)
+		if (situation_read(situation, config, goal, "", sockets, report) < 0)
 			return -1;
 	}
 	return 0;

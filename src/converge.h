@@ -14,19 +14,19 @@ struct situation {
 	struct policy policy;
 	struct kernel kernel;
 	struct plan plan;
-	struct seal seal;	/* of the kill switch, where the plan finds nothing wrong with it */
+	char seal[SEAL_TEXT];	/* of the kill switch, where the plan finds nothing wrong with it */
 };
 
 /*
  * situation_read - resolve the gateways, observe the kernel, plan toward @goal
- * @seal: of a kill switch that was found whole, and then is not read again; NULL: read all
+ * @seal: of a kill switch that was found whole, and then is not read again; "": read all
  *
  * Without CAP_NET_ADMIN the plan is that for an empty kernel. Returns 0, or -1 with the reasons in
  * @report; what could be read is there all the same.
  * situation_free() in either case.
  */
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
-		   const struct seal *seal, struct sockets *sockets, struct report *report);
+		   const char *seal, struct sockets *sockets, struct report *report);
 void situation_free(struct situation *situation);
 
 /* goal_of - what the configuration asks for: nothing of ours where no family is governed */

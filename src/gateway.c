@@ -77,7 +77,7 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 				    interface ? " on " : "", config->gateway_interface, netlink_error_text(&error));
 	}
 	path->interface = route.interface;
-	if (!route.interface || !if_indextoname(route.interface, path->interface_name))
+	if (!route.interface || !netlink_interface_name(netlink, route.interface, path->interface_name))
 		path->interface_name[0] = '\0';
 	result = check_route(config, key, &config->gateway[family].address, &route, path->interface_name,
 			     report);

@@ -261,18 +261,18 @@ static int connect_locked(const struct config *config, const struct session *ses
 			  struct sockets *sockets, enum change *change, struct text *wrong, struct report *report)
 {
 	struct situation situation;
-	struct seal seal;
+	char seal[SEAL_TEXT];
 	int result;
 
-	seal_load(state, &seal);
-	result = situation_read(&situation, config, goal_of(config), &seal, sockets, report);
+	seal_load(state, seal);
+	result = situation_read(&situation, config, goal_of(config), seal, sockets, report);
 
 	if (result == 0) {
 		join(wrong, &situation.plan.problems);
 		result = converge(&situation, config, goal_of(config), sockets, change, report);
 	}
 	if (result == 0 && !situation.kernel.guard.sealed && goal_of(config) == GOAL_INSTALL)
-		seal_keep(state, &situation.seal);
+		seal_keep(state, situation.seal);
 	if (result == 0)
 		result = take_addresses(config, session, state, sockets, report);
 	if (result == 0)
@@ -294,7 +294,7 @@ static int dry_run_to_log(const struct config *config, struct report *report)
 	int result = sockets_open(&sockets, report);
 
 	if (result == 0)
-		result = situation_read(&situation, config, goal_of(config), NULL, &sockets, report);
+		result = situation_read(&situation, config, goal_of(config), "", &sockets, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
 		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
@@ -392,7 +392,7 @@ static void remove_after_last(const struct config *config, struct state *state, 
 	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
 		return;
 	if (sockets_open(sockets, report) == 0 &&
-	    situation_read(&situation, config, GOAL_REMOVE, NULL, sockets, report) == 0)
+	    situation_read(&situation, config, GOAL_REMOVE, "", sockets, report) == 0)
 		converge(&situation, config, GOAL_REMOVE, sockets, change, report);
 	situation_free(&situation);
 }

@@ -47,13 +47,9 @@ static int usage_error(const char *message, const char *what)
 /* Descriptors 0 to 2 are open, lest a file of ours becomes one of them: ocserv may close the first. */
 static void open_standard_files(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			exit(EX_OSERR);
 }
 
 static int run_verb(const char *name, const struct options *options)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sysexits.h>
@@ -220,6 +221,16 @@ int netlink_send_batch(struct netlink *netlink, const void *messages, size_t siz
 		}
 	}
 	return failed ? -1 : 0;
+}
+
+bool netlink_interface_name(const struct netlink *netlink, unsigned int index, char name[IFNAMSIZ])
+{
+	struct ifreq request = { .ifr_ifindex = (int)index };
+
+	if (ioctl(mnl_socket_get_fd(netlink->socket), SIOCGIFNAME, &request) < 0)
+		return false;
+	memcpy(name, request.ifr_name, IFNAMSIZ);
+	return true;
 }
 
 const char *netlink_error_text(const struct netlink_error *error)

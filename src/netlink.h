@@ -5,6 +5,8 @@
 #include "report.h"
 
 #include <libmnl/libmnl.h>
+#include <net/if.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Requests and their answers, on one socket of one netlink family. */
@@ -54,6 +56,9 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
  */
 int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
 		       struct netlink_error *error);
+
+/* netlink_interface_name - that of an index, as if_indextoname(3), without a socket more; false where there is none */
+bool netlink_interface_name(const struct netlink *netlink, unsigned int index, char name[IFNAMSIZ]);
 
 /* netlink_error_text - the kernel's sentence, or that of the errno */
 const char *netlink_error_text(const struct netlink_error *error);

@@ -29,7 +29,8 @@ void sockets_close(struct sockets *sockets)
 struct context {
 	struct kernel *kernel;
 	const struct config *config;
-	const struct seal *seal;
+	const char *seal;
+	uint64_t wanted;
 };
 
 static int take_rule(const struct nlmsghdr *message, void *data)
@@ -128,18 +129,16 @@ static int observe_routes(struct context *context, struct sockets *sockets, stru
 	return result;
 }
 
-static bool is_sealed(const struct present_guard *present, const struct seal *seal)
+static bool is_sealed(const struct context *context)
 {
-	static const uint8_t none[GUARD_INSTANCE];
+	char seal[SEAL_TEXT];
 
-	return seal && present->exists && present->generation && present->generation == seal->generation &&
-	       memcmp(present->instance, none, sizeof(none)) != 0 &&
-	       memcmp(present->instance, seal->instance, sizeof(seal->instance)) == 0;
+	seal_make(seal, &context->kernel->guard, context->wanted);
+	return seal[0] && strcmp(seal, context->seal) == 0;
 }
 
 static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
-	struct present_guard *present = &context->kernel->guard;
 	const char *table = context->config->killswitch_table;
 	char buffer[NETLINK_MESSAGE_SIZE];
 
@@ -148,8 +147,8 @@ static int observe_guard(struct context *context, struct sockets *sockets, struc
 		return -1;
 	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
 		return error->number == ENOENT ? 0 : -1;
-	present->sealed = is_sealed(present, context->seal);
-	if (present->sealed)
+	context->kernel->guard.sealed = is_sealed(context);
+	if (context->kernel->guard.sealed)
 		return 0;
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
 		return -1;
@@ -172,10 +171,10 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 	return observe_guard(context, sockets, error);
 }
 
-int observe(struct kernel *kernel, const struct config *config, const struct seal *seal, struct sockets *sockets,
-	    struct report *report)
+int observe(struct kernel *kernel, const struct config *config, const char *seal, uint64_t wanted,
+	    struct sockets *sockets, struct report *report)
 {
-	struct context context = { kernel, config, seal };
+	struct context context = { kernel, config, seal, wanted };
 	struct netlink_error error;
 	const char *object;
 

@@ -21,11 +21,11 @@ void sockets_close(struct sockets *sockets);
  * observe - read the present state of the kernel
  *
  * Dumps that a change interrupted are read again. Without CAP_NET_ADMIN the kill switch can't be read:
- * `unprivileged` is set then. A kill switch that is as @seal says is not read again, where it is not NULL.
+ * `unprivileged` is set then. A kill switch whose seal is @seal, of the digest @wanted, is not read again.
  * Returns 0 or -1 with the reason in @report.
  * kernel_free() in either case.
  */
-int observe(struct kernel *kernel, const struct config *config, const struct seal *seal, struct sockets *sockets,
-	    struct report *report);
+int observe(struct kernel *kernel, const struct config *config, const char *seal, uint64_t wanted,
+	    struct sockets *sockets, struct report *report);
 
 #endif

@@ -199,7 +199,6 @@ static void fill_prerouting(struct guard_chain *chain, const struct config *conf
 static void fill_forward(struct guard_chain *chain, const struct config *config)
 {
 	struct guard_rule *rule;
-	char text[PREFIX_TEXT];
 
 	rule = guard_add_rule(chain);
 	rule->verdict = VERDICT_GOTO;
@@ -214,8 +213,7 @@ static void fill_forward(struct guard_chain *chain, const struct config *config)
 		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
 			rule = add_counted(chain, VERDICT_DROP);
 			match_source(rule, &subnets->prefix[i], false);
-			COMMENT(rule, "client address of %s, but not from a tunnel: dropped",
-				prefix_text(&subnets->prefix[i], text));
+			COMMENT(rule, "client address of %s, but not from a tunnel: dropped", subnets->text[i]);
 		}
 	}
 
@@ -277,48 +275,45 @@ static void fill_from_client(struct guard_chain *chain, const struct config *con
 }
 
 /* ip daddr 10.20.0.0/24 counter drop */
-static void drop_to(struct guard_chain *chain, const struct prefix *subnet)
+static void drop_to(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
-	char text[PREFIX_TEXT];
 
-	guard_add_match(rule, MATCH_DADDR)->prefix = *subnet;
-	COMMENT(rule, "to an address of %s that no client has: dropped", prefix_text(subnet, text));
+	guard_add_match(rule, MATCH_DADDR)->prefix = subnets->prefix[i];
+	COMMENT(rule, "to an address of %s that no client has: dropped", subnets->text[i]);
 }
 
 /* ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
-static void accept_to_gateway(struct guard_chain *chain, const struct prefix *subnet, const struct gateway *gateway,
-			      const struct gateway_path *path)
+static void accept_to_gateway(struct guard_chain *chain, const struct subnets *subnets, unsigned int i,
+			      const struct gateway *gateway, const struct gateway_path *path)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
-	char text[PREFIX_TEXT], gateway_text[ADDRESS_TEXT];
+	char text[ADDRESS_TEXT];
 
-	match_source(rule, subnet, false);
+	match_source(rule, &subnets->prefix[i], false);
 	match_interface(rule, MATCH_OIFNAME, exact(path->interface_name));
 	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = gateway->address;
-	COMMENT(rule, "from %s to the gateway %s: let through", prefix_text(subnet, text),
-		address_text(&gateway->address, gateway_text));
+	COMMENT(rule, "from %s to the gateway %s: let through", subnets->text[i],
+		address_text(&gateway->address, text));
 }
 
 /* ip saddr 10.20.0.0/24 counter drop */
-static void drop_from(struct guard_chain *chain, const struct prefix *subnet)
+static void drop_from(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
-	char text[PREFIX_TEXT];
 
-	match_source(rule, subnet, false);
-	COMMENT(rule, "from an address of %s by any other way: dropped", prefix_text(subnet, text));
+	match_source(rule, &subnets->prefix[i], false);
+	COMMENT(rule, "from an address of %s by any other way: dropped", subnets->text[i]);
 }
 
 /* icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop */
-static void drop_errors_about(struct guard_chain *chain, const struct prefix *subnet)
+static void drop_errors_about(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
-	char text[PREFIX_TEXT];
 
-	guard_add_match(rule, MATCH_ICMP_ERROR)->family = subnet->address.family;
-	guard_add_match(rule, MATCH_QUOTED_DADDR)->prefix = *subnet;
-	COMMENT(rule, "an ICMP error about a packet to a client of %s: dropped", prefix_text(subnet, text));
+	guard_add_match(rule, MATCH_ICMP_ERROR)->family = subnets->prefix[i].address.family;
+	guard_add_match(rule, MATCH_QUOTED_DADDR)->prefix = subnets->prefix[i];
+	COMMENT(rule, "an ICMP error about a packet to a client of %s: dropped", subnets->text[i]);
 }
 
 static void fill_leaving_family(struct guard_chain *chain, const struct config *config, int family,
@@ -328,14 +323,14 @@ static void fill_leaving_family(struct guard_chain *chain, const struct config *
 	const struct gateway *gateway = &config->gateway[family];
 
 	for (unsigned int i = 0; i < subnets->count; i++)
-		drop_to(chain, &subnets->prefix[i]);
+		drop_to(chain, subnets, i);
 	for (unsigned int i = 0; i < subnets->count; i++) {
 		if (gateway->mode == GATEWAY_ADDRESS)
-			accept_to_gateway(chain, &subnets->prefix[i], gateway, path);
-		drop_from(chain, &subnets->prefix[i]);
+			accept_to_gateway(chain, subnets, i, gateway, path);
+		drop_from(chain, subnets, i);
 	}
 	for (unsigned int i = 0; i < subnets->count; i++)
-		drop_errors_about(chain, &subnets->prefix[i]);
+		drop_errors_about(chain, subnets, i);
 }
 
 static void drop_icmp(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code, const char *what)
@@ -466,7 +461,6 @@ static void fill_from_gateway(struct guard_chain *chain)
 /* ip saddr 10.20.0.0/24 oifname "eth0" counter masquerade */
 static void fill_postrouting(struct guard_chain *chain, const struct config *config, const struct gateway_path *path)
 {
-	char text[PREFIX_TEXT];
 
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct subnets *subnets = &config->subnets[family];
@@ -476,8 +470,7 @@ static void fill_postrouting(struct guard_chain *chain, const struct config *con
 
 			match_source(rule, &subnets->prefix[i], false);
 			match_interface(rule, MATCH_OIFNAME, exact(path[family].interface_name));
-			COMMENT(rule, "clients of %s get our address toward the gateway",
-				prefix_text(&subnets->prefix[i], text));
+			COMMENT(rule, "clients of %s get our address toward the gateway", subnets->text[i]);
 		}
 	}
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "seal.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,10 +11,19 @@
 #define FNV_BASIS 0xcbf29ce484222325U
 #define FNV_PRIME 0x100000001b3U
 
+/* Eight bytes at a time, the last with zeros behind them, and the length. */
 static void add(uint64_t *digest, const void *data, size_t length)
 {
-	for (const uint8_t *byte = data; length > 0; byte++, length--)
-		*digest = (*digest ^ *byte) * FNV_PRIME;
+	const uint8_t *bytes = data;
+
+	*digest = (*digest ^ length) * FNV_PRIME;
+	for (size_t done = 0; done < length; done += sizeof(uint64_t)) {
+		uint64_t word = 0;
+
+		memcpy(&word, bytes + done, length - done < sizeof(word) ? length - done : sizeof(word));
+		*digest = (*digest ^ word) * FNV_PRIME;
+		*digest ^= *digest >> 32;	/* high bytes reach low ones, as they do byte by byte */
+	}
 }
 
 static void add_string(uint64_t *digest, const char *string)
@@ -48,24 +58,34 @@ uint64_t seal_digest(const struct guard *guard)
 	return digest;
 }
 
-void seal_load(const struct state *state, struct seal *seal)
+void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted)
 {
-	int fd = openat(state->directory, FILE_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	static const char digits[] = "0123456789abcdef";
+	uint8_t any = 0;
+	char *end = seal;
 
-	if (fd < 0 || read(fd, seal, sizeof(*seal)) != sizeof(*seal))
-		*seal = (struct seal){ 0 };
-	if (fd >= 0)
-		close(fd);
+	for (size_t i = 0; i < sizeof(present->instance); i++) {
+		any |= present->instance[i];
+		*end++ = digits[present->instance[i] >> 4];
+		*end++ = digits[present->instance[i] & 15];
+	}
+	snprintf(end, (size_t)(seal + SEAL_TEXT - end), ".%08" PRIx32 ".%016" PRIx64, present->generation, wanted);
+	if (!any || !present->generation)
+		seal[0] = '\0';
 }
 
-void seal_keep(const struct state *state, const struct seal *seal)
-{
-	int fd = openat(state->directory, FILE_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+/* Kept as the target of a symbolic link, which is read by one system call. */
 
-	if (fd < 0)
-		return;
-	/* Half of one is none. */
-	if (write(fd, seal, sizeof(*seal)) != sizeof(*seal))
-		unlinkat(state->directory, FILE_NAME, 0);
-	close(fd);
+void seal_load(const struct state *state, char seal[SEAL_TEXT])
+{
+	ssize_t length = readlinkat(state->directory, FILE_NAME, seal, SEAL_TEXT - 1);
+
+	seal[length > 0 ? length : 0] = '\0';
+}
+
+void seal_keep(const struct state *state, const char *seal)
+{
+	unlinkat(state->directory, FILE_NAME, 0);
+	if (seal[0])
+		(void)!symlinkat(seal, state->directory, FILE_NAME);
 }

@@ -3,6 +3,7 @@
 #define SEAL_H
 
 #include "guard.h"
+#include "kernel.h"
 #include "session.h"
 
 /*
@@ -11,20 +12,21 @@
  * (the instance, NFTA_TABLE_USERDATA, Linux 5.10). So what was found whole once is whole as long as both
  * are the same: a seal says what was wanted then, and which ones they were.
  */
-struct seal {
-	uint8_t instance[GUARD_INSTANCE];	/* all zero: the table has none, and nothing is sealed */
-	uint32_t generation;
-	uint64_t wanted;			/* seal_digest() */
-};
 
-/* seal_digest - of the kill switch, with the version of the program that makes rules of it (FNV-1a, 64 bits) */
+/* The instance, the generation and the digest of what is wanted, in hexadecimal; "" for none. */
+#define SEAL_TEXT (2 * GUARD_INSTANCE + 1 + 8 + 1 + 16 + 1)
+
+/* seal_digest - of the kill switch, with the version of the program that makes rules of it (after FNV-1a) */
 uint64_t seal_digest(const struct guard *guard);
 
+/* seal_make - that of @present; "" where the kernel tells no instance or generation of it */
+void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted);
+
 /*
- * seal_load - the seal in the state directory; all zero where there is none, or none that can be read
+ * seal_load - the seal in the state directory; "" where there is none
  * seal_keep - put it there, in place of another; under the lock. Without one the next run reads all, so no error.
  */
-void seal_load(const struct state *state, struct seal *seal);
-void seal_keep(const struct state *state, const struct seal *seal);
+void seal_load(const struct state *state, char seal[SEAL_TEXT]);
+void seal_keep(const struct state *state, const char *seal);
 
 #endif

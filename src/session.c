@@ -13,9 +13,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define NAME_SIZE 64		/* in the state directory */
 #define RECORD_SIZE 16384	/* of ten values, of which each byte may take four */
 #define NEVER (~0ULL)	/* the start of a worker in a record that has none */
-#define UNFINISHED "new"	/* what is written before it gets its name; under the lock there is one */
+/* What is written before it gets its name; under the lock there is one. */
+#define NEW_SESSION "sessions/new"
+#define NEW_ADDRESS "addresses/new"
 #define VALUE_SIZE 256		/* bytes of a value that are kept */
 
 bool session_id_valid(const char *id)
@@ -31,51 +34,68 @@ static int complain(const struct state *state, const char *name, struct report *
 			    name, strerror(errno));
 }
 
-/* Opens @name in @parent, where it is root's alone and no symbolic link. */
-static int open_private(const struct state *state, int parent, const char *name, const char *shown, bool create,
-			struct report *report)
+static int refuse_owner(const struct state *state, const char *name, struct report *report)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s must belong to user %u and be writable by "
+			    "nobody else; remove it, and it will be made", state->path, name[0] ? "/" : "", name,
+			    (unsigned int)geteuid());
+}
+
+static bool is_private(const struct stat *status)
+{
+	return status->st_uid == geteuid() && !(status->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static int open_directory(struct state *state, bool create, struct report *report)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	struct stat status;
 
-	if (fd < 0 && errno == ENOENT && create) {
-		if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-			return complain(state, shown, report);
-		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	state->directory = open(state->path, flags);
+	if (state->directory < 0 && errno == ENOENT && create) {
+		if (mkdir(state->path, 0700) < 0 && errno != EEXIST)
+			return complain(state, "", report);
+		state->directory = open(state->path, flags);
 	}
-	if (fd < 0)
-		return complain(state, shown, report);
-	if (fstat(fd, &status) == 0 && status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH)))
-		return fd;
-	close(fd);
-	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s must belong to user %u and be writable by "
-			    "nobody else; remove it, and it will be made", state->path, shown[0] ? "/" : "", shown,
-			    (unsigned int)geteuid());
+	if (state->directory < 0 || fstat(state->directory, &status) < 0)
+		return complain(state, "", report);
+	return is_private(&status) ? 0 : refuse_owner(state, "", report);
+}
+
+/* A directory in one that is private: nobody else can put another in its place. */
+static int check_directory(const struct state *state, const char *name, bool create, struct report *report)
+{
+	struct stat status;
+	int result = fstatat(state->directory, name, &status, AT_SYMLINK_NOFOLLOW);
+
+	if (result < 0 && errno == ENOENT && create) {
+		if (mkdirat(state->directory, name, 0700) < 0 && errno != EEXIST)
+			return complain(state, name, report);
+		result = fstatat(state->directory, name, &status, AT_SYMLINK_NOFOLLOW);
+	}
+	if (result == 0 && !S_ISDIR(status.st_mode)) {
+		errno = ENOTDIR;
+		result = -1;
+	}
+	if (result < 0)
+		return complain(state, name, report);
+	return is_private(&status) ? 0 : refuse_owner(state, name, report);
 }
 
 int state_open(struct state *state, const char *path, bool create, struct report *report)
 {
-	*state = (struct state){ .directory = -1, .sessions = -1, .addresses = -1, .lock = -1, .path = path };
-	state->directory = open_private(state, AT_FDCWD, path, "", create, report);
-	if (state->directory < 0)
+	*state = (struct state){ .directory = -1, .lock = -1, .path = path };
+	if (open_directory(state, create, report) < 0 || check_directory(state, "sessions", create, report) < 0)
 		return -1;
-	state->sessions = open_private(state, state->directory, "sessions", "sessions", create, report);
-	if (state->sessions < 0)
-		return -1;
-	state->addresses = open_private(state, state->directory, "addresses", "addresses", create, report);
-	return state->addresses < 0 ? -1 : 0;
+	return check_directory(state, "addresses", create, report);
 }
 
 void state_close(struct state *state)
 {
 	state_unlock(state);
-	if (state->addresses >= 0)
-		close(state->addresses);
-	if (state->sessions >= 0)
-		close(state->sessions);
 	if (state->directory >= 0)
 		close(state->directory);
-	state->addresses = state->sessions = state->directory = -1;
+	state->directory = -1;
 }
 
 int state_lock(struct state *state, struct report *report)
@@ -158,6 +178,16 @@ static int start_of(const char *pid, unsigned long long *start)
 	return -1;
 }
 
+static void session_name(char name[NAME_SIZE], const char *id)
+{
+	snprintf(name, NAME_SIZE, "sessions/%.20s", id);
+}
+
+static void address_name(char name[NAME_SIZE], const char *address)
+{
+	snprintf(name, NAME_SIZE, "addresses/%s", address);
+}
+
 static int write_whole(int fd, const struct text *text)
 {
 	size_t done = 0;
@@ -197,41 +227,49 @@ int state_record(const struct state *state, const struct session *session, struc
 {
 	struct text record CLEANUP(text_free) = { 0 };
 	unsigned long long start;
-	char shown[48];
+	char name[NAME_SIZE];
 	int fd;
 
-	snprintf(shown, sizeof(shown), "sessions/%s", session->id);
+	session_name(name, session->id);
 	if (start_of(session->id, &start) < 0)
 		return report_error(report, EX_CANTCREAT, "can't record the session: /proc/%s/stat, of its worker: %s",
 				    session->id, strerror(errno));
 	make_record(&record, session, start);
 
-	fd = openat(state->sessions, UNFINISHED, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(state->directory, NEW_SESSION, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return complain(state, shown, report);
+		return complain(state, name, report);
 	if (write_whole(fd, &record) < 0) {
-		complain(state, shown, report);
+		complain(state, name, report);
 		close(fd);
-		unlinkat(state->sessions, UNFINISHED, 0);
+		unlinkat(state->directory, NEW_SESSION, 0);
 		return -1;
 	}
 	close(fd);
-	if (renameat(state->sessions, UNFINISHED, state->sessions, session->id) < 0) {
-		complain(state, shown, report);
-		unlinkat(state->sessions, UNFINISHED, 0);
+	if (renameat(state->directory, NEW_SESSION, state->directory, name) < 0) {
+		complain(state, name, report);
+		unlinkat(state->directory, NEW_SESSION, 0);
 		return -1;
 	}
 	return 0;
 }
 
+static int remove_record(const struct state *state, const char *id)
+{
+	char name[NAME_SIZE];
+
+	session_name(name, id);
+	return unlinkat(state->directory, name, 0);
+}
+
 int state_forget(const struct state *state, const char *id, struct report *report)
 {
-	char shown[48];
+	char name[NAME_SIZE];
 
-	if (unlinkat(state->sessions, id, 0) == 0 || errno == ENOENT)
+	if (remove_record(state, id) == 0 || errno == ENOENT)
 		return 0;
-	snprintf(shown, sizeof(shown), "sessions/%.20s", id);
-	return complain(state, shown, report);
+	session_name(name, id);
+	return complain(state, name, report);
 }
 
 static void set_field(struct session *session, unsigned long long *start, const char *key, const char *value)
@@ -258,11 +296,12 @@ static enum life read_record(const struct state *state, const char *id, char *bu
 			     struct session *session)
 {
 	unsigned long long recorded = NEVER, start;
-	char *cursor = buffer, *key, *value;
+	char *cursor = buffer, *key, *value, name[NAME_SIZE];
 
 	*session = (struct session){ id, "", "", "", "", "", "", "", 0 };
 	/* A directory or a symbolic link is no record of ours. */
-	if (read_file(state->sessions, id, buffer, size) < 0)
+	session_name(name, id);
+	if (read_file(state->directory, name, buffer, size) < 0)
 		return errno == ENOENT || errno == EISDIR || errno == ELOOP ? ENDED : UNKNOWN;
 	buffer[strcspn(buffer, "\n")] = '\0';
 	while ((key = text_next_pair(&cursor, &value)))
@@ -277,10 +316,12 @@ static enum life read_record(const struct state *state, const char *id, char *bu
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address)
 {
-	char id[24], buffer[RECORD_SIZE];
-	ssize_t length = readlinkat(state->addresses, address, id, sizeof(id) - 1);
+	char id[24], name[NAME_SIZE], buffer[RECORD_SIZE];
 	struct session holder;
+	ssize_t length;
 
+	address_name(name, address);
+	length = readlinkat(state->directory, name, id, sizeof(id) - 1);
 	if (length < 0)
 		return errno == ENOENT ? HOLDER_NONE : HOLDER_OTHER;
 	id[length] = '\0';
@@ -302,25 +343,34 @@ enum holder state_holder(const struct state *state, const struct session *sessio
 
 int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report)
 {
-	char shown[80];
-	int result = symlinkat(session->id, state->addresses, UNFINISHED);
+	char name[NAME_SIZE];
+	int result;
 
-	if (result < 0 && errno == EEXIST && unlinkat(state->addresses, UNFINISHED, 0) == 0)
-		result = symlinkat(session->id, state->addresses, UNFINISHED);
-	if (result == 0 && renameat(state->addresses, UNFINISHED, state->addresses, address) == 0)
+	address_name(name, address);
+	if (symlinkat(session->id, state->directory, name) == 0)
 		return 0;
-	snprintf(shown, sizeof(shown), "addresses/%s", address);
-	return complain(state, shown, report);
+	/* Somebody has it: so the way by another name. A run that was killed may have left that. */
+	if (errno == EEXIST) {
+		result = symlinkat(session->id, state->directory, NEW_ADDRESS);
+		if (result < 0 && errno == EEXIST && unlinkat(state->directory, NEW_ADDRESS, 0) == 0)
+			result = symlinkat(session->id, state->directory, NEW_ADDRESS);
+		if (result == 0 && renameat(state->directory, NEW_ADDRESS, state->directory, name) == 0)
+			return 0;
+	}
+	return complain(state, name, report);
 }
 
 void state_release(const struct state *state, const char *address)
 {
-	unlinkat(state->addresses, address, 0);
+	char name[NAME_SIZE];
+
+	address_name(name, address);
+	unlinkat(state->directory, name, 0);
 }
 
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report)
 {
-	int fd = openat(state->sessions, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(state->directory, "sessions", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	char buffer[RECORD_SIZE];
 	bool go_on = true;
@@ -354,14 +404,14 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 			break;
 		case ENDED:
 			if (prune)
-				unlinkat(state->sessions, entry->d_name, 0);
+				remove_record(state, entry->d_name);
 			break;
 		}
 	}
 	closedir(directory);
 	if (prune) {
-		unlinkat(state->sessions, UNFINISHED, 0);
-		unlinkat(state->addresses, UNFINISHED, 0);
+		unlinkat(state->directory, NEW_SESSION, 0);
+		unlinkat(state->directory, NEW_ADDRESS, 0);
 	}
 	return result;
 }

@@ -25,7 +25,7 @@ struct session {
 };
 
 struct state {
-	int directory, sessions, addresses;	/* descriptors, -1 where closed */
+	int directory;			/* a descriptor, -1 where closed */
 	int lock;			/* -1 where not held */
 	const char *path;
 };

@@ -285,7 +285,7 @@ static int show(const struct config *config, const struct options *options, stru
 	struct status status = { .config = config, .situation = &situation };
 	int result;
 
-	situation_read(&situation, config, goal_of(config), NULL, sockets, report);
+	situation_read(&situation, config, goal_of(config), "", sockets, report);
 	if (situation.kernel.unprivileged) {
 		situation_free(&situation);
 		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");

@@ -32,7 +32,7 @@ int print_dry_run(const struct config *config, enum goal goal, const char *doing
 	int result = sockets_open(&sockets, report);
 
 	if (result == 0)
-		result = situation_read(&situation, config, goal, NULL, &sockets, report);
+		result = situation_read(&situation, config, goal, "", &sockets, report);
 	if (result == 0) {
 		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing, config->path,
 			 situation.kernel.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
@@ -71,7 +71,7 @@ static int change_kernel(const struct config *config, enum goal goal, struct soc
 	struct lines was CLEANUP(lines_free) = { 0 };
 	struct situation situation;
 	enum change change;
-	int result = situation_read(&situation, config, goal, NULL, sockets, report);
+	int result = situation_read(&situation, config, goal, "", sockets, report);
 
 	if (result == 0) {
 		was = take_problems(&situation);
@@ -223,7 +223,7 @@ static void check_host(const struct config *config, struct report *report)
 	struct sockets sockets;
 
 	if (sockets_open(&sockets, report) == 0 &&
-	    situation_read(&situation, config, goal_of(config), NULL, &sockets, report) == 0) {
+	    situation_read(&situation, config, goal_of(config), "", &sockets, report) == 0) {
 		putchar('\n');
 		print_gateway(config, &situation, IPV4);
 		print_gateway(config, &situation, IPV6);

@@ -323,7 +323,7 @@ static void connect_once(const struct config *with, struct sockets *sockets)
 	struct report report = { 0 };
 	enum change change;
 
-	if (situation_read(&situation, with, goal_of(with), NULL, sockets, &report) == 0 &&
+	if (situation_read(&situation, with, goal_of(with), "", sockets, &report) == 0 &&
 	    converge(&situation, with, goal_of(with), sockets, &change, &report) == 0)
 		advise(with, &situation, &report);
 	else

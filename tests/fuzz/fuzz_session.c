@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define KEPT 256	/* bytes of a value that a record keeps */
 
-static char directory[512], id[12], start[24];
+static char directory[512], id[12], start[24], name[48];
 static struct state state;
 
 static void require(bool fact, const char *what)
@@ -50,6 +50,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	snprintf(directory, sizeof(directory), "%s/fuzz_session.XXXXXX", parent ? parent : "/tmp");
 	snprintf(id, sizeof(id), "%d", (int)getpid());
+	snprintf(name, sizeof(name), "sessions/%s", id);
 	read_start();
 	if (!mkdtemp(directory) || state_open(&state, directory, true, &report) < 0)
 		abort();
@@ -58,7 +59,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 static void write_record(const uint8_t *data, size_t size)
 {
-	int fd = openat(state.sessions, id, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = openat(state.directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	struct text record CLEANUP(text_free) = { 0 };
 
 	for (size_t i = 0; i < size; i++) {
@@ -170,7 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	write_record(data, size);
 	require(state_visit(&state, true, visit, &found, &report) == 0, "the directory can be read");
 	require(report.errors.count == 0, "a bad record is no error");
-	require(found || faccessat(state.sessions, id, F_OK, 0) < 0, "the record of an ended session goes");
+	require(found || faccessat(state.directory, name, F_OK, 0) < 0, "the record of an ended session goes");
 	state_forget(&state, id, &report);
 	report_free(&report);
 	return 0;

@@ -10,8 +10,10 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define NFT(type) (NFNL_SUBSYS_NFTABLES << 8 | (type))
@@ -356,6 +358,21 @@ char *if_indextoname(unsigned int index, char *name)
 		return NULL;
 	}
 	return strcpy(name, interfaces[index]);
+}
+
+/* Names of interfaces are all that is asked for. */
+int ioctl(int fd, unsigned long request, ...)
+{
+	struct ifreq *asked;
+	va_list args;
+
+	(void)fd;
+	va_start(args, request);
+	asked = va_arg(args, struct ifreq *);
+	va_end(args);
+	if (request != SIOCGIFNAME)
+		abort();
+	return if_indextoname((unsigned int)asked->ifr_ifindex, asked->ifr_name) ? 0 : -1;
 }
 
 unsigned int if_nametoindex(const char *name)

@@ -4,7 +4,6 @@
 #include "seal.h"
 #include "session.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,9 +75,45 @@ static void each_value_of_the_guard_counts(void **state)
 	}
 }
 
-/* The file */
+/* Its text */
 
-static const struct seal none, example = { .instance = "fifteen letters", .generation = 7, .wanted = 1ULL << 63 };
+static struct present_guard a_guard(void)
+{
+	struct present_guard present = { .exists = true, .generation = 7, .instance = "\x01\xfe" };
+
+	return present;
+}
+
+static void a_seal_names_instance_generation_and_digest(void **state)
+{
+	struct present_guard present = a_guard();
+	char seal[SEAL_TEXT];
+
+	(void)state;
+	seal_make(seal, &present, 0xdeadbeef);
+	assert_string_equal(seal, "01fe0000000000000000000000000000.00000007.00000000deadbeef");
+	assert_int_equal(strlen(seal), SEAL_TEXT - 1);
+	memset(present.instance, 0xff, sizeof(present.instance));
+	present.generation = ~0U;
+	seal_make(seal, &present, ~0ULL);
+	assert_string_equal(seal, "ffffffffffffffffffffffffffffffff.ffffffff.ffffffffffffffff");
+}
+
+static void without_instance_or_generation_there_is_no_seal(void **state)
+{
+	struct present_guard present = a_guard();
+	char seal[SEAL_TEXT] = "x";
+
+	(void)state;
+	present.generation = 0;
+	seal_make(seal, &present, 1);
+	assert_string_equal(seal, "");
+	present = (struct present_guard){ .generation = 7 };
+	seal_make(seal, &present, 1);
+	assert_string_equal(seal, "");
+}
+
+/* Where it is kept */
 
 static void open_state(struct state *state)
 {
@@ -89,51 +124,52 @@ static void open_state(struct state *state)
 	assert_int_equal(state_open(state, text_string(&path), true, &report), 0);
 }
 
-static void assert_seal(const struct state *state, const struct seal *expected)
+static void assert_seal(const struct state *state, const char *expected)
 {
-	struct seal seal;
+	char seal[SEAL_TEXT] = "something else";
 
-	memset(&seal, 0xff, sizeof(seal));
-	seal_load(state, &seal);
-	assert_memory_equal(&seal, expected, sizeof(seal));
+	seal_load(state, seal);
+	assert_string_equal(seal, expected);
 }
 
 static void a_seal_is_kept(void **unused)
 {
+	struct present_guard present = a_guard();
+	char seal[SEAL_TEXT];
 	struct state state;
-	struct stat status;
 
 	(void)unused;
 	open_state(&state);
-	assert_seal(&state, &none);
-	seal_keep(&state, &example);
-	assert_seal(&state, &example);
-	assert_int_equal(stat("state/seal", &status), 0);
-	assert_int_equal(status.st_mode & 07777, 0600);
-	seal_keep(&state, &none);
-	assert_seal(&state, &none);
+	assert_seal(&state, "");
+	seal_make(seal, &present, 1);
+	seal_keep(&state, seal);
+	assert_seal(&state, seal);
+	seal_make(seal, &present, 2);
+	seal_keep(&state, seal);
+	assert_seal(&state, seal);
+	seal_keep(&state, "");
+	assert_seal(&state, "");
 	state_close(&state);
 }
 
 static void what_is_no_seal_counts_as_none(void **unused)
 {
-	char bytes[sizeof(struct seal)] = { 1 };
+	char longer[] = "0123456789abcdef0123456789abcdef.00000007.0123456789abcdef and more";
 	struct state state;
+	char seal[SEAL_TEXT];
 
 	(void)unused;
 	open_state(&state);
-	for (size_t length = 0; length < sizeof(bytes); length++) {
-		write_bytes("state/seal", bytes, length);
-		assert_seal(&state, &none);
-	}
+	write_file("state/seal", longer);
+	assert_seal(&state, "");
 	unlink("state/seal");
-	write_bytes("elsewhere", &example, sizeof(example));
-	assert_int_equal(symlink("../elsewhere", "state/seal"), 0);
-	assert_seal(&state, &none);
-	seal_keep(&state, &none);	/* not through the link */
+	assert_int_equal(symlink(longer, "state/seal"), 0);
+	seal_load(&state, seal);
+	assert_int_equal(strlen(seal), SEAL_TEXT - 1);
 	unlink("state/seal");
-	assert_int_equal(rename("elsewhere", "state/seal"), 0);
-	assert_seal(&state, &example);
+	assert_int_equal(mkdir("state/seal", 0700), 0);
+	seal_keep(&state, "x");
+	assert_seal(&state, "");
 	state_close(&state);
 }
 
@@ -142,6 +178,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		in_directory(the_same_configuration_has_the_same_digest),
 		in_directory(each_value_of_the_guard_counts),
+		in_directory(a_seal_names_instance_generation_and_digest),
+		in_directory(without_instance_or_generation_there_is_no_seal),
 		in_directory(a_seal_is_kept),
 		in_directory(what_is_no_seal_counts_as_none),
 	};

@@ -496,6 +496,7 @@ static void what_a_killed_run_left_of_an_address_is_no_obstacle(void **unused)
 	open_state(&state);
 	record(&state, &alice);
 	assert_int_equal(symlink("4711", "state/addresses/new"), 0);
+	assert_int_equal(symlink("4712", "state/addresses/10.20.0.50"), 0);
 	assert_int_equal(state_hold(&state, &alice, "10.20.0.50", &report), 0);
 	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_SELF);
 	assert_int_equal(lstat("state/addresses/new", &status), -1);
