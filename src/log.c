@@ -27,7 +27,7 @@ static void close_system_log(void)
 
 static void open_system_log(void)
 {
-	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000 };
+	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000L };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	tried = true;
