@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The table of keys in README.md, from the table that the parser works by. */
+/*
+ * The keys of the configuration, from the table that the parser works by: the table of README.md, or with
+ * `mdoc` the list of gateway.ini(5).
+ */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
-int main(void)
+static void print_markdown(void)
 {
 	puts("| section, key | environment | default | meaning |\n|---|---|---|---|");
 	for (int i = 0; i < CONFIG_KEYS; i++) {
@@ -15,5 +20,50 @@ int main(void)
 		       key.environment ? key.environment : "", key.environment ? "`" : "", key.fallback ? "`" : "",
 		       key.fallback ? key.fallback : "unset", key.fallback ? "`" : "", key.help);
 	}
+}
+
+/* A text line of mdoc: one whose first character is a letter, so that it is no macro. */
+static void print_sentence(const char *text)
+{
+	for (const char *c = text; *c; c++) {
+		if (*c == '\\')
+			printf("\\e");
+		else if (*c == '`')
+			printf("\\(ga");
+		else
+			putchar(c == text ? toupper((unsigned char)*c) : *c);
+	}
+	puts(".");
+}
+
+static void print_mdoc(void)
+{
+	const char *section = "";
+
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		struct key_description key;
+
+		config_describe_key((enum config_key)i, &key);
+		if (strcmp(section, key.section) != 0)
+			printf("%s.Ss [%s]\n.Bl -tag -width Ds\n", section[0] ? ".El\n" : "", key.section);
+		section = key.section;
+		printf(".It Cm %s\n", key.name);
+		print_sentence(key.help);
+		if (key.fallback)
+			printf("Default:\n.Ql %s .\n", key.fallback);
+		else
+			puts("Default: unset.");
+		if (key.environment)
+			printf("Environment:\n.Ev %s .\n", key.environment);
+	}
+	puts(".El");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "mdoc") == 0)
+		print_mdoc();
+	else
+		print_markdown();
 	return 0;
 }

@@ -1,5 +1,8 @@
 #!/bin/bash
-# README and sample configuration say what the program does.
+# README, man pages and sample configuration say what the program does.
+#
+#   tests/checks/documents.sh             test
+#   tests/checks/documents.sh --write     write the keys of README.md and gateway.ini(5) anew
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 top=$(cd "${0%/*}/../.." && pwd)
@@ -7,8 +10,32 @@ top=$(cd "${0%/*}/../.." && pwd)
 program=${OGW_PROGRAM:-$top/_build/src/ocserv-gateway}
 keys=$top/_build/tests/print_keys
 
-is "$(sed -n '/^<!-- keys -->$/,/^<!-- \/keys -->$/{//!p}' "$top/README.md")" "$("$keys")" \
+# Between these lines, of the Markdown and of the mdoc, stands what print_keys makes.
+markdown=('<!-- keys -->' '<!-- /keys -->')
+mdoc=('.\" keys' '.\" /keys')
+
+between() {	# FILE BEGIN END
+	awk -v begin="${2//\\/\\\\}" -v end="${3//\\/\\\\}" '$0 == end { on = 0 } on; $0 == begin { on = 1 }' "$1"
+}
+
+write_between() {	# FILE BEGIN END TEXT
+	local new
+	new=$(text=$4 awk -v begin="${2//\\/\\\\}" -v end="${3//\\/\\\\}" '
+		$0 == end { on = 0 }
+		!on
+		$0 == begin { on = 1; print ENVIRON["text"] }' "$1") && printf '%s\n' "$new" >"$1"
+}
+
+if [ "${1:-}" = --write ]; then
+	ok "write README.md" write_between "$top/README.md" "${markdown[@]}" "$("$keys")"
+	ok "write gateway.ini.5" write_between "$top/docs/gateway.ini.5" "${mdoc[@]}" "$("$keys" mdoc)"
+	done_testing
+fi
+
+is "$(between "$top/README.md" "${markdown[@]}")" "$("$keys")" \
 	"the table of keys in README.md is that of the parser"
+is "$(between "$top/docs/gateway.ini.5" "${mdoc[@]}")" "$("$keys" mdoc)" \
+	"the keys in gateway.ini(5) are those of the parser"
 
 # Every key stands in the sample, in its section, with its default where it has one.
 explained() {	# SECTION KEY DEFAULT
@@ -28,6 +55,15 @@ is "$("$program" -c "$sample.all" check 2>&1 | grep -c "$sample.all.*\(unknown\|
 	"it parses with every key uncommented"
 rm -f "$sample" "$sample.all"
 
+# The examples of gateway.ini(5), each a file of its own.
+examples=$(mktemp -d)
+awk -v name="$examples/" '/^\.Ed/ { on = 0 } on { print >name n } /^\.Bd/ { on = 1; n++ }' "$top/docs/gateway.ini.5"
+for example in "$examples"/*; do
+	chmod 600 "$example"
+	like "$("$program" -c "$example" check 2>&1)" "address4 .*$example:" "example ${example##*/} of gateway.ini(5) parses"
+done
+rm -rf "$examples"
+
 help=$(mktemp)
 "$program" --help >"$help"
 for word in check up down status --dry-run --json --config --version; do
@@ -35,5 +71,9 @@ for word in check up down status --dry-run --json --config --version; do
 	ok "README.md names $word" grep -qe "$word" "$top/README.md"
 done
 rm -f "$help"
+
+for page in "$top"/docs/*.[58]; do
+	is "$(mandoc -T lint -W warning "$page" 2>&1)" "" "mandoc finds no fault with ${page##*/}"
+done
 
 done_testing
