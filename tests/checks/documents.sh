@@ -72,6 +72,17 @@ for word in check up down status --dry-run --json --config --version; do
 done
 rm -f "$help"
 
+# Verbs and exit statuses are tags of lists, options stand anywhere.
+manual=$(mandoc -T ascii "$top/docs/ocserv-gateway.8" | sed 's/.\x08//g')
+while read -r word; do
+	tag=$'\n'" +$word  "
+	[ "${word#--}" = "$word" ] || tag=" $word[^a-z-]"
+	like "$manual" "$tag" "ocserv-gateway(8) explains $word"
+done < <("$program" --help | grep -oE '^  [a-z]+|--[a-z-]+|[1-9][0-9]? ' | tr -d ' ' | sort -u)
+while read -r variable; do
+	like "$manual" "[^A-Z_]$variable[^A-Z_]" "ocserv-gateway(8) names the variable $variable"
+done < <(sed -n 's/.*\(getenv\|variable\)("\([A-Z0-9_]*\)").*/\2/p' "$top"/src/*.c | sort -u)
+
 for page in "$top"/docs/*.[58]; do
 	is "$(mandoc -T lint -W warning "$page" 2>&1)" "" "mandoc finds no fault with ${page##*/}"
 done
