@@ -14,6 +14,8 @@ ok "make distcheck" make --quiet distcheck
 ok "make install" make --quiet install DESTDIR="$build/root" prefix=/usr sysconfdir=/etc
 for file in usr/sbin/ocserv-gateway usr/libexec/ocserv-gateway/ocserv-gateway-hook \
 	usr/share/man/man8/ocserv-gateway.8 usr/share/man/man5/gateway.ini.5 \
+	usr/share/bash-completion/completions/ocserv-gateway.bash usr/share/zsh/site-functions/_ocserv-gateway \
+	usr/share/fish/vendor_completions.d/ocserv-gateway.fish \
 	usr/share/doc/ocserv-gateway/README.md usr/share/doc/ocserv-gateway/examples/gateway.ini; do
 	ok "it installs $file" test -f "$build/root/$file"
 done

@@ -60,7 +60,8 @@ examples=$(mktemp -d)
 awk -v name="$examples/" '/^\.Ed/ { on = 0 } on { print >name n } /^\.Bd/ { on = 1; n++ }' "$top/docs/gateway.ini.5"
 for example in "$examples"/*; do
 	chmod 600 "$example"
-	like "$("$program" -c "$example" check 2>&1)" "address4 .*$example:" "example ${example##*/} of gateway.ini(5) parses"
+	like "$("$program" -c "$example" check 2>&1)" "address4 .*$example:" \
+		"example ${example##*/} of gateway.ini(5) parses"
 done
 rm -rf "$examples"
 
@@ -76,11 +77,11 @@ rm -f "$help"
 manual=$(mandoc -T ascii "$top/docs/ocserv-gateway.8" | sed 's/.\x08//g')
 while read -r word; do
 	tag=$'\n'" +$word  "
-	[ "${word#--}" = "$word" ] || tag=" $word[^a-z-]"
+	[ "${word#--}" = "$word" ] || tag=" ${word}[^a-z-]"
 	like "$manual" "$tag" "ocserv-gateway(8) explains $word"
 done < <("$program" --help | grep -oE '^  [a-z]+|--[a-z-]+|[1-9][0-9]? ' | tr -d ' ' | sort -u)
 while read -r variable; do
-	like "$manual" "[^A-Z_]$variable[^A-Z_]" "ocserv-gateway(8) names the variable $variable"
+	like "$manual" "[^A-Z_]${variable}[^A-Z_]" "ocserv-gateway(8) names the variable $variable"
 done < <(sed -n 's/.*\(getenv\|variable\)("\([A-Z0-9_]*\)").*/\2/p' "$top"/src/*.c | sort -u)
 
 for page in "$top"/docs/*.[58]; do

@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bash completion for ocserv-gateway
+
+_ocserv_gateway() {
+	local word=${COMP_WORDS[COMP_CWORD]} before='' verb='' offer
+	local i=1
+	COMPREPLY=()
+
+	# Up to the word under the cursor; --config=FILE comes as three words.
+	for ((; i < COMP_CWORD; i++)); do
+		case $before in
+		-c | -[njv]*c | --config) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
+		*)
+			before=${COMP_WORDS[i]}
+			case $before in
+			check | up | down | status) verb=$before ;;
+			esac
+			;;
+		esac
+	done
+	case $before in
+	-c | -[njv]*c | --config)
+		compopt -o filenames 2>/dev/null
+		[ "$word" != = ] || word=
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	esac
+
+	case $verb in
+	check) offer='--config --verbose' ;;
+	up | down) offer='--config --dry-run --verbose' ;;
+	status) offer='--config --json --verbose' ;;
+	*)
+		offer='check up down status'
+		[[ $word != -* ]] || offer='--config --dry-run --json --verbose --help --version'
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")
+}
+
+complete -F _ocserv_gateway ocserv-gateway
