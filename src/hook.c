@@ -199,8 +199,7 @@ static int run_next(const struct config *config, struct report *report)
 		/* ocserv's SIGTERM ends us; the script is not to outlive its hook. */
 		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
 			execve(config->next_script, arguments, environment);
-		dprintf(STDERR_FILENO, "ocserv-gateway: error: can't run %s: %s\n", config->next_script,
-			strerror(errno));
+		log_line(LOG_LEVEL_ERROR, "can't run %s: %s", config->next_script, strerror(errno));
 		_exit(126);
 	}
 	free(environment);

@@ -326,6 +326,9 @@ test_next_script() {
 	test_next_fails "exit status" "exit status 3"
 	next_script "kill -KILL \$\$"
 	test_next_fails "killed" "killed by signal 9"
+	next_script "exit 0"
+	sed -i '1s|.*|#!/nowhere/bash|' "$OGW_WORK/next"
+	test_next_fails "without its interpreter" "can't run $OGW_WORK/next: No such file or directory"
 	next_script "exit 3"
 	ok "next script: at a disconnect its failure is no refusal" disconnect A
 	like "$err" "next_script.* 3" "next script: but it is said"
