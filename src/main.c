@@ -34,8 +34,8 @@ static void print_help(void)
 	       "  -v, --verbose       log debug messages\n"
 	       "  -h, --help\n"
 	       "  -V, --version\n\n"
-	       "exit status: 0 done; 1 status found something missing or wrong; 64 usage; 71 the kernel refused;\n"
-	       "73 state directory; 75 busy; 77 needs CAP_NET_ADMIN; 78 configuration\n");
+	       "exit status: 0 done; 1 status found something missing or wrong; 64 usage; 69 next_script failed;\n"
+	       "71 the kernel refused; 73 state directory; 75 busy; 77 needs CAP_NET_ADMIN; 78 configuration\n");
 }
 
 static int usage_error(const char *message, const char *what)
