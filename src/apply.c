@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "apply.h"
+#include "log.h"
 #include "nftables.h"
 #include "rtnetlink.h"
 #include "script.h"
@@ -72,12 +73,28 @@ static int apply_routing(const struct step *step, struct netlink *route, struct 
 	return refuse(&error, report, "", text_string(&command));
 }
 
+static void log_step(const struct step *step)
+{
+	struct text command CLEANUP(text_free) = { 0 };
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	if (step->guard) {
+		log_line(LOG_LEVEL_DEBUG, "nft: %s table inet %s", step->kind == STEP_GUARD_REMOVE ? "delete" :
+			 step->replace ? "replace" : "add", step->guard->table);
+		return;
+	}
+	script_add_step(&command, step);
+	log_line(LOG_LEVEL_DEBUG, "%s", text_string(&command));
+}
+
 int apply_plan(const struct plan *plan, struct sockets *sockets, struct report *report)
 {
 	for (size_t i = 0; i < plan->steps; i++) {
 		const struct step *step = &plan->step[i];
 		bool guard = step->kind == STEP_GUARD_LOAD || step->kind == STEP_GUARD_REMOVE;
 
+		log_step(step);
 		if ((guard ? apply_guard(step, &sockets->nft, report) :
 			     apply_routing(step, &sockets->route, report)) < 0)
 			return -1;

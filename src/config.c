@@ -320,7 +320,7 @@ static const struct key keys[CONFIG_KEYS] = {
 		parse_path, FIELD(state_dir) },
 	[KEY_LOG_LEVEL] = {
 		{ "log", "level", NULL, "info",
-		  "error, warning, info or debug" },
+		  "error, warning, info, or debug, which shows each change of the kernel as a command" },
 		parse_choice, FIELD(log_level), .choices = level_choices },
 	[KEY_LOG_DRY_RUN] = {
 		{ "log", "dry_run", NULL, "no",

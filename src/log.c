@@ -79,6 +79,11 @@ static ssize_t PRINTF(2, 3) send_line(int fd, const char *format, ...)
 	return write(fd, line, (size_t)length);
 }
 
+bool log_wants(enum log_level level)
+{
+	return level <= threshold;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
@@ -86,7 +91,7 @@ void log_line(enum log_level level, const char *format, ...)
 	char raw[LINE_SIZE], line[LINE_SIZE];
 	va_list args;
 
-	if (level > threshold)
+	if (!log_wants(level))
 		return;
 	va_start(args, format);
 	vsnprintf(raw, sizeof(raw), format, args);

@@ -21,6 +21,9 @@ void log_open(enum log_level level, bool to_syslog);
 /* Where the system's log listens: _PATH_LOG. Tests have one of their own. */
 extern const char *log_path;
 
+/* log_wants - whether a line of this level goes anywhere, where it takes work to make */
+bool log_wants(enum log_level level);
+
 /* log_line - one line, whatever it holds: bytes outside printable ASCII become \xNN */
 void log_line(enum log_level level, const char *format, ...) PRINTF(2, 3);
 

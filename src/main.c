@@ -31,7 +31,7 @@ static void print_help(void)
 	printf("\n  -c, --config FILE   instead of " SYSCONFDIR "/ocserv/gateway.ini\n"
 	       "  -n, --dry-run       print what would be done as a shell script, and do nothing\n"
 	       "  -j, --json          status for programs\n"
-	       "  -v, --verbose       log debug messages\n"
+	       "  -v, --verbose       log each change of the kernel, as a command\n"
 	       "  -h, --help\n"
 	       "  -V, --version\n\n"
 	       "exit status: 0 done; 1 status found something missing or wrong; 64 usage; 69 next_script failed;\n"

@@ -340,6 +340,19 @@ test_next_script() {
 	stop A
 }
 
+# Each change that is made, as it is made.
+test_verbose() {
+	fresh_start
+	ok "verbose: up" program -v up
+	like "$err" 'debug: nft: add table inet ocserv_gw' "verbose: the kill switch is told"
+	like "$err" 'debug: ip -4 route add default via 172.28.0.2 dev eth0 table 100' "verbose: the route too"
+	like "$err" 'debug: ip -4 rule add priority 1000 from 10.20.0.0/24 lookup 100' "verbose: and each rule"
+	ok "verbose: up again" program -v up
+	is "$err" "" "verbose: nothing is changed, and nothing told"
+	ok "verbose: down" program down
+	is "$err" "" "without: nothing is told"
+}
+
 # test_next_fails NAME REGEX: the session is refused, and its record undone
 test_next_fails() {
 	disconnect A >/dev/null
@@ -542,5 +555,6 @@ test_sigterm
 test_sigterm_waiting
 test_log_dry_run
 test_host_update
+test_verbose
 test_parallel
 done_testing
