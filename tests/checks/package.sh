@@ -1,0 +1,119 @@
+#!/bin/bash
+# The Debian package: built, clean, whole, installed and purged; systemd's units are valid and confined.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+top=$(cd "${0%/*}/../.." && pwd)
+. "$top/tests/lib/tap.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The tree as it is in git, with what is not committed yet, and without what a build left.
+copy() {
+	(cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf -) | {
+		mkdir "$work/tree" && tar -C "$work/tree" -xf -
+	}
+}
+
+build() {
+	(cd "$work/tree" && ./autogen.sh && dpkg-buildpackage --build=binary --no-sign) >"$work/log" 2>&1 || {
+		tail -n 40 "$work/log"
+		return 1
+	}
+	package=$(echo "$work"/ocserv-gateway_*.deb)
+}
+
+lint() {
+	lintian --fail-on error,warning --tag-display-limit 0 "$work"/ocserv-gateway_*.changes
+}
+
+contents() {
+	dpkg-deb --contents "$package" | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print $6 }' | sort
+}
+
+expected='/lib/systemd/networkd.conf.d/ocserv-gateway.conf
+/lib/systemd/system/ocserv-gateway.service
+/lib/systemd/system/ocserv-gateway.timer
+/lib/systemd/system/ocserv.service.d/ocserv-gateway.conf
+/usr/libexec/ocserv-gateway/ocserv-gateway-hook
+/usr/sbin/ocserv-gateway
+/usr/share/bash-completion/completions/ocserv-gateway.bash
+/usr/share/doc/ocserv-gateway/CONTRIBUTING.md.gz
+/usr/share/doc/ocserv-gateway/NEWS.gz
+/usr/share/doc/ocserv-gateway/README.md.gz
+/usr/share/doc/ocserv-gateway/changelog.gz
+/usr/share/doc/ocserv-gateway/copyright
+/usr/share/doc/ocserv-gateway/examples/gateway.ini
+/usr/share/doc/ocserv-gateway/examples/ocserv-gateway.conf
+/usr/share/doc/ocserv-gateway/examples/ocserv.conf
+/usr/share/fish/vendor_completions.d/ocserv-gateway.fish
+/usr/share/man/man5/gateway.ini.5.gz
+/usr/share/man/man8/ocserv-gateway.8.gz
+/usr/share/zsh/site-functions/_ocserv-gateway'
+
+# The root file system with the package over it, in a mount namespace and a network of its own.
+in_root() {
+	# shellcheck disable=SC2016 # the shell inside expands it
+	unshare -mn sh -ec '
+		mount --make-rprivate /
+		mount -t tmpfs none "$1"
+		mkdir "$1/upper" "$1/work" "$1/root"
+		mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+		mount -t proc proc "$1/root/proc"
+		mount --rbind /dev "$1/root/dev"
+		mount -t tmpfs none "$1/root/run"
+		cp "$2" "$1/root/root/package.deb"
+		ip link set lo up
+		ip link add eth0 type veth peer name far
+		ip addr add 172.28.0.3/24 dev eth0
+		ip link set far up
+		ip link set eth0 up
+		export DEBIAN_FRONTEND=noninteractive
+		exec chroot "$1/root" bash -c "$3"
+	' sh "$work/root" "$package" "$1" 2>&1
+}
+
+# What an admin does, and what is seen of it.
+session='
+	set -e
+	dpkg -i /root/package.deb >/dev/null 2>&1
+	systemd-analyze verify ocserv-gateway.service ocserv-gateway.timer && echo "units: valid"
+	ocserv-gateway check >/dev/null 2>&1 || echo "without a configuration: exit status $?"
+	mkdir -p /etc/ocserv
+	printf "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n" >/etc/ocserv/gateway.ini
+	chmod 600 /etc/ocserv/gateway.ini
+	ocserv-gateway up
+	nft flush ruleset
+	ocserv-gateway up | head -n 1
+	dpkg -r ocserv-gateway >/dev/null 2>&1
+	nft list tables
+	ip rule show priority 1000
+	dpkg -P ocserv-gateway >/dev/null 2>&1
+	find / -xdev -name "*ocserv-gateway*" -not -path "/proc/*" -not -path "/tmp/*" -not -path "/work/*" \
+		-not -path "/var/log/*" -not -path "/var/cache/*" -not -path "/var/lib/systemd/*" -newer /root/package.deb
+	echo "purged: $(dpkg-query -W -f "\${db:Status-Status}" ocserv-gateway 2>&1)"
+'
+seen='units: valid
+without a configuration: exit status 78
+installed
+repaired
+purged: dpkg-query: no packages found matching ocserv-gateway'
+
+# exposure UNIT: by systemd-analyze, of 10
+exposure() {
+	systemd-analyze security --offline=true --root="$work/unpacked" "$1" 2>/dev/null |
+		sed -n 's/.*Overall exposure level for .*: \([0-9.]*\) .*/\1/p'
+}
+
+mkdir "$work/root" "$work/unpacked"
+ok "the tree is copied" copy
+if ok "the package is built" build; then
+	ok "lintian finds nothing" lint
+	is "$(contents)" "$expected" "it holds what it shall"
+	ok "it is unpacked" dpkg-deb --extract "$package" "$work/unpacked"
+	# systemd calls this OK; what is left is root with CAP_NET_ADMIN and netlink.
+	ok "the service has an exposure of at most 2.3" \
+		awk -v e="$(exposure ocserv-gateway.service)" 'BEGIN { exit !(e != "" && e <= 2.3) }'
+	is "$(in_root "$session")" "$seen" "installed, set up, repaired, removed, purged"
+fi
+done_testing
