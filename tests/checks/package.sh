@@ -74,8 +74,14 @@ in_root() {
 }
 
 # What an admin does, and what is seen of it.
+# shellcheck disable=SC2016 # the shell inside expands it
 session='
 	set -e
+	files() {
+		find / /run -xdev \( -path /proc -o -path /tmp -o -path /work -o -path /root -o -path /var/log \
+			-o -path /var/cache -o -path /var/lib/dpkg -o -path /run/systemd \) -prune -o -print | sort
+	}
+	files >/root/before
 	dpkg -i /root/package.deb >/dev/null 2>&1
 	systemd-analyze verify ocserv-gateway.service ocserv-gateway.timer && echo "units: valid"
 	ocserv-gateway check >/dev/null 2>&1 || echo "without a configuration: exit status $?"
@@ -89,8 +95,8 @@ session='
 	nft list tables
 	ip rule show priority 1000
 	dpkg -P ocserv-gateway >/dev/null 2>&1
-	find / -xdev -name "*ocserv-gateway*" -not -path "/proc/*" -not -path "/tmp/*" -not -path "/work/*" \
-		-not -path "/var/log/*" -not -path "/var/cache/*" -not -path "/var/lib/systemd/*" -newer /root/package.deb
+	rm -r /etc/ocserv/gateway.ini
+	files | diff /root/before - | grep "^[<>]" || :
 	echo "purged: $(dpkg-query -W -f "\${db:Status-Status}" ocserv-gateway 2>&1)"
 '
 seen='units: valid
