@@ -68,7 +68,7 @@ static void add_icmp(struct text *text, const struct guard_match *match)
 	text_add(text, "%s type %u %s code %u ", name, match->icmp.type, name, match->icmp.code);
 }
 
-/* ct state established,related: nft(8) lists states in this order */
+/* ct state established,related: by the bits of CT_INVALID and so on */
 static void add_ct_states(struct text *text, const struct guard_match *match)
 {
 	static const char *const names[] = { "invalid", "established", "related", "new" };

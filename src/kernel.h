@@ -35,7 +35,7 @@ struct present_guard {
 	bool owned;		/* a running process keeps everybody else from changing it */
 	uint8_t instance[GUARD_INSTANCE];	/* all zero where it has none */
 	uint32_t generation;	/* of all nf_tables, read before the rest; 0: unknown */
-	bool sealed;		/* as it was when a seal was made: what follows was not read */
+	bool sealed;		/* unchanged since it was found whole (seal.h): chains and rules were not read */
 	uint32_t others;	/* sets, maps, flow tables and named objects in it */
 	struct present_chain *chain;
 	size_t chains;

@@ -349,7 +349,7 @@ int state_hold(const struct state *state, const struct session *session, const c
 	address_name(name, address);
 	if (symlinkat(session->id, state->directory, name) == 0)
 		return 0;
-	/* Somebody has it: so the way by another name. A run that was killed may have left that. */
+	/* A former holder is there: replaced in one step by rename(2). A run that was killed may have left the new one. */
 	if (errno == EEXIST) {
 		result = symlinkat(session->id, state->directory, NEW_ADDRESS);
 		if (result < 0 && errno == EEXIST && unlinkat(state->directory, NEW_ADDRESS, 0) == 0)

@@ -79,8 +79,9 @@ typedef bool (*session_visitor)(const struct session *session, void *data);
 /*
  * state_visit - every live session, in no order, until @visit returns false
  *
- * With @prune, under the lock, ended ones are removed, and what a killed run has left. One whose record or worker can't be read counts as live, with an error in
- * @report: lest the kill switch goes under it. Returns -1 where the directory can't be read.
+ * With @prune, under the lock, ended ones are removed, and what a killed run has left. One whose record or worker
+ * can't be read counts as live, with an error in @report: lest the kill switch goes under it. Returns -1 where the
+ * directory can't be read.
  */
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);
 
