@@ -263,17 +263,16 @@ def measure_flows(scale):
 
 
 def lock_held(hook):
-    """Microseconds from the moment when flock(2) returns until its descriptor is closed."""
+    """Microseconds from the moment when flock(2) returns until it is asked to let go, or the process ends."""
     trace = WORK / "trace"
     hook.prepare()
-    hook.once(["strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-e", "trace=flock,close,exit_group", "-o", str(trace)])
-    taken, descriptor = None, None
+    hook.once(["strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-e", "trace=flock,exit_group", "-o", str(trace)])
+    taken = None
     for line in trace.read_text().splitlines():
         _, at, call = line.split(None, 2)
-        if call.startswith("flock(") and " = 0 " in call:
-            descriptor = re.match(r"flock\((\d+)", call)[1]
+        if not taken and call.startswith("flock(") and " = 0 " in call:
             taken = float(at) + float(re.search(r"<([\d.]+)>$", call)[1])
-        elif taken and (call.startswith(f"close({descriptor})") or call.startswith("exit_group")):
+        elif taken:
             return (float(at) - taken) * 1e6
     return 0.0
 

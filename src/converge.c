@@ -20,11 +20,13 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	if (goal == GOAL_INSTALL)
 		found = gateway_find(&sockets->route, config, path, report);
 	policy_make(&situation->policy, config, path);
-	wanted = seal_digest(&situation->policy.guard);
+	wanted = seal_digest(config, path);
 	if (observe(&situation->kernel, config, seal, wanted, sockets, report) < 0)
 		return -1;
-	if (!situation->kernel.guard.sealed)
+	if (!situation->kernel.guard.sealed) {
+		policy_add_guard(&situation->policy, config, path);
 		nftables_compile(&situation->policy.guard);
+	}
 	seal_make(situation->seal, &situation->kernel.guard, wanted);
 	kernel = situation->kernel.unprivileged ? &empty : &situation->kernel;
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->policy, kernel,

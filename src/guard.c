@@ -6,14 +6,14 @@
 
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain)
 {
-	guard->chain = reallocate(guard->chain, guard->chains + 1, sizeof(*guard->chain));
+	guard->chain = make_room_for_one(guard->chain, guard->chains, sizeof(*guard->chain));
 	guard->chain[guard->chains] = *chain;
 	return &guard->chain[guard->chains++];
 }
 
 struct guard_rule *guard_add_rule(struct guard_chain *chain)
 {
-	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
+	chain->rule = make_room_for_one(chain->rule, chain->rules, sizeof(*chain->rule));
 	chain->rule[chain->rules] = (struct guard_rule){ 0 };
 	return &chain->rule[chain->rules++];
 }

@@ -236,23 +236,35 @@ static bool flows_matter(const struct config *config, const struct address *addr
 	return config->forget_flows && config->gateway[family].mode != GATEWAY_BLOCK;
 }
 
-/* Takes the addresses over, without the flows of somebody else who had them before. */
+/* Takes an address over from who had it, without the flows of another client. */
+static int take_over(const struct config *config, const struct session *session, const struct address *address,
+		     const struct state *state, struct sockets *sockets, struct report *report)
+{
+	char text[ADDRESS_TEXT];
+	enum holder holder = state_holder(state, session, address_text(address, text));
+
+	if (holder == HOLDER_SELF)
+		return 0;
+	if (flows_matter(config, address) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
+		conntrack_forget(&sockets->nft, address, report);
+	return state_hold(state, session, text, report);
+}
+
 static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
 			  struct sockets *sockets, struct report *report)
 {
 	struct address address[FAMILIES];
 	unsigned int count = session_addresses(session, address);
+	int result = 0;
 
-	for (unsigned int i = 0; i < count; i++) {
+	for (unsigned int i = 0; i < count && result == 0; i++) {
 		char text[ADDRESS_TEXT];
-		enum holder holder = state_holder(state, session, address_text(&address[i], text));
 
-		if (flows_matter(config, &address[i]) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
-			conntrack_forget(&sockets->nft, &address[i], report);
-		if (holder != HOLDER_SELF && state_hold(state, session, text, report) < 0)
-			return -1;
+		result = state_claim(state, session, address_text(&address[i], text), report);
+		if (result > 0)
+			result = take_over(config, session, &address[i], state, sockets, report);
 	}
-	return 0;
+	return result;
 }
 
 /* Routing and kill switch, and the record of the session, under the lock. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define LINE_SIZE 4096
+#define WHOLE_SIZE (LINE_SIZE + 64)	/* with what goes before it */
 
 const char *log_path = _PATH_LOG;
 
@@ -25,29 +27,15 @@ static void close_system_log(void)
 	system_log = -1;
 }
 
-static void open_system_log(void)
-{
-	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000L };
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	tried = true;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", log_path);
-	system_log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (system_log < 0)
-		return;
-	if (setsockopt(system_log, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-	    connect(system_log, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		close_system_log();
-}
-
 void log_open(enum log_level level, bool to_syslog)
 {
 	threshold = level;
-	if (!to_syslog) {
+	if (to_syslog && !tried) {
+		tried = true;
+		system_log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	} else if (!to_syslog) {
 		close_system_log();
 		tried = false;
-	} else if (!tried) {
-		open_system_log();
 	}
 }
 
@@ -66,17 +54,31 @@ static void make_printable(char line[LINE_SIZE], const char *raw)
 	line[length] = '\0';
 }
 
-/* In one write, so that lines of other runs don't come between; dprintf(3) of newer glibc makes several. */
-static ssize_t PRINTF(2, 3) send_line(int fd, const char *format, ...)
+static size_t PRINTF(2, 3) make_line(char line[WHOLE_SIZE], const char *format, ...)
 {
-	char line[LINE_SIZE + 64];
 	va_list args;
 	int length;
 
 	va_start(args, format);
-	length = vsnprintf(line, sizeof(line), format, args);
+	length = vsnprintf(line, WHOLE_SIZE, format, args);
 	va_end(args);
-	return write(fd, line, (size_t)length);
+	return length > 0 ? (size_t)length : 0;
+}
+
+/* A daemon that takes nothing is waited for, but once and not for long. */
+static void send_to_system_log(const char *line, size_t length)
+{
+	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000L };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct sockaddr *to = (const struct sockaddr *)&address;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", log_path);
+	if (sendto(system_log, line, length, MSG_DONTWAIT, to, sizeof(address)) >= 0)
+		return;
+	if (errno != EAGAIN ||
+	    setsockopt(system_log, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    sendto(system_log, line, length, 0, to, sizeof(address)) < 0)
+		close_system_log();
 }
 
 bool log_wants(enum log_level level)
@@ -88,7 +90,8 @@ void log_line(enum log_level level, const char *format, ...)
 {
 	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	static const char *const name[] = { "error: ", "warning: ", "", "debug: " };
-	char raw[LINE_SIZE], line[LINE_SIZE];
+	char raw[LINE_SIZE], line[LINE_SIZE], whole[WHOLE_SIZE];
+	size_t length;
 	va_list args;
 
 	if (!log_wants(level))
@@ -98,10 +101,14 @@ void log_line(enum log_level level, const char *format, ...)
 	va_end(args);
 	make_printable(line, raw);
 
-	send_line(STDERR_FILENO, "ocserv-gateway: %s%s\n", name[level], line);
-	if (system_log >= 0 && send_line(system_log, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level],
-					 (int)getpid(), name[level], line) < 0)
-		close_system_log();
+	/* Each in one write, so that lines of other runs don't come between. */
+	length = make_line(whole, "ocserv-gateway: %s%s\n", name[level], line);
+	(void)!write(STDERR_FILENO, whole, length);
+	if (system_log < 0)
+		return;
+	length = make_line(whole, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level], (int)getpid(),
+			   name[level], line);
+	send_to_system_log(whole, length);
 }
 
 int log_report(struct report *report)

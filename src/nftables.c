@@ -651,7 +651,7 @@ static char *duplicate_or_null(const char *string)
 
 static void take_chain(const struct nftnl_chain *chain, struct present_guard *present)
 {
-	present->chain = reallocate(present->chain, present->chains + 1, sizeof(*present->chain));
+	present->chain = make_room_for_one(present->chain, present->chains, sizeof(*present->chain));
 	present->chain[present->chains++] = (struct present_chain){
 		.name = duplicate_or_null(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME)),
 		.type = duplicate_or_null(nftnl_chain_get_str(chain, NFTNL_CHAIN_TYPE)),
@@ -722,7 +722,7 @@ int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct
 	if (!chain)
 		return EINTR;	/* it was added meanwhile: read all again */
 
-	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
+	chain->rule = make_room_for_one(chain->rule, chain->rules, sizeof(*chain->rule));
 	rule = &chain->rule[chain->rules++];
 	*rule = (struct present_rule){
 		.comment = duplicate(find_comment(of[NFTA_RULE_USERDATA])),

@@ -44,7 +44,7 @@ static int take_rule(const struct nlmsghdr *message, void *data)
 		return EBADMSG;
 	if (!rtnetlink_parse_rule(message, &rule))
 		return 0;
-	kernel->rule = reallocate(kernel->rule, kernel->rules + 1, sizeof(*kernel->rule));
+	kernel->rule = make_room_for_one(kernel->rule, kernel->rules, sizeof(*kernel->rule));
 	kernel->rule[kernel->rules++] = rule;
 	return 0;
 }
@@ -60,7 +60,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 		return EBADMSG;
 	if (!rtnetlink_parse_route(message, &route))
 		return 0;
-	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
+	kernel->route = make_room_for_one(kernel->route, kernel->routes, sizeof(*kernel->route));
 	kernel->route[kernel->routes++] = route;
 	return 0;
 }

@@ -9,7 +9,7 @@
 
 static struct step *add_step(struct plan *plan, enum step_kind kind)
 {
-	plan->step = reallocate(plan->step, plan->steps + 1, sizeof(*plan->step));
+	plan->step = make_room_for_one(plan->step, plan->steps, sizeof(*plan->step));
 	plan->step[plan->steps] = (struct step){ .kind = kind };
 	return &plan->step[plan->steps++];
 }

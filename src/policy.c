@@ -24,7 +24,7 @@
 
 static struct rule *add_rule(struct policy *policy, uint8_t family, uint32_t priority)
 {
-	policy->rule = reallocate(policy->rule, policy->rules + 1, sizeof(*policy->rule));
+	policy->rule = make_room_for_one(policy->rule, policy->rules, sizeof(*policy->rule));
 	policy->rule[policy->rules] = (struct rule){
 		.family = family,
 		.priority = priority,
@@ -86,7 +86,7 @@ static void add_route(struct policy *policy, const struct config *config, int fa
 {
 	struct route *route;
 
-	policy->route = reallocate(policy->route, policy->routes + 1, sizeof(*policy->route));
+	policy->route = make_room_for_one(policy->route, policy->routes, sizeof(*policy->route));
 	route = &policy->route[policy->routes++];
 	*route = (struct route){
 		.family = family_of(family),
@@ -495,9 +495,10 @@ static const struct guard_chain postrouting_chain = {
 	"postrouting", "nat", NF_INET_POST_ROUTING, 100, "postrouting", "srcnat", NULL, 0
 };
 
-static void make_guard(struct guard *guard, const struct config *config, const struct gateway_path *path)
+void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES])
 {
 	bool masquerade = masquerades(config, IPV4) || masquerades(config, IPV6);
+	struct guard *guard = &policy->guard;
 
 	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
 	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
@@ -517,7 +518,6 @@ static void make_guard(struct guard *guard, const struct config *config, const s
 void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES])
 {
 	*policy = (struct policy){ 0 };
-	make_guard(&policy->guard, config, path);
 	for (int family = 0; family < FAMILIES; family++) {
 		if (config->gateway[family].mode == GATEWAY_ADDRESS)
 			add_route(policy, config, family, &path[family]);

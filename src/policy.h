@@ -18,16 +18,23 @@ struct policy {
 	size_t rules;
 	struct route *route;
 	size_t routes;
-	struct guard guard;	/* no chains where nothing is governed */
+	struct guard guard;	/* zero until it is added; no chains where nothing is governed */
 };
 
 /*
- * policy_make - the desired state
+ * policy_make - the desired policy rules and routes
  * @path: of each family whose mode is GATEWAY_ADDRESS
  *
- * The rules' bytecode is not set: see nftables_compile(). policy_free() when done.
+ * policy_free() when done.
  */
 void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES]);
+
+/*
+ * policy_add_guard - the desired kill switch, once
+ *
+ * It follows from @config and @path alone, as seal.h relies on. Its rules' bytecode is not set: see nftables_compile().
+ */
+void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES]);
 void policy_free(struct policy *policy);
 
 #endif

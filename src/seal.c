@@ -28,32 +28,19 @@ static void add(uint64_t *digest, const void *data, size_t length)
 
 static void add_string(uint64_t *digest, const char *string)
 {
-	add(digest, string ? string : "", string ? strlen(string) + 1 : 1);
+	add(digest, string ? string : "", string ? strlen(string) + 1 : 0);
 }
 
-uint64_t seal_digest(const struct guard *guard)
+uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES])
 {
 	uint64_t digest = FNV_BASIS;
 
-	add_string(&digest, PACKAGE_VERSION);
-	add_string(&digest, guard->table);
-	for (size_t i = 0; i < guard->chains; i++) {
-		const struct guard_chain *chain = &guard->chain[i];
-
-		add_string(&digest, chain->name);
-		add_string(&digest, chain->type);
-		add(&digest, &chain->hook, sizeof(chain->hook));
-		add(&digest, &chain->priority, sizeof(chain->priority));
-		for (size_t j = 0; j < chain->rules; j++) {
-			const struct guard_rule *rule = &chain->rule[j];
-
-			add(&digest, rule->match, rule->matches * sizeof(*rule->match));
-			add(&digest, &rule->counter, sizeof(rule->counter));
-			add(&digest, &rule->verdict, sizeof(rule->verdict));
-			add(&digest, &rule->reject_family, sizeof(rule->reject_family));
-			add_string(&digest, rule->chain);
-			add_string(&digest, rule->comment);
-		}
+	add_string(&digest, PACKAGE_VERSION " " SOURCES_CHECKSUM);
+	for (int key = 0; key < CONFIG_KEYS; key++)
+		add_string(&digest, config->setting[key].value);
+	for (int family = 0; family < FAMILIES; family++) {
+		add(&digest, &path[family].interface, sizeof(path[family].interface));
+		add_string(&digest, path[family].interface_name);
 	}
 	return digest;
 }

@@ -2,8 +2,8 @@
 #ifndef SEAL_H
 #define SEAL_H
 
-#include "guard.h"
 #include "kernel.h"
+#include "policy.h"
 #include "session.h"
 
 /*
@@ -16,8 +16,11 @@
 /* The instance, the generation and the digest of what is wanted, in hexadecimal; "" for none. */
 #define SEAL_TEXT (2 * GUARD_INSTANCE + 1 + 8 + 1 + 16 + 1)
 
-/* seal_digest - of the kill switch, with the version of the program that makes rules of it (after FNV-1a) */
-uint64_t seal_digest(const struct guard *guard);
+/*
+ * seal_digest - of all that policy_add_guard() and nftables_compile() make a kill switch from: these sources, the value
+ * of every key, and the way to the gateways (after FNV-1a)
+ */
+uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES]);
 
 /* seal_make - that of @present; "" where the kernel tells no instance or generation of it */
 void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted);

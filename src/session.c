@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -84,7 +85,7 @@ static int check_directory(const struct state *state, const char *name, bool cre
 
 int state_open(struct state *state, const char *path, bool create, struct report *report)
 {
-	*state = (struct state){ .directory = -1, .lock = -1, .path = path };
+	*state = (struct state){ .directory = -1, .path = path };
 	if (open_directory(state, create, report) < 0 || check_directory(state, "sessions", create, report) < 0)
 		return -1;
 	return check_directory(state, "addresses", create, report);
@@ -92,33 +93,28 @@ int state_open(struct state *state, const char *path, bool create, struct report
 
 void state_close(struct state *state)
 {
-	state_unlock(state);
 	if (state->directory >= 0)
-		close(state->directory);
+		close(state->directory);	/* and unlock it */
 	state->directory = -1;
+	state->locked = false;
 }
 
 int state_lock(struct state *state, struct report *report)
 {
-	state->lock = openat(state->directory, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (state->lock < 0)
-		return complain(state, "lock", report);
-	if (deadline_lock(state->lock) == 0)
+	state->locked = deadline_lock(state->directory) == 0;
+	if (state->locked)
 		return 0;
-	if (errno == EWOULDBLOCK)
-		report_error(report, EX_TEMPFAIL, "%s/lock: another run has held it for %d seconds; see who with "
-			     "`fuser %s/lock`", state->path, DEADLINE_LOCK_SECONDS, state->path);
-	else
-		complain(state, "lock", report);
-	state_unlock(state);
-	return -1;
+	if (errno != EWOULDBLOCK)
+		return complain(state, "", report);
+	return report_error(report, EX_TEMPFAIL, "state directory: %s: another run has held its lock for %d seconds; see "
+			    "who with `fuser %s`", state->path, DEADLINE_LOCK_SECONDS, state->path);
 }
 
 void state_unlock(struct state *state)
 {
-	if (state->lock >= 0)
-		close(state->lock);
-	state->lock = -1;
+	if (state->locked)
+		flock(state->directory, LOCK_UN);
+	state->locked = false;
 }
 
 /* Reads a small file whole, with a NUL behind it; its length, or -1. */
@@ -341,22 +337,28 @@ enum holder state_holder(const struct state *state, const struct session *sessio
 	       HOLDER_SAME_USER : HOLDER_OTHER;
 }
 
-int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report)
+int state_claim(const struct state *state, const struct session *session, const char *address, struct report *report)
 {
 	char name[NAME_SIZE];
-	int result;
 
 	address_name(name, address);
 	if (symlinkat(session->id, state->directory, name) == 0)
 		return 0;
-	/* A former holder is there: replaced in one step by rename(2). A run that was killed may have left the new one. */
-	if (errno == EEXIST) {
+	return errno == EEXIST ? 1 : complain(state, name, report);
+}
+
+int state_hold(const struct state *state, const struct session *session, const char *address,
+		  struct report *report)
+{
+	char name[NAME_SIZE];
+	int result = symlinkat(session->id, state->directory, NEW_ADDRESS);
+
+	address_name(name, address);
+	/* A run that was killed may have left it. */
+	if (result < 0 && errno == EEXIST && unlinkat(state->directory, NEW_ADDRESS, 0) == 0)
 		result = symlinkat(session->id, state->directory, NEW_ADDRESS);
-		if (result < 0 && errno == EEXIST && unlinkat(state->directory, NEW_ADDRESS, 0) == 0)
-			result = symlinkat(session->id, state->directory, NEW_ADDRESS);
-		if (result == 0 && renameat(state->directory, NEW_ADDRESS, state->directory, name) == 0)
-			return 0;
-	}
+	if (result == 0 && renameat(state->directory, NEW_ADDRESS, state->directory, name) == 0)
+		return 0;
 	return complain(state, name, report);
 }
 

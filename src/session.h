@@ -8,11 +8,11 @@
 #include <stddef.h>
 
 /*
- * The state directory, of mode 0700 and root's: `lock`; `sessions/` with a file for each session, named
- * after ocserv's ID, the pid of its worker; `addresses/` with a symbolic link for each address, named after
- * it, to the ID that had it last. A record is one line of key=value pairs, written under another name and
- * renamed. It holds when the worker started, so a worker that is gone, or whose pid another process got, is
- * noticed: ocserv may die without calling a disconnect hook.
+ * The state directory, of mode 0700 and root's, is itself the lock. In it, `sessions/` has a file for each session,
+ * named after ocserv's ID, the pid of its worker; `addresses/` has a symbolic link for each address, named after it,
+ * to the ID that had it last. A record is one line of key=value pairs, written under another name and renamed. It
+ * holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
+ * die without calling a disconnect hook.
  */
 
 struct session {
@@ -26,7 +26,7 @@ struct session {
 
 struct state {
 	int directory;			/* a descriptor, -1 where closed */
-	int lock;			/* -1 where not held */
+	bool locked;			/* by flock(2) of the directory */
 	const char *path;
 };
 
@@ -63,7 +63,14 @@ enum holder {
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address);
 
-/* state_hold - @address is the session's from now on; under the lock */
+/*
+ * state_claim - @address is the session's from now on, unless somebody had it; under the lock
+ *
+ * Returns 1 where somebody had it, and so has it still; -1 with the reason in @report.
+ */
+int state_claim(const struct state *state, const struct session *session, const char *address, struct report *report);
+
+/* state_hold - @address is the session's, whoever had it; under the lock */
 int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report);
 
 /* state_release - nobody has @address any more, and nothing of it is left; under the lock */

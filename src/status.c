@@ -31,7 +31,7 @@ static bool copy_session(const struct session *session, void *data)
 {
 	struct sessions *sessions = data;
 
-	sessions->session = reallocate(sessions->session, sessions->count + 1, sizeof(*sessions->session));
+	sessions->session = make_room_for_one(sessions->session, sessions->count, sizeof(*sessions->session));
 	sessions->session[sessions->count++] = (struct session){
 		.id = duplicate(session->id), .user = duplicate(session->user), .group = duplicate(session->group),
 		.vhost = duplicate(session->vhost), .device = duplicate(session->device),

@@ -29,6 +29,11 @@ void *reallocate(void *old, size_t count, size_t size)
 	return new;
 }
 
+void *make_room_for_one(void *array, size_t count, size_t size)
+{
+	return (count & (count - 1)) == 0 ? reallocate(array, count ? count * 2 : 1, size) : array;
+}
+
 void *allocate(size_t count, size_t size)
 {
 	void *new = reallocate(NULL, count, size);
@@ -78,6 +83,11 @@ void text_add_bytes(struct text *text, const void *bytes, size_t length)
 	text->data[text->length] = '\0';
 }
 
+void text_add_string(struct text *text, const char *string)
+{
+	text_add_bytes(text, string, strlen(string));
+}
+
 void text_add(struct text *text, const char *format, ...)
 {
 	va_list args;
@@ -112,7 +122,7 @@ void lines_add(struct lines *lines, const char *format, ...)
 	add_formatted(&text, format, args);
 	va_end(args);
 
-	lines->line = reallocate(lines->line, lines->count + 1, sizeof(*lines->line));
+	lines->line = make_room_for_one(lines->line, lines->count, sizeof(*lines->line));
 	lines->line[lines->count++] = text.data;
 }
 
@@ -137,7 +147,10 @@ void text_add_pair(struct text *text, const char *key, const char *value, size_t
 	for (size_t i = 0; i < length && !quoted; i++)
 		quoted = !is_plain((unsigned char)value[i]);
 
-	text_add(text, "%s%s=%s", text->length ? " " : "", key, quoted ? "\"" : "");
+	if (text->length)
+		text_add_string(text, " ");
+	text_add_string(text, key);
+	text_add_string(text, quoted ? "=\"" : "=");
 	if (!quoted)
 		text_add_bytes(text, value, length);
 	for (size_t i = 0; i < length && quoted; i++) {
@@ -151,9 +164,9 @@ void text_add_pair(struct text *text, const char *key, const char *value, size_t
 			text_add_bytes(text, &c, 1);
 	}
 	if (value[length] != '\0')
-		text_add(text, "...");
+		text_add_string(text, "...");
 	if (quoted)
-		text_add(text, "\"");
+		text_add_string(text, "\"");
 }
 
 static int hex_digit(char c)

@@ -29,9 +29,14 @@ void out_of_memory(void) __attribute__((noreturn));
 
 void *allocate(size_t count, size_t size);
 void *reallocate(void *old, size_t count, size_t size);
+
+/* make_room_for_one - for one element more than the @count in an array that was made by this alone, from NULL */
+void *make_room_for_one(void *array, size_t count, size_t size);
+
 char *duplicate(const char *string);
 
 void text_add(struct text *text, const char *format, ...) PRINTF(2, 3);
+void text_add_string(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *bytes, size_t length);
 void text_free(struct text *text);
 

@@ -280,22 +280,22 @@ test_clock() {
 }
 
 lock_held() {
-	! flock --nonblock "$STATE_DIR/lock" true
+	! flock --nonblock "$STATE_DIR" true
 }
 
 # A hook that was stopped, and holds the lock for ever.
 test_hanging() {
 	local holder
 	start_installed
-	flock "$STATE_DIR/lock" sleep infinity &
+	flock "$STATE_DIR" sleep infinity &
 	holder=$!
 	wait_for 10 lock_held
 	traffic begin all
 	not_ok "with the lock held, a connect is refused" hook connect ID="$newcomer"
 	is "$status" 75 "as busy"
-	like "$err" "error: $STATE_DIR/lock: " "it names the lock"
+	like "$err" "error: state directory: $STATE_DIR: another run has held its lock" "it names the lock"
 	ok "a disconnect passes" hook disconnect ID="$live"
-	like "$err" "error: $STATE_DIR/lock: " "it names the lock, too"
+	like "$err" "error: state directory: $STATE_DIR: another run" "it names the lock, too"
 	ok "nothing is noticed" met gateway
 	pkill -P "$holder"
 	wait "$holder"

@@ -138,6 +138,7 @@ static void use(const struct config *config)
 	bool governed = config_governs(config, IPV4) || config_governs(config, IPV6);
 
 	policy_make(&policy, config, gateways);
+	policy_add_guard(&policy, config, gateways);
 	nftables_compile(&policy.guard);
 	nftables_make_batch(&batch, &policy.guard, true, true, &sequence);
 	free(batch.buffer);

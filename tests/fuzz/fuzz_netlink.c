@@ -194,6 +194,7 @@ static void plan_toward(const struct config *with, const struct kernel *kernel, 
 	struct plan plan;
 
 	policy_make(&policy, with, gateways);
+	policy_add_guard(&policy, with, gateways);
 	nftables_compile(&policy.guard);
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&plan, with, &policy, kernel, &report) == 0)
 		script_add_plan(&script, "fuzz", &plan);
@@ -279,6 +280,7 @@ static void send_batch(const struct config *with, struct sockets *sockets)
 	struct policy policy;
 
 	policy_make(&policy, with, gateways);
+	policy_add_guard(&policy, with, gateways);
 	nftables_make_batch(&batch, &policy.guard, true, true, &sockets->nft.sequence);
 	/* The last of the batch wait for none: an input that answers all would be long. */
 	if (netlink_send_batch(&sockets->nft, batch.buffer, batch.size, batch.first, batch.first + 3, &error) < 0) {

@@ -286,8 +286,6 @@ state_full() { state_made; head -c 100000 /dev/zero >"$STATE_DIR/fill" 2>/dev/nu
 state_sessions_link() { mkdir -m 700 "$STATE_DIR" /run/elsewhere; ln -s /run/elsewhere "$STATE_DIR/sessions"; }
 state_sessions_file() { mkdir -m 700 "$STATE_DIR"; : >"$STATE_DIR/sessions"; }
 state_sessions_writable() { mkdir -m 700 "$STATE_DIR"; mkdir "$STATE_DIR/sessions"; chmod 777 "$STATE_DIR/sessions"; }
-state_lock_link() { mkdir -m 700 "$STATE_DIR"; echo kept >/run/elsewhere; ln -s /run/elsewhere "$STATE_DIR/lock"; }
-state_lock_directory() { mkdir -m 700 "$STATE_DIR" "$STATE_DIR/lock"; }
 state_record_directory() { mkdir -m 700 "$STATE_DIR" "$STATE_DIR/sessions" "$STATE_DIR/sessions/$$"; }
 
 # A file system of its own, with all that a first run makes.
@@ -311,8 +309,6 @@ full|No space left
 sessions_link|sessions: .*(symbolic link|Not a directory)
 sessions_file|sessions: Not a directory
 sessions_writable|sessions must belong
-lock_link|lock: .*symbolic link
-lock_directory|lock: Is a directory
 record_directory|sessions/[0-9]+: Is a directory'
 
 # Either nothing is done, or all: a session is refused after its kill switch is there.
@@ -362,12 +358,12 @@ test_busy() {
 	program up
 	program down
 	syslog_lines
-	exec {holder}>"$STATE_DIR/lock"
+	exec {holder}<"$STATE_DIR"
 	flock "$holder"
-	test_refused "busy" 75 "lock: .*held" hook connect
+	test_refused "busy" 75 "state directory: $STATE_DIR: another run has held its lock" hook connect
 	program up
 	is "$status" 75 "busy: up: status 75"
-	like "$err" "lock: .*held" "busy: up: it says why"
+	like "$err" "another run has held its lock" "busy: up: it says why"
 	for verb in status check "up --dry-run" "down --dry-run"; do
 		# shellcheck disable=SC2086
 		program $verb
@@ -463,7 +459,6 @@ test_closed() {
 	syslog_lines
 	like "$logged" "^connect .*user=alice" "$1: syslog has it"
 	is "$(wc -l <<<"$logged")" 1 "$1: as one line"
-	is "$(wc -c <"$STATE_DIR/lock")" 0 "$1: nothing is written to the lock"
 	ok "$1: the record is good" record_good
 }
 

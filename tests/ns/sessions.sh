@@ -250,7 +250,6 @@ test_record() {
 	is "$(mode_of "$STATE_DIR")" "700 0" "record: the directory is root's alone, whatever the umask"
 	is "$(mode_of "$STATE_DIR/sessions")" "700 0" "record: so is that of the sessions"
 	is "$(mode_of "$STATE_DIR/sessions/$A")" "600 0" "record: and the record"
-	is "$(mode_of "$STATE_DIR/lock")" "600 0" "record: and the lock"
 	is "$(wc -l <"$STATE_DIR/sessions/$A")" 1 "record: it is one line"
 	local pair
 	for pair in "id $A" "user alice" "vhost default" "device vpns0" "real 198.51.100.11" "ip4 10.20.0.50"; do
@@ -424,7 +423,7 @@ test_sigterm_waiting() {
 	fresh_start
 	start A
 	connect A
-	flock "$STATE_DIR/lock" sleep infinity &
+	flock "$STATE_DIR" sleep infinity &
 	holder=$!
 	wait_for 10 lock_held
 	hook_in_background
@@ -436,7 +435,7 @@ test_sigterm_waiting() {
 }
 
 lock_held() {
-	! flock -n "$STATE_DIR/lock" true
+	! flock -n "$STATE_DIR" true
 }
 
 # A waiting lock is an arrow in /proc/locks.

@@ -174,6 +174,7 @@ void wanted_make(struct wanted *wanted, const char *text)
 
 	load_valid(&wanted->config, text);
 	policy_make(&wanted->policy, &wanted->config, path);
+	policy_add_guard(&wanted->policy, &wanted->config, path);
 	nftables_compile(&wanted->policy.guard);
 }
 

@@ -294,7 +294,7 @@ static void a_connect_waits_three_seconds_for_the_lock(void **unused)
 	(void)unused;
 	assert_int_equal(state_open(&state, "state", true, &report), 0);
 	assert_int_equal(state_lock(&state, &report), 0);
-	check_run(EX_TEMPFAIL, "/state/lock: another run has held it for 3 seconds");
+	check_run(EX_TEMPFAIL, "/state: another run has held its lock for 3 seconds");
 	assert_false(recorded());
 	state_close(&state);
 }

@@ -8,14 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const struct gateway_path path_of_gateways[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
+
 static uint64_t digest_of_case(const char *text)
 {
-	struct wanted wanted;
+	struct config config;
 	uint64_t digest;
 
-	wanted_make(&wanted, text);
-	digest = seal_digest(&wanted.policy.guard);
-	wanted_free(&wanted);
+	load_valid(&config, text);
+	digest = seal_digest(&config, path_of_gateways);
+	config_free(&config);
 	return digest;
 }
 
@@ -26,53 +28,45 @@ static void the_same_configuration_has_the_same_digest(void **state)
 	assert_true(digest_of_case(case_text("seed")) != digest_of_case(case_text("several-subnets")));
 }
 
-static void change_table(struct guard *guard) { guard->table[0]++; }
-static void change_chain_name(struct guard *guard) { guard->chain[1].name = "forwarded"; }
-static void change_chain_type(struct guard *guard) { guard->chain[1].type = "nat"; }
-static void unhook_chain(struct guard *guard) { guard->chain[1].type = NULL; }
-static void change_hook(struct guard *guard) { guard->chain[1].hook++; }
-static void change_priority(struct guard *guard) { guard->chain[1].priority++; }
-static void drop_chain(struct guard *guard) { guard->chains--; }
-static void drop_rule(struct guard *guard) { guard->chain[0].rules--; }
-static void drop_match(struct guard *guard) { guard->chain[0].rule[0].matches--; }
-static void change_kind(struct guard *guard) { guard->chain[0].rule[0].match[0].kind = MATCH_OIFNAME; }
-static void negate_match(struct guard *guard) { guard->chain[0].rule[0].match[0].negated = true; }
-static void change_interface(struct guard *guard) { guard->chain[0].rule[0].match[0].interface.name[3]++; }
-static void change_wildcard(struct guard *guard) { guard->chain[0].rule[0].match[0].interface.wildcard = false; }
-static void change_prefix(struct guard *guard) { guard->chain[0].rule[1].match[1].prefix.length--; }
-static void change_counter(struct guard *guard) { guard->chain[0].rule[0].counter = false; }
-static void change_verdict(struct guard *guard) { guard->chain[0].rule[0].verdict = VERDICT_ACCEPT; }
-static void change_reject(struct guard *guard) { guard->chain[0].rule[0].reject_family = AF_INET6; }
-static void change_goto(struct guard *guard) { guard->chain[1].rule[0].chain = "from_gateway"; }
-static void change_comment(struct guard *guard) { guard->chain[0].rule[0].comment[0] = 'x'; }
-
-static void each_value_of_the_guard_counts(void **state)
+static void expect_new(uint64_t digest, const uint64_t *seen, size_t count, const char *what, int which)
 {
-	void (*const change[])(struct guard *) = {
-		change_table, change_chain_name, change_chain_type, unhook_chain, change_hook, change_priority, drop_chain,
-		drop_rule, drop_match, change_kind, negate_match, change_interface, change_wildcard, change_prefix,
-		change_counter, change_verdict, change_reject, change_goto, change_comment,
-	};
-	uint64_t digest[COUNT(change) + 1];
+	for (size_t i = 0; i < count; i++)
+		if (seen[i] == digest)
+			fail_msg("%s %d does not count", what, which);
+}
+
+static void each_key_and_each_gateway_count(void **state)
+{
+	uint64_t seen[1 + CONFIG_KEYS + 2 * FAMILIES];
+	struct gateway_path path[FAMILIES];
+	struct config config;
+	size_t count = 0;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(digest); i++) {
-		struct wanted wanted;
-		size_t chains, rules;
+	load_valid(&config, case_text("seed"));
+	seen[count++] = seal_digest(&config, path_of_gateways);
+	for (int key = 0; key < CONFIG_KEYS; key++) {
+		char *kept = config.setting[key].value;
 
-		wanted_make(&wanted, case_text("seed"));
-		chains = wanted.policy.guard.chains;
-		rules = wanted.policy.guard.chain[0].rules;
-		if (i > 0)
-			change[i - 1](&wanted.policy.guard);
-		digest[i] = seal_digest(&wanted.policy.guard);
-		for (size_t j = 0; j < i; j++)
-			if (digest[i] == digest[j])
-				fail_msg("changes %zu and %zu have the same digest", i, j);
-		wanted.policy.guard.chains = chains;
-		wanted.policy.guard.chain[0].rules = rules;
-		wanted_free(&wanted);
+		config.setting[key].value = (char *)"another";
+		seen[count] = seal_digest(&config, path_of_gateways);
+		expect_new(seen[count], seen, count, "key", key);
+		count++;
+		config.setting[key].value = kept;
 	}
+	for (int family = 0; family < FAMILIES; family++) {
+		memcpy(path, path_of_gateways, sizeof(path));
+		path[family].interface = 9;
+		seen[count] = seal_digest(&config, path);
+		expect_new(seen[count], seen, count, "index of the interface of family", family);
+		count++;
+		memcpy(path, path_of_gateways, sizeof(path));
+		strcpy(path[family].interface_name, "eth9");
+		seen[count] = seal_digest(&config, path);
+		expect_new(seen[count], seen, count, "name of the interface of family", family);
+		count++;
+	}
+	config_free(&config);
 }
 
 /* Its text */
@@ -177,7 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_directory(the_same_configuration_has_the_same_digest),
-		in_directory(each_value_of_the_guard_counts),
+		in_directory(each_key_and_each_gateway_count),
 		in_directory(a_seal_names_instance_generation_and_digest),
 		in_directory(without_instance_or_generation_there_is_no_seal),
 		in_directory(a_seal_is_kept),

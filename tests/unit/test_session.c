@@ -422,7 +422,7 @@ static void ids_are_the_numbers_of_processes(void **unused)
 		{ "", false }, { "0", false }, { "01", false }, { "-1", false }, { "+1", false }, { " 1", false },
 		{ "1 ", false }, { "1\n", false }, { "1a", false }, { "0x1", false }, { "4294967296", false },
 		{ "11111111111", false }, { ".", false }, { "..", false }, { "../1", false }, { "1/2", false },
-		{ "lock", false }, { "new", false },
+		{ "new", false },
 	};
 
 	(void)unused;
@@ -446,7 +446,9 @@ static void an_address_has_a_holder(void **unused)
 	open_state(&state);
 	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_NONE);
 	record(&state, &alice);
-	assert_int_equal(state_hold(&state, &alice, "10.20.0.50", &report), 0);
+	assert_int_equal(state_claim(&state, &alice, "10.20.0.50", &report), 0);
+	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_SELF);
+	assert_int_equal(state_claim(&state, &bob, "10.20.0.50", &report), 1);
 	assert_int_equal(state_holder(&state, &alice, "10.20.0.50"), HOLDER_SELF);
 	assert_int_equal(state_holder(&state, &again, "10.20.0.50"), HOLDER_SAME_USER);
 	assert_int_equal(state_holder(&state, &bob, "10.20.0.50"), HOLDER_OTHER);
@@ -663,8 +665,8 @@ static void use_read_only_directory(void)
 	assert_int_equal(state_hold(&state, &session, "10.20.0.50", &report), -1);
 	assert_line(&report.errors, "state directory: state/addresses/10.20.0.50: Permission denied");
 	report_free(&report);
-	assert_int_equal(state_lock(&state, &report), -1);
-	assert_line(&report.errors, "state directory: state/lock: Permission denied");
+	assert_int_equal(state_claim(&state, &session, "10.20.0.51", &report), -1);
+	assert_line(&report.errors, "state directory: state/addresses/10.20.0.51: Permission denied");
 	report_free(&report);
 	check_sessions(&state, true, ALICE, worker.id);
 	state_close(&state);
@@ -789,27 +791,11 @@ static void the_lock_is_waited_for_three_seconds(void **unused)
 	assert_true(waited > 2.9 && waited < 4.5);
 	assert_int_equal(report.status, EX_TEMPFAIL);
 	assert_line(&report.errors,
-		    "state/lock: another run has held it for 3 seconds; see who with `fuser state/lock`");
-	assert_int_equal(state.lock, -1);
+		    "state: another run has held its lock for 3 seconds; see who with `fuser state`");
+	assert_false(state.locked);
 	report_free(&report);
 	state_close(&holder);
 	assert_int_equal(state_lock(&state, &report), 0);
-	state_close(&state);
-}
-
-static void a_lock_that_is_a_link_is_refused(void **unused)
-{
-	struct report report = { 0 };
-	struct state state;
-
-	(void)unused;
-	open_state(&state);
-	assert_int_equal(symlink("../elsewhere", "state/lock"), 0);
-	assert_int_equal(state_lock(&state, &report), -1);
-	assert_int_equal(report.status, EX_CANTCREAT);
-	assert_line(&report.errors, "state directory: state/lock: ");
-	assert_int_equal(access("elsewhere", F_OK), -1);
-	report_free(&report);
 	state_close(&state);
 }
 
@@ -847,7 +833,6 @@ int main(void)
 		in_directory(the_lock_is_taken_and_given_back),
 		cmocka_unit_test_setup_teardown(the_lock_is_waited_for_three_seconds, enter_directory,
 						leave_without_deadline),
-		in_directory(a_lock_that_is_a_link_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
