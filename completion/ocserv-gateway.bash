@@ -10,7 +10,7 @@ _ocserv_gateway() {
 	# Up to the word under the cursor; --config=FILE comes as three words.
 	for ((; i < COMP_CWORD; i++)); do
 		case $before in
-		-c | -[njv]*c | --config) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
+		-c | -[njv]*c | --config | -o | -[njv]*o | --ocserv-conf) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
@@ -20,7 +20,7 @@ _ocserv_gateway() {
 		esac
 	done
 	case $before in
-	-c | -[njv]*c | --config)
+	-c | -[njv]*c | --config | -o | -[njv]*o | --ocserv-conf)
 		compopt -o filenames 2>/dev/null
 		[ "$word" != = ] || word=
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -29,12 +29,12 @@ _ocserv_gateway() {
 	esac
 
 	case $verb in
-	check) offer='--config --verbose' ;;
+	check) offer='--config --ocserv-conf --verbose' ;;
 	up | down) offer='--config --dry-run --verbose' ;;
 	status) offer='--config --json --verbose' ;;
 	*)
 		offer='check up down status'
-		[[ $word != -* ]] || offer='--config --dry-run --json --verbose --help --version'
+		[[ $word != -* ]] || offer='--config --dry-run --json --ocserv-conf --verbose --help --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")

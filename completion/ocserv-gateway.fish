@@ -5,7 +5,7 @@ set -l verbs check up down status
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c ocserv-gateway -f
-complete -c ocserv-gateway -n $no_verb -a check -d 'Read the configuration; print each value'
+complete -c ocserv-gateway -n $no_verb -a check -d 'Read the configuration; say what does not fit it'
 complete -c ocserv-gateway -n $no_verb -a up -d 'Install or repair routing and kill switch now'
 complete -c ocserv-gateway -n $no_verb -a down -d 'Remove what is ours'
 complete -c ocserv-gateway -n $no_verb -a status -d 'What is installed, what is wrong, live sessions'
@@ -14,6 +14,8 @@ complete -c ocserv-gateway -s c -l config -r -F -d 'Read this file as the config
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status' -s n -l dry-run \
     -d 'Print what would be done, and do nothing'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down' -s j -l json -d 'Status for programs'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status' -s o -l ocserv-conf -r -F \
+    -d "Read this file as ocserv's own"
 complete -c ocserv-gateway -s v -l verbose -d 'Log debug messages'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'
 complete -c ocserv-gateway -n $no_verb -s V -l version -d 'Print the version'

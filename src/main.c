@@ -15,7 +15,7 @@ static const struct verb {
 	int (*run)(const struct options *options);
 	const char *help;
 } verbs[] = {
-	{ "check", verb_check, "read the configuration; print each value and where it came from" },
+	{ "check", verb_check, "read the configuration; say what does not fit it, ocserv and this host" },
 	{ "up", verb_up, "install or repair routing and kill switch now" },
 	{ "down", verb_down, "remove what is ours" },
 	{ "status", verb_status, "what is installed, what is wrong, live sessions, drop counters" },
@@ -31,10 +31,12 @@ static void print_help(void)
 	printf("\n  -c, --config FILE   instead of " SYSCONFDIR "/ocserv/gateway.ini\n"
 	       "  -n, --dry-run       print what would be done as a shell script, and do nothing\n"
 	       "  -j, --json          status for programs\n"
+	       "  -o, --ocserv-conf FILE\n"
+	       "                      check with this instead of " SYSCONFDIR "/ocserv/ocserv.conf\n"
 	       "  -v, --verbose       log each change of the kernel, as a command\n"
 	       "  -h, --help\n"
 	       "  -V, --version\n\n"
-	       "exit status: 0 done; 1 status found something missing or wrong; 64 usage; 69 next_script failed;\n"
+	       "exit status: 0 done; 1 status found something wrong, or check something to warn of; 64 usage; 69 next_script failed;\n"
 	       "71 the kernel refused; 73 state directory; 75 busy; 77 needs CAP_NET_ADMIN; 78 configuration\n");
 }
 
@@ -65,6 +67,7 @@ int main(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "config", required_argument, NULL, 'c' }, { "dry-run", no_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' },	    { "verbose", no_argument, NULL, 'v' },
+		{ "ocserv-conf", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -72,7 +75,7 @@ int main(int argc, char **argv)
 	int option;
 
 	open_standard_files();
-	while ((option = getopt_long(argc, argv, "c:njvhV", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "c:njo:vhV", long_options, NULL)) >= 0) {
 		switch (option) {
 		case 'c':
 			options.config = optarg;
@@ -82,6 +85,9 @@ int main(int argc, char **argv)
 			break;
 		case 'j':
 			options.json = true;
+			break;
+		case 'o':
+			options.ocserv_conf = optarg;
 			break;
 		case 'v':
 			options.verbose = true;

@@ -7,6 +7,7 @@
 /* The options of the command line. */
 struct options {
 	const char *config;	/* NULL where not given */
+	const char *ocserv_conf;	/* the same */
 	bool dry_run;
 	bool verbose;
 	bool json;

@@ -2,6 +2,7 @@
 #include "verbs.h"
 #include "advice.h"
 #include "deadline.h"
+#include "ocserv.h"
 #include "privileges.h"
 #include "script.h"
 #include "session.h"
@@ -217,13 +218,14 @@ static void print_gateway(const struct config *config, const struct situation *s
 	}
 }
 
-static void check_host(const struct config *config, struct report *report)
+static void check_host(const struct config *config, const struct options *options, struct report *report)
 {
 	struct situation situation = { 0 };
 	struct sockets sockets;
 
-	if (sockets_open(&sockets, report) == 0 &&
-	    situation_read(&situation, config, goal_of(config), "", &sockets, report) == 0) {
+	if (sockets_open(&sockets, report) == 0 && !config_is_plain(config))
+		ocserv_check(options->ocserv_conf, config, &sockets.route, report);
+	if (sockets.nft.socket && situation_read(&situation, config, goal_of(config), "", &sockets, report) == 0) {
 		putchar('\n');
 		print_gateway(config, &situation, IPV4);
 		print_gateway(config, &situation, IPV6);
@@ -246,7 +248,9 @@ int verb_check(const struct options *options)
 			report_warning(&report, "%s", plain_text(&config));
 		if (config.log_dry_run)
 			report_warning(&report, "[log] dry_run = yes: hooks install nothing, there is NO kill switch");
-		check_host(&config, &report);
+		check_host(&config, options, &report);
+		if (report.status == 0 && report.warnings.count > 0)
+			report.status = 1;
 	}
 	fflush(stdout);
 	status = log_report(&report);

@@ -67,6 +67,19 @@ each_question() {
 	done
 }
 
+# checks STATUS [REGEX]: what `check` says of ocserv.conf
+checks() {
+	local said result
+	said=$(server_exec "$OGW_PROGRAM" check 2>&1 >/dev/null)
+	result=$?
+	is "$result" "$1" "check: status $1"
+	if [ -n "${2:-}" ]; then
+		like "$said" "$2" "check: says it"
+	else
+		is "$said" "" "check: has nothing to say"
+	fi
+}
+
 begin dns="$SERVER_VPN4"
 resolver 53 &
 resolver 853 &
@@ -77,10 +90,12 @@ gateway_ini gateway.address4="$UPSTREAM4"
 ok "clients get a resolver that is the server: alice connects" client_connect client1 alice
 ok "the log warns of it" wait_for 5 logged "warning: the DNS server $SERVER_VPN4 that clients get is this host"
 each_question '^answer$' "it answers"
+checks 1 "warning: /etc/ocserv/ocserv.conf:[0-9]+: dns = $SERVER_VPN4: is this host"
 client_disconnect client1
 
 gateway_ini gateway.address4="$UPSTREAM4" killswitch.dns=any
 syslog_clear
+checks 0
 ok "dns = any: alice connects" client_connect client1 alice
 ok "the log has her" wait_for 5 logged "connect .*user=alice"
 is "$(logged "warning")" "" "and no warning"
@@ -88,6 +103,7 @@ client_disconnect client1
 
 gateway_ini gateway.address4="$UPSTREAM4" killswitch.dns=block
 syslog_clear
+checks 78 "error: /etc/ocserv/ocserv.conf:[0-9]+: dns = $SERVER_VPN4: is this host.*resolve no name"
 ok "dns = block: alice connects" client_connect client1 alice
 each_question '^refused' "it can't be asked"
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"

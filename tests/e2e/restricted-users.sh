@@ -17,6 +17,7 @@ begin restrict-user-to-routes=true route="$INTERNET4/32" \
 	connect-script="$shim" disconnect-script="$shim"
 
 gateway_ini gateway.address4="$UPSTREAM4" session.remove_after_last=yes
+ok "check finds nothing to say" server_exec "$OGW_PROGRAM" check
 ok "alice connects" client_connect client1 alice
 like "$(server_exec iptables -S FORWARD)" vpns0 "ocserv's own firewall script has run"
 ok "so has the hook" wait_for 5 logged "connect .*user=alice.*routing=installed"

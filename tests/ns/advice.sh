@@ -35,7 +35,7 @@ says() {
 	shift 2
 	[ "${*: -1}" != --dry-run ] || return 0
 	"$@"
-	is "$status" 0 "$name: ${*: -1} succeeds"
+	is "$status" "$([ "${*: -1}" = check ] && echo 1 || echo 0)" "$name: ${*: -1} succeeds"
 	like "$(warnings)" "$words" "$name: ${*: -1} warns"
 	is "$(warnings | wc -l)" 1 "$name: ${*: -1} warns once"
 }
@@ -156,7 +156,7 @@ test_open() {
 	ini gateway.address4=
 	for run in "program up" "program check" "program up --dry-run"; do
 		$run
-		is "$status" 0 "no gateway: $run"
+		is "$status" "$([ "$run" = "program check" ] && echo 1 || echo 0)" "no gateway: $run"
 		like "$(warnings)" "without a kill switch" "no gateway: $run says what that means"
 	done
 	hook connect

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is said of an ocserv.conf that does not fit. */
+#include "cases.h"
+#include "ocserv.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define SCRIPTS "connect-script = ./ocserv-gateway\ndisconnect-script = ./ocserv-gateway\n"
+#define SHIMS "connect-script = ./ocserv-gateway-hook\ndisconnect-script = ./ocserv-gateway-hook\n"
+#define FITTING "device = vpns\nipv4-network = 10.20.0.0/24\nipv6-network = fd20::/64\ndns = 203.0.113.1\n" SCRIPTS
+
+/* What is found in ocserv.conf with the settings of the seed's case and @settings. */
+static void find(struct report *report, const char *settings, const char *text)
+{
+	struct text configuration CLEANUP(text_free) = { 0 };
+	struct netlink route;
+	struct config config;
+
+	text_add(&configuration, "%s%s", case_text("seed"), settings);
+	load_valid(&config, text_string(&configuration));
+	write_file("ocserv.conf", text);
+	write_file("ocserv-gateway", "");
+	write_file("ocserv-gateway-hook", "");
+	chmod("ocserv-gateway", 0755);
+	chmod("ocserv-gateway-hook", 0755);
+	*report = (struct report){ 0 };
+	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, report), 0);
+	assert_true(ocserv_check("ocserv.conf", &config, &route, report));
+	netlink_close(&route);
+	config_free(&config);
+}
+
+static void expect_nothing(const char *settings, const char *text)
+{
+	struct report report;
+
+	find(&report, settings, text);
+	if (report.errors.count + report.warnings.count > 0)
+		fail_msg("%s\nsays: %s", text, report.errors.count ? report.errors.line[0] : report.warnings.line[0]);
+	report_free(&report);
+}
+
+enum kind { WARNING, ERROR };
+
+/* Just one finding, of that kind. */
+static void expect(enum kind kind, const char *settings, const char *text, const char *finding)
+{
+	const struct lines *lines;
+	struct report report;
+
+	find(&report, settings, text);
+	lines = kind == ERROR ? &report.errors : &report.warnings;
+	assert_int_equal(report.errors.count + report.warnings.count, 1);
+	assert_int_equal(report.status, kind == ERROR ? EX_CONFIG : 0);
+	assert_line(lines, finding);
+	report_free(&report);
+}
+
+static void what_fits_is_passed_over(void **state)
+{
+	(void)state;
+	expect_nothing("", FITTING);
+	expect_nothing("", "# a comment\n; another\n" FITTING "auth = \"plain[passwd=./ocpasswd]\"\nmax-clients = 16\n");
+	expect_nothing("", "device = \"vpns\"\n" SCRIPTS "ipv4-network = 10.20.0.128\nipv4-netmask = 255.255.255.128\n");
+	expect_nothing("", SCRIPTS "ipv6-network = fd20::\nipv6-prefix = 64\n");
+	expect_nothing("", FITTING "[vhost:two.example]\n\tipv4-network = 10.20.0.64/26\n");
+	expect_nothing("", SHIMS "restrict-user-to-routes = true\n");
+	expect_nothing("", FITTING "restrict-user-to-routes = false\n");
+	expect_nothing("", FITTING "explicit-ipv4 = 10.20.0.9\nexplicit-ipv6 = fd20::9\n");
+	expect_nothing("", FITTING "dns = no-address\nipv4-network = neither\nis neither key nor section\n");
+}
+
+static void a_pool_outside_the_subnets_is_an_error(void **state)
+{
+	(void)state;
+	expect(ERROR, "", SCRIPTS "\nipv4-network = 10.30.0.0/24\n",
+	       "ocserv.conf:4: ipv4-network = 10.30.0.0/24: is not within [clients] subnet4, so sessions with these "
+	       "addresses are refused; add 10.30.0.0/24 to it");
+	expect(ERROR, "", SCRIPTS "ipv4-network = 10.20.0.0\nipv4-netmask = 255.255.0.0\n", "add 10.20.0.0/16 to it");
+	expect(ERROR, "", SCRIPTS "ipv6-network = fd20::/48\n", "[clients] subnet6, so sessions with these");
+	expect(ERROR, "", SCRIPTS "ipv6-network = fd21::5\nipv6-prefix = 64\n", "add fd21::/64 to it");
+	expect(ERROR, "", SCRIPTS "explicit-ipv4 = 10.21.0.9\n", "add 10.21.0.9/32 to it");
+	expect(ERROR, "", FITTING "[vhost:two.example]\nipv4-network = 10.30.0.0/24\n",
+	       "ocserv.conf:8: ipv4-network = 10.30.0.0/24: is not within");
+}
+
+static void a_family_that_is_left_alone_may_have_any_pool(void **state)
+{
+	struct report report = { 0 };
+	struct netlink route;
+	struct config config;
+
+	(void)state;
+	load_valid(&config, case_text("direct4"));
+	write_file("ocserv.conf", FITTING "ipv4-network = 10.99.0.0/16\n");
+	write_file("ocserv-gateway", "");
+	chmod("ocserv-gateway", 0755);
+	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, &report), 0);
+	ocserv_check("ocserv.conf", &config, &route, &report);
+	assert_int_equal(report.errors.count, 0);
+	report_free(&report);
+	netlink_close(&route);
+	config_free(&config);
+}
+
+static void without_subnet6_the_kill_switch_is_alone(void **state)
+{
+	struct report report = { 0 };
+	struct netlink route;
+	struct config config;
+
+	(void)state;
+	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n");
+	write_file("ocserv.conf", FITTING);
+	write_file("ocserv-gateway", "");
+	chmod("ocserv-gateway", 0755);
+	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, &report), 0);
+	ocserv_check("ocserv.conf", &config, &route, &report);
+	assert_int_equal(report.errors.count, 0);
+	assert_line(&report.warnings, "ocserv.conf:3: ipv6-network = fd20::/64: no policy rule is about clients' IPv6, the "
+		    "kill switch alone stops it; set [clients] subnet6 = fd20::/64");
+	report_free(&report);
+	netlink_close(&route);
+	config_free(&config);
+}
+
+static void tunnels_with_another_name_are_an_error(void **state)
+{
+	(void)state;
+	expect(ERROR, "", SCRIPTS "device = tun\n",
+	       "ocserv.conf:3: device = tun: makes tunnels like tun0, which [clients] interface = vpns* does not match, so "
+	       "every session is refused; set interface = tun*");
+}
+
+static void a_dns_server_that_is_this_host_is_told(void **state)
+{
+	static const char *const own[] = { "dns = 10.20.0.1", "ipv4-dns = 127.0.0.1", "ipv6-dns = fd20::1" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(own); i++) {
+		struct text text CLEANUP(text_free) = { 0 };
+
+		text_add(&text, "%s%s\n", FITTING, own[i]);
+		expect(WARNING, "", text_string(&text), "is this host: it asks by the host's own route, not by the gateway");
+		expect(ERROR, "[killswitch]\ndns = block\n", text_string(&text), "so they resolve no name");
+		expect_nothing("[killswitch]\ndns = any\n", text_string(&text));
+	}
+}
+
+static void scripts_are_to_name_this_program(void **state)
+{
+	(void)state;
+	expect(ERROR, "", "disconnect-script = ./ocserv-gateway\n", "ocserv.conf: has no connect-script");
+	expect(WARNING, "", "connect-script = ./ocserv-gateway\n", "ocserv.conf: has no disconnect-script");
+	expect(WARNING, "", "connect-script = ./another\ndisconnect-script = ./ocserv-gateway\n",
+	       "ocserv.conf:1: connect-script = ./another: is another program: sessions are without a kill switch");
+	expect(ERROR, "", "connect-script = ./gone/ocserv-gateway\ndisconnect-script = ./ocserv-gateway\n",
+	       "connect-script = ./gone/ocserv-gateway: No such file or directory; ocserv refuses every session");
+	expect(WARNING, "", FITTING "[vhost:two.example]\ndisconnect-script = /bin/true\n",
+	       "ocserv.conf:8: disconnect-script = /bin/true: is another program");
+}
+
+static void a_firewall_script_needs_the_shim(void **state)
+{
+	(void)state;
+	expect(ERROR, "", "connect-script = ./ocserv-gateway\ndisconnect-script = ./ocserv-gateway-hook\n"
+	       "restrict-user-to-ports = \"tcp(443)\"\n", "ocserv.conf:1: connect-script = ./ocserv-gateway: with "
+	       "restrict-user-to-routes or restrict-user-to-ports, ocserv's firewall script runs this with sh, which can't");
+}
+
+static void files_for_groups_and_users_are_read(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("groups", 0755), 0);
+	write_file("groups/staff", "ipv4-network = 10.31.0.0/24\n");
+	write_file("groups/.hidden", "ipv4-network = 10.32.0.0/24\n");
+	expect(ERROR, "", FITTING "config-per-group = groups/\n", "groups/staff:1: ipv4-network = 10.31.0.0/24: is not");
+	write_file("groups/staff", "dns = 10.20.0.1\n");
+	expect(WARNING, "", FITTING "config-per-user = groups\n", "groups/staff:1: dns = 10.20.0.1: is this host");
+	write_file("groups/staff", "restrict-user-to-routes = yes\n");
+	expect(ERROR, "", SHIMS "connect-script = ./ocserv-gateway\nconfig-per-group = groups\n", "runs this with sh");
+	write_file("default", "explicit-ipv4 = 10.33.0.1\n");
+	expect(ERROR, "", FITTING "default-user-config = default\n", "default:1: explicit-ipv4 = 10.33.0.1: is not");
+	expect_nothing("", FITTING "config-per-group = missing\ndefault-group-config = missing\n");
+}
+
+static void a_line_may_have_any_length(void **state)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	(void)state;
+	text_add(&text, "tls-priorities = \"");
+	for (int i = 0; i < 2000; i++)
+		text_add(&text, "dns = 127.0.0.1 ");
+	text_add(&text, "\"\n%s", FITTING "ipv4-network = 10.30.0.0/24\n");
+	expect(ERROR, "", text_string(&text), "ocserv.conf:8: ipv4-network = 10.30.0.0/24");
+}
+
+static void a_file_that_was_named_must_be_there(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	load_valid(&config, case_text("seed"));
+	assert_false(ocserv_check("missing.conf", &config, NULL, &report));
+	assert_int_equal(report.status, EX_CONFIG);
+	assert_line(&report.errors, "missing.conf: No such file or directory; name ocserv's configuration with --ocserv-conf");
+	report_free(&report);
+	config_free(&config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(what_fits_is_passed_over),
+		in_directory(a_pool_outside_the_subnets_is_an_error),
+		in_directory(a_family_that_is_left_alone_may_have_any_pool),
+		in_directory(without_subnet6_the_kill_switch_is_alone),
+		in_directory(tunnels_with_another_name_are_an_error),
+		in_directory(a_dns_server_that_is_this_host_is_told),
+		in_directory(scripts_are_to_name_this_program),
+		in_directory(a_firewall_script_needs_the_shim),
+		in_directory(files_for_groups_and_users_are_read),
+		in_directory(a_line_may_have_any_length),
+		in_directory(a_file_that_was_named_must_be_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
