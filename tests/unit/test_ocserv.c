@@ -79,6 +79,7 @@ static void a_pool_outside_the_subnets_is_an_error(void **state)
 	expect(ERROR, "", SCRIPTS "\nipv4-network = 10.30.0.0/24\n",
 	       "ocserv.conf:4: ipv4-network = 10.30.0.0/24: is not within [clients] subnet4, so sessions with these "
 	       "addresses are refused; add 10.30.0.0/24 to it");
+	expect(ERROR, "", SCRIPTS "ipv4-network = \"10.30.0.0/24\"\n", "ocserv.conf:3: ipv4-network = 10.30.0.0/24: is");
 	expect(ERROR, "", SCRIPTS "ipv4-network = 10.20.0.0\nipv4-netmask = 255.255.0.0\n", "add 10.20.0.0/16 to it");
 	expect(ERROR, "", SCRIPTS "ipv6-network = fd20::/48\n", "[clients] subnet6, so sessions with these");
 	expect(ERROR, "", SCRIPTS "ipv6-network = fd21::5\nipv6-prefix = 64\n", "add fd21::/64 to it");
