@@ -23,6 +23,11 @@ static void set_option(const struct netlink *netlink, int option)
 	mnl_socket_setsockopt(netlink->socket, option, &on, sizeof(on));
 }
 
+static const char *family_text(int family)
+{
+	return family == NETLINK_ROUTE ? "routes (NETLINK_ROUTE)" : "nf_tables (NETLINK_NETFILTER)";
+}
+
 int netlink_open(struct netlink *netlink, int family, struct report *report)
 {
 	const struct timeval timeout = { .tv_sec = 1 };
@@ -31,11 +36,11 @@ int netlink_open(struct netlink *netlink, int family, struct report *report)
 	netlink->buffer = NULL;
 	netlink->socket = mnl_socket_open2(family, SOCK_CLOEXEC);
 	if (!netlink->socket)
-		return report_error(report, EX_OSERR, "can't open a netlink socket of family %d: %s", family,
+		return report_error(report, EX_OSERR, "can't open a netlink socket for %s: %s", family_text(family),
 				    strerror(errno));
 	if (mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0) {
-		report_error(report, EX_OSERR, "can't bind a netlink socket of family %d: %s", family,
+		report_error(report, EX_OSERR, "can't bind a netlink socket for %s: %s", family_text(family),
 			     strerror(errno));
 		netlink_close(netlink);
 		return -1;

@@ -25,6 +25,13 @@
 #define EXPRESSION_ATTRIBUTES 16	/* more than any expression of ours has */
 #define BATCH_SIZE ((size_t)256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
 
+/* libnftnl copies strings and data; where that fails, what is built would lack them. */
+static void copied(int result)
+{
+	if (result < 0)
+		out_of_memory();
+}
+
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
 {
 	struct nftnl_expr *expression = nftnl_expr_alloc(name);
@@ -51,7 +58,7 @@ static void add_comparison(struct nftnl_rule *rule, uint32_t operation, const vo
 
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_OP, operation);
-	nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, data, (uint32_t)length);
+	copied(nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, data, (uint32_t)length));
 }
 
 static void add_cmp(struct nftnl_rule *rule, bool negated, const void *data, size_t length)
@@ -84,8 +91,8 @@ static void add_mask(struct nftnl_rule *rule, const void *mask, size_t length)
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, (uint32_t)length);
-	nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, mask, (uint32_t)length);
-	nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, zero, (uint32_t)length);
+	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, mask, (uint32_t)length));
+	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, zero, (uint32_t)length));
 }
 
 /* iifname "vpns*": the name's beginning, or with its NULs the whole of it */
@@ -353,7 +360,7 @@ static void add_verdict(struct nftnl_rule *rule, int32_t verdict, const char *ch
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_VERDICT, (uint32_t)verdict);
 	if (chain)
-		nftnl_expr_set_str(expression, NFTNL_EXPR_IMM_CHAIN, chain);
+		copied(nftnl_expr_set_str(expression, NFTNL_EXPR_IMM_CHAIN, chain));
 }
 
 /* reject with icmp admin-prohibited, icmpv6, or icmpx for either */
@@ -376,7 +383,7 @@ static void add_comment(struct nftnl_rule *rule, const char *comment)
 	if (!data)
 		out_of_memory();
 	nftnl_udata_put_strz(data, NFTNL_UDATA_RULE_COMMENT, comment);
-	nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
+	copied(nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data)));
 	nftnl_udata_buf_free(data);
 }
 
@@ -387,8 +394,8 @@ static struct nftnl_rule *make_rule(const char *table, const char *chain, const 
 	if (!rule)
 		out_of_memory();
 	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
-	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table);
-	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain);
+	copied(nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table));
+	copied(nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain));
 	add_comment(rule, value->comment);
 	add_matches(rule, value);
 	if (value->counter)
@@ -771,10 +778,10 @@ static void put_chain(struct nftables_batch *batch, const struct guard *guard, c
 
 	if (!chain)
 		out_of_memory();
-	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, guard->table);
-	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, value->name);
+	copied(nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, guard->table));
+	copied(nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, value->name));
 	if (value->type) {
-		nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, value->type);
+		copied(nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, value->type));
 		nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, value->hook);
 		nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, value->priority);
 		nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);

@@ -60,6 +60,7 @@ class Bench:
         self.clean()
         rules.install(variant)
         network.conntrack_sysctls()
+        network.reverse_path_filter(variant.reverse_path_filter)
         self.governed = [
             family for family in variant.watched if f"clients subnet{family}" in variant.settings
         ]
@@ -208,7 +209,8 @@ class Bench:
         """Whether the guard alone could have stopped it: a packet from outside the
         pool, or what the server's own stack answers to somebody outside the pool."""
         sent = self.catalogue.by_number.get(leak.number)
-        if sent and not (sent.pooled and sent.family in self.governed):
+        held = sent and sent.family == 4 and self.variant.reverse_path_filter
+        if sent and not held and not (sent.pooled and sent.family in self.governed):
             return True
         packet = leak.frame.data[14:]
         inward = tuple(POOL_PREFIXES[family] for family in self.governed)

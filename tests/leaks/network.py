@@ -60,7 +60,6 @@ LENIENCE = {
         "secure_redirects": (0, 0),
         "route_localnet": (1, 0),
         "bc_forwarding": (1, 0),
-        "rp_filter": (0, 0),
     },
     "ipv6": {
         "seg6_enabled": (1, 0),
@@ -96,6 +95,12 @@ def lenience(permissive: bool) -> None:
 
 
 lenience.now = None
+
+
+def reverse_path_filter(on: bool) -> None:
+    """Whether the kernel drops IPv4 from a tunnel whose source it would not answer by that tunnel."""
+    for interface in INTERFACES:
+        sysctl(f"net/ipv4/conf/{interface}/rp_filter", int(on and interface in CLIENTS))
 
 
 def unshare_network() -> None:

@@ -15,6 +15,7 @@ class Variant(NamedTuple):
     ways: set[tuple[str, str]]  # (interface, MAC) by which client packets may leave
     families: tuple[int, ...] = (4,)  # families that have a gateway
     watched: tuple[int, ...] = (4, 6)  # families that are not left alone
+    reverse_path_filter: bool = False  # on tunnels
 
 
 SEED = {
@@ -55,6 +56,13 @@ OPTION_VARIANTS = [
         SEED | {"gateway address4": "block", "gateway address6": "fd28::2"},
         LAN_WAY,
         (6,),
+    ),
+    Variant(
+        "rp_filter = 1 on tunnels",
+        SEED | {"gateway address6": "fd28::2"},
+        LAN_WAY,
+        (4, 6),
+        reverse_path_filter=True,
     ),
     Variant("IPv6 direct", SEED | {"gateway address6": "direct"}, LAN_WAY, (4,), (4,)),
     Variant(
