@@ -16,14 +16,15 @@ import counts
 import hooks
 import report
 from hooks import DISCONNECT, EMPTY, FIRST, FLOOD, INTACT, PROGRAM, SESSION_HOOK, SHELL_HOOK, WORK, Hook
-from hosts import FIRST_CLIENT, GATEWAY, TUNNEL_MAC, Host, run
+from hosts import FIRST_CLIENT, GATEWAY, TUNNEL_MAC, Host, fail, run
 
 AT_A_TIME = 64                          # connects of a storm
 SELDOM = 3                              # rounds for one of the shell's hooks, which take long and vary little
 FLOWS = 1000                            # at most, of the flood: as many source addresses
 FLOW_MS = 30                            # long enough for a packet of each
 WITH_OWN_RULES = 10_000                 # sessions, at most, that get rules of their own
-DESTINATION = "203.0.113.9"             # of the flood; it ends at the gateway
+DESTINATIONS = "203.0.113."             # of the flood; it ends at the gateway
+PORTS = 50_000                          # flows to one destination: each needs a port of our address
 SESSION_GUARD = "ocserv_gw_session"     # session-hook's table
 
 
@@ -42,7 +43,7 @@ class Scale:
 
 
 FULL = Scale(rounds=90, storms=5, storm=1000, shell_storm=64, sessions=(1, 10, 100, 1000, 10_000, 100_000),
-             session_rounds=18, floods=5, flood_ms=250, flows=(0, 1000, 10_000, 50_000))
+             session_rounds=18, floods=5, flood_ms=250, flows=(0, 1000, 10_000, 100_000))
 QUICK = Scale(rounds=6, storms=1, storm=128, shell_storm=64, sessions=(1, 100, 10_000),
               session_rounds=3, floods=1, flood_ms=100, flows=(0, 1000))
 
@@ -175,8 +176,8 @@ class SessionHook(Hook):
 def flood(host, sessions, milliseconds, first=0):
     """Packets per second that reach the gateway, from clients all over the sessions."""
     flows = min(sessions, FLOWS)
-    command = [FLOOD, "vpns0", TUNNEL_MAC, DESTINATION, client(first), str(sessions // flows), str(flows),
-               str(milliseconds)]
+    command = [FLOOD, "vpns0", TUNNEL_MAC, DESTINATIONS + str(first // PORTS + 1), client(first),
+               str(sessions // flows), str(flows), str(milliseconds)]
     before = arrived(host)
     _, nanoseconds = run(host.within(command, "client")).split()
     time.sleep(0.02)                    # what is on its way
@@ -254,9 +255,13 @@ def measure_flows(scale):
     }
     Hook(host, PROGRAM).once()
     for flows in scale.flows:
+        add_routes(host, range(there, flows))
         for first in range(there, flows, FLOWS):
             flood(host, FLOWS, FLOW_MS, first)
         there = flows
+        tracked = int(run(host.within(["cat", "/proc/sys/net/netfilter/nf_conntrack_count"])))
+        if not flows <= tracked < flows + FLOWS:
+            fail(f"{tracked} flows are tracked, not {flows}")
         found[flows] = interleaved({"": contenders}, scale.session_rounds)[""]
     host.remove()                       # and its flows, which the kernel would look at again
     return found

@@ -236,9 +236,15 @@ static bool flows_matter(const struct config *config, const struct address *addr
 	return config->forget_flows && config->gateway[family].mode != GATEWAY_BLOCK;
 }
 
-/* Takes an address over from who had it, without the flows of another client. */
+/* Addresses that another client had, whose flows are to end before this one gets them. */
+struct stale {
+	struct address address[FAMILIES];
+	unsigned int count;
+};
+
+/* Takes an address over from who had it. */
 static int take_over(const struct config *config, const struct session *session, const struct address *address,
-		     const struct state *state, struct sockets *sockets, struct report *report)
+		     const struct state *state, struct stale *stale, struct report *report)
 {
 	char text[ADDRESS_TEXT];
 	enum holder holder = state_holder(state, session, address_text(address, text));
@@ -246,12 +252,12 @@ static int take_over(const struct config *config, const struct session *session,
 	if (holder == HOLDER_SELF)
 		return 0;
 	if (flows_matter(config, address) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
-		conntrack_forget(&sockets->nft, address, report);
+		stale->address[stale->count++] = *address;
 	return state_hold(state, session, text, report);
 }
 
 static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
-			  struct sockets *sockets, struct report *report)
+			  struct stale *stale, struct report *report)
 {
 	struct address address[FAMILIES];
 	unsigned int count = session_addresses(session, address);
@@ -262,14 +268,15 @@ static int take_addresses(const struct config *config, const struct session *ses
 
 		result = state_claim(state, session, address_text(&address[i], text), report);
 		if (result > 0)
-			result = take_over(config, session, &address[i], state, sockets, report);
+			result = take_over(config, session, &address[i], state, stale, report);
 	}
 	return result;
 }
 
 /* Routing and kill switch, and the record of the session, under the lock. */
 static int connect_locked(const struct config *config, const struct session *session, struct state *state,
-			  struct sockets *sockets, enum change *change, struct text *wrong, struct report *report)
+			  struct sockets *sockets, struct stale *stale, enum change *change, struct text *wrong,
+			  struct report *report)
 {
 	struct situation situation;
 	char seal[SEAL_TEXT];
@@ -285,7 +292,7 @@ static int connect_locked(const struct config *config, const struct session *ses
 	if (result == 0 && !situation.kernel.guard.sealed && goal_of(config) == GOAL_INSTALL)
 		seal_keep(state, situation.seal);
 	if (result == 0)
-		result = take_addresses(config, session, state, sockets, report);
+		result = take_addresses(config, session, state, stale, report);
 	if (result == 0)
 		result = state_record(state, session, report);
 	if (result == 0 && goal_of(config) == GOAL_INSTALL) {
@@ -348,6 +355,7 @@ static int hook_connect(const struct config *config, const struct options *optio
 	struct session session = read_session();
 	struct text wrong CLEANUP(text_free) = { 0 };
 	struct sockets sockets = { 0 };
+	struct stale stale = { 0 };
 	struct state state;
 	enum change change;
 	int result;
@@ -371,8 +379,14 @@ static int hook_connect(const struct config *config, const struct options *optio
 	if (result == 0)
 		result = sockets_open(&sockets, report);
 	if (result == 0)
-		result = connect_locked(config, &session, &state, &sockets, &change, &wrong, report);
+		result = connect_locked(config, &session, &state, &sockets, &stale, &change, &wrong, report);
 	state_unlock(&state);
+	/*
+	 * Without the lock, since the kernel looks at all flows. They end before the session begins. A run that is killed
+	 * here is refused, and the next holder finds that this one has ended.
+	 */
+	for (unsigned int i = 0; i < stale.count && result == 0; i++)
+		conntrack_forget(&sockets.nft, &stale.address[i], report);
 	sockets_close(&sockets);
 	if (result == 0 && config->next_script) {
 		deadline_stop();

@@ -68,6 +68,24 @@ test_killed_server() {
 	is "$(flows)" "$others" "without the flows of the one before"
 }
 
+# Order: the lock is given back before the kernel is asked for what takes long.
+without_lock() {
+	awk '/flock\(.*LOCK_EX/ { held = 1 } /flock\(.*LOCK_UN/ { held = 0 }
+	     /CTNETLINK/ && /CT_DELETE/ { asked++; wrong += held } END { exit !(asked > 0 && wrong == 0) }' "$OGW_WORK/trace"
+}
+
+test_lock() {
+	local WRAP=(strace -f -e "trace=flock,sendto" -o "$OGW_WORK/trace")
+	fresh
+	worker_start
+	hook connect ID="$worker"
+	worker_stop "$worker"
+	ok "an address changes hands" hook connect USERNAME=mallory
+	ok "flows are looked for without the lock" without_lock
+	hook disconnect USERNAME=mallory
+	ok "at a disconnect, too" without_lock
+}
+
 # The old session and the new one of a user overlap, with the same address, in either order.
 test_reconnect() {
 	fresh
@@ -105,13 +123,14 @@ test_connect_keeps_others() {
 	hook disconnect
 }
 
-begin conntrack
+begin conntrack strace
 # Without a rule that asks for it, the kernel tracks nothing.
 ini
 program up
 test_disconnect
 test_off
 test_killed_server
+test_lock
 test_reconnect
 test_other_user_live
 test_connect_keeps_others
