@@ -4,24 +4,10 @@
 set -u
 top=$(cd "${0%/*}/../.." && pwd)
 . "$top/tests/lib/tap.sh"
+. "$top/tests/lib/package.sh"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-# The tree as it is in git, with what is not committed yet, and without what a build left.
-copy() {
-	(cd "$top" && git ls-files -z --cached --others --exclude-standard | xargs -0 tar -cf -) | {
-		mkdir "$work/tree" && tar -C "$work/tree" -xf -
-	}
-}
-
-build() {
-	(cd "$work/tree" && ./autogen.sh && dpkg-buildpackage --build=binary --no-sign) >"$work/log" 2>&1 || {
-		tail -n 40 "$work/log"
-		return 1
-	}
-	package=$(echo "$work"/ocserv-gateway_*.deb)
-}
 
 lint() {
 	lintian --fail-on error,warning --tag-display-limit 0 "$work"/ocserv-gateway_*.changes
@@ -112,8 +98,7 @@ exposure() {
 }
 
 mkdir "$work/root" "$work/unpacked"
-ok "the tree is copied" copy
-if ok "the package is built" build; then
+if ok "the package is built" package_build "$work"; then
 	ok "lintian finds nothing" lint
 	is "$(contents)" "$expected" "it holds what it shall"
 	ok "it is unpacked" dpkg-deb --extract "$package" "$work/unpacked"
