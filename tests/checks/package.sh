@@ -98,7 +98,7 @@ exposure() {
 }
 
 mkdir "$work/root" "$work/unpacked"
-if ok "the package is built" package_build "$work"; then
+if ok "the package is built" package_build "$top" "$work"; then
 	ok "lintian finds nothing" lint
 	is "$(contents)" "$expected" "it holds what it shall"
 	ok "it is unpacked" dpkg-deb --extract "$package" "$work/unpacked"

@@ -61,7 +61,7 @@ status_is() {
 	server_exec ocserv-gateway status | grep -q "$1"
 }
 
-must "the package is built" package_build "$OGW_WORK"
+must "the package is built" package_build "$top" "$OGW_WORK"
 must "the root file system is covered" cover_root
 must "a network with a gateway" topology_up
 in_namespace server sysctl -qw net.ipv4.ip_forward=1
