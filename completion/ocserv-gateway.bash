@@ -14,7 +14,7 @@ _ocserv_gateway() {
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
-			check | up | down | status) verb=$before ;;
+			check | up | down | status | explain) verb=$before ;;
 			esac
 			;;
 		esac
@@ -29,11 +29,12 @@ _ocserv_gateway() {
 	esac
 
 	case $verb in
+	explain) offer='--config --verbose' ;;
 	check) offer='--config --ocserv-conf --verbose' ;;
 	up | down) offer='--config --dry-run --verbose' ;;
 	status) offer='--config --json --verbose' ;;
 	*)
-		offer='check up down status'
+		offer='check up down status explain'
 		[[ $word != -* ]] || offer='--config --dry-run --json --ocserv-conf --verbose --help --version'
 		;;
 	esac

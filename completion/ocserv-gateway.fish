@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fish completion for ocserv-gateway
 
-set -l verbs check up down status
+set -l verbs check up down status explain
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c ocserv-gateway -f
@@ -9,12 +9,14 @@ complete -c ocserv-gateway -n $no_verb -a check -d 'Read the configuration; say 
 complete -c ocserv-gateway -n $no_verb -a up -d 'Install or repair routing and kill switch now'
 complete -c ocserv-gateway -n $no_verb -a down -d 'Remove what is ours'
 complete -c ocserv-gateway -n $no_verb -a status -d 'What is installed, what is wrong, live sessions'
+complete -c ocserv-gateway -n $no_verb -a explain -d 'Which way a packet of a client would take now'
 
 complete -c ocserv-gateway -s c -l config -r -F -d 'Read this file as the configuration'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status' -s n -l dry-run \
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain' -s n -l dry-run \
     -d 'Print what would be done, and do nothing'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down' -s j -l json -d 'Status for programs'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status' -s o -l ocserv-conf -r -F \
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s j -l json \
+    -d 'Status for programs'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status explain' -s o -l ocserv-conf -r -F \
     -d "Read this file as ocserv's own"
 complete -c ocserv-gateway -s v -l verbose -d 'Log debug messages'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'

@@ -13,12 +13,14 @@
 static const struct verb {
 	const char *name;
 	int (*run)(const struct options *options);
+	int arguments;		/* at most */
 	const char *help;
 } verbs[] = {
-	{ "check", verb_check, "read the configuration; say what does not fit it, ocserv and this host" },
-	{ "up", verb_up, "install or repair routing and kill switch now" },
-	{ "down", verb_down, "remove what is ours" },
-	{ "status", verb_status, "what is installed, what is wrong, live sessions, drop counters" },
+	{ "check", verb_check, 0, "read the configuration; say what does not fit it, ocserv and this host" },
+	{ "up", verb_up, 0, "install or repair routing and kill switch now" },
+	{ "down", verb_down, 0, "remove what is ours" },
+	{ "status", verb_status, 0, "what is installed, what is wrong, live sessions, drop counters" },
+	{ "explain", verb_explain, 2, "ADDRESS [DESTINATION]: which way a client's packet would take now" },
 };
 
 static void print_help(void)
@@ -36,8 +38,9 @@ static void print_help(void)
 	       "  -v, --verbose       log each change of the kernel, as a command\n"
 	       "  -h, --help\n"
 	       "  -V, --version\n\n"
-	       "exit status: 0 done; 1 status found something wrong, or check something to warn of; 64 usage; 69 next_script failed;\n"
-	       "71 the kernel refused; 73 state directory; 75 busy; 77 needs CAP_NET_ADMIN; 78 configuration\n");
+	       "exit status: 0 done; 1 status found something wrong, check something to warn of, explain a drop or leak;\n"
+	       "64 usage; 69 next_script failed; 71 the kernel refused; 73 state directory; 75 busy; 77 needs CAP_NET_ADMIN;\n"
+	       "78 configuration\n");
 }
 
 static int usage_error(const char *message, const char *what)
@@ -54,12 +57,18 @@ static void open_standard_files(void)
 			exit(EX_OSERR);
 }
 
-static int run_verb(const char *name, const struct options *options)
+static int run_verb(char **words, int count, struct options *options)
 {
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-		if (strcmp(verbs[i].name, name) == 0)
-			return verbs[i].run(options);
-	return usage_error("there is no verb ", name);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		if (strcmp(verbs[i].name, words[0]) != 0)
+			continue;
+		if (count - 1 > verbs[i].arguments)
+			return usage_error("one verb is enough: ", words[verbs[i].arguments + 1]);
+		for (int j = 1; j < count; j++)
+			options->argument[j - 1] = words[j];
+		return verbs[i].run(options);
+	}
+	return usage_error("there is no verb ", words[0]);
 }
 
 int main(int argc, char **argv)
@@ -102,10 +111,8 @@ int main(int argc, char **argv)
 			return EX_USAGE;
 		}
 	}
-	if (optind + 1 < argc)
-		return usage_error("one verb is enough: ", argv[optind + 1]);
 	if (optind < argc)
-		return run_verb(argv[optind], &options);
+		return run_verb(argv + optind, argc - optind, &options);
 	if (getenv("REASON"))
 		return hook_run(&options);
 	return usage_error("no verb, and no REASON in the environment", "");

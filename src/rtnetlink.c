@@ -67,6 +67,23 @@ struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destina
 	return message;
 }
 
+struct nlmsghdr *rtnetlink_get_client_route(void *buffer, const struct address *source,
+					    const struct address *destination, unsigned int incoming)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_GETROUTE, 0);
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->rtm_family = destination->family;
+	header->rtm_dst_len = (uint8_t)(address_size(destination->family) * 8);
+	header->rtm_src_len = header->rtm_dst_len;
+	/* Of IPv6 the table is told in any case, and to ask for it is an error. */
+	header->rtm_flags = destination->family == AF_INET ? RTM_F_LOOKUP_TABLE : 0;
+	put_address(message, RTA_DST, destination);
+	put_address(message, RTA_SRC, source);
+	mnl_attr_put_u32(message, RTA_IIF, incoming);
+	return message;
+}
+
 struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule)
 {
 	struct nlmsghdr *message = put_header(buffer, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);

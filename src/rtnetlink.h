@@ -25,6 +25,10 @@ struct nlmsghdr *rtnetlink_delete_route(void *buffer, const struct route *route)
  */
 struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destination, unsigned int interface);
 
+/* rtnetlink_get_client_route - ask for the way of a packet that comes in by the interface with this index */
+struct nlmsghdr *rtnetlink_get_client_route(void *buffer, const struct address *source,
+					    const struct address *destination, unsigned int incoming);
+
 /*
  * rtnetlink_parse_rule, rtnetlink_parse_route - an RTM_NEWRULE, RTM_NEWROUTE as the kernel sent it
  *

@@ -66,6 +66,7 @@ is "$(in_bash --config up '' | words)" "$verbs" "bash takes a file for no verb"
 is "$(in_bash check -- | words)" "--config --ocserv-conf --verbose " "bash offers the options of check"
 is "$(in_bash up '' | words)" "--config --dry-run --verbose " "bash offers the options of up"
 is "$(in_bash down '' | words)" "--config --dry-run --verbose " "bash offers the options of down"
+is "$(in_bash explain -- | words)" "--config --verbose " "bash offers the options of explain"
 is "$(in_bash status --j | words)" "--json " "bash offers --json to status"
 files=$'etc/gateway.ini\netc/of two words.ini'
 for option in -c -nc --config; do

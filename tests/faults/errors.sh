@@ -71,7 +71,7 @@ status_wanted() {
 	case $at in
 	recvmsg*EINTR|read*EINTR|write*EINTR)	echo 0 ;;
 	recvmsg*EAGAIN|*sequence)		echo '0|75' ;;
-	allocation*)				echo '0|71' ;;
+	allocation*)				echo '0|71|73' ;;
 	*)					echo '0|64|71|73|75|77|78' ;;
 	esac
 }
