@@ -10,7 +10,7 @@ _ocserv_gateway() {
 	# Up to the word under the cursor; --config=FILE comes as three words.
 	for ((; i < COMP_CWORD; i++)); do
 		case $before in
-		-c | -[njv]*c | --config | -o | -[njv]*o | --ocserv-conf) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
+		-[cfo] | -[njv]*[cfo] | --config | --format | --ocserv-conf) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
@@ -20,7 +20,12 @@ _ocserv_gateway() {
 		esac
 	done
 	case $before in
-	-c | -[njv]*c | --config | -o | -[njv]*o | --ocserv-conf)
+	-f | -[njv]*f | --format)
+		[ "$word" != = ] || word=
+		mapfile -t COMPREPLY < <(compgen -W 'json prometheus' -- "$word")
+		return
+		;;
+	-[co] | -[njv]*[co] | --config | --ocserv-conf)
 		compopt -o filenames 2>/dev/null
 		[ "$word" != = ] || word=
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -32,10 +37,10 @@ _ocserv_gateway() {
 	explain) offer='--config --verbose' ;;
 	check) offer='--config --ocserv-conf --verbose' ;;
 	up | down) offer='--config --dry-run --verbose' ;;
-	status) offer='--config --json --verbose' ;;
+	status) offer='--config --format --json --verbose' ;;
 	*)
 		offer='check up down status explain'
-		[[ $word != -* ]] || offer='--config --dry-run --json --ocserv-conf --verbose --help --version'
+		[[ $word != -* ]] || offer='--config --dry-run --format --json --ocserv-conf --verbose --help --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")

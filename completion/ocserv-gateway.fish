@@ -18,6 +18,8 @@ complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down exp
     -d 'Status for programs'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status explain' -s o -l ocserv-conf -r -F \
     -d "Read this file as ocserv's own"
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s f -l format -x \
+    -a 'json prometheus' -d 'Status for programs'
 complete -c ocserv-gateway -s v -l verbose -d 'Log debug messages'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'
 complete -c ocserv-gateway -n $no_verb -s V -l version -d 'Print the version'

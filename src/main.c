@@ -32,7 +32,8 @@ static void print_help(void)
 		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
 	printf("\n  -c, --config FILE   instead of " SYSCONFDIR "/ocserv/gateway.ini\n"
 	       "  -n, --dry-run       print what would be done as a shell script, and do nothing\n"
-	       "  -j, --json          status for programs\n"
+	       "  -j, --json          status for programs, as --format json\n"
+	       "  -f, --format FORMAT status as json, or prometheus for node_exporter's textfile collector\n"
 	       "  -o, --ocserv-conf FILE\n"
 	       "                      check with this instead of " SYSCONFDIR "/ocserv/ocserv.conf\n"
 	       "  -v, --verbose       log each change of the kernel, as a command\n"
@@ -76,7 +77,7 @@ int main(int argc, char **argv)
 	static const struct option long_options[] = {
 		{ "config", required_argument, NULL, 'c' }, { "dry-run", no_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' },	    { "verbose", no_argument, NULL, 'v' },
-		{ "ocserv-conf", required_argument, NULL, 'o' },
+		{ "ocserv-conf", required_argument, NULL, 'o' }, { "format", required_argument, NULL, 'f' },
 		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -84,7 +85,7 @@ int main(int argc, char **argv)
 	int option;
 
 	open_standard_files();
-	while ((option = getopt_long(argc, argv, "c:njo:vhV", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "c:njf:o:vhV", long_options, NULL)) >= 0) {
 		switch (option) {
 		case 'c':
 			options.config = optarg;
@@ -94,6 +95,11 @@ int main(int argc, char **argv)
 			break;
 		case 'j':
 			options.json = true;
+			break;
+		case 'f':
+			if (strcmp(optarg, "json") != 0 && strcmp(optarg, "prometheus") != 0)
+				return usage_error("the format is to be json or prometheus, not ", optarg);
+			options.format = optarg;
 			break;
 		case 'o':
 			options.ocserv_conf = optarg;

@@ -12,6 +12,7 @@ struct options {
 	bool dry_run;
 	bool verbose;
 	bool json;
+	const char *format;	/* of status; NULL where not given */
 };
 
 #endif

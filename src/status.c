@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "advice.h"
+#include "neighbour.h"
 #include "session.h"
 #include "verbs.h"
 
@@ -25,6 +26,7 @@ struct status {
 	enum verdict verdict;
 	struct lines problems;
 	struct sessions sessions;
+	bool answers[FAMILIES];		/* the gateway, where there is one */
 };
 
 static bool copy_session(const struct session *session, void *data)
@@ -132,8 +134,9 @@ static void add_json_gateway(struct text *json, const struct status *status)
 		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family == IPV4 ? "ipv4" : "ipv6",
 			 mode_text(gateway->mode));
 		if (gateway->mode == GATEWAY_ADDRESS)
-			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\"",
-				 address_text(&gateway->address, address), route ? route->interface_name : "");
+			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s",
+				 address_text(&gateway->address, address), route ? route->interface_name : "",
+				 status->answers[family] ? "true" : "false");
 		text_add(json, " }%s\n", family == IPV4 ? "," : "");
 	}
 	text_add(json, "  },\n");
@@ -191,6 +194,75 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 	text_add(json, "%s}\n", first ? "" : "\n  ");
 }
 
+/* Whether each gateway is alive, as far as its network tells. */
+static void ask_gateways(struct status *status, struct netlink *route)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct route *way = find_route(status, family);
+
+		if (way && way->interface)
+			status->answers[family] = neighbour_answers(route, &way->gateway, way->interface);
+	}
+}
+
+/* For the textfile collector of Prometheus' node_exporter. */
+static void add_gauge(struct text *text, const char *name, const char *help)
+{
+	text_add(text, "# HELP ocserv_gateway_%s %s\n# TYPE ocserv_gateway_%s gauge\n", name, help, name);
+}
+
+static void add_prometheus_gateways(struct text *text, const struct status *status)
+{
+	char address[ADDRESS_TEXT];
+
+	add_gauge(text, "gateway_answers", "Whether the gateway answers ARP or ND.");
+	for (int family = 0; family < FAMILIES; family++)
+		if (status->config->gateway[family].mode == GATEWAY_ADDRESS)
+			text_add(text, "ocserv_gateway_gateway_answers{family=\"%s\",address=\"%s\"} %d\n",
+				 family == IPV4 ? "ipv4" : "ipv6",
+				 address_text(&status->config->gateway[family].address, address), status->answers[family]);
+}
+
+static void add_prometheus_counters(struct text *text, const struct present_guard *guard, bool bytes)
+{
+	const char *unit = bytes ? "bytes" : "packets";
+
+	text_add(text, "# HELP ocserv_gateway_rule_%s_total What each rule of the kill switch has let through or "
+		 "stopped.\n# TYPE ocserv_gateway_rule_%s_total counter\n", unit, unit);
+	for (size_t i = 0; i < guard->chains; i++) {
+		for (size_t j = 0; j < guard->chain[i].rules; j++) {
+			const struct present_rule *rule = &guard->chain[i].rule[j];
+
+			if (!rule->comment[0] || comment_seen(guard, i, j) || !rule->counted)
+				continue;
+			text_add(text, "ocserv_gateway_rule_%s_total{chain=", unit);
+			text_add_json(text, guard->chain[i].name);
+			text_add(text, ",rule=");
+			text_add_json(text, rule->comment);
+			text_add(text, "} %llu\n", (unsigned long long)(bytes ? rule->bytes : rule->packets));
+		}
+	}
+}
+
+static void print_prometheus(const struct status *status, const struct report *report)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	add_gauge(&text, "state", "Which state this host is in: of these, one is 1.");
+	for (size_t i = 0; i < sizeof(verdict_names) / sizeof(*verdict_names); i++)
+		text_add(&text, "ocserv_gateway_state{state=\"%s\"} %d\n", verdict_names[i], i == status->verdict);
+	add_gauge(&text, "problems", "What is missing or wrong in routes, rules and kill switch.");
+	text_add(&text, "ocserv_gateway_problems %zu\n", status->problems.count);
+	add_gauge(&text, "warnings", "What of this host does not fit.");
+	text_add(&text, "ocserv_gateway_warnings %zu\n", report->warnings.count);
+	add_gauge(&text, "sessions", "Live sessions of clients.");
+	text_add(&text, "ocserv_gateway_sessions %zu\n", status->sessions.count);
+	add_prometheus_gateways(&text, status);
+	add_prometheus_counters(&text, &status->situation->kernel.guard, false);
+	add_prometheus_counters(&text, &status->situation->kernel.guard, true);
+	fputs(text_string(&text), stdout);
+}
+
 static void print_json(const struct status *status, const struct report *report)
 {
 	struct text json CLEANUP(text_free) = { 0 };
@@ -213,8 +285,9 @@ static void print_gateway(const struct status *status, int family)
 
 	printf("%-10s ", family_name(family));
 	if (gateway->mode == GATEWAY_ADDRESS)
-		printf("gateway %s on %s\n", address_text(&gateway->address, address),
-		       route && route->interface_name[0] ? route->interface_name : "?");
+		printf("gateway %s on %s, %s\n", address_text(&gateway->address, address),
+		       route && route->interface_name[0] ? route->interface_name : "?",
+		       status->answers[family] ? "answers" : family == IPV4 ? "does NOT answer ARP" : "does NOT answer ND");
 	else
 		printf("%s\n", mode_text(gateway->mode));
 }
@@ -296,7 +369,10 @@ static int show(const struct config *config, const struct options *options, stru
 	lines_free(&report->errors);
 	if (goal_of(config) == GOAL_INSTALL)
 		advise(config, &situation, report);
-	if (options->json)
+	ask_gateways(&status, &sockets->route);
+	if (options->format && strcmp(options->format, "prometheus") == 0)
+		print_prometheus(&status, report);
+	else if (options->json || options->format)
 		print_json(&status, report);
 	else
 		print_text(&status);

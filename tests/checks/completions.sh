@@ -67,6 +67,8 @@ is "$(in_bash check -- | words)" "--config --ocserv-conf --verbose " "bash offer
 is "$(in_bash up '' | words)" "--config --dry-run --verbose " "bash offers the options of up"
 is "$(in_bash down '' | words)" "--config --dry-run --verbose " "bash offers the options of down"
 is "$(in_bash explain -- | words)" "--config --verbose " "bash offers the options of explain"
+is "$(in_bash status -f | words)" "" "bash takes -f for an option"
+is "$(in_bash status --format p | words)" "prometheus " "bash offers formats"
 is "$(in_bash status --j | words)" "--json " "bash offers --json to status"
 files=$'etc/gateway.ini\netc/of two words.ini'
 for option in -c -nc --config; do
