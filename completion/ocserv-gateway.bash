@@ -10,7 +10,7 @@ _ocserv_gateway() {
 	# Up to the word under the cursor; --config=FILE comes as three words.
 	for ((; i < COMP_CWORD; i++)); do
 		case $before in
-		-[cfo] | -[njv]*[cfo] | --config | --format | --ocserv-conf) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
+		-[cfo] | -[dnjv]*[cfo] | --config | --format | --ocserv-conf) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
@@ -20,12 +20,12 @@ _ocserv_gateway() {
 		esac
 	done
 	case $before in
-	-f | -[njv]*f | --format)
+	-f | -[dnjv]*f | --format)
 		[ "$word" != = ] || word=
 		mapfile -t COMPREPLY < <(compgen -W 'json prometheus' -- "$word")
 		return
 		;;
-	-[co] | -[njv]*[co] | --config | --ocserv-conf)
+	-[co] | -[dnjv]*[co] | --config | --ocserv-conf)
 		compopt -o filenames 2>/dev/null
 		[ "$word" != = ] || word=
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -36,11 +36,11 @@ _ocserv_gateway() {
 	case $verb in
 	explain) offer='--config --verbose' ;;
 	check) offer='--config --ocserv-conf --verbose' ;;
-	up | down) offer='--config --dry-run --verbose' ;;
+	up | down) offer='--config --diff --dry-run --verbose' ;;
 	status) offer='--config --format --json --verbose' ;;
 	*)
 		offer='check up down status explain'
-		[[ $word != -* ]] || offer='--config --dry-run --format --json --ocserv-conf --verbose --help --version'
+		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --ocserv-conf --verbose --help --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")

@@ -14,6 +14,7 @@ complete -c ocserv-gateway -n $no_verb -a explain -d 'Which way a packet of a cl
 complete -c ocserv-gateway -s c -l config -r -F -d 'Read this file as the configuration'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain' -s n -l dry-run \
     -d 'Print what would be done, and do nothing'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain' -s d -l diff -d 'With -n, as a diff'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s j -l json \
     -d 'Status for programs'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status explain' -s o -l ocserv-conf -r -F \

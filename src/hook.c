@@ -289,6 +289,8 @@ static int connect_locked(const struct config *config, const struct session *ses
 		join(wrong, &situation.plan.problems);
 		result = converge(&situation, config, goal_of(config), sockets, change, report);
 	}
+	if (result == 0 && *change != CHANGE_NONE)
+		state_note_change(state, change_text(*change));
 	if (result == 0 && !situation.kernel.guard.sealed && goal_of(config) == GOAL_INSTALL)
 		seal_keep(state, situation.seal);
 	if (result == 0)
@@ -364,7 +366,7 @@ static int hook_connect(const struct config *config, const struct options *optio
 	if (check_session(config, &session, report) < 0)
 		return -1;
 	if (options->dry_run)
-		return print_dry_run(config, goal_of(config), "connect", report);
+		return print_dry_run(config, options, goal_of(config), "connect", report);
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
 		dry_run_to_log(config, report);
@@ -417,8 +419,9 @@ static void remove_after_last(const struct config *config, struct state *state, 
 	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
 		return;
 	if (sockets_open(sockets, report) == 0 &&
-	    situation_read(&situation, config, GOAL_REMOVE, "", sockets, report) == 0)
-		converge(&situation, config, GOAL_REMOVE, sockets, change, report);
+	    situation_read(&situation, config, GOAL_REMOVE, "", sockets, report) == 0 &&
+	    converge(&situation, config, GOAL_REMOVE, sockets, change, report) == 0 && *change != CHANGE_NONE)
+		state_note_change(state, change_text(*change));
 	situation_free(&situation);
 }
 
@@ -483,7 +486,8 @@ static bool note_other(const struct session *session, void *data)
 	return false;
 }
 
-static int disconnect_dry_run(const struct config *config, const char *id, struct report *report)
+static int disconnect_dry_run(const struct config *config, const struct options *options, const char *id,
+			      struct report *report)
 {
 	const char *alone = id;	/* NULL once another live session was seen */
 	struct report unread = { 0 };
@@ -494,7 +498,7 @@ static int disconnect_dry_run(const struct config *config, const char *id, struc
 	state_close(&state);
 	report_free(&unread);
 	if (config->remove_after_last && alone)
-		return print_dry_run(config, GOAL_REMOVE, "disconnect of the last session", report);
+		return print_dry_run(config, options, GOAL_REMOVE, "disconnect of the last session", report);
 	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config->remove_after_last ?
 	       "other sessions are live" : "[session] remove_after_last is no");
 	return 0;
@@ -510,7 +514,7 @@ static int hook_disconnect(const struct config *config, const struct options *op
 	if (check_id(&session, report) < 0)
 		return -1;
 	if (options->dry_run)
-		return disconnect_dry_run(config, session.id, report);
+		return disconnect_dry_run(config, options, session.id, report);
 	if (!config->log_dry_run) {
 		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0) {
 			if (state_forget(&state, session.id, report) == 0 && config->remove_after_last)

@@ -31,7 +31,8 @@ static void print_help(void)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
 		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
 	printf("\n  -c, --config FILE   instead of " SYSCONFDIR "/ocserv/gateway.ini\n"
-	       "  -n, --dry-run       print what would be done as a shell script, and do nothing\n"
+	       "  -n, --dry-run       print what would be done, and do nothing: a shell script, or on a terminal a diff\n"
+	       "  -d, --diff          with -n: a diff in any case\n"
 	       "  -j, --json          status for programs, as --format json\n"
 	       "  -f, --format FORMAT status as json, or prometheus for node_exporter's textfile collector\n"
 	       "  -o, --ocserv-conf FILE\n"
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' }, { "dry-run", no_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' },	    { "verbose", no_argument, NULL, 'v' },
 		{ "ocserv-conf", required_argument, NULL, 'o' }, { "format", required_argument, NULL, 'f' },
+		{ "diff", no_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -85,10 +87,13 @@ int main(int argc, char **argv)
 	int option;
 
 	open_standard_files();
-	while ((option = getopt_long(argc, argv, "c:njf:o:vhV", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "c:dnjf:o:vhV", long_options, NULL)) >= 0) {
 		switch (option) {
 		case 'c':
 			options.config = optarg;
+			break;
+		case 'd':
+			options.diff = true;
 			break;
 		case 'n':
 			options.dry_run = true;

@@ -10,6 +10,7 @@ struct options {
 	const char *ocserv_conf;	/* the same */
 	const char *argument[2];	/* of explain; NULL where not given */
 	bool dry_run;
+	bool diff;
 	bool verbose;
 	bool json;
 	const char *format;	/* of status; NULL where not given */

@@ -50,11 +50,16 @@ void script_add_step(struct text *script, const struct step *step)
 }
 
 /* Names in the kernel may hold anything: a comment of a script ends with its line. */
+static void add_printable(struct text *script, const char *line)
+{
+	for (; *line; line++)
+		text_add(script, "%c", (unsigned char)*line < ' ' || (unsigned char)*line >= 0x7f ? '?' : *line);
+}
+
 static void add_comment(struct text *script, const char *prefix, const char *line)
 {
 	text_add(script, "# %s", prefix);
-	for (; *line; line++)
-		text_add(script, "%c", (unsigned char)*line < ' ' || (unsigned char)*line >= 0x7f ? '?' : *line);
+	add_printable(script, line);
 	text_add(script, "\n");
 }
 
@@ -86,4 +91,87 @@ void script_add_plan(struct text *script, const char *heading, const struct plan
 		script_add_step(script, &plan->step[i]);
 		text_add(script, "\n");
 	}
+}
+
+/* A line for people: its mark, and in which colour. */
+enum mark { MARK_THERE, MARK_GONE, MARK_NEW, MARK_WHY };
+
+static void add_marked(struct text *diff, enum mark mark, const char *line, bool colour)
+{
+	static const struct { const char *sign, *colour; } marks[] = {
+		[MARK_THERE] = { "  ", NULL }, [MARK_GONE] = { "- ", "\033[31m" }, [MARK_NEW] = { "+ ", "\033[32m" },
+		[MARK_WHY] = { "! ", "\033[33m" },
+	};
+	bool coloured = colour && marks[mark].colour;
+
+	text_add(diff, "%s%s", coloured ? marks[mark].colour : "", marks[mark].sign);
+	add_printable(diff, line);
+	text_add(diff, "%s\n", coloured ? "\033[0m" : "");
+}
+
+static void add_marked_rule(struct text *diff, enum mark mark, const struct rule *rule, bool colour)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	text_add(&line, "ip -%c rule ", rule->family == AF_INET ? '4' : '6');
+	rule_add_text(&line, rule);
+	add_marked(diff, mark, text_string(&line), colour);
+}
+
+static void add_marked_route(struct text *diff, enum mark mark, const struct route *route, bool colour)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	text_add(&line, "ip -%c route ", route->family == AF_INET ? '4' : '6');
+	route_add_text(&line, route);
+	add_marked(diff, mark, text_string(&line), colour);
+}
+
+static void add_marked_guard(struct text *diff, enum mark mark, const struct guard *guard, const char *what,
+			     bool colour)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	text_add(&line, "nft table inet %s%s", guard->table, what);
+	add_marked(diff, mark, text_string(&line), colour);
+}
+
+static void add_marked_step(struct text *diff, const struct step *step, bool colour)
+{
+	switch (step->kind) {
+	case STEP_GUARD_LOAD:
+		if (step->replace)
+			add_marked_guard(diff, MARK_GONE, step->guard, ", as it is now", colour);
+		add_marked_guard(diff, MARK_NEW, step->guard, step->replace ? ", whole, in the same instant" : "",
+				 colour);
+		break;
+	case STEP_GUARD_REMOVE:
+		add_marked_guard(diff, MARK_GONE, step->guard, "", colour);
+		break;
+	case STEP_ROUTE_ADD:
+	case STEP_ROUTE_REMOVE:
+		add_marked_route(diff, step->kind == STEP_ROUTE_ADD ? MARK_NEW : MARK_GONE, step->route, colour);
+		break;
+	case STEP_RULE_ADD:
+	case STEP_RULE_REMOVE:
+		add_marked_rule(diff, step->kind == STEP_RULE_ADD ? MARK_NEW : MARK_GONE, step->rule, colour);
+		break;
+	}
+}
+
+void script_add_diff(struct text *diff, const char *heading, const struct plan *plan, bool colour)
+{
+	add_comment(diff, "", heading);
+	if (plan->intact_guard)
+		add_marked_guard(diff, MARK_THERE, plan->intact_guard, "", colour);
+	for (size_t i = 0; i < plan->intact_routes; i++)
+		add_marked_route(diff, MARK_THERE, plan->intact_route[i], colour);
+	for (size_t i = 0; i < plan->intact_rules; i++)
+		add_marked_rule(diff, MARK_THERE, plan->intact_rule[i], colour);
+	for (size_t i = 0; i < plan->problems.count && plan->anything_present; i++)
+		add_marked(diff, MARK_WHY, plan->problems.line[i], colour);
+	for (size_t i = 0; i < plan->steps; i++)
+		add_marked_step(diff, &plan->step[i], colour);
+	if (plan->steps == 0)
+		add_comment(diff, "", "nothing to do");
 }

@@ -15,4 +15,10 @@ void script_add_step(struct text *script, const struct step *step);
  */
 void script_add_plan(struct text *script, const char *heading, const struct plan *plan);
 
+/*
+ * script_add_diff - a plan for people: what is there, what would go (-) and what would come (+), and why
+ * @colour: as a terminal shows it, after ECMA-48
+ */
+void script_add_diff(struct text *diff, const char *heading, const struct plan *plan, bool colour);
+
 #endif

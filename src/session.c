@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME_SIZE 64		/* in the state directory */
@@ -20,6 +21,7 @@
 /* What is written before it gets its name; under the lock there is one. */
 #define NEW_SESSION "sessions/new"
 #define NEW_ADDRESS "addresses/new"
+#define CHANGE "change"
 #define VALUE_SIZE 256		/* bytes of a value that are kept */
 
 bool session_id_valid(const char *id)
@@ -368,6 +370,30 @@ void state_release(const struct state *state, const char *address)
 
 	address_name(name, address);
 	unlinkat(state->directory, name, 0);
+}
+
+void state_note_change(const struct state *state, const char *what)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), "%llu.%s", (unsigned long long)time(NULL), what);
+	unlinkat(state->directory, CHANGE, 0);
+	(void)!symlinkat(target, state->directory, CHANGE);
+}
+
+unsigned long long state_last_change(const struct state *state, char what[STATE_CHANGE])
+{
+	char target[64], *word;
+	ssize_t length = readlinkat(state->directory, CHANGE, target, sizeof(target) - 1);
+	unsigned long long when;
+
+	target[length > 0 ? length : 0] = '\0';
+	word = strchr(target, '.');
+	if (!word)
+		return 0;
+	*word++ = '\0';
+	snprintf(what, STATE_CHANGE, "%s", word);
+	return number_parse(target, 1, ~0ULL, &when) ? when : 0;
 }
 
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report)

@@ -12,7 +12,7 @@
  * named after ocserv's ID, the pid of its worker; `addresses/` has a symbolic link for each address, named after it,
  * to the ID that had it last. A record is one line of key=value pairs, written under another name and renamed. It
  * holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
- * die without calling a disconnect hook.
+ * die without calling a disconnect hook. `change` and `seal` are symbolic links too, whose targets are what they tell.
  */
 
 struct session {
@@ -75,6 +75,16 @@ int state_hold(const struct state *state, const struct session *session, const c
 
 /* state_release - nobody has @address any more, and nothing of it is left; under the lock */
 void state_release(const struct state *state, const char *address);
+
+#define STATE_CHANGE 16		/* bytes of a word of change_text() with its NUL */
+
+/*
+ * state_note_change - remember what a run has done to the kernel, and when; under the lock. It is for `status` alone,
+ *	so that it can't be written is no error.
+ * state_last_change - the same: seconds since the epoch, and @what in a word; 0 where nothing is known
+ */
+void state_note_change(const struct state *state, const char *what);
+unsigned long long state_last_change(const struct state *state, char what[STATE_CHANGE]);
 
 /*
  * session_visitor - takes a live session, valid during the call

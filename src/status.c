@@ -26,6 +26,8 @@ struct status {
 	enum verdict verdict;
 	struct lines problems;
 	struct sessions sessions;
+	unsigned long long changed;	/* when, in seconds since the epoch; 0 where unknown */
+	char change[STATE_CHANGE];
 	bool answers[FAMILIES];		/* the gateway, where there is one */
 };
 
@@ -57,13 +59,15 @@ static void free_sessions(struct sessions *sessions)
 }
 
 /* No directory means no session: the hook makes it at the first connect. */
-static void read_sessions(const struct config *config, struct sessions *sessions)
+static void read_state(struct status *status)
 {
 	struct report ignored = { 0 };
 	struct state state;
 
-	if (state_open(&state, config->state_dir, false, &ignored) == 0)
-		state_visit(&state, false, copy_session, sessions, &ignored);
+	if (state_open(&state, status->config->state_dir, false, &ignored) == 0) {
+		state_visit(&state, false, copy_session, &status->sessions, &ignored);
+		status->changed = state_last_change(&state, status->change);
+	}
 	state_close(&state);
 	report_free(&ignored);
 }
@@ -257,6 +261,12 @@ static void print_prometheus(const struct status *status, const struct report *r
 	text_add(&text, "ocserv_gateway_warnings %zu\n", report->warnings.count);
 	add_gauge(&text, "sessions", "Live sessions of clients.");
 	text_add(&text, "ocserv_gateway_sessions %zu\n", status->sessions.count);
+	if (status->changed) {
+		add_gauge(&text, "changed_timestamp_seconds", "When the kernel was last changed, and what was done then.");
+		text_add(&text, "ocserv_gateway_changed_timestamp_seconds{what=");
+		text_add_json(&text, status->change);
+		text_add(&text, "} %llu\n", status->changed);
+	}
 	add_prometheus_gateways(&text, status);
 	add_prometheus_counters(&text, &status->situation->kernel.guard, false);
 	add_prometheus_counters(&text, &status->situation->kernel.guard, true);
@@ -270,6 +280,11 @@ static void print_json(const struct status *status, const struct report *report)
 	text_add(&json, "{\n  \"state\": \"%s\",\n", verdict_names[status->verdict]);
 	add_json_lines(&json, "problems", &status->problems);
 	add_json_lines(&json, "warnings", &report->warnings);
+	if (status->changed) {
+		text_add(&json, "  \"changed\": { \"at\": %llu, \"what\": ", status->changed);
+		text_add_json(&json, status->change);
+		text_add(&json, " },\n");
+	}
 	add_json_gateway(&json, status);
 	add_json_sessions(&json, &status->sessions);
 	add_json_counters(&json, &status->situation->kernel.guard);
@@ -292,18 +307,27 @@ static void print_gateway(const struct status *status, int family)
 		printf("%s\n", mode_text(gateway->mode));
 }
 
+#define TIME_TEXT 32
+
+static const char *time_text(unsigned long long seconds, char text[TIME_TEXT])
+{
+	time_t when = (time_t)seconds;
+	struct tm broken_down;
+
+	text[0] = '\0';
+	if (gmtime_r(&when, &broken_down))
+		strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &broken_down);
+	return text;
+}
+
 static void print_sessions(const struct sessions *sessions)
 {
 	printf("sessions   %zu live\n", sessions->count);
 	for (size_t i = 0; i < sessions->count; i++) {
 		const struct session *session = &sessions->session[i];
 		struct text line CLEANUP(text_free) = { 0 };
-		time_t since = (time_t)session->since;
-		struct tm broken_down;
-		char when[32] = "";
+		char when[TIME_TEXT];
 
-		if (gmtime_r(&since, &broken_down))
-			strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &broken_down);
 		text_add_pair(&line, "id", session->id, 16);
 		text_add_pair(&line, "user", session->user, 64);
 		text_add_pair(&line, "group", session->group, 64);
@@ -311,7 +335,7 @@ static void print_sessions(const struct sessions *sessions)
 		text_add_pair(&line, "ip4", session->ip4, 64);
 		text_add_pair(&line, "ip6", session->ip6, 64);
 		text_add_pair(&line, "real", session->real, 64);
-		text_add_pair(&line, "since", when, 32);
+		text_add_pair(&line, "since", time_text(session->since, when), TIME_TEXT);
 		printf("  %s\n", text_string(&line));
 	}
 }
@@ -332,11 +356,15 @@ static void print_counters(const struct present_guard *guard)
 
 static void print_text(const struct status *status)
 {
+	char when[TIME_TEXT];
+
 	printf("state      %s\n", verdict_names[status->verdict]);
 	print_gateway(status, IPV4);
 	print_gateway(status, IPV6);
 	for (size_t i = 0; i < status->problems.count; i++)
 		printf("problem    %s\n", status->problems.line[i]);
+	if (status->changed)
+		printf("changed    %s, %s\n", time_text(status->changed, when), status->change);
 	print_sessions(&status->sessions);
 	if (status->situation->kernel.guard.exists)
 		print_counters(&status->situation->kernel.guard);
@@ -365,7 +393,7 @@ static int show(const struct config *config, const struct options *options, stru
 	}
 	status.verdict = judge(config, &situation, report);
 	take_problems(&status, report);
-	read_sessions(config, &status.sessions);
+	read_state(&status);
 	lines_free(&report->errors);
 	if (goal_of(config) == GOAL_INSTALL)
 		advise(config, &situation, report);

@@ -8,8 +8,10 @@
 #include "session.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static int load(struct config *config, const struct options *options, struct report *report)
 {
@@ -25,8 +27,10 @@ static const char *plain_text(const struct config *config)
 	       "both families are direct: clients leave by this host's own route, without a kill switch";
 }
 
-int print_dry_run(const struct config *config, enum goal goal, const char *doing, struct report *report)
+int print_dry_run(const struct config *config, const struct options *options, enum goal goal, const char *doing,
+		  struct report *report)
 {
+	bool terminal = isatty(STDOUT_FILENO);
 	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
 	struct situation situation = { 0 };
 	struct sockets sockets;
@@ -38,7 +42,10 @@ int print_dry_run(const struct config *config, enum goal goal, const char *doing
 		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing, config->path,
 			 situation.kernel.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
 							 "CAP_NET_ADMIN" : "");
-		script_add_plan(&script, text_string(&heading), &situation.plan);
+		if (options->diff || terminal)
+			script_add_diff(&script, text_string(&heading), &situation.plan, terminal && !getenv("NO_COLOR"));
+		else
+			script_add_plan(&script, text_string(&heading), &situation.plan);
 		fputs(text_string(&script), stdout);
 	}
 	situation_free(&situation);
@@ -67,7 +74,8 @@ static struct lines take_problems(struct situation *situation)
 	return problems;
 }
 
-static int change_kernel(const struct config *config, enum goal goal, struct sockets *sockets, struct report *report)
+static int change_kernel(const struct config *config, enum goal goal, const struct state *state,
+			 struct sockets *sockets, struct report *report)
 {
 	struct lines was CLEANUP(lines_free) = { 0 };
 	struct situation situation;
@@ -80,6 +88,8 @@ static int change_kernel(const struct config *config, enum goal goal, struct soc
 	}
 	if (result == 0) {
 		print_change(change, goal, &was);
+		if (change != CHANGE_NONE)
+			state_note_change(state, change_text(change));
 		if (goal == GOAL_INSTALL)
 			advise(config, &situation, report);
 	}
@@ -114,7 +124,7 @@ static int run(const struct config *config, enum goal goal, struct report *repor
 	if (result == 0)
 		result = sockets_open(&sockets, report);
 	if (result == 0)
-		result = change_kernel(config, goal, &sockets, report);
+		result = change_kernel(config, goal, &state, &sockets, report);
 	if (result == 0 && goal == GOAL_REMOVE)
 		warn_of_sessions(&state, report);
 	state_close(&state);
@@ -134,7 +144,7 @@ int verb_up(const struct options *options)
 		if (goal_of(&config) == GOAL_REMOVE)
 			report_warning(&report, "%s", plain_text(&config));
 		if (options->dry_run)
-			print_dry_run(&config, goal_of(&config), "up", &report);
+			print_dry_run(&config, options, goal_of(&config), "up", &report);
 		else
 			run(&config, goal_of(&config), &report);
 	}
@@ -153,7 +163,7 @@ int verb_down(const struct options *options)
 	if (load(&config, options, &report) == 0) {
 		privileges_drop();
 		if (options->dry_run)
-			print_dry_run(&config, GOAL_REMOVE, "down", &report);
+			print_dry_run(&config, options, GOAL_REMOVE, "down", &report);
 		else
 			run(&config, GOAL_REMOVE, &report);
 	}

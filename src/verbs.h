@@ -14,9 +14,10 @@ int verb_explain(const struct options *options);	/* in explain.c */
 int verb_status(const struct options *options);	/* in status.c */
 
 /*
- * print_dry_run - the plan toward @goal as a shell script, on stdout
+ * print_dry_run - the plan toward @goal on stdout: as a shell script, or for people with --diff and on a terminal
  * @doing: what would be run
  */
-int print_dry_run(const struct config *config, enum goal goal, const char *doing, struct report *report);
+int print_dry_run(const struct config *config, const struct options *options, enum goal goal, const char *doing,
+		  struct report *report);
 
 #endif

@@ -164,6 +164,38 @@ root_without_network() {
 	setpriv --bounding-set -net_admin --inh-caps -net_admin "$@"
 }
 
+marked() {	# SIGN: how many lines
+	grep -c "^$1 " <<<"$out"
+}
+
+# on_terminal [VARIABLE=VALUE]: up --dry-run, as a terminal shows it
+on_terminal() {
+	out=$(script -qec "env OCSERV_GATEWAY_CONFIG=$INI $* $OGW_PROGRAM up --dry-run" /dev/null)
+}
+
+test_diff() {
+	start true
+	ok "diff: of nothing" program up --dry-run --diff
+	is "$(marked '+') $(marked '-') $(marked '!')" "9 0 0" "diff: all is new"
+	start intact
+	ok "diff: of what is intact" program up --dry-run --diff
+	is "$(marked '+') $(marked '-') $(marked '!') $(marked ' ')" "0 0 0 9" "diff: all is there"
+	like "$out" "# nothing to do" "diff: it says so"
+	ip rule del priority 1000
+	nft flush chain inet ocserv_gw postrouting
+	ok "diff: of a damage" program up -dn
+	like "$out" "! chain postrouting: rule \".*\" is missing" "diff: it says what is wrong"
+	like "$out" $'\n'"- nft table inet ocserv_gw, as it is now"$'\n'"\+ nft table inet ocserv_gw, whole" "diff: and what it does"
+	is "$(marked '+') $(marked '-') $(marked ' ')" "2 1 7" "diff: to the rule and the kill switch alone"
+	on_terminal
+	like "$out" $'\e\\[32m\\+ ip -4 rule priority 1000 ' "diff: a terminal gets it by itself, in colours"
+	on_terminal NO_COLOR=1
+	unlike "$out" $'\e' "diff: and without them where they are not wanted"
+	start intact
+	ok "diff: of down" program down --dry-run --diff
+	is "$(marked '+') $(marked '-')" "0 9" "diff: all goes"
+}
+
 # Whoever can't look is shown what would be done to an empty kernel.
 test_unprivileged() {
 	local name=$1 who=$2 empty
@@ -217,6 +249,7 @@ test_events "intact"
 damage nft 'flush chain inet ocserv_gw forward'
 damage ip4 'rule flush protocol 111'
 test_events "damaged"
+test_diff
 chmod 644 "$INI"
 test_unprivileged "nobody" without_privileges
 test_unprivileged "root without CAP_NET_ADMIN" root_without_network

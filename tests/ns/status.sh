@@ -70,7 +70,33 @@ test_prometheus() {
 	like "$err" "json or prometheus, not xml" "another format: why"
 }
 
+# What was last done to the kernel, and when.
+test_changed() {
+	program up
+	program status
+	like "$(line changed)" "^changed +20[0-9-]+T[0-9:]+Z, repaired$" "a repair is told"
+	program up
+	program status
+	like "$(line changed)" ", repaired$" "and stays, when there is nothing to do"
+	program status --json
+	is "$(jq -r .changed.what <<<"$out")" repaired "status --json has it"
+	ok "with its time" test "$(jq .changed.at <<<"$out")" -gt 1700000000
+	program status --format=prometheus
+	like "$(metric 'ocserv_gateway_changed_timestamp_seconds{what="repaired"}')" "^1[0-9]{9}$" "prometheus has it"
+	ok "prometheus: each line is as it must be" is_exposition
+	program down
+	program status
+	like "$(line changed)" ", removed$" "so is a removal"
+	rm "$STATE_DIR/change"
+	program status
+	is "$(line changed)" "" "without the file nothing is told"
+	ln -s "nonsense" "$STATE_DIR/change"
+	program status
+	is "$(line changed)" "" "nor with nonsense in it"
+}
+
 begin
 test_gateway
 test_prometheus
+test_changed
 done_testing
