@@ -27,6 +27,18 @@ bool address_parse(struct address *address, const char *text)
 	return inet_pton(address->family, text, address->bytes) == 1;
 }
 
+bool address_parse_unscoped(struct address *address, const char *text)
+{
+	char plain[ADDRESS_TEXT];
+	size_t length = strcspn(text, "%");
+
+	if (length >= sizeof(plain))
+		return false;
+	memcpy(plain, text, length);
+	plain[length] = '\0';
+	return address_parse(address, plain);
+}
+
 bool prefix_parse(struct prefix *prefix, const char *text)
 {
 	char address[ADDRESS_TEXT];

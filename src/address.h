@@ -32,6 +32,9 @@ unsigned int address_size(uint8_t family);
 /* address_parse - an IPv4 or IPv6 address without scope; false where @text is none */
 bool address_parse(struct address *address, const char *text);
 
+/* address_parse_unscoped - the same, less a scope: ocserv 1.1.6 appends a random one, fd20::1%3318224896 */
+bool address_parse_unscoped(struct address *address, const char *text);
+
 /* prefix_parse - ADDRESS/LENGTH; false where @text is none. Host bits are kept: see prefix_mask. */
 bool prefix_parse(struct prefix *prefix, const char *text);
 

@@ -20,24 +20,13 @@ struct packet {
 	char *user;		/* of the live session with this address; NULL where there is none */
 };
 
-static bool is_address(const char *text, const struct address *address)
-{
-	struct address other;
-	char plain[ADDRESS_TEXT];
-	size_t length = strcspn(text, "%");	/* ocserv may append a scope */
-
-	if (length >= sizeof(plain))
-		return false;
-	memcpy(plain, text, length);
-	plain[length] = '\0';
-	return address_parse(&other, plain) && address_equal(&other, address);
-}
-
 static bool take_session(const struct session *session, void *data)
 {
 	struct packet *packet = data;
+	struct address own;
 
-	if (!is_address(packet->family == IPV4 ? session->ip4 : session->ip6, &packet->source))
+	if (!address_parse_unscoped(&own, packet->family == IPV4 ? session->ip4 : session->ip6) ||
+	    !address_equal(&own, &packet->source))
 		return true;
 	free(packet->user);
 	packet->user = duplicate(session->user);
@@ -92,15 +81,6 @@ static int parse_packet(const struct config *config, const struct options *optio
 				    "client's packets are dropped where they come in", options->argument[0],
 				    packet->family == IPV4 ? 4 : 6);
 	return 0;
-}
-
-static int take_route(const struct nlmsghdr *message, void *data)
-{
-	struct route *route = data;
-
-	route_free(route);
-	*route = (struct route){ 0 };
-	return message->nlmsg_type == RTM_NEWROUTE && !rtnetlink_parse_route(message, route) ? EBADMSG : 0;
 }
 
 /* What an error of a lookup means (ip-rule(8), ip-route(8)). */
@@ -238,7 +218,7 @@ static int explain_packet(const struct config *config, const struct packet *pack
 	printf("to           %s\n", address_text(&packet->destination, destination));
 	if (netlink_request(&sockets->route, rtnetlink_get_client_route(buffer, &packet->source, &packet->destination,
 									if_nametoindex(packet->device)),
-			    take_route, &route, &error) == 0) {
+			    rtnetlink_take_route, &route, &error) == 0) {
 		if (route.interface && !netlink_interface_name(&sockets->route, route.interface, interface))
 			snprintf(interface, sizeof(interface), "?");
 		way = way_of(config, situation, packet->family, &route, interface);

@@ -6,22 +6,13 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-static int take_route(const struct nlmsghdr *message, void *data)
-{
-	struct route *route = data;
-
-	route_free(route);
-	*route = (struct route){ 0 };
-	return message->nlmsg_type == RTM_NEWROUTE && !rtnetlink_parse_route(message, route) ? EBADMSG : 0;
-}
-
 static int look_up(struct netlink *netlink, const struct address *address, unsigned int interface,
 		   struct route *route, struct netlink_error *error)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 
 	*route = (struct route){ 0 };
-	return netlink_request(netlink, rtnetlink_get_route(buffer, address, interface), take_route, route, error);
+	return netlink_request(netlink, rtnetlink_get_route(buffer, address, interface), rtnetlink_take_route, route, error);
 }
 
 static int check_route(const struct config *config, enum config_key key, const struct address *gateway,

@@ -30,19 +30,6 @@ static const char *variable(const char *name)
 	return value ? value : "";
 }
 
-/* ocserv 1.1.6 appends a random scope to IPv6 addresses: fd20::1%3318224896. */
-static bool parse_unscoped(struct address *address, const char *value)
-{
-	char text[ADDRESS_TEXT];
-	size_t length = strcspn(value, "%");
-
-	if (length >= sizeof(text))
-		return false;
-	memcpy(text, value, length);
-	text[length] = '\0';
-	return address_parse(address, text);
-}
-
 static struct session read_session(void)
 {
 	return (struct session){
@@ -82,7 +69,7 @@ static int check_address(const struct config *config, int family, const char *na
 
 	if (!variable(name)[0])
 		return 0;
-	if (!parse_unscoped(&address, variable(name)) || address.family != family_of(family))
+	if (!address_parse_unscoped(&address, variable(name)) || address.family != family_of(family))
 		return refuse_variable(report, EX_USAGE, name, "is not an address of its family");
 	if (!config_governs(config, family) || subnets->count == 0)
 		return 0;
@@ -118,7 +105,7 @@ static void advise_dns(struct sockets *sockets, struct report *report)
 	struct address address;
 
 	for (char *item = strtok_r(list, " ", &save); item; item = strtok_r(NULL, " ", &save))
-		if (parse_unscoped(&address, item) && gateway_is_local(&sockets->route, &address))
+		if (address_parse_unscoped(&address, item) && gateway_is_local(&sockets->route, &address))
 			report_warning(report, "the DNS server %s that clients get is this host: it asks by the host's own "
 				       "route, not by the gateway", item);
 	free(list);
@@ -221,9 +208,9 @@ static unsigned int session_addresses(const struct session *session, struct addr
 {
 	unsigned int count = 0;
 
-	if (parse_unscoped(&address[count], session->ip4))
+	if (address_parse_unscoped(&address[count], session->ip4))
 		count++;
-	if (parse_unscoped(&address[count], session->ip6))
+	if (address_parse_unscoped(&address[count], session->ip6))
 		count++;
 	return count;
 }

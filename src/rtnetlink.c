@@ -2,6 +2,7 @@
 #include "rtnetlink.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -401,4 +402,13 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 	route->other = other.data;
 	text_add_bytes(&route->message, mnl_nlmsg_get_payload(message), mnl_nlmsg_get_payload_len(message));
 	return true;
+}
+
+int rtnetlink_take_route(const struct nlmsghdr *message, void *data)
+{
+	struct route *route = data;
+
+	route_free(route);
+	*route = (struct route){ 0 };
+	return message->nlmsg_type == RTM_NEWROUTE && !rtnetlink_parse_route(message, route) ? EBADMSG : 0;
 }

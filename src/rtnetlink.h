@@ -38,4 +38,7 @@ struct nlmsghdr *rtnetlink_get_client_route(void *buffer, const struct address *
 bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule);
 bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route);
 
+/* rtnetlink_take_route - a netlink_handler for the answer to a question: @data is its struct route, zero before */
+int rtnetlink_take_route(const struct nlmsghdr *message, void *data);
+
 #endif

@@ -207,9 +207,24 @@ static void families_have_their_names_and_sizes(void **state)
 	assert_int_equal(address_size(AF_INET6), 16);
 }
 
+static void a_scope_is_left_out(void **state)
+{
+	struct address address, plain;
+
+	(void)state;
+	assert_true(address_parse_unscoped(&address, "fd20::1%3318224896"));
+	assert_true(address_parse(&plain, "fd20::1"));
+	assert_true(address_equal(&address, &plain));
+	assert_true(address_parse_unscoped(&address, "10.20.0.1"));
+	assert_false(address_parse_unscoped(&address, "%eth0"));
+	assert_false(address_parse_unscoped(&address, ""));
+	assert_false(address_parse_unscoped(&address, "fd20:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001%eth0"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_scope_is_left_out),
 		cmocka_unit_test(addresses_are_read_and_written),
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(no_address_is_written_as_nothing),
