@@ -400,7 +400,7 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 {
 	int fd = openat(state->directory, "sessions", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	char buffer[RECORD_SIZE];
+	char buffer[RECORD_SIZE], name[NAME_SIZE];
 	bool go_on = true;
 	int result = 0;
 
@@ -424,7 +424,8 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 			continue;
 		switch (read_record(state, entry->d_name, buffer, sizeof(buffer), &session)) {
 		case UNKNOWN:
-			complain(state, entry->d_name, report);
+			session_name(name, entry->d_name);
+			complain(state, name, report);
 			go_on = visit(&session, data);
 			break;
 		case LIVE:

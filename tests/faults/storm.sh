@@ -117,7 +117,7 @@ session_script() {
 	cat >"$OGW_WORK/session" <<-END
 		#!/bin/sh -e
 		$OGW_PROGRAM
-		$OGW_PROGRAM status | grep -q '^state *installed'
+		$OGW_PROGRAM up --dry-run | grep -q '^# nothing to do'
 		REASON=disconnect exec $OGW_PROGRAM
 	END
 	chmod +x "$OGW_WORK/session"
