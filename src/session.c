@@ -165,6 +165,11 @@ static int start_of(const char *pid, unsigned long long *start)
 		return -1;
 	}
 	field = strrchr(buffer, ')');	/* the name before it may hold anything */
+	/* A zombie has ended, whether anybody waits for it or not, as where a container has no init. */
+	if (field && (strncmp(field, ") Z", 3) == 0 || strncmp(field, ") X", 3) == 0)) {
+		errno = ENOENT;
+		return -1;
+	}
 	for (int i = 2; field && i < 22; i++)
 		field = strchr(field + 1, ' ');
 	if (field) {

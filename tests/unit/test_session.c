@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -169,6 +170,24 @@ static void a_session_ends_with_its_worker(void **unused)
 	check_sessions(&state, true, NULL, NULL);
 	assert_int_equal(access(text_string(&path), F_OK), -1);
 	state_close(&state);
+}
+
+static void a_session_ends_with_a_worker_that_nobody_waits_for(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	siginfo_t info;
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &session);
+	check_sessions(&state, false, ALICE, worker.id);
+	assert_int_equal(kill(worker.pid, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)worker.pid, &info, WEXITED | WNOWAIT), 0);
+	check_sessions(&state, true, NULL, NULL);
+	state_close(&state);
+	end_worker(&worker);
 }
 
 static void a_session_without_a_worker_is_not_recorded(void **unused)
@@ -807,6 +826,7 @@ int main(void)
 		in_directory(every_live_session_is_visited_until_it_is_enough),
 		in_directory(a_visit_ends_when_the_visitor_says_so),
 		in_directory(a_session_ends_with_its_worker),
+		in_directory(a_session_ends_with_a_worker_that_nobody_waits_for),
 		in_directory(a_session_without_a_worker_is_not_recorded),
 		in_directory(the_start_of_a_worker_is_recorded),
 		in_directory(a_pid_that_another_process_got_is_another),
