@@ -147,10 +147,14 @@ static bool is_hidden(const char *pid)
 /*
  * When a process started, in clock ticks since boot (field 22 of proc_pid_stat(5)); 0 where /proc hides it.
  * Returns 0, or -1 with errno, which is ENOENT where there is no such process.
+ *
+ * A process without memory (field 23) has ended, and runs nothing more: a zombie, which stays where nobody waits
+ * for it, as in a container without an init, or a killed worker that waits for the kernel to take down its tunnel.
  */
 static int start_of(const char *pid, unsigned long long *start)
 {
-	char path[32], buffer[1024], *field;
+	char path[32], buffer[1024], *field, *end;
+	unsigned long long memory;
 	ssize_t length;
 
 	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
@@ -165,19 +169,17 @@ static int start_of(const char *pid, unsigned long long *start)
 		return -1;
 	}
 	field = strrchr(buffer, ')');	/* the name before it may hold anything */
-	/* A zombie has ended, whether anybody waits for it or not, as where a container has no init. */
-	if (field && (strncmp(field, ") Z", 3) == 0 || strncmp(field, ") X", 3) == 0)) {
-		errno = ENOENT;
-		return -1;
-	}
 	for (int i = 2; field && i < 22; i++)
 		field = strchr(field + 1, ' ');
-	if (field) {
-		field[1 + strcspn(field + 1, " \n")] = '\0';
-		if (number_parse(field + 1, 1, ~0ULL, start))
-			return 0;
+	if (!field) {
+		errno = EBADMSG;
+		return -1;
 	}
-	errno = EBADMSG;
+	*start = strtoull(field, &field, 10);
+	memory = strtoull(field, &end, 10);
+	if (end != field && memory > 0)
+		return 0;
+	errno = end == field ? EBADMSG : ENOENT;
 	return -1;
 }
 
