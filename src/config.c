@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
+#include "ocserv_conf.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -248,16 +249,20 @@ static const char *const level_choices[] = { "error", "warning", "info", "debug"
 static const struct key keys[CONFIG_KEYS] = {
 	[KEY_SUBNET4] = {
 		{ "clients", "subnet4", "VPN_SUBNET", NULL,
-		  "IPv4 subnets of the clients, comma-separated; needed unless address4 is direct" },
+		  "IPv4 subnets of the clients, comma-separated, or auto: as in ocserv.conf; needed unless address4 is direct" },
 		parse_subnets, FIELD(subnets[IPV4]), .family = IPV4 },
 	[KEY_SUBNET6] = {
 		{ "clients", "subnet6", "IPV6_SUBNET", NULL,
-		  "IPv6 subnets of the clients; needed when address6 is a gateway" },
+		  "IPv6 subnets of the clients, or auto; needed when address6 is a gateway" },
 		parse_subnets, FIELD(subnets[IPV6]), .family = IPV6 },
 	[KEY_CLIENT_INTERFACE] = {
 		{ "clients", "interface", "VPN_IF", "vpns*",
-		  "tunnel interfaces: ocserv's `device` and a *" },
+		  "tunnel interfaces: ocserv's `device` and a *, or auto" },
 		parse_pattern, FIELD(clients) },
+	[KEY_OCSERV_CONF] = {
+		{ "clients", "ocserv_conf", NULL, OCSERV_CONF,
+		  "ocserv's configuration, for `check` and for the values that are auto" },
+		parse_path, FIELD(ocserv_conf) },
 	[KEY_ADDRESS4] = {
 		{ "gateway", "address4", "VPN_GATEWAY", NULL,
 		  "IPv4 next hop of the clients, or block, or direct (leave IPv4 alone)" },
@@ -373,11 +378,14 @@ static void add_origin(struct text *text, const struct config *config, const str
 {
 	switch (setting->origin) {
 	case FROM_FILE:
-		text_add(text, "%s:%u: [%s] %s = %.*s", config->path, setting->line, key->section, key->name,
-			 VALUE_SHOWN, setting->value);
+		text_add(text, "%s:%u: [%s] %s = %s%.*s%s", config->path, setting->line, key->section, key->name,
+			 setting->automatic ? "auto (" : "", VALUE_SHOWN, setting->value, setting->automatic ? ")" : "");
 		break;
 	case FROM_ENVIRONMENT:
 		text_add(text, "environment: %s=%.*s", key->environment, VALUE_SHOWN, setting->value);
+		break;
+	case FROM_OPTION:
+		text_add(text, "--ocserv-conf %.*s", VALUE_SHOWN, setting->value);
 		break;
 	case FROM_DEFAULT:
 		text_add(text, "%s: [%s] %s%s%s", config->path, key->section, key->name,
@@ -399,6 +407,14 @@ int config_error(const struct config *config, struct report *report, enum config
 	return report_error(report, EX_CONFIG, "%s: %s", text_string(&message), reason);
 }
 
+/* Whether the value is still to be found in ocserv.conf. */
+static bool is_automatic(enum config_key key, const struct setting *setting)
+{
+	bool known_there = keys[key].parse == parse_subnets || keys[key].parse == parse_pattern;
+
+	return known_there && setting->value && strcasecmp(setting->value, "auto") == 0;
+}
+
 /* Takes a value as the setting of @key, in place of one from a weaker origin. */
 static void set(struct config *config, struct report *report, enum config_key key, struct setting setting)
 {
@@ -408,6 +424,8 @@ static void set(struct config *config, struct report *report, enum config_key ke
 	setting.value = duplicate(setting.value);
 	free(kept->value);
 	*kept = setting;
+	if (is_automatic(key, kept))
+		return;
 	if (!keys[key].parse(&keys[key], (char *)config + keys[key].field, setting.value, &wrong))
 		config_error(config, report, key, "%s", text_string(&wrong));
 }
@@ -603,7 +621,7 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 	stream->seen[key] = stream->line;
 	if (value[0])
 		set(config, stream->report, (enum config_key)key,
-		    (struct setting){ (char *)value, FROM_FILE, stream->line });
+		    (struct setting){ .value = (char *)value, .origin = FROM_FILE, .line = stream->line });
 	return 1;
 }
 
@@ -695,8 +713,110 @@ static void read_environment(struct config *config, struct report *report)
 		const char *value = keys[i].is.environment ? getenv(keys[i].is.environment) : NULL;
 
 		if (value && value[0])
-			set(config, report, (enum config_key)i, (struct setting){ (char *)value, FROM_ENVIRONMENT, 0 });
+			set(config, report, (enum config_key)i,
+			    (struct setting){ .value = (char *)value, .origin = FROM_ENVIRONMENT });
 	}
+}
+
+/* Pools of ocserv.conf, which may be said more than once, or within each other. */
+struct pools {
+	struct prefix *pool;
+	size_t pools;
+};
+
+static void take_pool(const struct ocserv_conf *conf, const struct ocserv_entry *entry, const struct prefix *pool,
+		      void *data)
+{
+	struct pools *pools = data;
+
+	(void)conf;
+	(void)entry;
+	pools->pool = make_room_for_one(pools->pool, pools->pools, sizeof(*pools->pool));
+	pools->pool[pools->pools++] = *pool;
+}
+
+static void take_pools(const struct ocserv_conf *conf, void *data)
+{
+	ocserv_conf_visit_pools(conf, take_pool, data);
+}
+
+/* Whether another one holds it; of equal ones, the first. */
+static bool is_within_another(const struct pools *pools, size_t index)
+{
+	const struct prefix *pool = &pools->pool[index];
+
+	for (size_t i = 0; i < pools->pools; i++) {
+		const struct prefix *other = &pools->pool[i];
+
+		if (prefix_contains(other, &pool->address) &&
+		    (other->length < pool->length || (other->length == pool->length && i < index)))
+			return true;
+	}
+	return false;
+}
+
+static void add_pools(struct text *text, const struct ocserv_conf *conf, int family)
+{
+	struct pools pools = { 0 };
+	char pool[PREFIX_TEXT];
+
+	take_pools(conf, &pools);
+	ocserv_conf_visit_named(conf, take_pools, &pools);
+	for (size_t i = 0; i < pools.pools; i++)
+		if (pools.pool[i].address.family == family_of(family) && !is_within_another(&pools, i))
+			text_add(text, "%s%s", text->length ? ", " : "", prefix_text(&pools.pool[i], pool));
+	free(pools.pool);
+}
+
+static void add_tunnels(struct text *text, const struct ocserv_conf *conf)
+{
+	const struct ocserv_entry *device = ocserv_conf_find(conf, "", "device");
+
+	if (device && device->value[0])
+		text_add(text, "%s*", device->value);
+}
+
+/* What ocserv.conf says in place of "auto"; where it says nothing the key is unset, if it may be. */
+static void find_automatic(struct config *config, enum config_key key, const struct ocserv_conf *conf,
+			   struct report *report)
+{
+	struct setting setting = config->setting[key];
+	struct text found CLEANUP(text_free) = { 0 };
+
+	if (key == KEY_CLIENT_INTERFACE)
+		add_tunnels(&found, conf);
+	else
+		add_pools(&found, conf, keys[key].family);
+	if (found.length == 0 && key == KEY_SUBNET6 && config->gateway[IPV6].mode != GATEWAY_ADDRESS) {
+		free(setting.value);
+		config->setting[key] = (struct setting){ 0 };
+	} else if (found.length == 0) {
+		config_error(config, report, key, "%s has no %s", conf->path,
+			     key == KEY_CLIENT_INTERFACE ? "device" : key == KEY_SUBNET4 ? "ipv4-network" : "ipv6-network");
+	} else {
+		setting.value = found.data;
+		setting.automatic = true;
+		set(config, report, key, setting);
+	}
+}
+
+static void find_all_automatic(struct config *config, struct report *report)
+{
+	struct ocserv_conf conf = { 0 };
+	bool read = false;
+
+	for (int key = 0; key < CONFIG_KEYS; key++) {
+		if (!is_automatic((enum config_key)key, &config->setting[key]))
+			continue;
+		if (!read && ocserv_conf_read(&conf, config->ocserv_conf) < 0) {
+			config_error(config, report, (enum config_key)key, "can't read %s: %s; name ocserv's configuration in "
+				     "[clients] ocserv_conf", config->ocserv_conf, strerror(errno));
+			continue;
+		}
+		read = true;
+		find_automatic(config, (enum config_key)key, &conf, report);
+	}
+	ocserv_conf_free(&conf);
 }
 
 static void check_gateway(const struct config *config, int family, struct report *report)
@@ -730,6 +850,7 @@ static void check_together(struct config *config, struct report *report)
 	for (int family = 0; family < FAMILIES; family++)
 		if (gateway[family].mode == GATEWAY_UNSET)
 			gateway[family].mode = GATEWAY_BLOCK;
+	find_all_automatic(config, report);
 	for (int family = 0; family < FAMILIES; family++)
 		check_gateway(config, family, report);
 	if (config->gateway_interface[0] && interface_matches(&config->clients, config->gateway_interface))
@@ -737,7 +858,16 @@ static void check_together(struct config *config, struct report *report)
 			     "([clients] interface); the gateway must be elsewhere");
 }
 
-int config_load(struct config *config, const char *path, struct report *report)
+/* By an option, which may be a path from here. */
+static void set_ocserv_conf(struct config *config, const char *path)
+{
+	free(config->ocserv_conf);
+	free(config->setting[KEY_OCSERV_CONF].value);
+	config->ocserv_conf = duplicate(path);
+	config->setting[KEY_OCSERV_CONF] = (struct setting){ .value = duplicate(path), .origin = FROM_OPTION };
+}
+
+int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report)
 {
 	const char *from_environment = getenv("OCSERV_GATEWAY_CONFIG");
 	int before = report->status;
@@ -750,9 +880,11 @@ int config_load(struct config *config, const char *path, struct report *report)
 	for (int i = 0; i < CONFIG_KEYS; i++)
 		if (keys[i].is.fallback)
 			set(config, report, (enum config_key)i,
-			    (struct setting){ (char *)keys[i].is.fallback, FROM_DEFAULT, 0 });
+			    (struct setting){ .value = (char *)keys[i].is.fallback, .origin = FROM_DEFAULT });
 	if (read_file(config, path != NULL, report) == 0) {
 		read_environment(config, report);
+		if (ocserv_conf)
+			set_ocserv_conf(config, ocserv_conf);
 		check_together(config, report);
 	}
 	return report->status == before ? 0 : -1;
@@ -763,6 +895,7 @@ void config_free(struct config *config)
 	for (int i = 0; i < CONFIG_KEYS; i++)
 		free(config->setting[i].value);
 	free(config->path);
+	free(config->ocserv_conf);
 	free(config->next_script);
 	free(config->state_dir);
 	*config = (struct config){ 0 };

@@ -25,7 +25,7 @@ enum inbound { INBOUND_ESTABLISHED, INBOUND_ANY };
 enum dns { DNS_WARN, DNS_BLOCK, DNS_ANY };
 
 enum config_key {
-	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE,
+	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF,
 	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
 	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
 	KEY_REMOVE_AFTER_LAST, KEY_FORGET_FLOWS, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
@@ -53,8 +53,9 @@ struct gateway {
 /* What a value was read as, and where. */
 struct setting {
 	char *value;		/* NULL where unset */
-	enum { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT } origin;
+	enum { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION } origin;
 	unsigned int line;
+	bool automatic;		/* it was "auto", and is what ocserv.conf says */
 };
 
 struct config {
@@ -64,6 +65,7 @@ struct config {
 
 	struct subnets subnets[FAMILIES];
 	struct interface_pattern clients;
+	char *ocserv_conf;
 	struct gateway gateway[FAMILIES];
 	char gateway_interface[IFNAMSIZ];	/* "" where the kernel is asked */
 	uint32_t table;
@@ -97,11 +99,13 @@ struct key_description {
 /*
  * config_load - read file and environment
  * @path: the file; NULL for OCSERV_GATEWAY_CONFIG or $sysconfdir/ocserv/gateway.ini
+ * @ocserv_conf: ocserv's, before what the file says; NULL: as that says
  *
+ * Values that are `auto` become those of ocserv's configuration.
  * Returns 0, or -1 with every error of file and environment in @report (EX_CONFIG). Looks at no
  * network: see gateway.h. config_free() is needed in either case.
  */
-int config_load(struct config *config, const char *path, struct report *report);
+int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report);
 void config_free(struct config *config);
 
 /* config_is_plain - neither family has a gateway, nor is blocked: nothing is to be installed */

@@ -245,7 +245,7 @@ int verb_explain(const struct options *options)
 	int result = -1, status;
 
 	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
-	if (config_load(&config, options->config, &report) == 0 &&
+	if (config_load(&config, options->config, NULL, &report) == 0 &&
 	    parse_packet(&config, options, &packet, &report) == 0 && find_tunnel(&config, &packet, &report) == 0 &&
 	    sockets_open(&sockets, &report) == 0 &&
 	    situation_read(&situation, &config, goal_of(&config), "", &sockets, &report) == 0) {

@@ -572,7 +572,7 @@ int hook_run(const struct options *options)
 	signal(SIGTERM, SIG_DFL);
 	deadline_start();
 	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, !options->dry_run);
-	if (config_load(&config, options->config, &report) == 0) {
+	if (config_load(&config, options->config, NULL, &report) == 0) {
 		log_open(options->verbose ? LOG_LEVEL_DEBUG : config.log_level, !options->dry_run);
 		if (!config.next_script)
 			privileges_drop();

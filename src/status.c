@@ -419,7 +419,7 @@ int verb_status(const struct options *options)
 	int wrong = 0, status;
 
 	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
-	if (config_load(&config, options->config, &report) == 0 && sockets_open(&sockets, &report) == 0)
+	if (config_load(&config, options->config, NULL, &report) == 0 && sockets_open(&sockets, &report) == 0)
 		wrong = show(&config, options, &sockets, &report);
 	if (wrong >= 0 && report.errors.count == 0)
 		report.status = wrong;

@@ -16,7 +16,7 @@
 static int load(struct config *config, const struct options *options, struct report *report)
 {
 	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
-	return config_load(config, options->config, report);
+	return config_load(config, options->config, options->ocserv_conf, report);
 }
 
 static const char *plain_text(const struct config *config)
@@ -177,15 +177,19 @@ static void print_origin(const struct config *config, const struct key_descripti
 {
 	switch (setting->origin) {
 	case FROM_FILE:
-		printf("%s:%u\n", config->path, setting->line);
+		printf("%s:%u", config->path, setting->line);
 		break;
 	case FROM_ENVIRONMENT:
-		printf("environment, %s\n", key->environment);
+		printf("environment, %s", key->environment);
+		break;
+	case FROM_OPTION:
+		printf("--ocserv-conf");
 		break;
 	case FROM_DEFAULT:
-		printf("%s\n", setting->value ? "default" : "not set");
+		printf("%s", setting->value ? "default" : "not set");
 		break;
 	}
+	puts(setting->automatic ? ", auto" : "");
 }
 
 static void print_settings(const struct config *config)
@@ -228,13 +232,13 @@ static void print_gateway(const struct config *config, const struct situation *s
 	}
 }
 
-static void check_host(const struct config *config, const struct options *options, struct report *report)
+static void check_host(const struct config *config, struct report *report)
 {
 	struct situation situation = { 0 };
 	struct sockets sockets;
 
 	if (sockets_open(&sockets, report) == 0 && !config_is_plain(config))
-		ocserv_check(options->ocserv_conf, config, &sockets.route, report);
+		ocserv_check(config, &sockets.route, report);
 	if (sockets.nft.socket && situation_read(&situation, config, goal_of(config), "", &sockets, report) == 0) {
 		putchar('\n');
 		print_gateway(config, &situation, IPV4);
@@ -258,7 +262,7 @@ int verb_check(const struct options *options)
 			report_warning(&report, "%s", plain_text(&config));
 		if (config.log_dry_run)
 			report_warning(&report, "[log] dry_run = yes: hooks install nothing, there is NO kill switch");
-		check_host(&config, options, &report);
+		check_host(&config, &report);
 		if (report.status == 0 && report.warnings.count > 0)
 			report.status = 1;
 	}

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Pools of groups: each is governed that is listed in subnet4.
+# Pools of groups: each is governed that is listed in subnet4, or found by itself.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -37,5 +37,25 @@ not_ok "the rules are gone: carol has no way out" has_internet client2 4
 ok "no packet left by another way" no_leak
 must "the other ends" capture_stop router vpnnet
 is "$(capture_read router vpnnet)" "" "nor one with carol's address"
+
+# What the configuration says itself may come from ocserv's, which is at its usual place here.
+client_disconnect client1
+client_disconnect client2
+gateway_ini gateway.address4="$UPSTREAM4" clients.subnet4=auto clients.subnet6=auto clients.interface=auto
+like "$(server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" check 2>/dev/null)" \
+	"subnet4 += $CLIENTS4, 10\.30\.0\.0/24 +; $GATEWAY_INI:[0-9]+, auto" "auto finds both pools"
+syslog_clear
+ok "alice connects" client_connect client1 alice
+ok "carol connects" client_connect client2 carol
+ok "all was put back" wait_for 5 logged "connect .*user=alice.*routing=repaired"
+is "$(exit_address client1 4) $(exit_address client2 4)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT4" "both leave by the upstream"
+is "$(server_exec ip rule show priority 1000 | sed 's/.*from \([^ ]*\) .*/\1/' | xargs)" "$CLIENTS4 10.30.0.0/24" \
+	"a rule for each pool"
+echo "ipv4-network = 10.31.0.0/24" >/etc/ocserv/groups/staff
+client_disconnect client2
+ok "carol connects again" client_connect client2 carol
+is "$(server_exec ip rule show priority 1000 | sed 's/.*from \([^ ]*\) .*/\1/' | xargs)" "$CLIENTS4 10.31.0.0/24" \
+	"an edit counts from the next session on"
+is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
 
 done_testing

@@ -127,7 +127,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		snprintf(path[i], sizeof(path[i]), "%s/%zu", directory, i);
 		file = fopen(path[i], "w");
 		if (!file || fprintf(file, "[clients]\n%s[session]\nstate_dir = %s/state\n", configs[i], directory) < 0 ||
-		    fclose(file) != 0 || chmod(path[i], 0600) < 0 || config_load(&config[i], path[i], &report) < 0)
+		    fclose(file) != 0 || chmod(path[i], 0600) < 0 || config_load(&config[i], path[i], NULL, &report) < 0)
 			abort();
 	}
 	if (__sanitizer_install_malloc_and_free_hooks(on_allocation, on_free) == 0)

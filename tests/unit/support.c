@@ -156,7 +156,7 @@ void end_worker(const struct worker *worker)
 int load_text(struct config *config, const char *text, struct report *report)
 {
 	write_file("gateway.ini", text);
-	return config_load(config, "gateway.ini", report);
+	return config_load(config, "gateway.ini", NULL, report);
 }
 
 void load_valid(struct config *config, const char *text)

@@ -45,6 +45,7 @@ static const struct {
 	{ KEY_SUBNET4, "10.30.0.0/16", "10.40.0.0/24" },
 	{ KEY_SUBNET6, "fd30::/64", "fd40::/64" },
 	{ KEY_CLIENT_INTERFACE, "tun0", "tun*" },
+	{ KEY_OCSERV_CONF, "/etc/x.conf", "/etc/y.conf" },
 	{ KEY_ADDRESS4, "192.0.2.1", "block" },
 	{ KEY_ADDRESS6, "direct", "block" },
 	{ KEY_GATEWAY_INTERFACE, "eth1", "eth2" },
@@ -831,7 +832,7 @@ static void binary_files_are_refused(void **state)
 		struct config config;
 
 		write_bytes("gateway.ini", files[i].bytes, files[i].length);
-		assert_int_equal(config_load(&config, "gateway.ini", &report), -1);
+		assert_int_equal(config_load(&config, "gateway.ini", NULL, &report), -1);
 		assert_line(&report.errors, "the line holds control characters; is this a text file?");
 		config_free(&config);
 		report_free(&report);
@@ -852,7 +853,7 @@ static void check_file_refused(const char *path, const char *said)
 	struct report report = { 0 };
 	struct config config;
 
-	assert_int_equal(config_load(&config, path, &report), -1);
+	assert_int_equal(config_load(&config, path, NULL, &report), -1);
 	assert_int_equal(report.status, EX_CONFIG);
 	assert_int_equal(report.errors.count, 1);
 	assert_line(&report.errors, path);
@@ -879,7 +880,7 @@ static void a_file_that_others_can_write_is_refused(void **state)
 			check_file_refused("gateway.ini", "others can write to it (mode 06");
 			continue;
 		}
-		assert_int_equal(config_load(&config, "gateway.ini", &report), 0);
+		assert_int_equal(config_load(&config, "gateway.ini", NULL, &report), 0);
 		config_free(&config);
 	}
 }
@@ -894,7 +895,7 @@ static void a_file_that_a_group_can_write_is_refused(void **state)
 	assert_int_equal(chmod("gateway.ini", 0660), 0);
 	if (geteuid() == 0) {
 		/* Root's own group is root. */
-		assert_int_equal(config_load(&config, "gateway.ini", &report), 0);
+		assert_int_equal(config_load(&config, "gateway.ini", NULL, &report), 0);
 		config_free(&config);
 		assert_int_equal(chown("gateway.ini", 0, 4711), 0);
 	}
@@ -917,7 +918,7 @@ static void load_own_file(void)
 	struct config config;
 
 	write_file("gateway.ini", VALID);
-	assert_int_equal(config_load(&config, "gateway.ini", &report), 0);
+	assert_int_equal(config_load(&config, "gateway.ini", NULL, &report), 0);
 	config_free(&config);
 }
 
@@ -997,18 +998,18 @@ static void the_environment_names_the_file(void **state)
 	write_file("gateway.ini", VALID);
 	write_file("other.ini", VALID "table = 7\n");
 	setenv("OCSERV_GATEWAY_CONFIG", "other.ini", 1);
-	assert_int_equal(config_load(&config, NULL, &report), 0);
+	assert_int_equal(config_load(&config, NULL, NULL, &report), 0);
 	assert_int_equal(config.table, 7);
 	assert_string_equal(config.path, "other.ini");
 	config_free(&config);
 
-	assert_int_equal(config_load(&config, "gateway.ini", &report), 0);
+	assert_int_equal(config_load(&config, "gateway.ini", NULL, &report), 0);
 	assert_int_equal(config.table, 100);
 	config_free(&config);
 
 	setenv("OCSERV_GATEWAY_CONFIG", "missing.ini", 1);
 	setenv("VPN_GATEWAY", "172.28.0.2", 1);
-	assert_int_equal(config_load(&config, NULL, &report), -1);
+	assert_int_equal(config_load(&config, NULL, NULL, &report), -1);
 	assert_line(&report.errors, "missing.ini: No such file or directory");
 	config_free(&config);
 	report_free(&report);
@@ -1024,7 +1025,7 @@ static void the_environment_alone_can_configure(void **state)
 		skip();
 	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
 	setenv("VPN_GATEWAY", "172.28.0.2", 1);
-	assert_int_equal(config_load(&config, NULL, &report), 0);
+	assert_int_equal(config_load(&config, NULL, NULL, &report), 0);
 	assert_string_equal(config.path, SYSCONFDIR "/ocserv/gateway.ini");
 	assert_false(config.file_read);
 	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
@@ -1032,12 +1033,12 @@ static void the_environment_alone_can_configure(void **state)
 	config_free(&config);
 
 	unsetenv("VPN_GATEWAY");
-	assert_int_equal(config_load(&config, NULL, &report), 0);
+	assert_int_equal(config_load(&config, NULL, NULL, &report), 0);
 	assert_true(config_is_plain(&config));
 	config_free(&config);
 
 	unsetenv("VPN_SUBNET");
-	assert_int_equal(config_load(&config, NULL, &report), -1);
+	assert_int_equal(config_load(&config, NULL, NULL, &report), -1);
 	assert_line(&report.errors, SYSCONFDIR "/ocserv/gateway.ini: No such file or directory");
 	config_free(&config);
 	report_free(&report);

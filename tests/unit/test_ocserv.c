@@ -12,6 +12,16 @@
 #define SHIMS "connect-script = ./ocserv-gateway-hook\ndisconnect-script = ./ocserv-gateway-hook\n"
 #define FITTING "device = vpns\nipv4-network = 10.20.0.0/24\nipv6-network = fd20::/64\ndns = 203.0.113.1\n" SCRIPTS
 
+/* A configuration beside ocserv's. */
+static void load(struct config *config, const char *text, const char *ocserv_conf)
+{
+	struct report report = { 0 };
+
+	write_file("gateway.ini", text);
+	if (config_load(config, "gateway.ini", ocserv_conf, &report) < 0)
+		fail_msg("%s", report.errors.line[0]);
+}
+
 /* What is found in ocserv.conf with the settings of the seed's case and @settings. */
 static void find(struct report *report, const char *settings, const char *text)
 {
@@ -20,7 +30,7 @@ static void find(struct report *report, const char *settings, const char *text)
 	struct config config;
 
 	text_add(&configuration, "%s%s", case_text("seed"), settings);
-	load_valid(&config, text_string(&configuration));
+	load(&config, text_string(&configuration), "ocserv.conf");
 	write_file("ocserv.conf", text);
 	write_file("ocserv-gateway", "");
 	write_file("ocserv-gateway-hook", "");
@@ -28,7 +38,7 @@ static void find(struct report *report, const char *settings, const char *text)
 	chmod("ocserv-gateway-hook", 0755);
 	*report = (struct report){ 0 };
 	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, report), 0);
-	assert_true(ocserv_check("ocserv.conf", &config, &route, report));
+	assert_true(ocserv_check(&config, &route, report));
 	netlink_close(&route);
 	config_free(&config);
 }
@@ -95,12 +105,12 @@ static void a_family_that_is_left_alone_may_have_any_pool(void **state)
 	struct config config;
 
 	(void)state;
-	load_valid(&config, case_text("direct4"));
+	load(&config, case_text("direct4"), "ocserv.conf");
 	write_file("ocserv.conf", FITTING "ipv4-network = 10.99.0.0/16\n");
 	write_file("ocserv-gateway", "");
 	chmod("ocserv-gateway", 0755);
 	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, &report), 0);
-	ocserv_check("ocserv.conf", &config, &route, &report);
+	ocserv_check(&config, &route, &report);
 	assert_int_equal(report.errors.count, 0);
 	report_free(&report);
 	netlink_close(&route);
@@ -114,12 +124,12 @@ static void without_subnet6_the_kill_switch_is_alone(void **state)
 	struct config config;
 
 	(void)state;
-	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n");
+	load(&config, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n", "ocserv.conf");
 	write_file("ocserv.conf", FITTING);
 	write_file("ocserv-gateway", "");
 	chmod("ocserv-gateway", 0755);
 	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, &report), 0);
-	ocserv_check("ocserv.conf", &config, &route, &report);
+	ocserv_check(&config, &route, &report);
 	assert_int_equal(report.errors.count, 0);
 	assert_line(&report.warnings, "ocserv.conf:3: ipv6-network = fd20::/64: no policy rule is about clients' IPv6, the "
 		    "kill switch alone stops it; set [clients] subnet6 = fd20::/64");
@@ -206,12 +216,78 @@ static void a_file_that_was_named_must_be_there(void **state)
 	struct config config;
 
 	(void)state;
-	load_valid(&config, case_text("seed"));
-	assert_false(ocserv_check("missing.conf", &config, NULL, &report));
+	load(&config, case_text("seed"), "missing.conf");
+	assert_false(ocserv_check(&config, NULL, &report));
 	assert_int_equal(report.status, EX_CONFIG);
-	assert_line(&report.errors, "missing.conf: No such file or directory; name ocserv's configuration with --ocserv-conf");
+	assert_line(&report.errors, "--ocserv-conf missing.conf: No such file or directory; name ocserv's configuration there or with ");
 	report_free(&report);
 	config_free(&config);
+}
+
+/* What the values of [clients] become, and where from: "VALUE|VALUE|VALUE"; the first error where there is one. */
+static void expect_automatic(const char *clients, const char *address6, const char *ocserv_conf, const char *expected)
+{
+	static const enum config_key keys[] = { KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE };
+	struct text text CLEANUP(text_free) = { 0 }, found CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct config config;
+
+	text_add(&text, "[clients]\n%s\n[gateway]\naddress4 = 172.28.0.2\naddress6 = %s\n", clients, address6);
+	write_file("gateway.ini", text_string(&text));
+	if (ocserv_conf)
+		write_file("ocserv.conf", ocserv_conf);
+	if (config_load(&config, "gateway.ini", "ocserv.conf", &report) < 0)
+		text_add(&found, "%s", report.errors.line[0]);
+	for (size_t i = 0; i < COUNT(keys) && report.status == 0; i++)
+		text_add(&found, "%s%s%s", i ? "|" : "", config.setting[keys[i]].automatic ? "auto " : "",
+			 config.setting[keys[i]].value ? config.setting[keys[i]].value : "unset");
+	assert_string_equal(text_string(&found), expected);
+	report_free(&report);
+	config_free(&config);
+}
+
+#define AUTO "subnet4 = auto\nsubnet6 = AUTO\ninterface = Auto\n"
+
+static void values_that_are_auto_are_those_of_ocserv_conf(void **state)
+{
+	(void)state;
+	expect_automatic(AUTO, "fd00::1", "device = tun-\nipv4-network = 10.20.0.0/24\nipv6-network = fd20::/64\n",
+			 "auto 10.20.0.0/24|auto fd20::/64|auto tun-*");
+	/* As ocserv reads them: masked, of two entries, of virtual hosts, within each other, of another case. */
+	expect_automatic(AUTO, "block", "device = \"vpns\"\nIPv4-Network = 10.20.0.7\nipv4-netmask = 255.255.255.0\n"
+			 "ipv6-network = fd20::7\nipv6-prefix = 64\n[vhost:two]\nipv4-network = 10.30.0.0/16\n"
+			 "[vhost:three]\nipv4-network = 10.30.4.0/24\n[vhost:four]\nipv4-network = 10.20.0.0/24\n",
+			 "auto 10.20.0.0/24, 10.30.0.0/16|auto fd20::/64|auto vpns*");
+	expect_automatic("subnet4 = auto\n", "block", "device = x\nipv4-network = 10.20.0.0/24\n",
+			 "auto 10.20.0.0/24|unset|vpns*");
+	expect_automatic("subnet4 = 10.1.0.0/16\nsubnet6 = auto\n", "block", "", "10.1.0.0/16|unset|vpns*");
+	assert_int_equal(mkdir("users", 0700), 0);
+	write_file("users/alice", "explicit-ipv4 = 10.40.0.1\nipv6-network = fd40::/64\n");
+	write_file("users/bob", "explicit-ipv4 = 10.20.0.9\n");
+	expect_automatic(AUTO, "block", "device = x\nipv4-network = 10.20.0.0/24\nconfig-per-user = users\n",
+			 "auto 10.20.0.0/24, 10.40.0.1/32|auto fd40::/64|auto x*");
+}
+
+static void what_ocserv_conf_does_not_say_can_not_be_auto(void **state)
+{
+	(void)state;
+	expect_automatic("subnet4 = auto", "block", NULL, "gateway.ini:2: [clients] subnet4 = auto: can't read ocserv.conf: No "
+			 "such file or directory; name ocserv's configuration in [clients] ocserv_conf");
+	expect_automatic("subnet4 = auto", "block", "device = x\nipv4-network = neither\n",
+			 "gateway.ini:2: [clients] subnet4 = auto: ocserv.conf has no ipv4-network");
+	expect_automatic(AUTO, "fd00::1", "device = x\nipv4-network = 10.20.0.0/24\n",
+			 "gateway.ini:3: [clients] subnet6 = AUTO: ocserv.conf has no ipv6-network");
+	expect_automatic(AUTO, "block", "ipv4-network = 10.20.0.0/24\n",
+			 "gateway.ini:4: [clients] interface = Auto: ocserv.conf has no device");
+	expect_automatic(AUTO, "block", "device =\nipv4-network = 10.20.0.0/24\n",
+			 "gateway.ini:4: [clients] interface = Auto: ocserv.conf has no device");
+	/* What it says is checked as if it stood here. */
+	expect_automatic(AUTO, "block", "device = a/b\nipv4-network = 10.20.0.0/24\n",
+			 "gateway.ini:4: [clients] interface = auto (a/b*): must be an interface name of 1 to 15 characters "
+			 "(A-Z a-z 0-9 _ . @ -), or its beginning and *, like vpns*");
+	expect_automatic(AUTO, "block", "device = x\nipv4-network = 172.28.0.0/16\n",
+			 "gateway.ini:7: [gateway] address4 = 172.28.0.2: lies inside the client subnet 172.28.0.0/16; the "
+			 "gateway must be another host");
 }
 
 int main(void)
@@ -228,6 +304,8 @@ int main(void)
 		in_directory(files_for_groups_and_users_are_read),
 		in_directory(a_line_may_have_any_length),
 		in_directory(a_file_that_was_named_must_be_there),
+		in_directory(values_that_are_auto_are_those_of_ocserv_conf),
+		in_directory(what_ocserv_conf_does_not_say_can_not_be_auto),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
