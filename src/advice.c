@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "advice.h"
+#include "apply.h"
+#include "foreign.h"
+#include "neighbour.h"
 
 #include <fcntl.h>
 #include <linux/fib_rules.h>
@@ -72,4 +75,40 @@ void advise(const struct config *config, const struct situation *situation, stru
 {
 	advise_forwarding(config, report);
 	advise_rules(config, situation, report);
+}
+
+static void examine_gateways(const struct situation *situation, struct netlink *route, struct report *report)
+{
+	char address[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < situation->policy.routes; i++) {
+		const struct route *way = &situation->policy.route[i];
+
+		if (!neighbour_answers(route, &way->gateway, way->interface))
+			report_warning(report, "the gateway %s does not answer %s on %s: clients reach nothing until it does; is "
+				       "it up, and is it in this network? ip neigh show dev %s",
+				       address_text(&way->gateway, address), way->family == AF_INET ? "ARP" : "ND",
+				       way->interface_name, way->interface_name);
+	}
+}
+
+/* A tunnel gets the default; of that and the setting for all, the larger one counts (ip-sysctl.rst). */
+static void examine_reverse_path(const struct config *config, struct report *report)
+{
+	int all = read_setting("/proc/sys/net/ipv4/conf/all/rp_filter");
+	int tunnels = read_setting("/proc/sys/net/ipv4/conf/default/rp_filter");
+
+	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && (all > tunnels ? all : tunnels) != 1)
+		report_note(report, "rp_filter is not 1 on new tunnels: while nftables is flushed, a client that forges its "
+			    "source address could send by this host's own route; sysctl -w net.ipv4.conf.default.rp_filter=1 "
+			    "net.ipv4.conf.all.rp_filter=0");
+}
+
+void examine(const struct config *config, const struct situation *situation, struct sockets *sockets,
+	     struct report *report)
+{
+	examine_gateways(situation, &sockets->route, report);
+	apply_rehearse(&situation->policy.guard, situation->kernel.guard.exists, &sockets->nft, report);
+	foreign_check(config, &situation->policy, &sockets->nft, report);
+	examine_reverse_path(config, report);
 }

@@ -11,4 +11,13 @@
  */
 void advise(const struct config *config, const struct situation *situation, struct report *report);
 
+/*
+ * examine - what else of this host may keep clients from the gateway, or could be better; it takes its time
+ *
+ * Gateways that do not answer, a kernel that would not take the kill switch (an error), nft chains of others, and
+ * sources that the kernel does not check. Needs CAP_NET_ADMIN.
+ */
+void examine(const struct config *config, const struct situation *situation, struct sockets *sockets,
+	     struct report *report);
+
 #endif

@@ -20,27 +20,43 @@ static int refuse(const struct netlink_error *error, struct report *report, cons
 			    object[0] ? ": " : "", object, netlink_error_text(error));
 }
 
+/* @doing: for an error, the beginning of the sentence */
+static int send_guard(struct nftables_batch *batch, const struct guard *guard, struct netlink *nft, const char *doing,
+		      struct report *report)
+{
+	struct text object CLEANUP(text_free) = { 0 }, what CLEANUP(text_free) = { 0 };
+	struct netlink_error error;
+	int result = netlink_send_batch(nft, batch->buffer, batch->size, batch->first, batch->last, &error);
+
+	if (result < 0) {
+		text_add(&what, "%s the kill switch, table inet %s", doing, guard->table);
+		nftables_describe(&object, batch, error.sequence, error.offset);
+		refuse(&error, report, text_string(&object), text_string(&what));
+	}
+	free(batch->buffer);
+	return result;
+}
+
 static int apply_guard(const struct step *step, struct netlink *nft, struct report *report)
 {
-	struct text object CLEANUP(text_free) = { 0 }, doing CLEANUP(text_free) = { 0 };
 	bool make = step->kind == STEP_GUARD_LOAD;
 	struct guard guard = *step->guard;
 	struct nftables_batch batch;
-	struct netlink_error error;
-	int result;
 
 	/* Without one the table can't be sealed, and is read each time. */
 	if (make && getrandom(guard.instance, sizeof(guard.instance), GRND_NONBLOCK) != sizeof(guard.instance))
 		memset(guard.instance, 0, sizeof(guard.instance));
 	nftables_make_batch(&batch, &guard, step->replace || !make, make, &nft->sequence);
-	result = netlink_send_batch(nft, batch.buffer, batch.size, batch.first, batch.last, &error);
-	if (result < 0) {
-		text_add(&doing, "can't %s the kill switch, table inet %s", make ? "load" : "remove", step->guard->table);
-		nftables_describe(&object, &batch, error.sequence, error.offset);
-		refuse(&error, report, text_string(&object), text_string(&doing));
-	}
-	free(batch.buffer);
-	return result;
+	return send_guard(&batch, &guard, nft, make ? "can't load" : "can't remove", report);
+}
+
+int apply_rehearse(const struct guard *guard, bool present, struct netlink *nft, struct report *report)
+{
+	struct nftables_batch batch;
+
+	nftables_make_batch(&batch, guard, present, true, &nft->sequence);
+	nftables_leave_open(&batch);
+	return send_guard(&batch, guard, nft, "this kernel would not load", report);
 }
 
 static int apply_routing(const struct step *step, struct netlink *route, struct report *report)

@@ -13,4 +13,12 @@
  */
 int apply_plan(const struct plan *plan, struct sockets *sockets, struct report *report);
 
+/*
+ * apply_rehearse - whether the kernel would take the kill switch: one transaction that is never committed
+ * @present: whether there is a table of that name, which it would take the place of
+ *
+ * Returns 0, or -1 with what the kernel lacks in @report, as apply_plan(). Its modules are loaded, nothing else changes.
+ */
+int apply_rehearse(const struct guard *guard, bool present, struct netlink *nft, struct report *report);
+
 #endif

@@ -115,6 +115,8 @@ int log_report(struct report *report)
 {
 	int status = report->status;
 
+	for (size_t i = 0; i < report->notes.count; i++)
+		log_line(LOG_LEVEL_INFO, "note: %s", report->notes.line[i]);
 	for (size_t i = 0; i < report->warnings.count; i++)
 		log_line(LOG_LEVEL_WARNING, "%s", report->warnings.line[i]);
 	for (size_t i = 0; i < report->errors.count; i++)

@@ -33,14 +33,16 @@ static int take_state(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static bool is_known(struct netlink *route, const struct address *address, unsigned int interface)
+/* Sets @state to 0 where there is none; -1 where the kernel can't say. */
+static int get_state(struct netlink *route, const struct address *address, unsigned int interface, uint16_t *state)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
-	uint16_t state = 0;
 
-	return netlink_request(route, put_request(buffer, RTM_GETNEIGH, address, interface), take_state, &state,
-			       &error) == 0 && state & KNOWN;
+	*state = 0;
+	if (netlink_request(route, put_request(buffer, RTM_GETNEIGH, address, interface), take_state, state, &error) < 0)
+		return error.number == ENOENT ? 0 : -1;
+	return 0;
 }
 
 static bool ask(struct netlink *route, const struct address *address, unsigned int interface)
@@ -58,13 +60,17 @@ static bool ask(struct netlink *route, const struct address *address, unsigned i
 bool neighbour_answers(struct netlink *route, const struct address *address, unsigned int interface)
 {
 	const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
-	bool known = is_known(route, address, interface);
+	uint16_t state;
 
-	if (known || !ask(route, address, interface))
-		return known;
-	for (int waited = 0; waited < NEIGHBOUR_PATIENCE_MS && !known; waited += STEP_MS) {
+	/* To be asked about makes the kernel forget an address that was set by hand. */
+	if (get_state(route, address, interface, &state) < 0 || state & KNOWN)
+		return state & KNOWN;
+	if (!ask(route, address, interface))
+		return false;
+	for (int waited = 0; waited < NEIGHBOUR_PATIENCE_MS && !(state & KNOWN); waited += STEP_MS) {
 		nanosleep(&step, NULL);
-		known = is_known(route, address, interface);
+		if (get_state(route, address, interface, &state) < 0)
+			return false;
 	}
-	return known;
+	return state & KNOWN;
 }

@@ -825,6 +825,11 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 	batch->size += nftnl_batch_end(batch->buffer + batch->size, *sequence)->nlmsg_len;
 }
 
+void nftables_leave_open(struct nftables_batch *batch)
+{
+	batch->size -= MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct nfgenmsg));
+}
+
 static const struct nlmsghdr *find_message(const struct nftables_batch *batch, uint32_t sequence)
 {
 	const struct nlmsghdr *message = (const struct nlmsghdr *)batch->buffer;

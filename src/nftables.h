@@ -49,6 +49,9 @@ struct nftables_batch {
 void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
 			 uint32_t *sequence);
 
+/* nftables_leave_open - a batch without its end: the kernel answers each message, and takes all of it back */
+void nftables_leave_open(struct nftables_batch *batch);
+
 /*
  * nftables_describe - the object of the batch's message with @sequence, in words
  * @offset: of the attribute at fault, 0 where the kernel did not say; names the expression then

@@ -245,6 +245,8 @@ static void check_host(const struct config *config, struct report *report)
 		print_gateway(config, &situation, IPV6);
 		if (goal_of(config) == GOAL_INSTALL)
 			advise(config, &situation, report);
+		if (goal_of(config) == GOAL_INSTALL && !situation.kernel.unprivileged)
+			examine(config, &situation, &sockets, report);
 	}
 	situation_free(&situation);
 	sockets_close(&sockets);

@@ -85,6 +85,14 @@ host_links() {
 		ip route add default via fd28::1
 }
 
+# As if the gateways had answered: their link-layer addresses are known.
+gateways_known() {
+	local gateway
+	for gateway in 172.28.0.2 fd28::2 fe80::2; do
+		ip neigh replace "$gateway" lladdr 02:00:00:00:01:01 dev eth0 nud permanent || return
+	done
+}
+
 # Until a link's carrier is noticed, its routes are called linkdown.
 carriers_seen() {
 	local routes

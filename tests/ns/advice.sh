@@ -170,8 +170,88 @@ test_open() {
 	ok "nothing is installed" state_is "$empty_state"
 }
 
-begin
+test_silent_gateway() {
+	configuration dual-stack
+	ok "the gateway is not there" ip neigh flush dev eth0 nud permanent
+	program check
+	is "$status" 1 "no gateway there: check"
+	like "$(warnings)" "the gateway 172\.28\.0\.2 does not answer ARP on eth0: .*ip neigh show dev eth0" "it says so"
+	like "$(warnings)" "the gateway fd28::2 does not answer ND on eth0" "of both families"
+	is "$(warnings | wc -l)" 2 "and no more"
+	ok "the gateway is there" gateways_known
+}
+
+notes() {
+	sed -n 's/^ocserv-gateway: note: //p' <<<"$err"
+}
+
+test_reverse_path() {
+	local values
+	configuration dual-stack
+	for values in 0,0 2,0 0,2 1,2 2,1; do
+		setting ipv4/conf/all/rp_filter "${values%,*}"
+		setting ipv4/conf/default/rp_filter "${values#*,}"
+		program check
+		is "$status $(warnings)" "0 " "rp_filter $values: nothing to warn of"
+		like "$(notes)" "rp_filter is not 1 .*sysctl -w" "rp_filter $values: a note"
+	done
+	for values in 1,0 0,1 1,1; do
+		setting ipv4/conf/all/rp_filter "${values%,*}"
+		setting ipv4/conf/default/rp_filter "${values#*,}"
+		program check
+		is "$status $(notes)" "0 " "rp_filter $values: nothing to note"
+	done
+	setting ipv4/conf/all/rp_filter 0
+	setting ipv4/conf/default/rp_filter 0
+	configuration direct4
+	program check
+	is "$status $(notes)" "0 " "IPv4 is left alone: nothing to note"
+}
+
+# The kernel is asked whether it would take the kill switch, and is as before.
+test_rehearsal() {
+	local before
+	configuration dual-stack
+	clear_state >/dev/null
+	ok "no table is there" state_is "$empty_state"
+	program check
+	is "$status" 0 "nothing there: check"
+	ok "nothing there: it changed nothing" state_is "$empty_state"
+	program up
+	before=$(nft -a list ruleset)
+	program check
+	is "$status" 0 "installed: check"
+	is "$(nft -a list ruleset)" "$before" "installed: it changed nothing"
+}
+
+# Each request of a check fails once: it says what it could not find out, and never that all is well.
+test_requests_fail() {
+	local requests number said=
+	configuration dual-stack
+	program up
+	requests=$(env -i "${ENVIRONMENT[@]}" ASAN_OPTIONS=detect_leaks=0 strace -qq -e trace=sendto "$OGW_PROGRAM" check 2>&1 |
+		grep -c '^sendto')
+	ok "a check asks the kernel" test "$requests" -gt 10
+	for ((number = 1; number <= requests; number++)); do
+		err=$(env -i "${ENVIRONMENT[@]}" ASAN_OPTIONS=detect_leaks=0 strace -qq -o /dev/null -e trace=sendto \
+			-e inject=sendto:error=ENOMEM:when="$number" "$OGW_PROGRAM" check 2>&1 >/dev/null)
+		status=$?
+		said+=$err$'\n'
+		isnt "$status" 0 "request $number of a check fails"
+	done
+	like "$said" "this kernel would not load the kill switch, table inet ocserv_gw: .*Cannot allocate memory" \
+		"the kill switch that the kernel would not take is an error"
+	like "$said" "can't read the nft chains of others: Cannot allocate memory" "chains that can't be read are one, too"
+	clear_state >/dev/null
+}
+
+begin strace
+must "the gateways answer" gateways_known
 test_good
+test_silent_gateway
+test_reverse_path
+test_rehearsal
+test_requests_fail
 test_forwarding
 test_rules
 test_all_dns

@@ -86,7 +86,9 @@ test_environment() {
 		IPV6_SUBNET=fd20::/64 VPN_GATEWAY=172.28.0.2 VPN_IF=vpns+ VPN_GATEWAY6=)
 	ok "environment alone: up" program up
 	ok "environment alone: the state is that of seed.state" same "$(<"$CONFIGURATIONS/seed.state")" "$(installed)"
+	ok "environment alone: the gateway answers" gateways_known
 	ok "environment alone: check" program check
+	ok "environment alone: it is silent" ip neigh flush dev eth0 nud permanent
 	like "$out" "subnet4 .*10\.20\.0\.0/24 .*environment, VPN_SUBNET" "environment alone: it tells where a value is from"
 	ok "environment alone: down" program down
 	ok "environment alone: the state is as before" state_is "$empty_state"
