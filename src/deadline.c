@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "deadline.h"
+#include "log.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,14 +18,10 @@ static struct timespec started;
 
 static void on_alarm(int number)
 {
-	static const char message[] = "ocserv-gateway: error: not done within 5 seconds, given up; run it again\n";
-	ssize_t ignored;
-
 	(void)number;
 	if (waiting_for_lock)
 		return;
-	ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
-	(void)ignored;
+	log_last_words("not done within 5 seconds, given up; run it again");
 	_exit(EX_TEMPFAIL);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -109,6 +110,26 @@ void log_line(enum log_level level, const char *format, ...)
 	length = make_line(whole, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level], (int)getpid(),
 			   name[level], line);
 	send_to_system_log(whole, length);
+}
+
+void log_last_words(const char *message)
+{
+	char head[] = "<27>ocserv-gateway: error: ", end[] = "\n";	/* LOG_DAEMON | LOG_ERR */
+	const size_t priority = sizeof("<27>") - 1;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct iovec line[] = {
+		{ head, sizeof(head) - 1 }, { (char *)message, strlen(message) }, { end, 1 },
+	};
+	struct msghdr datagram = {
+		.msg_name = &address, .msg_namelen = sizeof(address), .msg_iov = line, .msg_iovlen = 2,
+	};
+
+	strncpy(address.sun_path, log_path, sizeof(address.sun_path) - 1);
+	if (system_log >= 0)
+		sendmsg(system_log, &datagram, MSG_DONTWAIT | MSG_NOSIGNAL);
+	line[0].iov_base = head + priority;
+	line[0].iov_len -= priority;
+	(void)!writev(STDERR_FILENO, line, sizeof(line) / sizeof(*line));
 }
 
 int log_report(struct report *report)

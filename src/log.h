@@ -27,6 +27,9 @@ bool log_wants(enum log_level level);
 /* log_line - one line, whatever it holds: bytes outside printable ASCII become \xNN */
 void log_line(enum log_level level, const char *format, ...) PRINTF(2, 3);
 
+/* log_last_words - an error of this text alone, from where nothing else is safe: signal handlers, or without memory */
+void log_last_words(const char *message);
+
 /* log_report - the errors and warnings of @report, which is empty afterwards. Returns its status. */
 int log_report(struct report *report);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "text.h"
+#include "log.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -11,10 +12,7 @@
 
 void out_of_memory(void)
 {
-	static const char message[] = "ocserv-gateway: out of memory\n";
-	ssize_t ignored = write(STDERR_FILENO, message, sizeof(message) - 1);
-
-	(void)ignored;
+	log_last_words("out of memory; run it again");
 	_exit(EX_OSERR);
 }
 

@@ -427,6 +427,23 @@ test_fault() {
 	syslog_lines
 }
 
+# The time is over, at any moment: the log says so, too.
+test_deadline() {
+	local call
+	: >"$SYSLOG"
+	for call in sendto:1 sendto:9 flock:1; do
+		inject "${call%:*}:signal=SIGALRM:when=${call#*:}"
+		is "$status" 75 "deadline at $call: status 75"
+		is "$err" "ocserv-gateway: error: not done within 5 seconds, given up; run it again" "deadline at $call: it says so"
+		ok "deadline at $call: in the log" wait_for 5 grep -qF "<27>$err" "$SYSLOG"
+		ok "deadline at $call: the next connect" hook connect
+		ok "deadline at $call: makes it whole" state_is "$installed"
+		clear_state >/dev/null
+		rm -rf "$STATE_DIR"
+		: >"$SYSLOG"
+	done
+}
+
 test_interface_down() {
 	ini
 	ip link set eth0 down
@@ -492,6 +509,7 @@ for number in 1 2 4 7 9; do
 	test_fault 71 "No buffer space" sendto ENOBUFS "$number"
 	test_fault 75 "no answer" recvmsg EAGAIN "$number"
 done
+test_deadline
 test_interface_down
 test_all_closed
 done_testing

@@ -77,6 +77,19 @@ static void a_line_says_its_level(void **state)
 	assert_string_equal(take_stderr(), "ocserv-gateway: debug: by the way\n");
 }
 
+static void last_words_are_an_error(void **state)
+{
+	(void)state;
+	log_open(LOG_LEVEL_ERROR, false);
+	log_last_words("no time; 100 %");
+	assert_string_equal(take_stderr(), "ocserv-gateway: error: no time; 100 %\n");
+	assert_string_equal(syslog_text(), "");
+	log_open(LOG_LEVEL_ERROR, true);
+	log_last_words("no time; 100 %");
+	assert_string_equal(take_stderr(), "ocserv-gateway: error: no time; 100 %\n");
+	assert_string_equal(syslog_text(), "<27>ocserv-gateway: error: no time; 100 %\n");
+}
+
 static void lines_below_the_level_are_left_out(void **state)
 {
 	(void)state;
@@ -208,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_stderr(a_line_says_its_level),
+		with_stderr(last_words_are_an_error),
 		with_stderr(lines_below_the_level_are_left_out),
 		with_stderr(a_line_stays_one_line),
 		with_stderr(the_longest_line_is_cut),
