@@ -307,6 +307,10 @@ static const struct key keys[CONFIG_KEYS] = {
 		{ "killswitch", "dns", NULL, "warn",
 		  "clients' questions to a DNS server on this host, which asks by its own route: warn, block or any" },
 		parse_choice, FIELD(dns), .choices = dns_choices },
+	[KEY_FORWARD_OTHERS] = {
+		{ "killswitch", "forward_others", NULL, "yes",
+		  "may this host forward packets of others than clients; no ends it, for Docker bridges and LANs too" },
+		parse_boolean, FIELD(forward_others) },
 	[KEY_REMOVE_AFTER_LAST] = {
 		{ "session", "remove_after_last", NULL, "no",
 		  "remove rules, route and kill switch when the last session ends" },

@@ -67,6 +67,29 @@ static const struct prefix *rule_subject(const struct rule *rule)
 	return rule->source.address.family ? &rule->source : &rule->destination;
 }
 
+/* The rule of forward_others = no. It names no subnet, so it belongs to what stands at its priority. */
+static bool stops_others(const struct rule *rule)
+{
+	return rule->inverted && strcmp(rule->incoming, "lo") == 0 && !rule_subject(rule)->address.family;
+}
+
+/* Whether nothing of our protocol that names a subnet stands at its priority: the rest of it has gone. */
+static bool is_alone(const struct rule *rule, size_t count, uint32_t priority)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rule[i].priority == priority && rule[i].protocol == ROUTING_PROTOCOL &&
+		    rule_subject(&rule[i])->address.family)
+			return false;
+	return true;
+}
+
+static bool belongs_to(const struct rule *rule, const struct rule *owned)
+{
+	if (stops_others(rule))
+		return rule->priority == owned->priority;
+	return rule_subject(rule)->address.family && prefix_equal(rule_subject(rule), rule_subject(owned));
+}
+
 void plan_find_owned(const struct config *config, const struct rule *rule, size_t count, bool *owned)
 {
 	bool changed = false;
@@ -74,16 +97,14 @@ void plan_find_owned(const struct config *config, const struct rule *rule, size_
 	for (size_t i = 0; i < count; i++)
 		owned[i] = rule[i].protocol == ROUTING_PROTOCOL &&
 			   (is_our_priority(config, rule[i].priority) || looks_up(&rule[i], config->table) ||
-			    in_subnets(config, &rule[i].source) || in_subnets(config, &rule[i].destination));
+			    in_subnets(config, &rule[i].source) || in_subnets(config, &rule[i].destination) ||
+			    (stops_others(&rule[i]) && is_alone(rule, count, rule[i].priority)));
 	do {
 		changed = false;
-		for (size_t i = 0; i < count; i++) {
-			for (size_t j = 0; j < count && !owned[i] && rule[i].protocol == ROUTING_PROTOCOL; j++) {
-				if (owned[j] && rule_subject(&rule[i])->address.family &&
-				    prefix_equal(rule_subject(&rule[i]), rule_subject(&rule[j])))
+		for (size_t i = 0; i < count; i++)
+			for (size_t j = 0; j < count && !owned[i] && rule[i].protocol == ROUTING_PROTOCOL; j++)
+				if (owned[j] && belongs_to(&rule[i], &rule[j]))
 					owned[i] = changed = true;
-			}
-		}
 	} while (changed);
 }
 
@@ -312,14 +333,19 @@ static void plan_routes(struct plan *plan, const struct config *config, const st
 
 /* Policy rules */
 
-static bool same_selector(const struct rule *a, const struct rule *b)
+/* Whether @rule stands where @wanted is to be. */
+static bool same_selector(const struct rule *rule, const struct rule *wanted)
 {
-	bool same_action = a->action == b->action && a->table == b->table &&
-			   a->suppress_prefixlength == b->suppress_prefixlength;
+	bool same_incoming = strcmp(rule->incoming, wanted->incoming) == 0;
+	bool same = !rule->other && same_incoming && rule->inverted == wanted->inverted;
+	bool same_action = rule->action == wanted->action && rule->table == wanted->table &&
+			   rule->suppress_prefixlength == wanted->suppress_prefixlength;
 
-	/* With more selectors and the same action, the kernel takes @a for what we want to add (NLM_F_EXCL). */
-	return a->family == b->family && a->priority == b->priority && prefix_equal(&a->source, &b->source) &&
-	       prefix_equal(&a->destination, &b->destination) && (!a->other || a->shadows || same_action);
+	/* With more selectors and the same action, the kernel takes @rule for what we want to add (NLM_F_EXCL). */
+	return rule->family == wanted->family && rule->priority == wanted->priority &&
+	       prefix_equal(&rule->source, &wanted->source) &&
+	       prefix_equal(&rule->destination, &wanted->destination) && (!wanted->incoming[0] || same_incoming) &&
+	       (same || rule->shadows || same_action);
 }
 
 static int check_foreign_rule(const struct config *config, const struct policy *policy, const struct rule *rule,
@@ -403,7 +429,8 @@ static void choose_rules(struct rules_plan *choice, const struct policy *policy,
 static bool removal_fits(const struct rule *rule, const struct rule *other)
 {
 	return rule->family == other->family && rule->priority == other->priority && rule->action == other->action &&
-	       rule->table == other->table && (!rule->other || rule->inverted) &&
+	       rule->table == other->table && !rule->other &&
+	       (!rule->incoming[0] || strcmp(rule->incoming, other->incoming) == 0) &&
 	       (!rule->source.address.family || prefix_equal(&rule->source, &other->source)) &&
 	       (!rule->destination.address.family || prefix_equal(&rule->destination, &other->destination)) &&
 	       (rule->suppress_prefixlength < 0 || rule->suppress_prefixlength == other->suppress_prefixlength);
@@ -450,10 +477,11 @@ static void remake_behind(struct rules_plan *choice, const struct policy *policy
 static int selectors(const struct rule *rule)
 {
 	return (rule->other != NULL) * 4 + (rule->source.address.family != AF_UNSPEC) +
-	       (rule->destination.address.family != AF_UNSPEC) + (rule->suppress_prefixlength >= 0);
+	       (rule->destination.address.family != AF_UNSPEC) + (rule->incoming[0] != '\0') +
+	       (rule->suppress_prefixlength >= 0);
 }
 
-#define SELECTORS_MOST 7
+#define SELECTORS_MOST 8
 
 static void remove_rules(struct plan *plan, const struct rules_plan *choice, const struct kernel *kernel,
 			 const bool *owned)

@@ -18,8 +18,13 @@
  *   PRIORITY + 1: from SUBNET prohibit					nothing falls through
  *   PRIORITY + 1: to SUBNET blackhole					nor to an address without a client
  *
+ * and behind these, with forward_others = no, once for each family:
+ *
+ *   PRIORITY + 1: not iif lo blackhole					nor from anybody else
+ *
  * N is the length of SUBNET: ocserv gives each client a longer route, and a shorter one, be it a half of
- * the default, goes elsewhere. The last is silent, since an error would go to the sender by the main route.
+ * the default, goes elsewhere. Blackholes are silent, since an error would go to the sender by the main route.
+ * What is for this host itself finds table local first, and what it sends comes in by lo.
  */
 
 static struct rule *add_rule(struct policy *policy, uint8_t family, uint32_t priority)
@@ -69,6 +74,15 @@ static void add_stop_rules(struct policy *policy, const struct config *config, c
 	rule->action = FR_ACT_BLACKHOLE;
 }
 
+static void add_others_rule(struct policy *policy, const struct config *config, int family)
+{
+	struct rule *rule = add_rule(policy, family_of(family), config->priority + 1);
+
+	memcpy(rule->incoming, "lo", sizeof("lo"));
+	rule->inverted = true;
+	rule->action = FR_ACT_BLACKHOLE;
+}
+
 static void add_rules(struct policy *policy, const struct config *config, int family)
 {
 	const struct subnets *subnets = &config->subnets[family];
@@ -78,6 +92,8 @@ static void add_rules(struct policy *policy, const struct config *config, int fa
 		add_local_rule(policy, config, &subnets->prefix[i]);
 	for (unsigned int i = 0; i < subnets->count; i++)
 		add_stop_rules(policy, config, &subnets->prefix[i], blocked && config->blocked == BLOCKED_DROP);
+	if (!config->forward_others)
+		add_others_rule(policy, config, family);
 	for (unsigned int i = 0; i < subnets->count && !blocked; i++)
 		add_gateway_rule(policy, config, &subnets->prefix[i]);
 }
@@ -98,6 +114,8 @@ static void add_route(struct policy *policy, const struct config *config, int fa
 		.type = RTN_UNICAST,
 		.protocol = ROUTING_PROTOCOL,
 	};
+	/* Adding an IPv6 route, the kernel asks the rules for its gateway as if that were somebody else's packet. */
+	route->onlink = family == IPV6 && !config->forward_others;
 	memcpy(route->interface_name, path->interface_name, sizeof(route->interface_name));
 }
 

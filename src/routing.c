@@ -38,7 +38,8 @@ static bool same_text(const char *a, const char *b)
 bool rule_equal(const struct rule *a, const struct rule *b)
 {
 	return a->family == b->family && a->priority == b->priority && prefix_equal(&a->source, &b->source) &&
-	       prefix_equal(&a->destination, &b->destination) && a->action == b->action &&
+	       prefix_equal(&a->destination, &b->destination) && strcmp(a->incoming, b->incoming) == 0 &&
+	       a->inverted == b->inverted && a->action == b->action &&
 	       (a->action != FR_ACT_TO_TBL || a->table == b->table) &&
 	       a->suppress_prefixlength == b->suppress_prefixlength && same_text(a->other, b->other);
 }
@@ -56,10 +57,14 @@ void rule_add_text(struct text *text, const struct rule *rule)
 	const char *action = name_in(action_names, sizeof(action_names) / sizeof(*action_names), rule->action);
 	char prefix[PREFIX_TEXT];
 
-	text_add(text, "priority %u from %s", rule->priority,
+	text_add(text, "priority %u %sfrom %s", rule->priority, rule->inverted ? "not " : "",
 		 rule->source.address.family ? prefix_text(&rule->source, prefix) : "all");
 	if (rule->destination.address.family)
 		text_add(text, " to %s", prefix_text(&rule->destination, prefix));
+	if (rule->incoming[0]) {
+		text_add(text, " iif ");
+		text_add_shell(text, rule->incoming);
+	}
 	if (rule->other)
 		text_add(text, " %s", rule->other);
 	if (rule->action == FR_ACT_TO_TBL && rule->table == RT_TABLE_MAIN)
@@ -98,6 +103,8 @@ void route_add_text(struct text *text, const struct route *route)
 		text_add(text, " dev ");
 		text_add_shell(text, route->interface_name[0] ? route->interface_name : interface);
 	}
+	if (route->onlink)
+		text_add(text, " onlink");
 	text_add(text, " table %u", route->table);
 	if (route->metric != usual_metric)
 		text_add(text, " metric %u", route->metric);

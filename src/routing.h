@@ -19,6 +19,8 @@ struct rule {
 	uint32_t priority;
 	struct prefix source;		/* AF_UNSPEC: from all */
 	struct prefix destination;	/* AF_UNSPEC: to all */
+	char incoming[IFNAMSIZ];	/* the interface that its packets come in by; "" for any; lo: sent by this host */
+	bool inverted;			/* matches what the above do not */
 	uint8_t action;			/* FR_ACT_TO_TBL, FR_ACT_PROHIBIT, ... (linux/fib_rules.h) */
 	uint32_t table;			/* with FR_ACT_TO_TBL; with FR_ACT_GOTO the priority to go on at */
 	int suppress_prefixlength;	/* -1 where the rule has none */
@@ -27,8 +29,6 @@ struct rule {
 	/* Of a rule read from the kernel alone. */
 	char *other;		/* what it has beyond the above, as ip(8) writes it; NULL where nothing */
 	bool shadows;		/* the kernel takes it for equal to one without what is in `other` */
-	char incoming[IFNAMSIZ];	/* the interface that its packets come in by; "" for any */
-	bool inverted;		/* matches what its selectors do not */
 	bool local_only;	/* about packets that this host sends, or marked ones: never those of clients */
 	struct text message;	/* the payload of its RTM_NEWRULE, to delete exactly this one */
 };
@@ -44,6 +44,9 @@ struct route {
 	uint32_t metric;
 	uint8_t type;			/* RTN_UNICAST, ... (linux/rtnetlink.h) */
 	uint8_t protocol;
+
+	/* Of a route that is to be added alone. */
+	bool onlink;			/* the kernel does not ask the policy rules whether the gateway is a neighbour */
 
 	/* Of a route read from the kernel alone. */
 	uint8_t tos;

@@ -92,6 +92,7 @@ struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule)
 
 	header->family = rule->family;
 	header->action = rule->action;
+	header->flags = rule->inverted ? FIB_RULE_INVERT : 0;
 	mnl_attr_put_u32(message, FRA_PRIORITY, rule->priority);
 	mnl_attr_put_u8(message, FRA_PROTOCOL, rule->protocol);
 	if (rule->source.address.family) {
@@ -102,6 +103,8 @@ struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule)
 		header->dst_len = rule->destination.length;
 		put_address(message, FRA_DST, &rule->destination.address);
 	}
+	if (rule->incoming[0])
+		mnl_attr_put_strz(message, FRA_IIFNAME, rule->incoming);
 	if (rule->action == FR_ACT_TO_TBL)
 		mnl_attr_put_u32(message, FRA_TABLE, rule->table);
 	if (rule->suppress_prefixlength >= 0)
@@ -138,6 +141,7 @@ struct nlmsghdr *rtnetlink_add_route(void *buffer, const struct route *route)
 	header->rtm_protocol = route->protocol;
 	header->rtm_type = route->type;
 	header->rtm_scope = RT_SCOPE_UNIVERSE;
+	header->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
 	mnl_attr_put_u32(message, RTA_TABLE, route->table);
 	if (route->destination_length)
 		put_address(message, RTA_DST, &route->destination);
@@ -160,14 +164,20 @@ static void add_word(struct text *text, const char *word)
 	text_add(text, "%s%s", text->length ? " " : "", word);
 }
 
-static void add_interface(struct text *text, const char *word, const struct nlattr *attribute, char name[IFNAMSIZ])
+static void get_interface(const struct nlattr *attribute, char name[IFNAMSIZ])
 {
 	size_t length = mnl_attr_get_payload_len(attribute);
 
 	memset(name, 0, IFNAMSIZ);
 	memcpy(name, mnl_attr_get_payload(attribute), length < IFNAMSIZ ? length : IFNAMSIZ - 1);
-	add_word(text, word);
-	text_add(text, " ");
+}
+
+static void add_outgoing(struct text *text, const struct nlattr *attribute)
+{
+	char name[IFNAMSIZ];
+
+	get_interface(attribute, name);
+	add_word(text, "oif ");
 	text_add_shell(text, name);
 }
 
@@ -210,7 +220,6 @@ struct selectors {
 static void parse_selector(const struct nlattr *attribute, struct rule *rule, struct selectors *other)
 {
 	struct text *text = &other->text;
-	char name[IFNAMSIZ];
 
 	switch (mnl_attr_get_type(attribute)) {
 	case FRA_SRC:
@@ -232,10 +241,10 @@ static void parse_selector(const struct nlattr *attribute, struct rule *rule, st
 		rule->protocol = get_u8(attribute);
 		break;
 	case FRA_IIFNAME:
-		add_interface(text, "iif", attribute, rule->incoming);
+		get_interface(attribute, rule->incoming);
 		break;
 	case FRA_OIFNAME:
-		add_interface(text, "oif", attribute, name);
+		add_outgoing(text, attribute);
 		rule->local_only = true;
 		break;
 	case FRA_FWMARK:
@@ -307,10 +316,8 @@ bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule)
 		.suppress_prefixlength = -1,
 		.source.length = header->src_len,
 		.destination.length = header->dst_len,
+		.inverted = header->flags & FIB_RULE_INVERT,
 	};
-	rule->inverted = header->flags & FIB_RULE_INVERT;
-	if (rule->inverted)
-		add_word(&other.text, "not");
 	if (header->tos) {
 		add_word(&other.text, "tos");
 		text_add(&other.text, " 0x%02x", header->tos);

@@ -88,6 +88,7 @@ with tos|s/ proto/ tos 0x10 proto/
 with ipproto|s/ proto/ ipproto tcp proto/
 with ports|s/ proto/ ipproto udp sport 53 dport 1000-2000 proto/
 with uidrange|s/ proto/ uidrange 1000-2000 proto/
+for one interface, not for all others|s/not from all iif lo/from all iif eth1/
 with suppress_ifgroup|s/(lookup.*) proto/\1 suppress_ifgroup 5 proto/'
 
 rule_damages() {

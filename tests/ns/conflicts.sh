@@ -60,11 +60,23 @@ an IPv6 rule at 999|priority 999 .*lookup 200|ip6|rule add priority 999 to fd20:
 an IPv6 rule at 1000|priority 1000 .*lookup 200|ip6|rule add priority 1000 from fd20::/64 lookup 200
 an IPv6 rule at 1001|priority 1001 .*lookup main|ip6|rule add priority 1001 from fd20::/64 lookup main'
 
+# With forward_others = no.
+OTHERS_CONFLICTS='a rule about others that answers|priority 1001 not from all iif lo prohibit|ip4|rule add priority 1001 not iif lo prohibit
+a rule about others that does not stop them|priority 1001 not from all iif lo lookup main|ip4|rule add priority 1001 not iif lo lookup main
+a rule about others with a tos|priority 1001 .*tos 0x10|ip4|rule add priority 1001 not iif lo tos 0x10 blackhole
+an IPv6 rule about others that answers|priority 1001 not from all iif lo unreachable|ip6|rule add priority 1001 not iif lo unreachable'
+
+# test_conflicts LINES
 test_conflicts() {
 	local name words tool commands
 	while IFS='|' read -r name words tool commands; do
 		test_conflict "$name" "$words" "$tool" "$commands"
-	done <<<"$CONFLICTS"
+	done <<<"$1"
+}
+
+# The state without who made it, and when.
+without_origin() {
+	state | sed 's/ proto [a-z0-9]*//g; s/ onlink//' | sort
 }
 
 # test_serves NAME TOOL COMMANDS: what is there already is not added again, and
@@ -75,7 +87,7 @@ test_serves() {
 	ok "$1: it is there" damage "$2" "$3"
 	before=$(state)
 	ok "$1: up" program up
-	ok "$1: it is all there, once" same "$installed" "$(state | sed 's/ proto [a-z0-9]*//g')"
+	ok "$1: it is all there, once" same "$installed" "$(without_origin)"
 	ok "$1: up again" program up
 	is "$out" intact "$1: finds nothing to do"
 	ok "$1: status" program status
@@ -92,14 +104,19 @@ an equal rule at 1001|ip4|rule add priority 1001 from 10.20.0.0/24 prohibit
 an equal IPv6 rule at 1000|ip6|rule add priority 1000 from fd20::/64 lookup 100
 rule and route|ip4|rule add priority 1000 from 10.20.0.0/24 lookup 100;;route add default via 172.28.0.2 dev eth0 table 100'
 
+OTHERS_SERVES='an equal rule about others|ip4|rule add priority 1001 not iif lo blackhole
+an equal IPv6 rule about others|ip6|rule add priority 1001 not iif lo blackhole
+an equal IPv6 route|ip6|route add default via fd28::2 dev eth0 table 100'
+
+# test_all_serves LINES
 test_all_serves() {
 	local name tool commands
 	clear_state >/dev/null
 	program up
-	installed=$(state | sed 's/ proto [a-z0-9]*//g')
+	installed=$(without_origin)
 	while IFS='|' read -r name tool commands; do
 		test_serves "$name" "$tool" "$commands"
-	done <<<"$SERVES"
+	done <<<"$1"
 }
 
 FOREIGN4='rule add priority 1000 from 10.77.0.0/16 lookup 200
@@ -228,7 +245,8 @@ test_change() {
 	ini "$@"
 	ok "$name: a connect after it" hook connect
 	like "$(field routing)" "repaired|plain|removed" "$name: does something"
-	ok "$name: nothing of before is left" state_is "$wanted"
+	# A route of ours serves with this flag as without it.
+	ok "$name: nothing of before is left" same "${wanted// onlink/}" "$(state | sed 's/ onlink//')"
 	ok "$name: status" program status
 	ok "$name: down" program down
 	ok "$name: nothing is left" state_is "$empty_state"
@@ -252,6 +270,13 @@ test_changes() {
 	test_change "no masquerading" $BOTH -- $BOTH gateway.masquerade=no
 	test_change "another way to block" -- killswitch.blocked=drop
 	test_change "other tunnels" -- clients.interface=vpns0
+	test_change "others are not forwarded" $BOTH -- $BOTH killswitch.forward_others=no
+	test_change "others are forwarded" $BOTH killswitch.forward_others=no -- $BOTH
+	test_change "others are forwarded, another priority" $BOTH killswitch.forward_others=no -- $BOTH gateway.priority=3000
+	test_change "others are not forwarded, the next priority" $BOTH killswitch.forward_others=no -- \
+		$BOTH killswitch.forward_others=no gateway.priority=1001
+	test_change "others are not forwarded, IPv6 left alone" $BOTH killswitch.forward_others=no -- \
+		killswitch.forward_others=no gateway.address6=direct
 	test_change "no gateway at all" $BOTH -- gateway.address4= gateway.address6=
 	test_change "all left alone" $BOTH -- gateway.address4=direct gateway.address6=direct
 }
@@ -259,9 +284,15 @@ test_changes() {
 nl=$'\n'
 begin
 ini $BOTH
-test_conflicts
+test_conflicts "$CONFLICTS"
+ini $BOTH killswitch.forward_others=no
+test_conflicts "$OTHERS_CONFLICTS"
 ini $BOTH
-test_all_serves
+test_all_serves "$SERVES"
+ini $BOTH killswitch.forward_others=no
+test_all_serves "$OTHERS_SERVES"
+test_left_alone
+ini $BOTH
 test_left_alone
 test_tables
 test_two_servers

@@ -240,6 +240,13 @@ test_change "subnets are added" dual-stack several-subnets
 test_change "subnets are taken away" several-subnets dual-stack
 test_change "reject becomes drop" seed blocked-drop
 test_change "masquerade ends" dual-stack no-masquerade
+test_change "others are forwarded no more" dual-stack no-others
+test_change "others are forwarded again" no-others dual-stack
+configuration no-others
+start intact
+# Routes by another gateway need onlink here.
+damages=$(all_damages | grep -E '^IPv[46] (rule|route (deleted|flushed))')
+test_damages <<<"$damages"
 test_hooks
 ini
 start true

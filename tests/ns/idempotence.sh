@@ -114,7 +114,7 @@ test_configuration() {
 
 begin strace
 worker_start
-for name in seed dual-stack several-subnets no-subnet6 link-local; do
+for name in seed dual-stack several-subnets no-subnet6 link-local no-others; do
 	test_configuration "$name"
 done
 configuration seed

@@ -67,6 +67,25 @@ test_pairs() {
 	done
 }
 
+# The interface of the gateway goes and comes back, with its addresses and table main as they were.
+flap() {
+	ip link set eth0 down && ip link set eth0 up &&
+		ip addr replace fd28::3/64 dev eth0 nodad && ip addr replace fe80::3/64 dev eth0 nodad &&
+		ip route replace default via 172.28.0.1 && ip -6 route replace default via fd28::1 &&
+		wait_for 10 carriers_seen
+}
+
+# Adding an IPv6 route, the kernel asks the rules for its gateway, of which one stops all others.
+no_others_damages() {
+	rule_damages 4
+	rule_damages 6
+	damage_line "IPv6 route deleted" "IPv6 route" ip6 "route del default table 100"
+	damage_line "IPv6 route by another gateway, instead" "IPv6 route" ip6 \
+		"route replace default via fd28::9 dev eth0 onlink table 100 proto 111"
+	damage_line "interface down and up" "IPv6 route" flap
+	damage_line "ruleset flushed" "is missing" nft "flush ruleset"
+}
+
 begin
 install_configuration dual-stack
 damages=$(all_damages)
@@ -83,4 +102,23 @@ test_pairs <<<"$damages"
 install_configuration seed
 damages=$(some_damages)
 test_all seed <<<"$damages"
+
+install_configuration no-others
+like "$installed" $'\n1001:\tnot from all iif lo blackhole proto ' "no-others: the rule is there"
+damages=$(no_others_damages)
+test_all no-others <<<"$damages"
+everything_gone
+ok "no-others: everything gone: a connect installs all" hook connect
+ok "no-others: everything gone: the state is whole" state_is "$installed"
+
+# Its own route of yes serves, and the other way round.
+configuration dual-stack
+ok "forward_others = yes: a connect" hook connect
+like "$(field was)" "policy rule .*not from all iif lo blackhole. does not belong there" "forward_others = yes: its log says what went"
+not_ok "forward_others = yes: the rule has gone" grep -q "not from all" <<<"$(state)"
+reinstall
+configuration no-others
+ok "forward_others = no: a connect" hook connect
+like "$(field was)" "policy rule .*not from all iif lo blackhole. is missing" "forward_others = no: its log says what came"
+ok "forward_others = no: all else is the same" same "${installed/ onlink/}" "$(state)"
 done_testing

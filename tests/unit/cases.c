@@ -112,6 +112,23 @@ const struct policy_case policy_cases[POLICY_CASES] = {
 	  "address6 = direct\n"
 	  "[killswitch]\n"
 	  "dns = block\n" },
+	{ "no-others",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24, 10.21.0.0/16\n"
+	  "subnet6 = fd20::/64\n"
+	  "[gateway]\n"
+	  "address4 = 172.28.0.2\n"
+	  "address6 = fd28::2\n"
+	  "[killswitch]\n"
+	  "forward_others = no\n" },
+	{ "no-others-no-subnet6",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24\n"
+	  "[gateway]\n"
+	  "address4 = direct\n"
+	  "address6 = block\n"
+	  "[killswitch]\n"
+	  "forward_others = no\n" },
 	{ "plain",
 	  "[clients]\n"
 	  "subnet4 = 10.20.0.0/24\n" },

@@ -57,6 +57,7 @@ static const struct {
 	{ KEY_CLIENT_TO_CLIENT, "no", "0" },
 	{ KEY_INBOUND, "any", "ANY" },
 	{ KEY_DNS, "block", "any" },
+	{ KEY_FORWARD_OTHERS, "no", "OFF" },
 	{ KEY_REMOVE_AFTER_LAST, "yes", "on" },
 	{ KEY_FORGET_FLOWS, "no", "false" },
 	{ KEY_NEXT_SCRIPT, "@script", "@script" },
@@ -238,6 +239,7 @@ static void defaults_are_parsed(void **state)
 	assert_true(config.client_to_client);
 	assert_int_equal(config.inbound, INBOUND_ESTABLISHED);
 	assert_int_equal(config.dns, DNS_WARN);
+	assert_true(config.forward_others);
 	assert_false(config.remove_after_last);
 	assert_true(config.forget_flows);
 	assert_null(config.next_script);
@@ -260,6 +262,7 @@ static void values_are_parsed(void **state)
 		   "[gateway]\naddress4 = 172.28.0.2\naddress6 = fe80::1\ninterface = eth0.7\ntable = 4711\n"
 		   "priority = 77\nmasquerade = off\n"
 		   "[killswitch]\ntable = a_1\nblocked = drop\nclient_to_client = FALSE\ninbound = any\ndns = any\n"
+		   "forward_others = no\n"
 		   "[session]\nremove_after_last = on\nforget_flows = no\nstate_dir = /run/x\n"
 		   "[log]\nlevel = debug\ndry_run = 1\n");
 	assert_int_equal(config.subnets[IPV4].count, 3);
@@ -279,6 +282,7 @@ static void values_are_parsed(void **state)
 	assert_false(config.client_to_client);
 	assert_int_equal(config.inbound, INBOUND_ANY);
 	assert_int_equal(config.dns, DNS_ANY);
+	assert_false(config.forward_others);
 	assert_true(config.remove_after_last);
 	assert_false(config.forget_flows);
 	assert_string_equal(config.state_dir, "/run/x");
@@ -481,6 +485,7 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 		{ KEY_CLIENT_TO_CLIENT, "2", "must be yes or no" },
 		{ KEY_INBOUND, "all", "must be one of established, any" },
 		{ KEY_DNS, "no", "must be one of warn, block, any" },
+		{ KEY_FORWARD_OTHERS, "block", "must be yes or no" },
 		{ KEY_REMOVE_AFTER_LAST, "jes", "must be yes or no" },
 		{ KEY_FORGET_FLOWS, "jes", "must be yes or no" },
 		{ KEY_NEXT_SCRIPT, "hook", "must be an absolute path, beginning with /" },

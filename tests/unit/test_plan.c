@@ -113,6 +113,7 @@ static struct rule *rule_of(struct kernel *kernel, const char *wanted)
 #define LOCAL_RULE6 "priority 999 from all to fd20::/64 lookup main suppress_prefixlength 64"
 #define STOP_RULE6 "priority 1001 from fd20::/64 prohibit"
 #define NOBODY_RULE6 "priority 1001 from all to fd20::/64 blackhole"
+#define OTHERS_RULE "priority 1001 not from all iif lo blackhole"
 #define DEFAULT_ROUTE "default via 172.28.0.2 dev eth0 table 100"
 
 static struct rule a_rule(uint32_t priority, const char *source, uint32_t table)
@@ -866,15 +867,14 @@ static void a_foreign_rule_with_our_selector_and_priority_is_a_conflict(void **s
 	static const char *const texts[] = {
 		"`priority 1000 from 10.20.0.0/24 lookup 7`",
 		"`priority 1001 from 10.20.0.0/24 unreachable`",
-		"`priority 1000 from 10.20.0.0/24 not lookup 7`",
+		"`priority 1000 not from 10.20.0.0/24 lookup 7`",
 		"`priority 1000 from 10.20.0.0/24 iif eth7 lookup 100`",
 	};
 
 	(void)state;
 	foreign[1].action = FR_ACT_UNREACHABLE;
-	foreign[2].other = (char *)"not";
-	foreign[2].shadows = true;
-	foreign[3].other = (char *)"iif eth7";
+	foreign[2].inverted = foreign[2].shadows = true;
+	strcpy(foreign[3].incoming, "eth7");
 	for (size_t i = 0; i < COUNT(foreign); i++) {
 		struct trial trial;
 
@@ -892,16 +892,128 @@ static void a_foreign_rule_with_our_selector_and_priority_is_a_conflict(void **s
 	}
 }
 
+static struct rule an_others_rule(uint8_t protocol)
+{
+	struct rule rule = {
+		.family = AF_INET, .priority = 1001, .incoming = "lo", .inverted = true, .action = FR_ACT_BLACKHOLE,
+		.suppress_prefixlength = -1, .protocol = protocol, .shadows = true,
+	};
+
+	return rule;
+}
+
+/* With forward_others = no: the first three are in the way, the others are not. */
+static void a_foreign_rule_about_others_is_a_conflict_where_it_selects_the_same(void **state)
+{
+	static const char *const texts[] = {
+		"`priority 1001 not from all iif lo prohibit`",
+		"`priority 1001 from all iif lo blackhole`",
+		"`priority 1001 not from all iif lo tos 0x10 blackhole`",
+		NULL, NULL, NULL, NULL,
+	};
+	struct rule foreign[7];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(foreign); i++)
+		foreign[i] = an_others_rule(RTPROT_STATIC);
+	foreign[0].action = FR_ACT_PROHIBIT;
+	foreign[1].inverted = foreign[1].shadows = false;
+	foreign[2].other = (char *)"tos 0x10";
+	foreign[3] = foreign[1];
+	foreign[3].action = FR_ACT_TO_TBL;
+	foreign[3].table = 7;
+	strcpy(foreign[4].incoming, "eth7");
+	foreign[5] = foreign[4];
+	foreign[5].inverted = foreign[5].shadows = false;
+	foreign[6].priority = 1000;
+	for (size_t i = 0; i < COUNT(foreign); i++) {
+		struct trial trial;
+
+		trial_begin(&trial, case_text("no-others"));
+		kernel_add_rule(&trial.kernel, &foreign[i]);
+		trial_install(&trial);
+		assert_int_equal(trial.result, texts[i] ? -1 : 0);
+		if (texts[i])
+			assert_line(&trial.report.errors, texts[i]);
+		else
+			check_steps(&trial, "");
+		trial_end(&trial);
+	}
+}
+
+static void a_rule_about_others_is_made_anew_behind_its_neighbours(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("no-others"));
+	kernel_drop_rule(&trial.kernel, find_rule(&trial.kernel, NOBODY_RULE));
+	trial_install(&trial);
+	check_steps(&trial,
+		    "remove IPv4 " OTHERS_RULE "\n"
+		    "remove IPv4 priority 1001 from all to 10.21.0.0/16 blackhole\n"
+		    "remove IPv4 priority 1001 from 10.21.0.0/16 prohibit\n"
+		    "add IPv4 " NOBODY_RULE "\n"
+		    "add IPv4 priority 1001 from 10.21.0.0/16 prohibit\n"
+		    "add IPv4 priority 1001 from all to 10.21.0.0/16 blackhole\n"
+		    "add IPv4 " OTHERS_RULE "\n");
+	trial_end(&trial);
+}
+
+/* The kernel does not look at `not`, and takes any rule with all that is named for the one that is to go. */
+static void a_removal_does_not_take_the_rule_about_others(void **state)
+{
+	struct rule extra[] = {
+		an_others_rule(ROUTING_PROTOCOL), an_others_rule(ROUTING_PROTOCOL), an_others_rule(ROUTING_PROTOCOL),
+		an_others_rule(ROUTING_PROTOCOL), an_others_rule(ROUTING_PROTOCOL),
+	};
+	static const struct { const char *rule; bool takes; } cases[] = {
+		{ "priority 1001 from all iif lo blackhole", true },
+		{ "priority 1001 from all blackhole", true },
+		{ "priority 1001 from all iif eth7 blackhole", false },
+		{ "priority 1001 from 10.99.0.0/16 iif lo blackhole", false },
+		{ "priority 1001 from all iif lo fwmark 0x1/0xff blackhole", false },
+	};
+
+	(void)state;
+	extra[0].inverted = false;
+	extra[1].inverted = false;
+	extra[1].incoming[0] = '\0';
+	extra[2].inverted = false;
+	strcpy(extra[2].incoming, "eth7");
+	extra[3].inverted = false;
+	extra[3].source = prefix_of("10.99.0.0/16");
+	extra[4].inverted = false;
+	extra[4].other = (char *)"fwmark 0x1/0xff";
+	for (size_t i = 0; i < COUNT(extra); i++) {
+		struct text line CLEANUP(text_free) = { 0 };
+		struct trial trial;
+		bool taken = false;
+
+		trial_begin(&trial, case_text("no-others"));
+		kernel_add_rule(&trial.kernel, &extra[i]);
+		trial_install(&trial);
+		text_add(&line, "IPv4 policy rule `%s` does not belong there", cases[i].rule);
+		assert_line(&trial.plan.problems, text_string(&line));
+		for (size_t j = 0; j < trial.plan.steps; j++)
+			taken = taken || (trial.plan.step[j].kind == STEP_RULE_REMOVE &&
+					  rule_equal(trial.plan.step[j].rule, rule_of(&trial.kernel, OTHERS_RULE)));
+		assert_int_equal(taken, cases[i].takes);
+		trial_end(&trial);
+	}
+}
+
 static void other_foreign_rules_are_left_alone(void **state)
 {
 	struct rule foreign[] = {
 		a_rule(1000, "10.99.0.0/24", 7), a_rule(1000, "10.20.0.0/25", 7), a_rule(998, "10.20.0.0/24", 7),
 		a_rule(1002, "10.20.0.0/24", 7), a_rule(1000, "10.20.0.0/24", 7), a_rule(1, "10.20.0.0/24", 100),
-		a_rule(1000, "10.20.0.0/24", 100),
+		a_rule(1000, "10.20.0.0/24", 100), a_rule(1000, "10.20.0.0/24", 7),
 	};
 	struct trial trial;
 
 	(void)state;
+	strcpy(foreign[7].incoming, "eth7");
 	foreign[4].other = (char *)"fwmark 0x1/0xffffffff";
 	foreign[6].destination = prefix_of("192.0.2.0/24");
 	trial_begin(&trial, case_text("seed"));
@@ -993,15 +1105,15 @@ static void leftovers_of_another_subnet_are_found(void **state)
 	trial_end(&trial);
 }
 
-static void another_server_of_ours_is_left_alone(void **state)
+static void check_another_server(const char *more)
 {
-	static const char text[] = "[clients]\nsubnet4 = 10.99.0.0/24\nsubnet6 = fd99::/64\n"
-				   "[gateway]\naddress4 = 172.28.0.9\naddress6 = fd28::9\ntable = 500\n"
-				   "priority = 5000\n";
+	struct text text CLEANUP(text_free) = { 0 };
 	struct trial other, trial;
 
-	(void)state;
-	trial_begin(&other, text);
+	text_add(&text, "[clients]\nsubnet4 = 10.99.0.0/24\nsubnet6 = fd99::/64\n"
+			"[gateway]\naddress4 = 172.28.0.9\naddress6 = fd28::9\ntable = 500\n"
+			"priority = 5000\n%s", more);
+	trial_begin(&other, text_string(&text));
 	trial_begin(&trial, case_text("both-families"));
 	for (size_t i = 0; i < other.wanted.policy.rules; i++)
 		kernel_add_rule(&trial.kernel, &other.wanted.policy.rule[i]);
@@ -1014,6 +1126,13 @@ static void another_server_of_ours_is_left_alone(void **state)
 	assert_int_equal(trial.plan.steps, trial.wanted.policy.rules + trial.wanted.policy.routes + 1);
 	trial_end(&trial);
 	trial_end(&other);
+}
+
+static void another_server_of_ours_is_left_alone(void **state)
+{
+	(void)state;
+	check_another_server("");
+	check_another_server("[killswitch]\nforward_others = no\n");
 }
 
 static void rules_are_ours_by_priority_table_or_subnet(void **state)
@@ -1050,6 +1169,59 @@ static void rules_are_ours_by_priority_table_or_subnet(void **state)
 	wanted_free(&wanted);
 }
 
+#define NO_OTHERS "[killswitch]\nforward_others = no\n"
+
+static void leftovers_of_a_rule_about_others_are_found(void **state)
+{
+	struct trial trial;
+	struct rule old;
+
+	(void)state;
+	check_leftovers(SEED NO_OTHERS, "remove IPv6 " OTHERS_RULE "\nremove IPv4 " OTHERS_RULE "\n");
+	check_leftovers(SEED "priority = 3000\n" NO_OTHERS,
+			"remove IPv6 priority 2999 from all to fd20::/64 lookup main suppress_prefixlength 64\n"
+			"remove IPv4 priority 2999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24\n"
+			"remove IPv6 priority 3001 not from all iif lo blackhole\n"
+			"remove IPv6 priority 3001 from all to fd20::/64 blackhole\n"
+			"remove IPv6 priority 3001 from fd20::/64 prohibit\n"
+			"remove IPv4 priority 3001 not from all iif lo blackhole\n"
+			"remove IPv4 priority 3001 from all to 10.20.0.0/24 blackhole\n"
+			"remove IPv4 priority 3001 from 10.20.0.0/24 prohibit\n"
+			"remove IPv4 priority 3000 from 10.20.0.0/24 lookup 100\n"
+			"add IPv4 " LOCAL_RULE "\n"
+			"add IPv4 " STOP_RULE "\n"
+			"add IPv4 " NOBODY_RULE "\n"
+			"add IPv4 " GATEWAY_RULE "\n"
+			"add IPv6 " LOCAL_RULE6 "\n"
+			"add IPv6 " STOP_RULE6 "\n"
+			"add IPv6 " NOBODY_RULE6 "\n");
+
+	/* In a family without subnets it belongs to those of the other. */
+	trial_begin(&trial, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\npriority = 3000\n"
+		    NO_OTHERS);
+	trial_remove(&trial);
+	assert_int_equal(trial.plan.steps, trial.wanted.policy.rules + trial.wanted.policy.routes + 1);
+	wanted_free(&trial.wanted);
+	wanted_make(&trial.wanted, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n");
+	trial_remove(&trial);
+	assert_int_equal(trial.plan.steps, 8);
+	trial_end(&trial);
+
+	/* One that is alone is nobody's else. */
+	old = an_others_rule(ROUTING_PROTOCOL);
+	old.priority = 3001;
+	trial_begin(&trial, case_text("seed"));
+	kernel_add_rule(&trial.kernel, &old);
+	trial_install(&trial);
+	check_steps(&trial, "remove IPv4 priority 3001 not from all iif lo blackhole\n");
+	trial_remove(&trial);
+	assert_int_equal(trial.plan.steps, trial.wanted.policy.rules + trial.wanted.policy.routes + 2);
+	rule_of(&trial.kernel, "priority 3001 not from all iif lo blackhole")->protocol = RTPROT_STATIC;
+	trial_install(&trial);
+	check_steps(&trial, "");
+	trial_end(&trial);
+}
+
 static void plain_ocserv_removes_what_is_left(void **state)
 {
 	struct trial earlier, trial;
@@ -1078,7 +1250,17 @@ static uint32_t next_random(void)
 	return number >> 8;
 }
 
-static void damage_rules(struct kernel *kernel)
+/* What is nobody's stays, and is no damage. */
+static void add_if_ours(struct kernel *kernel, const struct config *config, const struct rule *rule)
+{
+	bool owned;
+
+	plan_find_owned(config, rule, 1, &owned);
+	if (owned)
+		kernel_add_rule(kernel, rule);
+}
+
+static void damage_rules(struct kernel *kernel, const struct config *config)
 {
 	size_t place = next_random() % kernel->rules;
 	struct rule *rule = &kernel->rule[place], copy = *rule;
@@ -1086,37 +1268,45 @@ static void damage_rules(struct kernel *kernel)
 	if (rule->protocol != ROUTING_PROTOCOL)
 		return;
 	copy.other = NULL;
-	switch (next_random() % 8) {
+	switch (next_random() % 10) {
 	case 0:
 		kernel_drop_rule(kernel, place);
 		break;
 	case 1:
-		kernel_add_rule(kernel, &copy);
+		add_if_ours(kernel, config, &copy);
 		break;
 	case 2:
 		copy.table = 7;
-		kernel_add_rule(kernel, &copy);
+		add_if_ours(kernel, config, &copy);
 		break;
 	case 3:
 		copy.priority += next_random() % 3;
-		kernel_add_rule(kernel, &copy);
+		add_if_ours(kernel, config, &copy);
 		break;
 	case 4:
 		kernel_drop_rule(kernel, place);
-		kernel_add_rule(kernel, &copy);
+		add_if_ours(kernel, config, &copy);
 		break;
 	case 5:
-		copy.other = (char *)"iif eth7";
-		kernel_add_rule(kernel, &copy);
+		copy.other = (char *)"fwmark 0x1/0xff";
+		add_if_ours(kernel, config, &copy);
 		break;
 	case 6:
 		copy.source = (struct prefix){ .length = 0 };
-		kernel_add_rule(kernel, &copy);
+		add_if_ours(kernel, config, &copy);
 		break;
 	case 7:
 		copy.suppress_prefixlength = -1;
 		copy.destination = (struct prefix){ .length = 0 };
-		kernel_add_rule(kernel, &copy);
+		add_if_ours(kernel, config, &copy);
+		break;
+	case 8:
+		copy.inverted = !copy.inverted;
+		add_if_ours(kernel, config, &copy);
+		break;
+	case 9:
+		strcpy(copy.incoming, copy.incoming[0] ? "" : "lo");
+		add_if_ours(kernel, config, &copy);
 		break;
 	}
 }
@@ -1171,6 +1361,7 @@ static size_t index_of_rule(const struct kernel *kernel, const struct rule *name
 
 		if (prefixes_fit(named, rule) && named->priority == rule->priority && named->action == rule->action &&
 		    named->table == rule->table && named->protocol == rule->protocol &&
+		    (!named->incoming[0] || strcmp(named->incoming, rule->incoming) == 0) &&
 		    (!named->other || (rule->other && strcmp(named->other, rule->other) == 0)) &&
 		    (named->suppress_prefixlength < 0 || named->suppress_prefixlength == rule->suppress_prefixlength))
 			return i;
@@ -1187,6 +1378,7 @@ static void check_addition(const struct kernel *kernel, const struct rule *named
 
 		assert_false(prefixes_fit(named, rule) && named->priority == rule->priority &&
 			     named->action == rule->action && named->table == rule->table && !rule->other &&
+			     strcmp(named->incoming, rule->incoming) == 0 &&
 			     named->suppress_prefixlength == rule->suppress_prefixlength);
 	}
 }
@@ -1264,7 +1456,7 @@ static void any_damage_is_repaired(void **state)
 	trial_begin(&trial, ((const struct policy_case *)*state)->text);
 	for (unsigned int i = 0; i < 200 && trial.wanted.policy.guard.chains > 0; i++) {
 		for (uint32_t j = next_random() % 6; j > 0; j--) {
-			damage_rules(&trial.kernel);
+			damage_rules(&trial.kernel, &trial.wanted.config);
 			damage_routes(&trial.kernel);
 		}
 		damage_guard(&trial.kernel);
@@ -1286,7 +1478,7 @@ static void any_damage_is_removed_in_one_round(void **state)
 	for (unsigned int i = 0; i < 20; i++) {
 		trial_begin(&trial, ((const struct policy_case *)*state)->text);
 		for (uint32_t j = next_random() % 6; j > 0 && trial.wanted.policy.guard.chains > 0; j--) {
-			damage_rules(&trial.kernel);
+			damage_rules(&trial.kernel, &trial.wanted.config);
 			damage_routes(&trial.kernel);
 		}
 		trial_remove(&trial);
@@ -1302,7 +1494,7 @@ static void any_damage_is_removed_in_one_round(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * POLICY_CASES + 34] = {
+	struct CMUnitTest tests[4 * POLICY_CASES + 38] = {
 		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
 		in_directory(what_is_intact_is_removed_guard_last),
 		in_directory(nothing_is_removed_where_nothing_is),
@@ -1330,10 +1522,14 @@ int main(void)
 		in_directory(an_equal_foreign_rule_serves_and_stays),
 		in_directory(ours_is_kept_beside_an_equal_foreign_rule),
 		in_directory(a_foreign_rule_with_our_selector_and_priority_is_a_conflict),
+		in_directory(a_foreign_rule_about_others_is_a_conflict_where_it_selects_the_same),
+		in_directory(a_rule_about_others_is_made_anew_behind_its_neighbours),
+		in_directory(a_removal_does_not_take_the_rule_about_others),
 		in_directory(other_foreign_rules_are_left_alone),
 		in_directory(leftovers_of_another_priority_are_found),
 		in_directory(leftovers_of_another_table_are_found),
 		in_directory(leftovers_of_another_subnet_are_found),
+		in_directory(leftovers_of_a_rule_about_others_are_found),
 		in_directory(another_server_of_ours_is_left_alone),
 		in_directory(rules_are_ours_by_priority_table_or_subnet),
 		in_directory(plain_ocserv_removes_what_is_left),

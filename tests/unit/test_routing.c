@@ -40,7 +40,6 @@ static void rules_are_equal_where_the_kernel_does_the_same(void **state)
 	(void)state;
 	assert_true(rule_equal(&a, &b));
 	b.protocol = RTPROT_BOOT;
-	strcpy(b.incoming, "x");
 	b.local_only = true;
 	assert_true(rule_equal(&a, &b));
 	b.other = (char *)"";
@@ -52,7 +51,7 @@ static void rules_are_equal_where_the_kernel_does_the_same(void **state)
 
 static void rules_differ_in_each_field(void **state)
 {
-	struct rule a = a_rule(), b[9];
+	struct rule a = a_rule(), b[11];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(b); i++)
@@ -66,6 +65,8 @@ static void rules_differ_in_each_field(void **state)
 	b[6].table = 101;
 	b[7].suppress_prefixlength = 0;
 	b[8].other = (char *)"fwmark 0x1/0xffffffff";
+	strcpy(b[9].incoming, "lo");
+	b[10].inverted = true;
 	for (size_t i = 0; i < COUNT(b); i++)
 		if (rule_equal(&a, &b[i]) || rule_equal(&b[i], &a))
 			fail_msg("difference %zu is not seen", i);
@@ -78,6 +79,7 @@ static void routes_are_equal_but_for_who_made_them(void **state)
 	(void)state;
 	b.protocol = RTPROT_BOOT;
 	b.interface_name[0] = '\0';
+	b.onlink = true;
 	assert_true(route_equal(&a, &b));
 }
 
@@ -106,7 +108,7 @@ static void routes_differ_in_each_field(void **state)
 
 static void rules_read_as_ip_writes_them(void **state)
 {
-	struct rule rule[11];
+	struct rule rule[13];
 	static const char *const texts[] = {
 		"priority 1000 from 10.20.0.0/24 lookup 100",
 		"priority 1000 from 10.20.0.0/24 lookup main",
@@ -119,6 +121,8 @@ static void rules_read_as_ip_writes_them(void **state)
 		"priority 1000 from 10.20.0.0/24 iif eth1 fwmark 0x1/0xff lookup 100",
 		"priority 4294967295 from fd20::/64 unknown",
 		"priority 1000 from 10.20.0.0/24 lookup 100 suppress_prefixlength 0",
+		"priority 1000 not from all iif lo blackhole",
+		"priority 1000 from 10.20.0.0/24 to 10.20.0.0/24 iif '$(id)' lookup 100",
 	};
 
 	(void)state;
@@ -137,11 +141,18 @@ static void rules_read_as_ip_writes_them(void **state)
 	rule[7].priority = 0;
 	rule[7].source = (struct prefix){ .length = 0 };
 	rule[7].table = RT_TABLE_LOCAL;
-	rule[8].other = (char *)"iif eth1 fwmark 0x1/0xff";
+	strcpy(rule[8].incoming, "eth1");
+	rule[8].other = (char *)"fwmark 0x1/0xff";
 	rule[9].priority = UINT32_MAX;
 	rule[9].source = prefix_of("fd20::/64");
 	rule[9].action = 200;
 	rule[10].suppress_prefixlength = 0;
+	rule[11].source = (struct prefix){ .length = 0 };
+	strcpy(rule[11].incoming, "lo");
+	rule[11].inverted = true;
+	rule[11].action = FR_ACT_BLACKHOLE;
+	rule[12].destination = rule[12].source;
+	strcpy(rule[12].incoming, "$(id)");
 	for (size_t i = 0; i < COUNT(rule); i++) {
 		struct text text CLEANUP(text_free) = { 0 };
 
@@ -152,7 +163,7 @@ static void rules_read_as_ip_writes_them(void **state)
 
 static void routes_read_as_ip_writes_them(void **state)
 {
-	struct route route[9];
+	struct route route[10];
 	static const char *const texts[] = {
 		"default via 172.28.0.2 dev eth0 table 100",
 		"default via 172.28.0.2 dev eth0 table 100 metric 50",
@@ -163,6 +174,7 @@ static void routes_read_as_ip_writes_them(void **state)
 		"prohibit default table 100",
 		"default from 10.20.0.0/24 tos 0x10 via 172.28.0.2 dev eth0 table 100",
 		"default dev lo table 100",
+		"default via fd28::2 dev eth0 onlink table 100",
 	};
 
 	(void)state;
@@ -188,6 +200,9 @@ static void routes_read_as_ip_writes_them(void **state)
 	route[8].gateway = (struct address){ .family = AF_UNSPEC };
 	route[8].interface = if_nametoindex("lo");
 	route[8].interface_name[0] = '\0';
+	route[9] = route[2];
+	route[9].gateway = address_of("fd28::2");
+	route[9].onlink = true;
 	for (size_t i = 0; i < COUNT(route); i++) {
 		struct text text CLEANUP(text_free) = { 0 };
 

@@ -63,6 +63,7 @@ static void rules_and_routes_are_read_back_as_sent(void **state)
 		assert_int_equal(message->nlmsg_flags, NLM_F_CREATE | NLM_F_EXCL);
 		assert_true(rtnetlink_parse_rule(message, &read));
 		assert_true(rule_equal(&read, sent));
+		assert_false(read.shadows && !sent->inverted);
 		assert_int_equal(read.protocol, ROUTING_PROTOCOL);
 		assert_null(read.other);
 		rule_free(&read);
@@ -76,6 +77,7 @@ static void rules_and_routes_are_read_back_as_sent(void **state)
 		assert_int_equal(message->nlmsg_flags, NLM_F_CREATE | NLM_F_EXCL);
 		assert_true(rtnetlink_parse_route(message, &read));
 		assert_true(route_equal(&read, sent));
+		assert_int_equal(route_header()->rtm_flags, sent->onlink ? RTNH_F_ONLINK : 0);
 		assert_int_equal(read.protocol, ROUTING_PROTOCOL);
 		assert_null(read.other);
 		route_free(&read);
@@ -214,6 +216,11 @@ static void put_outgoing(struct nlmsghdr *message)
 	mnl_attr_put_strz(message, FRA_OIFNAME, "eth2");
 }
 
+static void put_hostile_outgoing(struct nlmsghdr *message)
+{
+	mnl_attr_put_strz(message, FRA_OIFNAME, "`id`;$x'y");
+}
+
 static void put_uid_range(struct nlmsghdr *message)
 {
 	const struct fib_rule_uid_range range = { 1000, 2000 };
@@ -321,10 +328,11 @@ static void selectors_that_we_never_use_are_told(void **state)
 		{ put_masked_mark, "fwmark 0x10/0xf0", "", true, false, false },
 		{ put_zero_mark, NULL, "", false, false, false },
 		{ put_zero_of_mask, "fwmark 0x0/0xff", "", false, false, false },
-		{ put_incoming, "iif eth1", "eth1", false, false, false },
-		{ put_hostile_incoming, "iif '`id`;$x'\\''y'", "`id`;$x'y", false, false, false },
-		{ put_endless_incoming, "iif abcdefghijklmno", "abcdefghijklmno", false, false, false },
+		{ put_incoming, NULL, "eth1", false, false, false },
+		{ put_hostile_incoming, NULL, "`id`;$x'y", false, false, false },
+		{ put_endless_incoming, NULL, "abcdefghijklmno", false, false, false },
 		{ put_outgoing, "oif eth2", "", true, false, false },
+		{ put_hostile_outgoing, "oif '`id`;$x'\\''y'", "", true, false, false },
 		{ put_uid_range, "uidrange 1000-2000", "", false, false, false },
 		{ put_low_uids, "uidrange 0-999", "", false, false, false },
 		{ put_any_uid, NULL, "", false, false, false },
@@ -337,7 +345,7 @@ static void selectors_that_we_never_use_are_told(void **state)
 		{ put_no_group, NULL, "", false, false, false },
 		{ put_tunnel, "tun_id 77", "", false, false, false },
 		{ put_tos, "tos 0x10", "", false, false, true },
-		{ put_inversion, "not iif eth1", "eth1", false, true, true },
+		{ put_inversion, NULL, "eth1", false, true, true },
 		{ put_unknown, "attribute 99", "", false, false, false },
 	};
 

@@ -20,7 +20,7 @@ static void make_script(struct text *script, struct wanted *wanted, const struct
 	plan_free(&plan);
 }
 
-static const char *const scripted_cases[] = { "seed", "direct4", "several-subnets", "other-names" };
+static const char *const scripted_cases[] = { "seed", "direct4", "several-subnets", "other-names", "no-others" };
 
 static void check_golden_script(const char *kind, const char *name, bool remove)
 {
@@ -74,7 +74,8 @@ static void repairing_is_golden(void **state)
 	wanted_make(&wanted, case_text("both-families"));
 	kernel_as_wanted(&kernel, &wanted.policy);
 	extra = kernel.rule[find_priority(&kernel, 1000)];
-	extra.other = (char *)"iif eth7 fwmark 0x1/0xff";
+	strcpy(extra.incoming, "eth7");
+	extra.other = (char *)"fwmark 0x1/0xff";
 	kernel_add_rule(&kernel, &extra);
 	kernel_drop_rule(&kernel, find_priority(&kernel, 999));
 	kernel.route[0].metric = 7;
