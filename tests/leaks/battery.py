@@ -127,6 +127,19 @@ def controls(_: bool) -> list[Case]:
     ]
 
 
+def lone(_: bool) -> list[Case]:
+    """The troubles that routing alone must stand, and those that take a rule of it."""
+    flush, environment = troubles.GUARD_GONE[2], troubles.NETWORK_TROUBLES[1:]
+    gone = [trouble for trouble in troubles.GUARD_GONE if trouble is not flush]
+    return [
+        *undisturbed(0),
+        *(case("guard: all of it", trouble) for trouble in gone),
+        *(case("policy routing", trouble) for trouble in troubles.rule_deletions()),
+        *(case("network", trouble) for trouble in environment),
+        *(case("pairs: guard gone and network", flush, trouble) for trouble in environment),
+    ]
+
+
 class Plan(NamedTuple):
     """What is installed, and the part of the battery that it goes through."""
 
@@ -151,6 +164,7 @@ def plans() -> list[Plan]:
         Plan("control: no rules", first, controls, variants.Nothing()),
         *(Plan(variant.name, variant, everything) for variant in variants.MAIN_VARIANTS),
         *(Plan(variant.name, variant, singles) for variant in variants.SIDE_VARIANTS),
+        *(Plan(variant.name, variant, lone) for variant in variants.LONE_VARIANTS),
         *(
             Plan(variant.name, variant, lambda _: undisturbed(0))
             for variant in variants.OPTION_VARIANTS
@@ -321,7 +335,8 @@ def report(tap: Tap, results: list[Result], errors: list[str], most: int) -> Non
     tap.show(
         "lost: cases in which clients no longer reach the gateway, though they should",
         "limits: frames that only the damaged nft table could stop (forged sources from",
-        "outside the pool, and the server's answers to others than clients)",
+        "outside the pool, and the server's answers to others than clients; with",
+        "forward_others = no the server's answers alone)",
     )
 
 

@@ -208,6 +208,8 @@ class Bench:
     def excusable(self, leak: capture.Leak) -> bool:
         """Whether the guard alone could have stopped it: a packet from outside the
         pool, or what the server's own stack answers to somebody outside the pool."""
+        if self.variant.settings.get("killswitch forward_others") == "no":
+            return self.own_answer(leak)
         sent = self.catalogue.by_number.get(leak.number)
         held = sent and sent.family == 4 and self.variant.reverse_path_filter
         if sent and not held and not (sent.pooled and sent.family in self.governed):
@@ -215,6 +217,28 @@ class Bench:
         packet = leak.frame.data[14:]
         inward = tuple(POOL_PREFIXES[family] for family in self.governed)
         return capture.is_answer(packet) and not capture.addresses(packet)[1].startswith(inward)
+
+    def own_answer(self, leak: capture.Leak) -> bool:
+        """Whether the server's own stack speaks, to somebody outside the pool. Where nothing but
+        clients' packets is forwarded, the guard alone could have stopped that and nothing else.
+
+        With the reverse path filter there are no answers to forged IPv4, but to wrong options,
+        which are read before; then the rest is about what comes back for a true client, to its
+        address, or to the server's while that was masqueraded.
+        """
+        packet = leak.frame.data[14:]
+        source, target = capture.addresses(packet)
+        inward = tuple(POOL_PREFIXES[family] for family in self.governed)
+        # Of a family without subnets nobody knows the pool, nor that an address of this host is in it.
+        own = network.OWN | {network.IN_VPN[family] for family in {4, 6} - set(self.governed)}
+        if source not in own or target.startswith(inward) or not capture.is_answer(packet):
+            return False
+        if packet[0] >> 4 == 6 or not self.variant.reverse_path_filter:
+            return True
+        sent = self.catalogue.by_number.get(leak.number)
+        if sent:
+            return sent.pooled or capture.is_option_error(packet)
+        return capture.is_reset_of(packet, (packets.OPEN_PORT, packets.CLOSED_PORT))
 
     def reached(self) -> bool:
         """Ordinary packets of each family that has a gateway came to the gateway."""

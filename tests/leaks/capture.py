@@ -128,3 +128,14 @@ def is_answer(packet: bytes) -> bool:
     if proto == wire.TCP:
         return bool(body[13] & 0x04) or body[13] & 0x12 == 0x12
     return proto == wire.ICMP and body[0] != 8 or proto == wire.ICMPV6 and body[0] != 128
+
+
+def is_option_error(packet: bytes) -> bool:
+    """An IPv4 ICMP error that says which octet is wrong."""
+    return packet[9] == wire.ICMP and packet[(packet[0] & 15) * 4] == wire.PARAMETER_PROBLEM
+
+
+def is_reset_of(packet: bytes, ports: tuple[int, ...]) -> bool:
+    """An IPv4 TCP reset that goes to one of these ports."""
+    segment = packet[(packet[0] & 15) * 4 :]
+    return packet[9] == wire.TCP and struct.unpack_from("!H", segment, 2)[0] in ports

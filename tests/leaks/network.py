@@ -29,6 +29,11 @@ UPLINKS = {
     "eth0": ("lan0", "02:00:00:28:00:03", "172.28.0.3/24", "fd28::3/64", "fe80::ff:fe28:3/64"),
     "eth1": ("lan1", "02:00:00:29:00:02", "192.0.2.2/24", "fd29::2/64", "fe80::ff:fe29:2/64"),
 }
+IN_VPN = {4: "10.20.0.1", 6: "fd20::1"}
+OTHER_ADDRESS = "172.28.0.33/24"  # which eth0 gets in a trouble
+OWN = {
+    address.split("/")[0] for _, _, *more in UPLINKS.values() for address in (*more, OTHER_ADDRESS)
+}
 
 # What the kernel does for a client, it shall do at once and at any rate.
 SYSCTLS = {
@@ -49,7 +54,6 @@ SYSCTLS = {
 }
 # A neighbour that does not answer is given up after 0.2 s.
 NEIGHBOUR_SYSCTLS = {"retrans_time_ms": 20, "mcast_solicit": 10}
-OTHER_ADDRESS = "172.28.0.33/24"  # which eth0 gets in a trouble
 INTERFACES = ("all", "default", *CLIENTS, *UPLINKS)
 # Off in any sane system; (when permissive, else)
 LENIENCE = {

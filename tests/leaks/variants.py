@@ -75,6 +75,24 @@ OPTION_VARIANTS = [
         LAN_WAY,
     ),
 ]
+# With one layer gone and the network troubled:
+NO_OTHERS = SEED | {"gateway address6": "fd28::2", "killswitch forward_others": "no"}
+LONE_VARIANTS = [
+    Variant("forward_others = no", NO_OTHERS, LAN_WAY, (4, 6)),
+    Variant(
+        "forward_others = no, rp_filter = 1 on tunnels",
+        NO_OTHERS,
+        LAN_WAY,
+        (4, 6),
+        reverse_path_filter=True,
+    ),
+    Variant(
+        "forward_others = no, no subnet6",
+        {key: SEED[key] for key in SEED if key != "clients subnet6"}
+        | {"killswitch forward_others": "no"},
+        LAN_WAY,
+    ),
+]
 
 
 class Rules(Protocol):

@@ -42,6 +42,17 @@ WORDS = {
         "fd20::50", "fd20::51", "fd20::1", "2001:db8:198::9", "ICMPv6 echo", "fd28::7", "fd28::3"
     ),
 }
+# From a LAN neighbour to one on the second uplink: the packet, and it in words.
+OTHERS = {
+    4: (
+        wire.ip("172.28.0.7", "192.0.2.7", wire.UDP, wire.udp("172.28.0.7", "192.0.2.7", 7, 9, b"")),
+        "172.28.0.7 > 192.0.2.7 UDP 7>9",
+    ),
+    6: (
+        wire.ip("fd28::7", "fd29::7", wire.UDP, wire.udp("fd28::7", "fd29::7", 7, 9, b"")),
+        "fd28::7 > fd29::7 UDP 7>9",
+    ),
+}
 CLOSED_PORT = 4433
 CASE = 0xFFF0  # of the packets below, so that what is left of others is not taken for one of them
 SYN = 0x02
@@ -85,9 +96,10 @@ def server_reaches_client(bench: Bench, address: str) -> bool:
     return any(capture.OWN_TRAFFIC in packet for packet in received(bench, "vpns0"))
 
 
-def own_way(bench: Bench, address: str) -> bool:
+def own_way(bench: Bench, address: str, forget: bool = True) -> bool:
     """The server's own traffic keeps to the main route."""
-    bench.capture.forget()
+    if forget:
+        bench.capture.forget()
     own_datagram(address)
     time.sleep(0.02)
     bench.capture.read()
@@ -171,6 +183,19 @@ def services(bench: Bench, family: int) -> Iterator[Found]:
     )
 
 
+def forwarded(bench: Bench, family: int) -> Found:
+    """A LAN neighbour's packet to the second uplink, which is none of ours."""
+    packet, way = OTHERS[family]
+    frame = lan.mac(network.UPLINKS["eth0"][1]) + lan.mac(lan.HOSTS["lan0"][WORDS[family].neighbour])
+    frame += (b"\x08\x00" if family == 4 else b"\x86\xdd") + packet
+    allowed = bench.variant.settings.get("killswitch forward_others") != "no"
+    bench.capture.forget()
+    bench.server.tell_lan("send", name="lan0", frame=frame.hex())
+    own_way(bench, WORDS[family].internet, forget=False)  # behind it, so that it has been seen to
+    seen = [decode.packet(leak.frame.data[14:]) for leak in bench.capture.leaks]
+    return result(f"{way} is {'' if allowed else 'not '}forwarded", (way in seen) == allowed, seen)
+
+
 def result(what: str, passed: bool, seen: object) -> Found:
     return what, "" if passed else f"does not work; seen instead: {seen}"
 
@@ -224,6 +249,7 @@ def works_in(bench: Bench, family: int) -> Iterator[Found]:
         f"{client} can not send as {other}", not delivered(bench, forged(bench, family)), "a packet"
     )
     yield from services(bench, family)
+    yield forwarded(bench, family)
     pinged = kernel.run(["ping", "-c1", "-W1", server], check=False)
     yield result(f"the server asks {server}", "1 received" in pinged, pinged)
     yield result(f"the server reaches {client}", server_reaches_client(bench, client), "nothing")
