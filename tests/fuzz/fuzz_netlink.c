@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char *const configs[] = {
 	"subnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway]\naddress4 = 172.28.0.2\naddress6 = fd28::2\n",
 	"subnet4 = 10.20.0.0/24, 10.21.128.0/17\n[gateway]\naddress4 = block\ntable = 4711\n",
-	"subnet6 = fd20::/64\n[gateway]\naddress4 = direct\naddress6 = fe80::2\ninterface = eth0\n",
+	("subnet6 = fd20::/64\n[gateway]\naddress4 = direct\naddress6 = fe80::2\ninterface = eth0\n"
+	 "[killswitch]\nforward_others = no\n"),
 	"[gateway]\n",
 };
 
