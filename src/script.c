@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "script.h"
+#include "terminal.h"
 
 static void add_route(struct text *script, const struct route *route, const char *action)
 {
@@ -49,17 +50,10 @@ void script_add_step(struct text *script, const struct step *step)
 	}
 }
 
-/* Names in the kernel may hold anything: a comment of a script ends with its line. */
-static void add_printable(struct text *script, const char *line)
-{
-	for (; *line; line++)
-		text_add(script, "%c", (unsigned char)*line < ' ' || (unsigned char)*line >= 0x7f ? '?' : *line);
-}
-
 static void add_comment(struct text *script, const char *prefix, const char *line)
 {
 	text_add(script, "# %s", prefix);
-	add_printable(script, line);
+	text_add_printable(script, line);
 	text_add(script, "\n");
 }
 
@@ -99,14 +93,14 @@ enum mark { MARK_THERE, MARK_GONE, MARK_NEW, MARK_WHY };
 static void add_marked(struct text *diff, enum mark mark, const char *line, bool colour)
 {
 	static const struct { const char *sign, *colour; } marks[] = {
-		[MARK_THERE] = { "  ", NULL }, [MARK_GONE] = { "- ", "\033[31m" }, [MARK_NEW] = { "+ ", "\033[32m" },
-		[MARK_WHY] = { "! ", "\033[33m" },
+		[MARK_THERE] = { "  ", NULL }, [MARK_GONE] = { "- ", TERMINAL_RED }, [MARK_NEW] = { "+ ", TERMINAL_GREEN },
+		[MARK_WHY] = { "! ", TERMINAL_YELLOW },
 	};
 	bool coloured = colour && marks[mark].colour;
 
 	text_add(diff, "%s%s", coloured ? marks[mark].colour : "", marks[mark].sign);
-	add_printable(diff, line);
-	text_add(diff, "%s\n", coloured ? "\033[0m" : "");
+	text_add_printable(diff, line);
+	text_add(diff, "%s\n", coloured ? TERMINAL_PLAIN : "");
 }
 
 static void add_marked_rule(struct text *diff, enum mark mark, const struct rule *rule, bool colour)

@@ -137,7 +137,7 @@ static bool is_plain(unsigned char c)
 	return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
 }
 
-void text_add_pair(struct text *text, const char *key, const char *value, size_t limit)
+void text_add_value(struct text *text, const char *value, size_t limit)
 {
 	size_t length = strnlen(value, limit);
 	bool quoted = length == 0 || value[length] != '\0';
@@ -145,13 +145,12 @@ void text_add_pair(struct text *text, const char *key, const char *value, size_t
 	for (size_t i = 0; i < length && !quoted; i++)
 		quoted = !is_plain((unsigned char)value[i]);
 
-	if (text->length)
-		text_add_string(text, " ");
-	text_add_string(text, key);
-	text_add_string(text, quoted ? "=\"" : "=");
-	if (!quoted)
+	if (!quoted) {
 		text_add_bytes(text, value, length);
-	for (size_t i = 0; i < length && quoted; i++) {
+		return;
+	}
+	text_add_string(text, "\"");
+	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)value[i];
 
 		if (c == '"' || c == '\\')
@@ -163,8 +162,16 @@ void text_add_pair(struct text *text, const char *key, const char *value, size_t
 	}
 	if (value[length] != '\0')
 		text_add_string(text, "...");
-	if (quoted)
-		text_add_string(text, "\"");
+	text_add_string(text, "\"");
+}
+
+void text_add_pair(struct text *text, const char *key, const char *value, size_t limit)
+{
+	if (text->length)
+		text_add_string(text, " ");
+	text_add_string(text, key);
+	text_add_string(text, "=");
+	text_add_value(text, value, limit);
 }
 
 static int hex_digit(char c)
@@ -225,6 +232,28 @@ char *text_next_pair(char **cursor, char **value)
 		*end++ = '\0';
 	*cursor = end;
 	return key;
+}
+
+void text_add_printable(struct text *text, const char *line)
+{
+	for (; *line; line++)
+		text_add(text, "%c", (unsigned char)*line < ' ' || (unsigned char)*line >= 0x7f ? '?' : *line);
+}
+
+void text_add_size(struct text *text, unsigned long long bytes)
+{
+	static const char units[] = "KMGTPE";
+	unsigned long long rest = 0;
+	int unit = -1;
+
+	for (; bytes >= 1024; unit++) {
+		rest = bytes % 1024;
+		bytes /= 1024;
+	}
+	if (unit < 0)
+		text_add(text, "%llu B", bytes);
+	else
+		text_add(text, "%llu.%llu %ciB", bytes, rest * 10 / 1024, units[unit]);
 }
 
 void text_add_shell(struct text *text, const char *word)

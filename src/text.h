@@ -57,6 +57,9 @@ void lines_free(struct lines *lines);
  */
 void text_add_pair(struct text *text, const char *key, const char *value, size_t limit);
 
+/* text_add_value - the same without a key, and without a space before it */
+void text_add_value(struct text *text, const char *value, size_t limit);
+
 /*
  * text_next_pair - take the next pair off a line written by text_add_pair
  * @cursor: where to read, moved behind the pair
@@ -65,6 +68,12 @@ void text_add_pair(struct text *text, const char *key, const char *value, size_t
  * it is no such pair.
  */
 char *text_next_pair(char **cursor, char **value);
+
+/* text_add_printable - a line as it is, but "?" for each byte outside printable ASCII: names in the kernel may hold any */
+void text_add_printable(struct text *text, const char *line);
+
+/* text_add_size - bytes for people: `12 B`, `3.4 KiB`, and so on, never more than there are */
+void text_add_size(struct text *text, unsigned long long bytes);
 
 /* text_add_shell - add a word as the shell reads it, in single quotes where it needs them */
 void text_add_shell(struct text *text, const char *word);

@@ -6,12 +6,11 @@
 #include "privileges.h"
 #include "script.h"
 #include "session.h"
+#include "terminal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 static int load(struct config *config, const struct options *options, struct report *report)
 {
@@ -30,7 +29,6 @@ static const char *plain_text(const struct config *config)
 int print_dry_run(const struct config *config, const struct options *options, enum goal goal, const char *doing,
 		  struct report *report)
 {
-	bool terminal = isatty(STDOUT_FILENO);
 	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
 	struct situation situation = { 0 };
 	struct sockets sockets;
@@ -39,11 +37,12 @@ int print_dry_run(const struct config *config, const struct options *options, en
 	if (result == 0)
 		result = situation_read(&situation, config, goal, "", &sockets, report);
 	if (result == 0) {
-		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing, config->path,
+		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing,
+			 config->file_read ? config->path : "the environment alone",
 			 situation.kernel.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
 							 "CAP_NET_ADMIN" : "");
-		if (options->diff || terminal)
-			script_add_diff(&script, text_string(&heading), &situation.plan, terminal && !getenv("NO_COLOR"));
+		if (options->diff || terminal_is_there())
+			script_add_diff(&script, text_string(&heading), &situation.plan, terminal_wants_colour());
 		else
 			script_add_plan(&script, text_string(&heading), &situation.plan);
 		fputs(text_string(&script), stdout);
@@ -109,8 +108,10 @@ static void warn_of_sessions(const struct state *state, struct report *report)
 	unsigned int live = 0;
 
 	if (state_visit(state, true, count_session, &live, report) == 0 && live > 0)
-		report_warning(report, "%u live sessions now leave by this host's own route; `ocserv-gateway up` "
-			       "brings the kill switch back", live);
+		report_warning(report, live == 1 ?
+			       "%u live session now leaves by this host's own route; `ocserv-gateway up` brings the kill switch back" :
+			       "%u live sessions now leave by this host's own route; `ocserv-gateway up` brings the kill switch back",
+			       live);
 }
 
 static int run(const struct config *config, enum goal goal, struct report *report)

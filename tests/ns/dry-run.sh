@@ -196,6 +196,16 @@ test_diff() {
 	is "$(marked '+') $(marked '-')" "0 9" "diff: all goes"
 }
 
+# Where there is no file, none is named.
+test_heading() {
+	start true
+	ok "heading: up --dry-run" program up --dry-run
+	is "$(head -n 1 <<<"$out")" "# ocserv-gateway up would do this, with $INI" "heading: it names the file"
+	ok "heading: with the environment alone" captured env -i PATH="$PATH" VPN_SUBNET=10.20.0.0/24 \
+		VPN_GATEWAY=172.28.0.2 "$OGW_PROGRAM" up --dry-run
+	is "$(head -n 1 <<<"$out")" "# ocserv-gateway up would do this, with the environment alone" "heading: it says so"
+}
+
 # Whoever can't look is shown what would be done to an empty kernel.
 test_unprivileged() {
 	local name=$1 who=$2 empty
@@ -257,6 +267,7 @@ damage nft 'flush chain inet ocserv_gw forward'
 damage ip4 'rule flush protocol 111'
 test_events "damaged"
 test_diff
+test_heading
 chmod 644 "$INI"
 test_unprivileged "nobody" without_privileges
 test_unprivileged "root without CAP_NET_ADMIN" root_without_network

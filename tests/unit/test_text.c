@@ -345,6 +345,25 @@ static void numbers_are_digits_in_their_range(void **state)
 	}
 }
 
+static void sizes_are_rounded_down(void **state)
+{
+	static const struct { unsigned long long bytes; const char *wanted; } cases[] = {
+		{ 0, "0 B" }, { 1, "1 B" }, { 1023, "1023 B" }, { 1024, "1.0 KiB" }, { 1535, "1.4 KiB" },
+		{ 1536, "1.5 KiB" }, { 1048575, "1023.9 KiB" }, { 1048576, "1.0 MiB" }, { 12898303, "12.2 MiB" },
+		{ 12898304, "12.3 MiB" }, { 1ULL << 30, "1.0 GiB" }, { 1ULL << 40, "1.0 TiB" },
+		{ 1ULL << 50, "1.0 PiB" }, { 1ULL << 60, "1.0 EiB" }, { ~0ULL, "15.9 EiB" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text text = { 0 };
+
+		text_add_size(&text, cases[i].bytes);
+		assert_string_equal(text_string(&text), cases[i].wanted);
+		text_free(&text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +383,7 @@ int main(void)
 		cmocka_unit_test(shell_words_are_quoted_where_they_need_it),
 		cmocka_unit_test(json_strings_are_valid_whatever_they_hold),
 		cmocka_unit_test(numbers_are_digits_in_their_range),
+		cmocka_unit_test(sizes_are_rounded_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "terminal.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+bool terminal_is_there(void)
+{
+	return isatty(STDOUT_FILENO);
+}
+
+bool terminal_wants_colour(void)
+{
+	return terminal_is_there() && !getenv("NO_COLOR");
+}
