@@ -37,10 +37,10 @@ _ocserv_gateway() {
 	explain) offer='--config --verbose' ;;
 	check) offer='--config --ocserv-conf --verbose' ;;
 	up | down) offer='--config --diff --dry-run --verbose' ;;
-	status) offer='--config --format --json --verbose' ;;
+	status) offer='--config --format --json --verbose --watch' ;;
 	*)
 		offer='check up down status explain'
-		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --ocserv-conf --verbose --help --version'
+		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --ocserv-conf --verbose --watch --help --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")

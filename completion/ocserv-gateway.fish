@@ -21,6 +21,8 @@ complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status ex
     -d "Read this file as ocserv's own"
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s f -l format -x \
     -a 'json prometheus' -d 'Status for programs'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s w -l watch \
+    -d 'Status again and again'
 complete -c ocserv-gateway -s v -l verbose -d 'Log debug messages'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'
 complete -c ocserv-gateway -n $no_verb -s V -l version -d 'Print the version'

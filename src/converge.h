@@ -14,6 +14,7 @@ struct situation {
 	struct policy policy;
 	struct kernel kernel;
 	struct plan plan;
+	bool planned;		/* the kernel could be read, and compared */
 	char seal[SEAL_TEXT];	/* of the kill switch, where the plan finds nothing wrong with it */
 };
 
@@ -22,7 +23,8 @@ struct situation {
  * @seal: of a kill switch that was found whole, and then is not read again; "": read all
  *
  * Without CAP_NET_ADMIN the plan is that for an empty kernel. Returns 0, or -1 with the reasons in
- * @report; what could be read is there all the same.
+ * @report; what could be read is there all the same, and compared but for the interface of a gateway to which the
+ * kernel knows no way.
  * situation_free() in either case.
  */
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,

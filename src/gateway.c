@@ -73,6 +73,8 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 	result = check_route(config, key, &config->gateway[family].address, &route, path->interface_name,
 			     report);
 	route_free(&route);
+	if (result < 0)
+		*path = (struct gateway_path){ 0 };
 	return result;
 }
 

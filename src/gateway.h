@@ -8,6 +8,7 @@
 /*
  * gateway_find - by which interface the kernel reaches each gateway
  * @route: a NETLINK_ROUTE socket
+ * @path: set; zero where there is no way
  *
  * Returns 0, or -1 with the reasons in @report (EX_CONFIG where a gateway is not on a network of this
  * host). Needs no privileges.

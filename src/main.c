@@ -10,6 +10,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define WATCH_SECONDS 2
+#define WATCH_SECONDS_MOST 86400
+
 static const struct verb {
 	const char *name;
 	int (*run)(const struct options *options);
@@ -35,6 +38,8 @@ static void print_help(void)
 	       "  -d, --diff          with -n: a diff in any case\n"
 	       "  -j, --json          status for programs, as --format json\n"
 	       "  -f, --format FORMAT status as json, or prometheus for node_exporter's textfile collector\n"
+	       "  -w, --watch[=SECONDS]\n"
+	       "                      status again and again (SECONDS else 2), until interrupted\n"
 	       "  -o, --ocserv-conf FILE\n"
 	       "                      check with this instead of " SYSCONFDIR "/ocserv/ocserv.conf\n"
 	       "  -v, --verbose       log each change of the kernel, as a command\n"
@@ -73,13 +78,23 @@ static int run_verb(char **words, int count, struct options *options)
 	return usage_error("there is no verb ", words[0]);
 }
 
+static bool parse_seconds(const char *text, unsigned int *seconds)
+{
+	unsigned long long number = WATCH_SECONDS;
+
+	if (text && !number_parse(text, 1, WATCH_SECONDS_MOST, &number))
+		return false;
+	*seconds = (unsigned int)number;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{ "config", required_argument, NULL, 'c' }, { "dry-run", no_argument, NULL, 'n' },
 		{ "json", no_argument, NULL, 'j' },	    { "verbose", no_argument, NULL, 'v' },
 		{ "ocserv-conf", required_argument, NULL, 'o' }, { "format", required_argument, NULL, 'f' },
-		{ "diff", no_argument, NULL, 'd' },
+		{ "diff", no_argument, NULL, 'd' },	    { "watch", optional_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -87,7 +102,7 @@ int main(int argc, char **argv)
 	int option;
 
 	open_standard_files();
-	while ((option = getopt_long(argc, argv, "c:dnjf:o:vhV", long_options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "c:dnjf:o:w::vhV", long_options, NULL)) >= 0) {
 		switch (option) {
 		case 'c':
 			options.config = optarg;
@@ -109,6 +124,10 @@ int main(int argc, char **argv)
 		case 'o':
 			options.ocserv_conf = optarg;
 			break;
+		case 'w':
+			if (!parse_seconds(optarg, &options.watch))
+				return usage_error("--watch takes seconds, 1 to 86400, not ", optarg);
+			break;
 		case 'v':
 			options.verbose = true;
 			break;
@@ -122,6 +141,8 @@ int main(int argc, char **argv)
 			return EX_USAGE;
 		}
 	}
+	if (options.watch && (options.json || options.format))
+		return usage_error("--watch is for people: without --json and --format", "");
 	if (optind < argc)
 		return run_verb(argv + optind, argc - optind, &options);
 	if (getenv("REASON"))

@@ -275,6 +275,8 @@ static bool route_serves(const struct route *present, const struct route *wanted
 
 	if (present->protocol != ROUTING_PROTOCOL)
 		like.metric = wanted->metric;
+	if (!wanted->interface)
+		like.interface = 0;
 	return route_equal(&like, wanted);
 }
 
@@ -324,7 +326,7 @@ static void plan_routes(struct plan *plan, const struct config *config, const st
 		if (table_has(kernel, &policy->route[i])) {
 			plan->intact_route[plan->intact_routes++] = &policy->route[i];
 			plan->anything_present = true;
-		} else {
+		} else if (policy->route[i].interface) {
 			note_route(&plan->problems, &policy->route[i], " is missing");
 			add_route_step(plan, STEP_ROUTE_ADD, &policy->route[i]);
 		}
@@ -535,17 +537,26 @@ static void plan_rules(struct plan *plan, const struct policy *policy, const str
 	free(choice.add);
 }
 
-static int check_conflicts(const struct config *config, const struct policy *policy, const struct kernel *kernel,
-			   struct report *report)
+static int note_conflict(struct plan *plan, enum layer layer, int result)
 {
-	int result = check_guard(config, &kernel->guard, report);
+	if (result < 0) {
+		plan->wrong[layer]++;
+		plan->conflicts++;
+	}
+	return plan->conflicts ? -1 : 0;
+}
+
+static int check_conflicts(struct plan *plan, const struct config *config, const struct policy *policy,
+			   const struct kernel *kernel, struct report *report)
+{
+	int result = note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &kernel->guard, report));
 
 	for (size_t i = 0; i < kernel->routes; i++)
-		if (check_foreign_route(config, policy, &kernel->route[i], report) < 0)
-			result = -1;
+		result = note_conflict(plan, LAYER_ROUTING,
+				       check_foreign_route(config, policy, &kernel->route[i], report));
 	for (size_t i = 0; i < kernel->rules; i++)
-		if (check_foreign_rule(config, policy, &kernel->rule[i], report) < 0)
-			result = -1;
+		result = note_conflict(plan, LAYER_ROUTING,
+				       check_foreign_rule(config, policy, &kernel->rule[i], report));
 	return result;
 }
 
@@ -557,10 +568,12 @@ int plan_install(struct plan *plan, const struct config *config, const struct po
 	*plan = (struct plan){ 0 };
 	plan_find_owned(config, kernel->rule, kernel->rules, owned);
 	plan_guard(plan, policy, kernel);
+	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count;
 	plan_routes(plan, config, policy, kernel, owned);
 	plan_rules(plan, policy, kernel, owned);
+	plan->wrong[LAYER_ROUTING] = plan->problems.count - plan->wrong[LAYER_KILLSWITCH];
 	free(owned);
-	return check_conflicts(config, policy, kernel, report);
+	return check_conflicts(plan, config, policy, kernel, report);
 }
 
 static void plan_guard_removal(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
@@ -610,9 +623,11 @@ int plan_remove(struct plan *plan, const struct config *config, const struct pol
 		note_route(&plan->problems, &kernel->route[i], " is there");
 		add_route_step(plan, STEP_ROUTE_REMOVE, &kernel->route[i]);
 	}
+	plan->wrong[LAYER_ROUTING] = plan->problems.count;
 	plan_guard_removal(plan, policy, kernel);
+	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count - plan->wrong[LAYER_ROUTING];
 	free(owned);
-	return check_guard(config, &kernel->guard, report);
+	return note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &kernel->guard, report));
 }
 
 void plan_free(struct plan *plan)

@@ -31,10 +31,15 @@ struct step {
 	const struct rule *rule;
 };
 
+/* The two that fail closed, each by itself. */
+enum layer { LAYER_ROUTING, LAYER_KILLSWITCH, LAYERS };
+
 struct plan {
 	struct step *step;
 	size_t steps;
 	struct lines problems;		/* what differs from the wanted state, a sentence each */
+	size_t wrong[LAYERS];		/* how many of them each layer has, and of the conflicts */
+	size_t conflicts;		/* foreign objects that are in the way */
 
 	/* What is as wanted already. */
 	const struct guard *intact_guard;	/* NULL where it is not */
@@ -48,6 +53,8 @@ struct plan {
 /*
  * plan_install - to the state of @policy
  *
+ * Of a route without an interface it is not known where the gateway is: one by any interface serves, and that there is
+ * none is no problem of its own. Such a plan is to be looked at, not to be applied.
  * Returns 0, or -1 with foreign objects in conflict in @report (EX_CONFIG); the plan is of no use then
  * but for its problems. plan_free() when done.
  */

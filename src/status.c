@@ -1,42 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "status.h"
 #include "advice.h"
+#include "deadline.h"
 #include "neighbour.h"
-#include "session.h"
+#include "terminal.h"
 #include "verbs.h"
+#include "watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
-enum verdict { OFF, INSTALLED, ABSENT, DEGRADED };
+const char *const verdict_names[] = { "off", "installed", "absent", "degraded" };
+const char *const layer_names[] = { "none", "whole", "missing", "altered", "unknown" };
 
-static const char *const verdict_names[] = { "off", "installed", "absent", "degraded" };
-
-/* Live sessions, copied: a visitor sees each during its call alone. */
-struct sessions {
-	struct session *session;
-	size_t count;
-};
-
-struct status {
-	const struct config *config;
-	const struct situation *situation;
-	enum verdict verdict;
-	struct lines problems;
-	struct sessions sessions;
-	unsigned long long changed;	/* when, in seconds since the epoch; 0 where unknown */
-	char change[STATE_CHANGE];
-	bool answers[FAMILIES];		/* the gateway, where there is one */
-};
-
+/* A visitor sees each during its call alone. */
 static bool copy_session(const struct session *session, void *data)
 {
 	struct sessions *sessions = data;
 
-	sessions->session = make_room_for_one(sessions->session, sessions->count, sizeof(*sessions->session));
-	sessions->session[sessions->count++] = (struct session){
+	sessions->live = make_room_for_one(sessions->live, sessions->count, sizeof(*sessions->live));
+	sessions->live[sessions->count++].session = (struct session){
 		.id = duplicate(session->id), .user = duplicate(session->user), .group = duplicate(session->group),
 		.vhost = duplicate(session->vhost), .device = duplicate(session->device),
 		.real = duplicate(session->real), .ip4 = duplicate(session->ip4), .ip6 = duplicate(session->ip6),
@@ -48,14 +33,25 @@ static bool copy_session(const struct session *session, void *data)
 static void free_sessions(struct sessions *sessions)
 {
 	for (size_t i = 0; i < sessions->count; i++) {
-		struct session *session = &sessions->session[i];
+		struct session *session = &sessions->live[i].session;
 		const char *const fields[] = { session->id, session->user, session->group, session->vhost,
 					       session->device, session->real, session->ip4, session->ip6 };
 
 		for (size_t j = 0; j < sizeof(fields) / sizeof(*fields); j++)
 			free((char *)fields[j]);
 	}
-	free(sessions->session);
+	free(sessions->live);
+}
+
+/* The oldest first. */
+static int compare_sessions(const void *a, const void *b)
+{
+	const struct session *one = &((const struct live_session *)a)->session;
+	const struct session *other = &((const struct live_session *)b)->session;
+
+	if (one->since != other->since)
+		return one->since < other->since ? -1 : 1;
+	return strcmp(one->id, other->id);
 }
 
 /* No directory means no session: the hook makes it at the first connect. */
@@ -66,32 +62,84 @@ static void read_state(struct status *status)
 
 	if (state_open(&state, status->config->state_dir, false, &ignored) == 0) {
 		state_visit(&state, false, copy_session, &status->sessions, &ignored);
+		if (status->sessions.count)
+			qsort(status->sessions.live, status->sessions.count, sizeof(*status->sessions.live),
+			      compare_sessions);
 		status->changed = state_last_change(&state, status->change);
 	}
 	state_close(&state);
 	report_free(&ignored);
 }
 
-static enum verdict judge(const struct config *config, const struct situation *situation, const struct report *report)
+/* Two gateways may have one reason, which is said once. */
+static size_t count_wrong_ways(const struct situation *situation, const struct report *report)
 {
-	if (report->status)
+	bool found = true;
+
+	for (size_t i = 0; i < situation->policy.routes; i++)
+		found = found && situation->policy.route[i].interface;
+	if (found)
+		return 0;
+	return report->errors.count > situation->plan.conflicts ? report->errors.count - situation->plan.conflicts : 1;
+}
+
+static enum verdict judge(const struct status *status)
+{
+	const struct plan *plan = &status->situation->plan;
+
+	if (!status->situation->planned || plan->conflicts)
 		return DEGRADED;
-	if (goal_of(config) == GOAL_REMOVE)
-		return situation->plan.steps ? DEGRADED : OFF;
-	if (situation->plan.steps == 0)
+	if (goal_of(status->config) == GOAL_REMOVE)
+		return plan->steps ? DEGRADED : OFF;
+	if (plan->steps == 0 && status->wrong_ways == 0)
 		return INSTALLED;
-	return situation->plan.anything_present ? DEGRADED : ABSENT;
+	return plan->anything_present ? DEGRADED : ABSENT;
+}
+
+/* Whether there is any rule or route of ours, wanted or not. */
+static bool any_routing(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->steps; i++)
+		if (plan->step[i].kind == STEP_RULE_REMOVE || plan->step[i].kind == STEP_ROUTE_REMOVE)
+			return true;
+	return plan->intact_rules || plan->intact_routes;
+}
+
+static enum layer_verdict judge_layer(const struct status *status, enum layer layer)
+{
+	const struct situation *situation = status->situation;
+	size_t wrong = situation->plan.wrong[layer] + (layer == LAYER_ROUTING ? status->wrong_ways : 0);
+
+	if (!situation->planned)
+		return LAYER_UNKNOWN;
+	if (wrong == 0)
+		return goal_of(status->config) == GOAL_REMOVE ? LAYER_NONE : LAYER_WHOLE;
+	if (layer == LAYER_ROUTING ? any_routing(&situation->plan) : situation->kernel.guard.exists)
+		return LAYER_ALTERED;
+	return LAYER_MISSING;
+}
+
+/* Absence is as it should be before the first session where the last one removes all. */
+static bool is_wrong(const struct status *status)
+{
+	if (status->verdict == ABSENT)
+		return !status->config->remove_after_last || status->sessions.count > 0 || status->errors.count > 0;
+	return status->verdict == DEGRADED;
 }
 
 static void take_problems(struct status *status, const struct report *report)
 {
-	for (size_t i = 0; i < report->errors.count; i++)
+	const struct lines *missing = &status->situation->plan.problems;
+
+	for (size_t i = 0; i < report->errors.count; i++) {
+		lines_add(&status->errors, "%s", report->errors.line[i]);
 		lines_add(&status->problems, "%s", report->errors.line[i]);
-	for (size_t i = 0; i < status->situation->plan.problems.count; i++)
-		lines_add(&status->problems, "%s", status->situation->plan.problems.line[i]);
+	}
+	for (size_t i = 0; i < missing->count; i++)
+		lines_add(&status->problems, "%s", missing->line[i]);
 }
 
-static const struct route *find_route(const struct status *status, int family)
+const struct route *status_route(const struct status *status, int family)
 {
 	for (size_t i = 0; i < status->situation->policy.routes; i++)
 		if (status->situation->policy.route[i].family == family_of(family))
@@ -99,7 +147,7 @@ static const struct route *find_route(const struct status *status, int family)
 	return NULL;
 }
 
-static const char *mode_text(enum gateway_mode mode)
+const char *mode_text(enum gateway_mode mode)
 {
 	static const char *const names[] = {
 		[GATEWAY_UNSET] = "unset", [GATEWAY_ADDRESS] = "gateway", [GATEWAY_BLOCK] = "block",
@@ -133,7 +181,7 @@ static void add_json_gateway(struct text *json, const struct status *status)
 	text_add(json, "  \"gateway\": {\n");
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct gateway *gateway = &status->config->gateway[family];
-		const struct route *route = find_route(status, family);
+		const struct route *route = status_route(status, family);
 
 		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family == IPV4 ? "ipv4" : "ipv6",
 			 mode_text(gateway->mode));
@@ -146,11 +194,21 @@ static void add_json_gateway(struct text *json, const struct status *status)
 	text_add(json, "  },\n");
 }
 
+/* In the words of ocserv: in is from the client. */
+static void add_json_bytes(struct text *json, const struct live_session *live)
+{
+	if (live->counted)
+		text_add(json, ", \"bytes_in\": %llu, \"bytes_out\": %llu", (unsigned long long)live->bytes.in,
+			 (unsigned long long)live->bytes.out);
+	else
+		text_add(json, ", \"bytes_in\": null, \"bytes_out\": null");
+}
+
 static void add_json_sessions(struct text *json, const struct sessions *sessions)
 {
 	text_add(json, "  \"sessions\": [");
 	for (size_t i = 0; i < sessions->count; i++) {
-		const struct session *session = &sessions->session[i];
+		const struct session *session = &sessions->live[i].session;
 
 		text_add(json, "%s\n    { \"id\": %s, ", i ? "," : "", session->id);
 		add_json_pair(json, "user", session->user);
@@ -160,7 +218,9 @@ static void add_json_sessions(struct text *json, const struct sessions *sessions
 		add_json_pair(json, "ip4", session->ip4);
 		add_json_pair(json, "ip6", session->ip6);
 		add_json_pair(json, "real", session->real);
-		text_add(json, "\"since\": %llu }", session->since);
+		text_add(json, "\"since\": %llu", session->since);
+		add_json_bytes(json, &sessions->live[i]);
+		text_add_string(json, " }");
 	}
 	text_add(json, "%s],\n", sessions->count ? "\n  " : "");
 }
@@ -202,10 +262,19 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 static void ask_gateways(struct status *status, struct netlink *route)
 {
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct route *way = find_route(status, family);
+		const struct route *way = status_route(status, family);
 
 		if (way && way->interface)
 			status->answers[family] = neighbour_answers(route, &way->gateway, way->interface);
+	}
+}
+
+static void count_bytes(struct sessions *sessions, struct netlink *route)
+{
+	for (size_t i = 0; i < sessions->count; i++) {
+		struct live_session *live = &sessions->live[i];
+
+		live->counted = device_read_bytes(route, live->session.device, &live->bytes);
 	}
 }
 
@@ -248,139 +317,80 @@ static void add_prometheus_counters(struct text *text, const struct present_guar
 	}
 }
 
-static void print_prometheus(const struct status *status, const struct report *report)
+static void add_prometheus(struct text *text, const struct status *status, const struct report *report)
 {
-	struct text text CLEANUP(text_free) = { 0 };
-
-	add_gauge(&text, "state", "Which state this host is in: of these, one is 1.");
+	add_gauge(text, "state", "Which state this host is in: of these, one is 1.");
 	for (size_t i = 0; i < sizeof(verdict_names) / sizeof(*verdict_names); i++)
-		text_add(&text, "ocserv_gateway_state{state=\"%s\"} %d\n", verdict_names[i], i == status->verdict);
-	add_gauge(&text, "problems", "What is missing or wrong in routes, rules and kill switch.");
-	text_add(&text, "ocserv_gateway_problems %zu\n", status->problems.count);
-	add_gauge(&text, "warnings", "What of this host does not fit.");
-	text_add(&text, "ocserv_gateway_warnings %zu\n", report->warnings.count);
-	add_gauge(&text, "sessions", "Live sessions of clients.");
-	text_add(&text, "ocserv_gateway_sessions %zu\n", status->sessions.count);
+		text_add(text, "ocserv_gateway_state{state=\"%s\"} %d\n", verdict_names[i], i == status->verdict);
+	add_gauge(text, "problems", "What is missing or wrong in routes, rules and kill switch.");
+	text_add(text, "ocserv_gateway_problems %zu\n", status->problems.count);
+	add_gauge(text, "warnings", "What of this host does not fit.");
+	text_add(text, "ocserv_gateway_warnings %zu\n", report->warnings.count);
+	add_gauge(text, "sessions", "Live sessions of clients.");
+	text_add(text, "ocserv_gateway_sessions %zu\n", status->sessions.count);
 	if (status->changed) {
-		add_gauge(&text, "changed_timestamp_seconds", "When the kernel was last changed, and what was done then.");
-		text_add(&text, "ocserv_gateway_changed_timestamp_seconds{what=");
-		text_add_json(&text, status->change);
-		text_add(&text, "} %llu\n", status->changed);
+		add_gauge(text, "changed_timestamp_seconds", "When the kernel was last changed, and what was done then.");
+		text_add(text, "ocserv_gateway_changed_timestamp_seconds{what=");
+		text_add_json(text, status->change);
+		text_add(text, "} %llu\n", status->changed);
 	}
-	add_prometheus_gateways(&text, status);
-	add_prometheus_counters(&text, &status->situation->kernel.guard, false);
-	add_prometheus_counters(&text, &status->situation->kernel.guard, true);
-	fputs(text_string(&text), stdout);
+	add_prometheus_gateways(text, status);
+	add_prometheus_counters(text, &status->situation->kernel.guard, false);
+	add_prometheus_counters(text, &status->situation->kernel.guard, true);
 }
 
-static void print_json(const struct status *status, const struct report *report)
+static void add_json(struct text *json, const struct status *status, const struct report *report)
 {
-	struct text json CLEANUP(text_free) = { 0 };
-
-	text_add(&json, "{\n  \"state\": \"%s\",\n", verdict_names[status->verdict]);
-	add_json_lines(&json, "problems", &status->problems);
-	add_json_lines(&json, "warnings", &report->warnings);
+	text_add(json, "{\n  \"state\": \"%s\",\n", verdict_names[status->verdict]);
+	text_add(json, "  \"layers\": { \"routing\": \"%s\", \"kill_switch\": \"%s\" },\n",
+		 layer_names[status->layer[LAYER_ROUTING]], layer_names[status->layer[LAYER_KILLSWITCH]]);
+	add_json_lines(json, "problems", &status->problems);
+	add_json_lines(json, "warnings", &report->warnings);
 	if (status->changed) {
-		text_add(&json, "  \"changed\": { \"at\": %llu, \"what\": ", status->changed);
-		text_add_json(&json, status->change);
-		text_add(&json, " },\n");
+		text_add(json, "  \"changed\": { \"at\": %llu, \"what\": ", status->changed);
+		text_add_json(json, status->change);
+		text_add(json, " },\n");
 	}
-	add_json_gateway(&json, status);
-	add_json_sessions(&json, &status->sessions);
-	add_json_counters(&json, &status->situation->kernel.guard);
-	text_add(&json, "}\n");
-	fputs(text_string(&json), stdout);
+	add_json_gateway(json, status);
+	add_json_sessions(json, &status->sessions);
+	add_json_counters(json, &status->situation->kernel.guard);
+	text_add(json, "}\n");
 }
 
-static void print_gateway(const struct status *status, int family)
+static void status_free(struct status *status)
 {
-	const struct gateway *gateway = &status->config->gateway[family];
-	const struct route *route = find_route(status, family);
-	char address[ADDRESS_TEXT];
+	lines_free(&status->errors);
+	lines_free(&status->problems);
+	free_sessions(&status->sessions);
+}
 
-	printf("%-10s ", family_name(family));
-	if (gateway->mode == GATEWAY_ADDRESS)
-		printf("gateway %s on %s, %s\n", address_text(&gateway->address, address),
-		       route && route->interface_name[0] ? route->interface_name : "?",
-		       status->answers[family] ? "answers" : family == IPV4 ? "does NOT answer ARP" : "does NOT answer ND");
+static void find_out(struct status *status, struct sockets *sockets, const struct report *report)
+{
+	status->wrong_ways = count_wrong_ways(status->situation, report);
+	status->verdict = judge(status);
+	for (int layer = 0; layer < LAYERS; layer++)
+		status->layer[layer] = judge_layer(status, (enum layer)layer);
+	take_problems(status, report);
+	read_state(status);
+	count_bytes(&status->sessions, &sockets->route);
+	ask_gateways(status, &sockets->route);
+	status->wrong = is_wrong(status);
+}
+
+static void add_status(struct text *text, const struct status *status, const struct options *options,
+		       const struct report *report)
+{
+	if (options->format && strcmp(options->format, "prometheus") == 0)
+		add_prometheus(text, status, report);
+	else if (options->json || options->format)
+		add_json(text, status, report);
 	else
-		printf("%s\n", mode_text(gateway->mode));
-}
-
-#define TIME_TEXT 32
-
-static const char *time_text(unsigned long long seconds, char text[TIME_TEXT])
-{
-	time_t when = (time_t)seconds;
-	struct tm broken_down;
-
-	text[0] = '\0';
-	if (gmtime_r(&when, &broken_down))
-		strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &broken_down);
-	return text;
-}
-
-static void print_sessions(const struct sessions *sessions)
-{
-	printf("sessions   %zu live\n", sessions->count);
-	for (size_t i = 0; i < sessions->count; i++) {
-		const struct session *session = &sessions->session[i];
-		struct text line CLEANUP(text_free) = { 0 };
-		char when[TIME_TEXT];
-
-		text_add_pair(&line, "id", session->id, 16);
-		text_add_pair(&line, "user", session->user, 64);
-		text_add_pair(&line, "group", session->group, 64);
-		text_add_pair(&line, "device", session->device, 16);
-		text_add_pair(&line, "ip4", session->ip4, 64);
-		text_add_pair(&line, "ip6", session->ip6, 64);
-		text_add_pair(&line, "real", session->real, 64);
-		text_add_pair(&line, "since", time_text(session->since, when), TIME_TEXT);
-		printf("  %s\n", text_string(&line));
-	}
-}
-
-static void print_counters(const struct present_guard *guard)
-{
-	printf("counters   packets / bytes\n");
-	for (size_t i = 0; i < guard->chains; i++) {
-		for (size_t j = 0; j < guard->chain[i].rules; j++) {
-			const struct present_rule *rule = &guard->chain[i].rule[j];
-
-			if (rule->counted)
-				printf("  %10llu / %-12llu %s: %s\n", (unsigned long long)rule->packets,
-				       (unsigned long long)rule->bytes, guard->chain[i].name, rule->comment);
-		}
-	}
-}
-
-static void print_text(const struct status *status)
-{
-	char when[TIME_TEXT];
-
-	printf("state      %s\n", verdict_names[status->verdict]);
-	print_gateway(status, IPV4);
-	print_gateway(status, IPV6);
-	for (size_t i = 0; i < status->problems.count; i++)
-		printf("problem    %s\n", status->problems.line[i]);
-	if (status->changed)
-		printf("changed    %s, %s\n", time_text(status->changed, when), status->change);
-	print_sessions(&status->sessions);
-	if (status->situation->kernel.guard.exists)
-		print_counters(&status->situation->kernel.guard);
-}
-
-/* Absence is as it should be before the first session where the last one removes all. */
-static bool is_wrong(const struct status *status)
-{
-	if (status->verdict == ABSENT)
-		return !status->config->remove_after_last || status->sessions.count > 0;
-	return status->verdict == DEGRADED;
+		screen_add(text, status, terminal_wants_colour());
 }
 
 /* What was found wrong with the host is a problem to show, not an error of this run. */
-static int show(const struct config *config, const struct options *options, struct sockets *sockets,
-		struct report *report)
+static int show(struct text *text, const struct config *config, const struct options *options,
+		struct sockets *sockets, struct report *report)
 {
 	struct situation situation;
 	struct status status = { .config = config, .situation = &situation };
@@ -391,41 +401,62 @@ static int show(const struct config *config, const struct options *options, stru
 		situation_free(&situation);
 		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
 	}
-	status.verdict = judge(config, &situation, report);
-	take_problems(&status, report);
-	read_state(&status);
+	find_out(&status, sockets, report);
 	lines_free(&report->errors);
 	if (goal_of(config) == GOAL_INSTALL)
 		advise(config, &situation, report);
-	ask_gateways(&status, &sockets->route);
-	if (options->format && strcmp(options->format, "prometheus") == 0)
-		print_prometheus(&status, report);
-	else if (options->json || options->format)
-		print_json(&status, report);
-	else
-		print_text(&status);
-	result = is_wrong(&status) ? 1 : 0;
-	lines_free(&status.problems);
-	free_sessions(&status.sessions);
+	add_status(text, &status, options, report);
+	result = status.wrong ? 1 : 0;
+	status_free(&status);
 	situation_free(&situation);
 	return result;
+}
+
+static void look(struct text *text, const struct options *options, struct report *report)
+{
+	struct sockets sockets = { 0 };
+	struct config config;
+	int wrong = 0;
+
+	deadline_start();
+	if (config_load(&config, options->config, NULL, report) == 0 && sockets_open(&sockets, report) == 0)
+		wrong = show(text, &config, options, &sockets, report);
+	if (wrong >= 0 && report->errors.count == 0)
+		report->status = wrong;
+	sockets_close(&sockets);
+	config_free(&config);
+	deadline_stop();
+}
+
+static int watch(const struct options *options)
+{
+	bool terminal = terminal_is_there(), first = true, goes_on;
+	int status;
+
+	watch_begin();
+	do {
+		struct report report = { 0 };
+		struct text text CLEANUP(text_free) = { 0 };
+
+		text_add_string(&text, terminal ? TERMINAL_CLEAR : first ? "" : "\n");
+		look(&text, options, &report);
+		goes_on = watch_print(&text);
+		status = log_report(&report);
+		first = false;
+	} while (goes_on && watch_wait(options->watch));
+	return status;
 }
 
 int verb_status(const struct options *options)
 {
 	struct report report = { 0 };
-	struct sockets sockets = { 0 };
-	struct config config;
-	int wrong = 0, status;
+	struct text text CLEANUP(text_free) = { 0 };
 
 	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
-	if (config_load(&config, options->config, NULL, &report) == 0 && sockets_open(&sockets, &report) == 0)
-		wrong = show(&config, options, &sockets, &report);
-	if (wrong >= 0 && report.errors.count == 0)
-		report.status = wrong;
+	if (options->watch)
+		return watch(options);
+	look(&text, options, &report);
+	fputs(text_string(&text), stdout);
 	fflush(stdout);
-	status = log_report(&report);
-	sockets_close(&sockets);
-	config_free(&config);
-	return status;
+	return log_report(&report);
 }

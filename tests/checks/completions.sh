@@ -70,6 +70,8 @@ is "$(in_bash explain -- | words)" "--config --verbose " "bash offers the option
 is "$(in_bash status -f | words)" "" "bash takes -f for an option"
 is "$(in_bash status --format p | words)" "prometheus " "bash offers formats"
 is "$(in_bash status --j | words)" "--json " "bash offers --json to status"
+is "$(in_bash status --w | words)" "--watch " "bash offers --watch to status"
+is "$(in_bash up --w | words)" "" "bash does not offer it to up"
 files=$'etc/gateway.ini\netc/of two words.ini'
 for option in -c -nc --config; do
 	is "$(in_bash $option etc/ | sort)" "$files" "bash offers files after $option"
@@ -87,6 +89,8 @@ for letter in $(grep -oE '^ +-[a-zA-Z],' <<<"$help" | tr -d ' ,-'); do
 done
 is "$(in_fish status --j)" "--json" "fish offers --json to status"
 is "$(in_fish up --j)" "" "fish does not offer it to up"
+is "$(in_fish status --w)" "--watch" "fish offers --watch to status"
+is "$(in_fish up --w)" "" "fish does not offer it to up"
 is "$(in_fish up --dr)" "--dry-run" "fish offers --dry-run to up"
 is "$(in_fish check --d)" "" "fish does not offer it to check"
 is "$(in_fish up '' | words)" "" "fish offers one verb, and no files"

@@ -8,6 +8,11 @@ lib=${0%/*}/../lib
 . "$lib/topology.sh"
 . "$lib/ocserv.sh"
 
+# counted "IN OUT" LINE: no more than the log's line tells at the end
+counted() {
+	[ "${1% *}" -gt 0 ] && [ "${1% *}" -le "$(field "$2" bytes_in)" ] && [ "${1#* }" -le "$(field "$2" bytes_out)" ]
+}
+
 begin
 
 gateway_ini
@@ -50,12 +55,15 @@ is "$(server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" status --json |
 	jq -r '.state, (.sessions | map(.user) | sort | join(" "))' | tr '\n' ' ')" \
 	"installed alice bob " "status --json knows both"
 
+bytes=$(server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" status --json |
+	jq -r '.sessions[] | select(.user == "alice") | "\(.bytes_in) \(.bytes_out)"')
 ok "alice leaves" client_disconnect client1
 ok "the log tells" wait_for 5 logged "disconnect .*user=alice"
 line=$(logged "disconnect .*user=alice")
 like "$line" "duration[a-z_]*=[0-9]" "for how long she was there"
 like "$line" "bytes_in=[0-9]" "how much came in"
 like "$line" "bytes_out=[0-9]" "how much went out"
+ok "status counted in the same sense, while she was there: $bytes" counted "$bytes" "$line"
 ok "bob leaves" client_disconnect client2
 
 gateway_ini

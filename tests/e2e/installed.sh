@@ -85,17 +85,17 @@ sed -i "s|^subnet4.*|&\nsubnet6 = $CLIENTS6|" /etc/ocserv/gateway.ini
 ok "check is content" check_is 0
 
 ok "the unit installs the kill switch at boot" unit_runs
-ok "status says so" status_is "^state      installed"
+ok "status says so" status_is "^state        installed"
 GATEWAY_INI=/etc/ocserv/gateway.ini
 must "ocserv starts" ocserv_starts
 ok "alice connects" client_connect client1 alice
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves with the gateway's address"
-ok "status shows her" status_is "user=alice"
+ok "status shows her" status_is "^  alice "
 ok "nft flush ruleset" server_exec nft flush ruleset
-ok "status says what is wrong" status_is "^state      degraded"
+ok "status says what is wrong" status_is "^state        degraded"
 like "$(exit_address client1 4)" "^$" "she does not leave by the server's own router"
 ok "the timer repairs it" unit_runs
-ok "status has nothing to say" status_is "^state      installed"
+ok "status has nothing to say" status_is "^state        installed"
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves with the gateway's address again"
 ok "alice leaves" client_disconnect client1
 ok "the log has her end" wait_for 5 logged "disconnect .*user=alice"

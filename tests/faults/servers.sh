@@ -183,12 +183,12 @@ container() {
 		sleep infinity &
 		two=$!
 		echo "kept: $(cd "$sessions" 2>/dev/null && echo *)"
-		"$program" status 2>/dev/null | grep -E '^(state|sessions)'
+		"$program" status 2>/dev/null | grep -E '^(state|[0-9]+ live)'
 		REASON=connect ID=$one "$program" 2>&1 | grep -o ' id=.* device\| routing=[a-z]*'
-		"$program" status 2>/dev/null | grep -E '^(state|sessions)'
+		"$program" status 2>/dev/null | grep -E '^(state|[0-9]+ live)'
 		REASON=connect ID=$two "$program" 2>&1 | grep -o ' routing=[a-z]*'
 		REASON=disconnect ID=$two "$program" 2>&1 | grep -o ' routing=[a-z]*'
-		"$program" status 2>/dev/null | grep -E '^(state|sessions)'
+		"$program" status 2>/dev/null | grep -E '^(state|[0-9]+ live)'
 	END
 }
 
@@ -200,15 +200,15 @@ test_container() {
 	after=$(container)
 	like "$before" '^kept:[^0-9]*
 state +absent
-sessions +0 live
+0 live sessions
  id=([0-9]+) device
  routing=installed
 state +installed
-sessions +1 live
+1 live session
  routing=intact
  routing=kept
 state +installed
-sessions +1 live$' "a container's first life"
+1 live session$' "a container's first life"
 	like "$after" "^kept: ${BASH_REMATCH[1]-}"$'\n' "its record is kept to the second"
 	is "${after#*$'\n'}" "${before#*$'\n'}" "which is as the first, with the same IDs"
 	rm -rf "$STATE_DIR"

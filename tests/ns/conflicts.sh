@@ -37,7 +37,7 @@ test_conflict() {
 
 test_conflict_status() {
 	program status
-	is "$status ${out%%$'\n'*}" "1 state      degraded" "$1: status calls it degraded"
+	is "$status ${out%%$'\n'*}" "1 state        degraded" "$1: status calls it degraded"
 	like "$out" "problem +[^$nl]*$2" "$1: and says what is in the way"
 }
 

@@ -92,7 +92,7 @@ damages=$(all_damages)
 test_all dual-stack <<<"$damages"
 everything_gone
 program status
-is "$status ${out%%$'\n'*}" "1 state      absent" "everything gone: status says that nothing is there"
+is "$status ${out%%$'\n'*}" "1 state        absent" "everything gone: status says that nothing is there"
 ok "everything gone: a connect installs all" hook connect
 is "$(field routing)" installed "everything gone: its log says so"
 ok "everything gone: the state is whole" state_is "$installed"

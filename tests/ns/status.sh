@@ -1,5 +1,5 @@
 #!/bin/bash
-# status: whether the gateway answers, and what programs read.
+# status: what people see, once and again, and what programs read.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -27,8 +27,8 @@ test_gateway() {
 	ok "the gateway is there" gateway_up
 	hook connect
 	program status
-	is "$(line IPv4)" "IPv4       gateway 172.28.0.2 on eth0, answers" "the gateway answers"
-	is "$(line IPv6)" "IPv6       gateway fd28::2 on eth0, answers" "by IPv6, too"
+	is "$(line IPv4)" "IPv4         gateway 172.28.0.2 on eth0, answers" "the gateway answers"
+	is "$(line IPv6)" "IPv6         gateway fd28::2 on eth0, answers" "by IPv6, too"
 	program status --json
 	is "$(jq -c '[.gateway[].answers]' <<<"$out")" "[true,true]" "status --json says so"
 	program status --format=json
@@ -36,8 +36,8 @@ test_gateway() {
 	ip -n outside addr flush dev eth0
 	ip neigh flush dev eth0
 	program status
-	is "$status $(line IPv4)" "0 IPv4       gateway 172.28.0.2 on eth0, does NOT answer ARP" "it is gone"
-	is "$(line IPv6)" "IPv6       gateway fd28::2 on eth0, does NOT answer ND" "by IPv6, too"
+	is "$status $(line IPv4)" "0 IPv4         gateway 172.28.0.2 on eth0, does NOT answer ARP" "it is gone"
+	is "$(line IPv6)" "IPv6         gateway fd28::2 on eth0, does NOT answer ND" "by IPv6, too"
 	program status --json
 	is "$(jq -c '[.gateway[].answers]' <<<"$out")" "[false,false]" "status --json says that, too"
 }
@@ -95,8 +95,389 @@ test_changed() {
 	is "$(line changed)" "" "nor with nonsense in it"
 }
 
-begin
+
+problems() {	# of the screen, without the label
+	sed -n 's/^problem  *//p' <<<"$out"
+}
+
+alone() {	# REGEX: the one problem of the screen
+	[ "$(problems | grep -c .)" = 1 ] && problems | grep -q "$1"
+}
+
+# json FILTER: of status --json
+json() {
+	program status --json
+	jq -c "$1" <<<"$out"
+}
+
+# Both layers, each by itself.
+layers() {
+	sed -n 's/^routing  *//p; s/^kill switch  *//p' <<<"$out" | paste -sd '|'
+}
+
+layers_are() {	# WANTED DESCRIPTION: now
+	program status
+	is "$(layers)" "$1" "$2"
+}
+
+start() {	# all is installed, without sessions
+	clear_state >/dev/null
+	rm -rf "$STATE_DIR"
+	ini "$@"
+	program up
+}
+
+test_layers() {
+	start
+	layers_are "rules and routes whole|whole" "both layers are whole"
+	is "$(json .layers)" '{"routing":"whole","kill_switch":"whole"}' "status --json says so"
+	ip rule del priority 1000
+	layers_are "1 problem in rules and routes|whole" "a rule is missing: the kill switch is whole"
+	is "$(json .layers)" '{"routing":"altered","kill_switch":"whole"}' "status --json says so"
+	ip rule del priority 999
+	nft flush chain inet ocserv_gw postrouting
+	layers_are "2 problems in rules and routes|altered, 1 problem" "both are damaged"
+	is "$(json '.problems | length')" 3 "status --json has the problems of both"
+	program up
+	nft flush ruleset
+	layers_are "rules and routes whole|missing" "nft is flushed: routing is whole"
+	program up
+	ip rule flush protocol 111
+	ip -6 rule flush protocol 111
+	ip route flush table 100
+	layers_are "missing|whole" "routing is flushed: the kill switch is whole"
+	is "$(json '.state, .layers.routing' | tr '\n' ' ')" '"degraded" "missing" ' "status --json says so"
+	nft flush ruleset
+	layers_are "missing|missing" "nothing is there"
+	is "$status $(line state)" "1 state        absent" "which is called absent"
+	is "$(problems)" "" "without a list of all that is missing"
+	like "$(json '.problems | length')" '^[1-9]' "which status --json has"
+	ini session.remove_after_last=yes
+	program status
+	is "$status" 0 "absence is right where the last session removes all"
+	ini clients.subnet6= gateway.address4=
+	layers_are "none|none" "without a gateway nothing is wanted"
+	is "$status $(line state)" "0 state        off" "which is called off"
+	start
+	ini clients.subnet6= gateway.address4=
+	program status
+	like "$(layers)" '^[0-9]+ problems in rules and routes\|altered, 1 problem$' "but all is there"
+	is "$status $(line state)" "1 state        degraded" "which is wrong"
+	start
+	ip route add default dev lo table 100 protocol static metric 7
+	layers_are "1 problem in rules and routes|whole" "a foreign route is in conflict: that is routing's"
+	is "$status $(line state)" "1 state        degraded" "and wrong"
+	ip route del default dev lo table 100 metric 7
+	WRAP=(strace -o /dev/null -e inject=sendto:error=ENOBUFS:when=2)
+	captured env "${ENVIRONMENT[@]}" "${WRAP[@]}" "$OGW_PROGRAM" status
+	WRAP=()
+	is "$(layers)" "unknown|unknown" \
+		"the kernel does not tell: both are unknown"
+	like "$(problems)" "^can't read the policy rules: " "the problem says so"
+}
+
+# With the addresses and routes that it loses when it goes down.
+gateway_interface_up() {
+	ip link set eth0 up && ip addr add fd28::3/64 dev eth0 nodad && ip addr add fe80::3/64 dev eth0 nodad &&
+		ip route add default via 172.28.0.1 && ip route add default via fd28::1 && wait_for 10 carriers_seen
+}
+
+# Without the gateway's interface the rest is compared all the same.
+test_lost_gateway() {
+	local why='is not on a network of this host'
+	start
+	ip link set eth0 down
+	layers_are "1 problem in rules and routes|whole" "the gateway's interface is down: the kill switch is whole"
+	ok "that is the one problem" alone "$why"
+	is "$status $(line state)" "1 state        degraded" "the state is degraded"
+	is "$(line IPv4)" "IPv4         gateway 172.28.0.2, to which there is NO way" "the gateway can't be reached"
+	is "$(json '.problems | length')" 1 "status --json has one problem"
+	program up
+	is "$status" 78 "up refuses"
+	like "$err" "$why" "and says why"
+	hook connect
+	is "$status" 78 "so does a connect hook"
+	unlike "$err" "altered|missing" "it says nothing else"
+	nft add rule inet ocserv_gw forward counter comment '"of somebody else"'
+	ip rule del priority 999
+	layers_are "2 problems in rules and routes|altered, 1 problem" "what else is wrong is told, too"
+	like "$(problems)" "\"of somebody else\" \(handle [0-9]+\) does not belong there" "a foreign rule"
+	like "$(problems)" "priority 999 .* is missing" "a missing one"
+	ok "the interface is up again" gateway_interface_up
+	start
+	nft -a list chain inet ocserv_gw from_client >"$OGW_WORK/chain"
+	nft replace rule inet ocserv_gw from_client \
+		handle "$(sed -n 's/.*IPv4 to the gateway.*# handle //p' "$OGW_WORK/chain")" \
+		oifname eth1 rt ip nexthop 172.28.0.2 counter accept comment '"IPv4 to the gateway 172.28.0.2: let through"'
+	ip link set eth0 down
+	program status
+	like "$(layers)" "\|altered, [1-9]" "two interfaces in the kill switch can't both be the gateway's"
+	nft flush ruleset
+	ip rule flush protocol 111
+	ip -6 rule flush protocol 111
+	layers_are "missing|missing" "nothing is installed"
+	is "$status $(line state)" "1 state        absent" "it is not called degraded"
+	ok "there is the one problem" alone "$why"
+	ini session.remove_after_last=yes
+	program status
+	is "$status" 1 "which stays one where absence is right"
+	ok "the interface is up again" gateway_interface_up
+	start gateway.address6=fd28::2
+	ok "all is there again, by IPv6, too" program status
+	ip -6 addr flush dev eth0 scope global
+	ip -6 route del default
+	layers_are "1 problem in rules and routes|whole" "the way to the IPv6 gateway alone is lost"
+	ok "that is the one problem" alone "fd28::2: $why"
+	ip addr add fd28::3/64 dev eth0 nodad
+	ip route add default via fd28::1
+	ini gateway.address6=fd28::2 gateway.interface=eth9
+	layers_are "1 problem in rules and routes|whole" "both gateways are to be on an interface that is not there"
+	ok "that is the one problem" alone "eth9: there is no such interface"
+	start
+	ini gateway.interface=eth9
+	layers_are "1 problem in rules and routes|whole" "the configuration names another interface: the rest is whole"
+	ok "that is the one problem" alone "eth9: there is no such interface"
+	ini gateway.address4=172.28.0.3
+	program status
+	is "$(line IPv4)" "IPv4         gateway 172.28.0.3, to which there is NO way" "an address of this host is no gateway"
+	ini gateway.interface=eth9
+	ip route add default via 172.28.0.9 dev eth0 table 100 protocol 111 metric 9
+	program status
+	like "$(layers)" "^2 problems" "a route to another gateway is told"
+}
+
+# frames NUMBER: of 1000 bytes, from the far end of vpns0
+frames() {
+	ip netns exec outside python3 - "$1" <<-'END'
+		import socket, sys
+		s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+		s.bind(("vpns0", 0))
+		for i in range(int(sys.argv[1])):
+		    s.send(b"\xff" * 6 + b"\x02" * 6 + b"\x88\xb5" + bytes(986))
+	END
+}
+
+device_bytes() {	# of vpns0, as ip(8) tells
+	ip -s -j link show vpns0 | jq -c '.[0].stats64 | [.rx.bytes, .tx.bytes]'
+}
+
+bytes_seen() {
+	[ "$(json '.sessions[] | select(.user == "alice") | [.bytes_in, .bytes_out]')" = "$(device_bytes)" ] &&
+		[ "$(device_bytes | jq '.[0]')" -ge 100000 ]
+}
+
+row() {	# WORD: the row of the sessions that begins with it
+	grep -m 1 "^  $1" <<<"$out"
+}
+
+test_sessions() {
+	local heading
+	start
+	program status
+	like "$out" $'\n''0 live sessions'$'\n' "without a session none is told"
+	ok "alice connects" hook connect
+	program status
+	like "$out" $'\n''1 live session'$'\n' "one is told as one"
+	program down
+	like "$err" "warning: 1 live session now leaves by this host's own route" "so it is by down"
+	worker_start
+	ok "somebody connects" hook connect ID="$worker" USERNAME=$'m\e[31m\n "x" \xc3\xa9' GROUPNAME= DEVICE=vpns1 \
+		IP_REMOTE=10.20.0.51 IPV6_REMOTE=
+	ok "many bytes come from alice" frames 200
+	ok "status --json has them, and what went to her" wait_for 10 bytes_seen
+	program status
+	like "$out" $'\n''2 live sessions'$'\n' "two are counted"
+	heading=$(grep -m 1 '^  user ' <<<"$out")
+	like "$heading" '^  user +group  IPv4 +IPv6 +device  real address +since +from client  to client$' "the table has a heading"
+	like "$(row alice)" '^  alice +staff  10\.20\.0\.50  fd20::50  vpns0   198\.51\.100\.11  20[0-9:TZ-]+ +19[0-9]\.[0-9] KiB +[0-9.]+ (K?i?B)$' \
+		"alice's row"
+	like "$(row '"m')" '^  "m\\x1b\[31m\\x0a \\"x\\" \.\.\.  -      10\.20\.0\.51  -         vpns1 ' \
+		"a hostile name stays in its cell, and is cut; what is not there is a dash"
+	is "$(awk '/^  user /{ on = 1; place = index($0, "device") } on && /^$/ { exit } on { print substr($0, place, 4) }' <<<"$out" |
+		paste -sd ' ')" "devi vpns vpns" "the columns are aligned"
+	is "$(grep -c $'\e' <<<"$out")" 0 "no escape sequence gets out"
+	program down
+	like "$err" "warning: 2 live sessions now leave by this host's own route" "down counts them"
+	ip link set vpns1 name gone
+	is "$(json '.sessions[] | select(.user != "alice") | [.bytes_in, .bytes_out]')" "[null,null]" "a device is gone: null"
+	program status
+	like "$(row '"m')" ' - +-$' "for people a dash"
+	ip link set gone name vpns1
+	ok "a record has a long name" sed -i 's/device=vpns1/device=vpns1234567890123456/' "$STATE_DIR/sessions/$worker"
+	is "$(json '.sessions[] | select(.user != "alice") | [.device, .bytes_in]')" '["vpns1234567890123456",null]' \
+		"which no device can have"
+	worker_stop "$worker"
+}
+
+# section TITLE: the counters under it
+section() {
+	awk -v title="$1" '$0 ~ "^ +packets .*  " title "$" { on = 1; next } /^$/ { on = 0 } on' <<<"$out"
+}
+
+test_counters() {
+	start
+	nft add rule inet ocserv_gw forward counter comment '"of somebody else"'
+	nft add rule inet ocserv_gw forward counter
+	program status
+	like "$(section stopped)" '^ +0 +0 B  prerouting +IPv4 from a client with options' "what stops has its place"
+	like "$(section stopped)" ': rejected' "what rejects, too"
+	unlike "$(section stopped)" 'let through|our address|somebody' "and nothing else is there"
+	is "$(section 'let through' | grep -vc ': let through$')" 0 "what lets through has its own"
+	like "$(section 'other rules')" 'clients of 10.20.0.0/24 get our address' "so have others"
+	like "$(section 'other rules')" 'forward +of somebody else'$'\n''.*forward +without a comment' "foreign ones, too"
+	is "$(grep -c ' B  [a-z]' <<<"$out")" "$(nft list table inet ocserv_gw | grep -c 'counter packets')" "none is left out"
+}
+
+# on_terminal [VARIABLE=VALUE]: status, as a terminal shows it
+on_terminal() {
+	out=$(script -qec "env OCSERV_GATEWAY_CONFIG=$INI $* $OGW_PROGRAM status" /dev/null | tr -d '\r')
+}
+
+test_colours() {
+	start
+	hook connect
+	on_terminal
+	like "$out" $'^state        \e\\[32minstalled\e\\[0m\n' "a terminal gets colours: installed is green"
+	like "$out" $'\n\e\\[1m  user +group ' "headings are bold"
+	ip route flush table 100
+	on_terminal
+	like "$out" $'^state        \e\\[31mdegraded\e\\[0m\n' "degraded is red"
+	like "$out" $'\nproblem      \e\\[31mIPv4 route .* is missing\e\\[0m\n' "so are problems"
+	on_terminal NO_COLOR=1
+	unlike "$out" $'\e' "not where colours are not wanted"
+	program status
+	unlike "$out" $'\e' "nor elsewhere"
+}
+
+# watched [OPTION...]: status --watch into $screens, in the background
+watched() {
+	screens=$OGW_WORK/screens
+	: >"$screens"
+	env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" status "${@:---watch=1}" >"$screens" 2>"$OGW_WORK/watch.err" &
+	watching=$!
+}
+
+shown() {	# NUMBER PATTERN: screens with such a line
+	[ "$(grep -cE "$2" "$screens")" -ge "$1" ]
+}
+
+ended() {	# SIGNAL: sets $status
+	kill "-$1" "$watching"
+	wait "$watching"
+	status=$?
+}
+
+# Side by side, since each takes longer than a run may.
+test_deadline() {
+	local slow
+	start
+	watched --watch=6
+	env -i "${ENVIRONMENT[@]}" strace -o /dev/null -e inject=recvmsg:delay_enter=6000000:when=2 "$OGW_PROGRAM" status \
+		>/dev/null 2>"$OGW_WORK/slow.err" &
+	slow=$!
+	ok "watch: time between two screens is not that of a run" wait_for 20 shown 2 '^state +installed'
+	ended TERM
+	is "$status" 0 "watch: it lives still"
+	wait "$slow"
+	is "$?" 75 "the kernel does not answer: the time of a run ends"
+	like "$(<"$OGW_WORK/slow.err")" "not done within 5 seconds" "and it says so"
+}
+
+test_watch() {
+	start
+	watched
+	ok "watch: a screen" wait_for 10 shown 1 '^state +installed'
+	ip route flush table 100
+	ok "watch: another shows a damage" wait_for 10 shown 1 '^state +degraded'
+	is "$(grep -B 1 '^state' "$screens" | sed -n 3p)/$(head -n 1 "$screens" | cut -c1-6)" "/state " "watch: an empty line stands between"
+	is "$(grep -c $'\e' "$screens")" 0 "watch: without escape sequences where there is no terminal"
+	ended TERM
+	is "$status" 1 "watch: SIGTERM ends it with the status of the last screen"
+	program up
+	watched -w1
+	ok "watch: a screen" wait_for 10 shown 1 '^state +installed'
+	ini gateway.address4=not-one
+	ok "watch: an error in the configuration is told" wait_for 10 grep -q 'address4 = not-one' "$OGW_WORK/watch.err"
+	ini gateway.address4=172.28.0.7
+	ok "watch: the next screen has the new configuration" wait_for 10 shown 1 '^IPv4 +gateway 172.28.0.7 '
+	ini
+	ok "watch: and again" wait_for 10 shown 2 '^state +installed'
+	# More than the five seconds of a run.
+	ok "watch: it has no end of its own" wait_for 20 shown 8 '^state +installed'
+	ended INT
+	is "$status" 0 "watch: SIGINT ends it, with 0 where all is well"
+	watched --watch
+	ok "watch: without a number" wait_for 10 shown 2 '^state +installed'
+	ended TERM
+}
+
+# The program's exit status after Ctrl-C on a terminal, once it has shown two screens, and what it wrote.
+watch_on_terminal() {
+	env "${ENVIRONMENT[@]}" timeout 30 python3 - "$OGW_PROGRAM" status --watch=1 <<-'END'
+		import os, pty, sys
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execv(sys.argv[1], sys.argv[1:])
+		said = b""
+		while said.count(b"state ") < 2:
+		    said += os.read(fd, 65536)
+		os.write(fd, b"\x03")
+		try:
+		    while more := os.read(fd, 65536):
+		        said += more
+		except OSError:
+		    pass
+		print("status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), repr(said))
+	END
+}
+
+# The same after SIGTERM, while it writes to a pipe that is full.
+watch_into_pipe() {
+	env "${ENVIRONMENT[@]}" timeout 30 python3 - "$OGW_PROGRAM" status --watch=1 <<-'END'
+		import fcntl, os, subprocess, sys, time
+		reader, writer = os.pipe()
+		fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+		watch = subprocess.Popen(sys.argv[1:], stdout=writer)
+		while "pipe" not in open(f"/proc/{watch.pid}/wchan").read():
+		    time.sleep(0.05)
+		watch.terminate()
+		print("status", watch.wait())
+	END
+}
+
+test_watch_output() {
+	start
+	ok "watch: on a terminal" captured watch_on_terminal
+	like "$out" '^status 0 ' "watch: Ctrl-C ends it with the status of the last screen"
+	like "$out" "x1b\\[H.x1b\\[Jstate .*x1b\\[H.x1b\\[Jstate " "watch: each screen is in place of the one before"
+	ok "watch: into a full pipe" captured watch_into_pipe
+	is "$out" "status 0" "watch: SIGTERM ends it"
+	is "$(timeout 30 env "${ENVIRONMENT[@]}" "$OGW_PROGRAM" status --watch=1 >/dev/full; echo $?)" 0 \
+		"watch: it ends where it can't write"
+}
+
+test_watch_usage() {
+	program status --watch --json
+	is "$status" 64 "watch: with --json is wrong usage"
+	like "$err" "watch is for people" "watch: and why"
+	program status --format=prometheus -w
+	is "$status" 64 "watch: with --format, too"
+	program status --watch=0
+	is "$status" 64 "watch: 0 seconds is wrong usage"
+	like "$err" "1 to 86400, not 0" "watch: and why"
+}
+
+begin script strace
 test_gateway
 test_prometheus
 test_changed
+test_layers
+test_lost_gateway
+test_sessions
+test_counters
+test_colours
+test_deadline
+test_watch
+test_watch_output
+test_watch_usage
 done_testing

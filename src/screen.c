@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "status.h"
+#include "table.h"
+#include "terminal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define TIME_TEXT 32
+#define LABEL "%-12s "
+
+static const char *time_text(unsigned long long seconds, char text[TIME_TEXT])
+{
+	time_t when = (time_t)seconds;
+	struct tm broken_down;
+
+	text[0] = '\0';
+	if (gmtime_r(&when, &broken_down))
+		strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &broken_down);
+	return text;
+}
+
+enum tone { NEUTRAL, GOOD, BAD };
+
+/* A line with its label, of which the rest is in colour. */
+static void add_line(struct text *screen, const char *label, const char *rest, enum tone tone, bool colour)
+{
+	bool coloured = colour && tone != NEUTRAL;
+
+	text_add(screen, LABEL "%s", label, !coloured ? "" : tone == GOOD ? TERMINAL_GREEN : TERMINAL_RED);
+	text_add_printable(screen, rest);
+	text_add(screen, "%s\n", coloured ? TERMINAL_PLAIN : "");
+}
+
+static void add_state(struct text *screen, const struct status *status, bool colour)
+{
+	add_line(screen, "state", verdict_names[status->verdict],
+		 status->wrong ? BAD : status->verdict == INSTALLED ? GOOD : NEUTRAL, colour);
+}
+
+static void add_gateway(struct text *screen, const struct status *status, int family, bool colour)
+{
+	const struct gateway *gateway = &status->config->gateway[family];
+	const struct route *route = status_route(status, family);
+	struct text line CLEANUP(text_free) = { 0 };
+	char address[ADDRESS_TEXT];
+	bool reached = route && route->interface, answers = reached && status->answers[family];
+
+	if (gateway->mode != GATEWAY_ADDRESS) {
+		add_line(screen, family_name(family), mode_text(gateway->mode), NEUTRAL, colour);
+		return;
+	}
+	text_add(&line, "gateway %s", address_text(&gateway->address, address));
+	if (reached)
+		text_add(&line, " on %s, %s", route->interface_name,
+			 answers ? "answers" : family == IPV4 ? "does NOT answer ARP" : "does NOT answer ND");
+	else
+		text_add(&line, ", to which there is NO way");
+	add_line(screen, family_name(family), text_string(&line), answers ? GOOD : BAD, colour);
+}
+
+static const char *many(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* Without a way to the gateway its route can't be whole, whatever else is. */
+static void add_layer(struct text *screen, const struct status *status, enum layer layer, bool colour)
+{
+	static const char *const label[LAYERS] = { "routing", "kill switch" };
+	enum layer_verdict verdict = status->layer[layer];
+	size_t wrong = status->situation->plan.wrong[layer];
+	struct text line CLEANUP(text_free) = { 0 };
+
+	if (layer == LAYER_ROUTING)
+		wrong += status->wrong_ways;
+	if (verdict == LAYER_WHOLE && layer == LAYER_ROUTING)
+		text_add(&line, "rules and routes whole");
+	else if (verdict == LAYER_ALTERED && layer == LAYER_ROUTING)
+		text_add(&line, "%zu problem%s in rules and routes", wrong, many(wrong));
+	else if (verdict == LAYER_ALTERED)
+		text_add(&line, "altered, %zu problem%s", wrong, many(wrong));
+	else
+		text_add_string(&line, layer_names[verdict]);
+	add_line(screen, label[layer], text_string(&line),
+		 verdict == LAYER_WHOLE ? GOOD : verdict == LAYER_NONE || !status->wrong ? NEUTRAL : BAD, colour);
+}
+
+static void add_changed(struct text *screen, const struct status *status, bool colour)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+	char when[TIME_TEXT];
+
+	if (!status->changed)
+		return;
+	text_add(&line, "%s, %s", time_text(status->changed, when), status->change);
+	add_line(screen, "changed", text_string(&line), NEUTRAL, colour);
+}
+
+/* Where nothing is there, that each single thing is missing says no more. */
+static void add_problems(struct text *screen, const struct status *status, bool colour)
+{
+	const struct lines *lines = status->verdict == ABSENT ? &status->errors : &status->problems;
+
+	for (size_t i = 0; i < lines->count; i++)
+		add_line(screen, "problem", lines->line[i], BAD, colour);
+}
+
+static void add_size_cell(struct table *table, bool known, unsigned long long bytes)
+{
+	struct text cell CLEANUP(text_free) = { 0 };
+
+	if (known)
+		text_add_size(&cell, bytes);
+	table_add(table, known ? text_string(&cell) : "-");
+}
+
+static void add_sessions(struct text *screen, const struct sessions *sessions, bool colour)
+{
+	static const struct column columns[] = {
+		{ "user", 24, false }, { "group", 16, false }, { "IPv4", ADDRESS_TEXT, false },
+		{ "IPv6", ADDRESS_TEXT, false }, { "device", IFNAMSIZ, false }, { "real address", ADDRESS_TEXT, false },
+		{ "since", TIME_TEXT, false }, { "from client", 0, true }, { "to client", 0, true },
+	};
+	struct table table CLEANUP(table_free) = { columns, sizeof(columns) / sizeof(*columns), { 0 } };
+	char when[TIME_TEXT];
+
+	text_add(screen, "\n%zu live session%s\n", sessions->count, many(sessions->count));
+	for (size_t i = 0; i < sessions->count; i++) {
+		const struct live_session *live = &sessions->live[i];
+		const struct session *session = &live->session;
+		const char *const values[] = { session->user, session->group, session->ip4, session->ip6,
+					       session->device, session->real, time_text(session->since, when) };
+
+		for (size_t j = 0; j < sizeof(values) / sizeof(*values); j++)
+			table_add_value(&table, values[j]);
+		add_size_cell(&table, live->counted, live->bytes.in);
+		add_size_cell(&table, live->counted, live->bytes.out);
+	}
+	if (sessions->count)
+		table_add_text(screen, &table, colour);
+}
+
+/* What becomes of packets, as the comments of our rules end. */
+enum fate { STOPPED, LET_THROUGH, OTHER, FATES };
+
+static bool ends_with(const char *string, const char *end)
+{
+	size_t length = strlen(string), end_length = strlen(end);
+
+	return length >= end_length && strcmp(string + length - end_length, end) == 0;
+}
+
+static enum fate fate_of(const char *comment)
+{
+	if (ends_with(comment, ": dropped") || ends_with(comment, ": rejected"))
+		return STOPPED;
+	return ends_with(comment, ": let through") ? LET_THROUGH : OTHER;
+}
+
+static void add_counter(struct table *table, const struct present_chain *chain, const struct present_rule *rule)
+{
+	struct text packets CLEANUP(text_free) = { 0 }, name CLEANUP(text_free) = { 0 }, why CLEANUP(text_free) = { 0 };
+
+	text_add(&packets, "%llu", (unsigned long long)rule->packets);
+	text_add_printable(&name, chain->name);
+	text_add_printable(&why, rule->comment[0] ? rule->comment : "without a comment");
+	table_add(table, text_string(&packets));
+	add_size_cell(table, true, rule->bytes);
+	table_add(table, text_string(&name));
+	table_add(table, text_string(&why));
+}
+
+static void add_counters(struct text *screen, const struct present_guard *guard, enum fate fate, bool colour)
+{
+	static const char *const titles[FATES] = { "stopped", "let through", "other rules" };
+	const struct column columns[] = {
+		{ "packets", 0, true }, { "bytes", 0, true }, { "chain", 0, false }, { titles[fate], 0, false },
+	};
+	struct table table CLEANUP(table_free) = { columns, sizeof(columns) / sizeof(*columns), { 0 } };
+
+	for (size_t i = 0; i < guard->chains; i++)
+		for (size_t j = 0; j < guard->chain[i].rules; j++)
+			if (guard->chain[i].rule[j].counted && fate_of(guard->chain[i].rule[j].comment) == fate)
+				add_counter(&table, &guard->chain[i], &guard->chain[i].rule[j]);
+	if (table.cells.count == 0)
+		return;
+	text_add_string(screen, "\n");
+	table_add_text(screen, &table, colour);
+}
+
+void screen_add(struct text *screen, const struct status *status, bool colour)
+{
+	add_state(screen, status, colour);
+	add_gateway(screen, status, IPV4, colour);
+	add_gateway(screen, status, IPV6, colour);
+	add_layer(screen, status, LAYER_ROUTING, colour);
+	add_layer(screen, status, LAYER_KILLSWITCH, colour);
+	add_changed(screen, status, colour);
+	add_problems(screen, status, colour);
+	add_sessions(screen, &status->sessions, colour);
+	for (int fate = STOPPED; fate < FATES; fate++)
+		add_counters(screen, &status->situation->kernel.guard, (enum fate)fate, colour);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support.h"
+#include "table.h"
+
+static const struct column columns[] = { { "user", 8, false }, { "bytes", 0, true }, { "why", 0, false } };
+
+static void table_is(struct table *table, bool bold, const char *wanted)
+{
+	struct text text = { 0 };
+
+	table_add_text(&text, table, bold);
+	assert_string_equal(text_string(&text), wanted);
+	text_free(&text);
+	table_free(table);
+}
+
+static void columns_are_as_wide_as_their_widest_cell(void **state)
+{
+	struct table table = { columns, COUNT(columns), { 0 } };
+
+	(void)state;
+	table_add_value(&table, "al");
+	table_add(&table, "123456");
+	table_add(&table, "no reason");
+	table_add_value(&table, "bertram");
+	table_add(&table, "7");
+	table_add(&table, "-");
+	table_is(&table, false,
+		 "  user      bytes  why\n"
+		 "  al       123456  no reason\n"
+		 "  bertram       7  -\n");
+}
+
+static void without_rows_there_are_titles(void **state)
+{
+	struct table table = { columns, COUNT(columns), { 0 } };
+
+	(void)state;
+	table_is(&table, false, "  user  bytes  why\n");
+}
+
+static void titles_may_be_bold(void **state)
+{
+	struct table table = { columns, COUNT(columns), { 0 } };
+
+	(void)state;
+	table_is(&table, true, "\033[1m  user  bytes  why\033[0m\n");
+}
+
+static void value_is(const char *value, const char *wanted)
+{
+	struct table table = { columns, COUNT(columns), { 0 } };
+
+	table_add_value(&table, value);
+	assert_string_equal(table.cells.line[0], wanted);
+	table_free(&table);
+}
+
+static void values_of_others_are_escaped_and_cut(void **state)
+{
+	(void)state;
+	value_is("", "-");
+	value_is("12345678", "12345678");
+	value_is("123456789", "12345...");
+	value_is("a b", "\"a b\"");
+	value_is("\033[31m", "\"\\x1b...");
+	value_is("a\nb", "\"a\\x0ab\"");
+	value_is("\xc3\xa9", "\"\\xc3...");
+	value_is("\xc3\xa9\xc3\xa9\xc3\xa9", "\"\\xc3...");
+}
+
+static void a_column_may_have_no_limit(void **state)
+{
+	struct table table = { columns, COUNT(columns), { 0 } };
+
+	(void)state;
+	table_add(&table, "-");
+	table_add_value(&table, "12345678901234567890");
+	assert_string_equal(table.cells.line[1], "12345678901234567890");
+	table_free(&table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
+		cmocka_unit_test(without_rows_there_are_titles),
+		cmocka_unit_test(titles_may_be_bold),
+		cmocka_unit_test(values_of_others_are_escaped_and_cut),
+		cmocka_unit_test(a_column_may_have_no_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
