@@ -143,7 +143,7 @@ static void add_sessions(struct text *screen, const struct sessions *sessions, b
 }
 
 /* What becomes of packets, as the comments of our rules end. */
-enum fate { STOPPED, LET_THROUGH, OTHER, FATES };
+enum outcome { STOPPED, LET_THROUGH, OTHER, OUTCOMES };
 
 static bool ends_with(const char *string, const char *end)
 {
@@ -152,7 +152,7 @@ static bool ends_with(const char *string, const char *end)
 	return length >= end_length && strcmp(string + length - end_length, end) == 0;
 }
 
-static enum fate fate_of(const char *comment)
+static enum outcome outcome_of(const char *comment)
 {
 	if (ends_with(comment, ": dropped") || ends_with(comment, ": rejected"))
 		return STOPPED;
@@ -172,17 +172,17 @@ static void add_counter(struct table *table, const struct present_chain *chain, 
 	table_add(table, text_string(&why));
 }
 
-static void add_counters(struct text *screen, const struct present_guard *guard, enum fate fate, bool colour)
+static void add_counters(struct text *screen, const struct present_guard *guard, enum outcome outcome, bool colour)
 {
-	static const char *const titles[FATES] = { "stopped", "let through", "other rules" };
+	static const char *const titles[OUTCOMES] = { "stopped", "let through", "other rules" };
 	const struct column columns[] = {
-		{ "packets", 0, true }, { "bytes", 0, true }, { "chain", 0, false }, { titles[fate], 0, false },
+		{ "packets", 0, true }, { "bytes", 0, true }, { "chain", 0, false }, { titles[outcome], 0, false },
 	};
 	struct table table CLEANUP(table_free) = { columns, sizeof(columns) / sizeof(*columns), { 0 } };
 
 	for (size_t i = 0; i < guard->chains; i++)
 		for (size_t j = 0; j < guard->chain[i].rules; j++)
-			if (guard->chain[i].rule[j].counted && fate_of(guard->chain[i].rule[j].comment) == fate)
+			if (guard->chain[i].rule[j].counted && outcome_of(guard->chain[i].rule[j].comment) == outcome)
 				add_counter(&table, &guard->chain[i], &guard->chain[i].rule[j]);
 	if (table.cells.count == 0)
 		return;
@@ -200,6 +200,6 @@ void screen_add(struct text *screen, const struct status *status, bool colour)
 	add_changed(screen, status, colour);
 	add_problems(screen, status, colour);
 	add_sessions(screen, &status->sessions, colour);
-	for (int fate = STOPPED; fate < FATES; fate++)
-		add_counters(screen, &status->situation->kernel.guard, (enum fate)fate, colour);
+	for (int outcome = STOPPED; outcome < OUTCOMES; outcome++)
+		add_counters(screen, &status->situation->kernel.guard, (enum outcome)outcome, colour);
 }

@@ -2,7 +2,7 @@
 #include "table.h"
 #include "terminal.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CUT "..."
@@ -40,29 +40,32 @@ static size_t width_of(const struct table *table, size_t column)
 }
 
 /* The last column is not filled up, lest a line ends with blanks. */
-static void add_cell(struct text *text, const struct table *table, size_t column, const char *cell)
+static void add_cell(struct text *text, const struct table *table, size_t column, size_t width, const char *cell)
 {
-	int width = (int)width_of(table, column);
-
 	if (table->column[column].right)
-		text_add(text, "  %*s", width, cell);
+		text_add(text, "  %*s", (int)width, cell);
 	else if (column + 1 < table->columns)
-		text_add(text, "  %-*s", width, cell);
+		text_add(text, "  %-*s", (int)width, cell);
 	else
 		text_add(text, "  %s", cell);
 }
 
 void table_add_text(struct text *text, const struct table *table, bool bold)
 {
+	size_t *width = allocate(table->columns, sizeof(*width));
+
 	text_add_string(text, bold ? TERMINAL_BOLD : "");
-	for (size_t i = 0; i < table->columns; i++)
-		add_cell(text, table, i, table->column[i].title);
+	for (size_t i = 0; i < table->columns; i++) {
+		width[i] = width_of(table, i);
+		add_cell(text, table, i, width[i], table->column[i].title);
+	}
 	text_add(text, "%s\n", bold ? TERMINAL_PLAIN : "");
 	for (size_t row = 0; row < table->cells.count; row += table->columns) {
 		for (size_t i = 0; i < table->columns; i++)
-			add_cell(text, table, i, table->cells.line[row + i]);
+			add_cell(text, table, i, width[i], table->cells.line[row + i]);
 		text_add_string(text, "\n");
 	}
+	free(width);
 }
 
 void table_free(struct table *table)
