@@ -97,7 +97,7 @@ static int take_elements(const struct nlmsghdr *message, void *data)
 static bool fill_set(const struct ruleset *ruleset, size_t index)
 {
 	struct nftnl_set *set = ruleset->set[index].set;
-	char buffer[NETLINK_MESSAGE_SIZE];
+	char buffer[NETLINK_MESSAGE_SIZE] = { 0 };	/* the padding of attributes too */
 	struct netlink_error error;
 	struct nlmsghdr *request;
 

@@ -37,7 +37,21 @@ SESSION+=(ID="$worker")
 ini gateway.address6=fd28::2 session.remove_after_last=yes
 printf '#!/bin/sh\nexit 0\n' >"$OGW_WORK/next" && chmod +x "$OGW_WORK/next"
 
+must "the gateways answer" gateways_known
 ok "check" clean 0 verb check
+nft -f - <<-'END'
+	table inet other {
+		set uplinks { type ifname; elements = { "eth1", "vpns0" }; }
+		chain forward {
+			type filter hook forward priority 0; policy drop;
+			iifname @uplinks ip daddr { 192.0.2.0/24, 198.51.100.7 } jump further
+			ct state vmap { established : accept, new : jump further }
+		}
+		chain further { tcp dport 25 reject; ip saddr & 255.255.255.0 == 10.20.0.0 counter return; }
+	}
+END
+ok "check, with another firewall" clean 1 verb check
+nft flush ruleset
 ok "status, nothing installed" clean 0 verb status
 ok "up --dry-run" clean 0 verb up --dry-run
 ok "up" clean 0 verb up
