@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fate.h"
+#include "foreign.h"
+#include "guard.h"
 #include "rtnetlink.h"
 #include "session.h"
 #include "verbs.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +17,8 @@
 /* Somewhere on the internet, only looked up. */
 static const char *const far_away[FAMILIES] = { [IPV4] = "1.1.1.1", [IPV6] = "2606:4700:4700::1111" };
 
-struct packet {
+/* A packet of a client. */
+struct question {
 	struct address source, destination;
 	int family;		/* IPV4, IPV6 */
 	char device[IFNAMSIZ];	/* the tunnel that it comes from */
@@ -22,64 +27,64 @@ struct packet {
 
 static bool take_session(const struct session *session, void *data)
 {
-	struct packet *packet = data;
+	struct question *question = data;
 	struct address own;
 
-	if (!address_parse_unscoped(&own, packet->family == IPV4 ? session->ip4 : session->ip6) ||
-	    !address_equal(&own, &packet->source))
+	if (!address_parse_unscoped(&own, question->family == IPV4 ? session->ip4 : session->ip6) ||
+	    !address_equal(&own, &question->source))
 		return true;
-	free(packet->user);
-	packet->user = duplicate(session->user);
-	snprintf(packet->device, sizeof(packet->device), "%s", session->device);
+	free(question->user);
+	question->user = duplicate(session->user);
+	snprintf(question->device, sizeof(question->device), "%s", session->device);
 	return if_nametoindex(session->device) == 0;	/* a later one of a reconnect may have it */
 }
 
 /* The tunnel of the session with this address, or else any: for the way it makes no difference. */
-static int find_tunnel(const struct config *config, struct packet *packet, struct report *report)
+static int find_tunnel(const struct config *config, struct question *question, struct report *report)
 {
 	struct report ignored = { 0 };
 	struct if_nameindex *all;
 	struct state state;
 
 	if (state_open(&state, config->state_dir, false, &ignored) == 0)
-		state_visit(&state, false, take_session, packet, &ignored);
+		state_visit(&state, false, take_session, question, &ignored);
 	state_close(&state);
 	report_free(&ignored);
-	if (packet->device[0] && if_nametoindex(packet->device))
+	if (question->device[0] && if_nametoindex(question->device))
 		return 0;
-	packet->device[0] = '\0';
+	question->device[0] = '\0';
 	all = if_nameindex();
 	for (const struct if_nameindex *each = all; each && each->if_index; each++)
-		if (!packet->device[0] && interface_matches(&config->clients, each->if_name))
-			snprintf(packet->device, sizeof(packet->device), "%s", each->if_name);
+		if (!question->device[0] && interface_matches(&config->clients, each->if_name))
+			snprintf(question->device, sizeof(question->device), "%s", each->if_name);
 	if_freenameindex(all);
-	if (packet->device[0])
+	if (question->device[0])
 		return 0;
 	return report_error(report, EX_UNAVAILABLE, "no tunnel of the clients is there, so the kernel can't be asked for "
 			    "the way of their packets; connect a client first");
 }
 
-static int parse_packet(const struct config *config, const struct options *options, struct packet *packet,
+static int parse_packet(const struct config *config, const struct options *options, struct question *question,
 			struct report *report)
 {
 	const struct subnets *subnets;
 	bool inside = false;
 
-	if (!options->argument[0] || !address_parse(&packet->source, options->argument[0]))
+	if (!options->argument[0] || !address_parse(&question->source, options->argument[0]))
 		return report_error(report, EX_USAGE, "explain: '%s' is not an address; name a client's: explain ADDRESS "
 				    "[DESTINATION]", options->argument[0] ? options->argument[0] : "");
-	packet->family = packet->source.family == AF_INET ? IPV4 : IPV6;
-	if (!address_parse(&packet->destination, options->argument[1] ? options->argument[1] : far_away[packet->family]) ||
-	    packet->destination.family != packet->source.family)
+	question->family = question->source.family == AF_INET ? IPV4 : IPV6;
+	if (!address_parse(&question->destination, options->argument[1] ? options->argument[1] : far_away[question->family]) ||
+	    question->destination.family != question->source.family)
 		return report_error(report, EX_USAGE, "explain: '%s' is not an %s address", options->argument[1],
-				    family_name(packet->family));
-	subnets = &config->subnets[packet->family];
+				    family_name(question->family));
+	subnets = &config->subnets[question->family];
 	for (unsigned int i = 0; i < subnets->count; i++)
-		inside = inside || prefix_contains(&subnets->prefix[i], &packet->source);
-	if (config_governs(config, packet->family) && !inside)
+		inside = inside || prefix_contains(&subnets->prefix[i], &question->source);
+	if (config_governs(config, question->family) && !inside)
 		return report_error(report, EX_USAGE, "explain: %s is not within [clients] subnet%d: with this source a "
 				    "client's packets are dropped where they come in", options->argument[0],
-				    packet->family == IPV4 ? 4 : 6);
+				    question->family == IPV4 ? 4 : 6);
 	return 0;
 }
 
@@ -128,6 +133,30 @@ static enum way way_of(const struct config *config, const struct situation *situ
 	return ELSEWHERE;
 }
 
+static bool matches(const struct rule *rule, const struct question *question)
+{
+	bool same = (!rule->source.address.family || prefix_contains(&rule->source, &question->source)) &&
+		    (!rule->destination.address.family || prefix_contains(&rule->destination, &question->destination)) &&
+		    (!rule->incoming[0] || strcmp(rule->incoming, question->device) == 0);
+
+	return rule->family == question->source.family && !rule->other && same != rule->inverted;
+}
+
+/* The first policy rule that says what the kernel said; one about more than addresses is not taken for it. */
+static void print_rule(const struct kernel *kernel, const struct question *question, uint8_t action, uint32_t table)
+{
+	for (size_t i = 0; i < kernel->rules; i++) {
+		const struct rule *rule = &kernel->rule[i];
+		struct text text CLEANUP(text_free) = { 0 };
+
+		if (rule->action != action || (action == FR_ACT_TO_TBL && rule->table != table) || !matches(rule, question))
+			continue;
+		rule_add_text(&text, rule);
+		printf("rule         %s\n", text_string(&text));
+		return;
+	}
+}
+
 static void print_route(const struct route *route, const char *interface, enum way way)
 {
 	char address[ADDRESS_TEXT];
@@ -147,6 +176,47 @@ static void print_route(const struct route *route, const char *interface, enum w
 		printf(", by table %u\n", route->table);
 }
 
+static const struct guard_match *find_match(const struct guard_rule *rule, enum guard_match_kind kind)
+{
+	for (unsigned int i = 0; i < rule->matches; i++)
+		if (rule->match[i].kind == kind)
+			return &rule->match[i];
+	return NULL;
+}
+
+/* Whether a rule of from_client is the one for this way: to the gateway of the family, to clients, or none of these. */
+static bool decides(const struct guard_rule *rule, const struct config *config, const struct question *question,
+		    enum way way)
+{
+	const struct guard_match *nexthop = find_match(rule, MATCH_NEXTHOP), *out = find_match(rule, MATCH_OIFNAME);
+
+	if (way == TO_GATEWAY)
+		return nexthop && nexthop->nexthop.family == question->source.family;
+	if (way == TO_CLIENT && config->client_to_client)
+		return !nexthop && out;
+	return rule->verdict == VERDICT_DROP;
+}
+
+/* The rule of an intact kill switch that decides, and the one that gives the packet another source. */
+static void print_guard_rules(const struct config *config, const struct guard *guard, const struct question *question,
+			      enum way way)
+{
+	for (size_t i = 0; i < guard->chains; i++) {
+		const struct guard_chain *chain = &guard->chain[i];
+
+		for (size_t j = 0; j < chain->rules; j++) {
+			const struct guard_rule *rule = &chain->rule[j];
+			const struct guard_match *source = find_match(rule, MATCH_SADDR);
+
+			if (strcmp(chain->name, "from_client") == 0 && decides(rule, config, question, way))
+				printf("guard rule   %s: %s\n", chain->name, rule->comment);
+			if (rule->verdict == VERDICT_MASQUERADE && way == TO_GATEWAY && source &&
+			    prefix_contains(&source->prefix, &question->source))
+				printf("NAT          %s: %s\n", chain->name, rule->comment);
+		}
+	}
+}
+
 static void print_guard(const struct config *config, const struct situation *situation, int family)
 {
 	if (!config_governs(config, family))
@@ -159,11 +229,33 @@ static void print_guard(const struct config *config, const struct situation *sit
 		printf("problem      %s\n", situation->plan.problems.line[i]);
 }
 
+/* What firewalls of others do to it. Returns whether one surely drops it. */
+static bool print_others(const struct config *config, const struct question *question, const char *interface,
+			 struct netlink *nft, struct report *report)
+{
+	struct packet packet = {
+		.what = "this packet", .family = question->family, .source = question->source,
+		.destination = question->destination, .ct_state = CT_NEW,
+	};
+	struct report findings = { 0 };
+	bool dropped;
+
+	snprintf(packet.incoming, sizeof(packet.incoming), "%s", question->device);
+	snprintf(packet.outgoing, sizeof(packet.outgoing), "%s", interface);
+	dropped = foreign_check_packet(config, &packet, nft, &findings, report);
+	for (size_t i = 0; i < findings.warnings.count; i++)
+		printf("others       %s\n", findings.warnings.line[i]);
+	for (size_t i = 0; i < findings.notes.count; i++)
+		printf("others       %s\n", findings.notes.line[i]);
+	report_free(&findings);
+	return dropped;
+}
+
 /* The last line, and the exit status: 0 where the packet arrives as it should. */
-static int print_verdict(const struct config *config, const struct situation *situation, const struct packet *packet,
+static int print_verdict(const struct config *config, const struct situation *situation, const struct question *question,
 			 const struct route *route, const char *interface, enum way way)
 {
-	bool whole = situation->plan.intact_guard, governed = config_governs(config, packet->family);
+	bool whole = situation->plan.intact_guard, governed = config_governs(config, question->family);
 	char address[ADDRESS_TEXT];
 
 	switch (way) {
@@ -197,14 +289,14 @@ static int print_verdict(const struct config *config, const struct situation *si
 	}
 	if (whole) {
 		printf("dropped by the kill switch: from_client lets nothing through to %s on %s\n",
-		       address_text(route->gateway.family ? &route->gateway : &packet->destination, address), interface);
+		       address_text(route->gateway.family ? &route->gateway : &question->destination, address), interface);
 		return 1;
 	}
 	printf("LEAKS by %s, unless what is left of the kill switch stops it: run `ocserv-gateway up`\n", interface);
 	return 1;
 }
 
-static int explain_packet(const struct config *config, const struct packet *packet, struct sockets *sockets,
+static int explain_packet(const struct config *config, const struct question *question, struct sockets *sockets,
 			  const struct situation *situation, struct report *report)
 {
 	char buffer[NETLINK_MESSAGE_SIZE], source[ADDRESS_TEXT], destination[ADDRESS_TEXT], interface[IFNAMSIZ] = "?";
@@ -213,31 +305,42 @@ static int explain_packet(const struct config *config, const struct packet *pack
 	enum way way = NOWHERE;
 	int result;
 
-	printf("from         %s by %s%s%s\n", address_text(&packet->source, source), packet->device,
-	       packet->user ? ", session of " : ", which no live session has", packet->user ? packet->user : "");
-	printf("to           %s\n", address_text(&packet->destination, destination));
-	if (netlink_request(&sockets->route, rtnetlink_get_client_route(buffer, &packet->source, &packet->destination,
-									if_nametoindex(packet->device)),
+	printf("from         %s by %s%s%s\n", address_text(&question->source, source), question->device,
+	       question->user ? ", session of " : ", which no live session has", question->user ? question->user : "");
+	printf("to           %s\n", address_text(&question->destination, destination));
+	if (netlink_request(&sockets->route, rtnetlink_get_client_route(buffer, &question->source, &question->destination,
+									if_nametoindex(question->device)),
 			    rtnetlink_take_route, &route, &error) == 0) {
 		if (route.interface && !netlink_interface_name(&sockets->route, route.interface, interface))
 			snprintf(interface, sizeof(interface), "?");
-		way = way_of(config, situation, packet->family, &route, interface);
+		way = way_of(config, situation, question->family, &route, interface);
+		if (route.table != RT_TABLE_LOCAL)
+			print_rule(&situation->kernel, question, FR_ACT_TO_TBL, route.table);
 		print_route(&route, interface, way);
 	} else if (error.number == EPERM || error.number == ETIMEDOUT) {
 		route_free(&route);
 		return report_error(report, netlink_error_status(&error), "asking for the way: %s", netlink_error_text(&error));
 	} else {
+		if (error.number == EACCES || error.number == EINVAL)
+			print_rule(&situation->kernel, question, error.number == EACCES ? FR_ACT_PROHIBIT : FR_ACT_BLACKHOLE, 0);
 		printf("route        none: %s\n", no_way_text(&error));
 	}
-	print_guard(config, situation, packet->family);
-	result = print_verdict(config, situation, packet, &route, interface, way);
+	print_guard(config, situation, question->family);
+	if (situation->plan.intact_guard && config_governs(config, question->family) && way != NOWHERE && way != TO_HOST)
+		print_guard_rules(config, &situation->policy.guard, question, way);
+	if (way != NOWHERE && way != TO_HOST && print_others(config, question, interface, &sockets->nft, report)) {
+		puts("dropped by a firewall of others");
+		result = 1;
+	} else {
+		result = print_verdict(config, situation, question, &route, interface, way);
+	}
 	route_free(&route);
 	return result;
 }
 
 int verb_explain(const struct options *options)
 {
-	struct packet packet = { 0 };
+	struct question question = { 0 };
 	struct situation situation = { 0 };
 	struct sockets sockets = { 0 };
 	struct report report = { 0 };
@@ -246,13 +349,13 @@ int verb_explain(const struct options *options)
 
 	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
 	if (config_load(&config, options->config, NULL, &report) == 0 &&
-	    parse_packet(&config, options, &packet, &report) == 0 && find_tunnel(&config, &packet, &report) == 0 &&
+	    parse_packet(&config, options, &question, &report) == 0 && find_tunnel(&config, &question, &report) == 0 &&
 	    sockets_open(&sockets, &report) == 0 &&
 	    situation_read(&situation, &config, goal_of(&config), "", &sockets, &report) == 0) {
 		if (situation.kernel.unprivileged)
 			report_error(&report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
 		else
-			result = explain_packet(&config, &packet, &sockets, &situation, &report);
+			result = explain_packet(&config, &question, &sockets, &situation, &report);
 	}
 	if (result >= 0 && report.status == 0)
 		report.status = result;
@@ -260,7 +363,7 @@ int verb_explain(const struct options *options)
 	status = log_report(&report);
 	situation_free(&situation);
 	sockets_close(&sockets);
-	free(packet.user);
+	free(question.user);
 	config_free(&config);
 	return status;
 }

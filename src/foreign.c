@@ -78,9 +78,12 @@ static bool is_on_the_way(const struct config *config, const struct nftnl_chain 
 	return hook == NF_INET_PRE_ROUTING || hook == NF_INET_FORWARD || hook == NF_INET_POST_ROUTING;
 }
 
-static void check_packet(const struct ruleset *ruleset, const struct config *config, const struct packet *packet,
+/* Returns whether a chain drops it for sure. */
+static bool check_packet(const struct ruleset *ruleset, const struct config *config, const struct packet *packet,
 			 struct report *report)
 {
+	bool dropped = false;
+
 	for (size_t i = 0; i < ruleset->chains; i++) {
 		const struct nftnl_chain *chain = ruleset->chain[i];
 		struct packet here = *packet;
@@ -103,7 +106,9 @@ static void check_packet(const struct ruleset *ruleset, const struct config *con
 			fate = (fate & ~(unsigned int)GOES_ON) |
 			       (nftnl_chain_get_u32(chain, NFTNL_CHAIN_POLICY) == NF_DROP ? DROPPED : ACCEPTED);
 		report_chain(config, &walk, chain, fate, report);
+		dropped = dropped || fate == DROPPED;
 	}
+	return dropped;
 }
 
 /* An address of the clients, and a tunnel that none may be named after. */
@@ -138,17 +143,33 @@ static void check_route(const struct ruleset *ruleset, const struct config *conf
 	check_packet(ruleset, config, &answer, report);
 }
 
+static int read_ruleset(struct ruleset *ruleset, struct netlink *nft, struct report *report)
+{
+	struct netlink_error error;
+
+	if (ruleset_read(ruleset, nft, &error) == 0)
+		return 0;
+	return report_error(report, netlink_error_status(&error), "can't read the nft chains of others: %s",
+			    netlink_error_text(&error));
+}
+
 void foreign_check(const struct config *config, const struct policy *policy, struct netlink *nft,
 		   struct report *report)
 {
-	struct netlink_error error;
 	struct ruleset ruleset;
 
-	if (ruleset_read(&ruleset, nft, &error) < 0)
-		report_error(report, netlink_error_status(&error), "can't read the nft chains of others: %s",
-			     netlink_error_text(&error));
-	else
+	if (read_ruleset(&ruleset, nft, report) == 0)
 		for (size_t i = 0; i < policy->routes; i++)
 			check_route(&ruleset, config, &policy->route[i], report);
 	ruleset_free(&ruleset);
+}
+
+bool foreign_check_packet(const struct config *config, const struct packet *packet, struct netlink *nft,
+			  struct report *findings, struct report *report)
+{
+	struct ruleset ruleset;
+	bool dropped = read_ruleset(&ruleset, nft, report) == 0 && check_packet(&ruleset, config, packet, findings);
+
+	ruleset_free(&ruleset);
+	return dropped;
 }

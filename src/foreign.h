@@ -3,6 +3,7 @@
 #define FOREIGN_H
 
 #include "config.h"
+#include "fate.h"
 #include "netlink.h"
 #include "policy.h"
 
@@ -17,5 +18,14 @@
  */
 void foreign_check(const struct config *config, const struct policy *policy, struct netlink *nft,
 		   struct report *report);
+
+/*
+ * foreign_check_packet - the same for one packet
+ * @findings: warnings and notes about it
+ *
+ * Returns whether a chain drops it for sure. What can't be read is an error in @report.
+ */
+bool foreign_check_packet(const struct config *config, const struct packet *packet, struct netlink *nft,
+			  struct report *findings, struct report *report);
 
 #endif

@@ -16,6 +16,10 @@ explains() {
 	like "$(tail -n 1 <<<"$out")" "$regex" "$what: verdict"
 }
 
+steps() {	# of the last run, one by one
+	sed '1,2d; $d; s/   */ /' <<<"$out"
+}
+
 shows() {	# REGEX WHAT: of the last run
 	like "$out" "$1" "$2"
 }
@@ -26,14 +30,22 @@ test_whole() {
 	explains 0 "^reaches the gateway, with this host's address on eth0$" "far away" 10.20.0.50
 	shows "from +10\.20\.0\.50 by vpns0, session of alice" "it names the session"
 	shows "to +1\.1\.1\.1" "a far destination is taken"
-	shows "route +via 172\.28\.0\.2 on eth0, by table 100" "it shows the route"
-	shows "kill switch +whole, table inet ocserv_gw" "and the kill switch"
+	is "$(steps)" "rule priority 1000 from 10.20.0.0/24 lookup 100
+route via 172.28.0.2 on eth0, by table 100
+kill switch whole, table inet ocserv_gw
+guard rule from_client: IPv4 to the gateway 172.28.0.2: let through
+NAT postrouting: clients of 10.20.0.0/24 get our address toward the gateway" "it shows each step"
 	explains 0 "^reaches the gateway" "a neighbour" 10.20.0.50 172.28.0.9
 	explains 0 "^reaches this host$" "the server's VPN address" 10.20.0.50 10.20.0.1
 	explains 0 "^reaches a client by vpns0$" "a client" 10.20.0.51 10.20.0.50
 	shows "from +10\.20\.0\.51 by vpns[0-9]+, which no live session has" "it says that nobody has the address"
+	is "$(steps)" "rule priority 999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24
+route on vpns0, by table main
+kill switch whole, table inet ocserv_gw
+guard rule from_client: client to client: let through" "it shows each step there"
 	explains 1 "^dropped by routing$" "a blocked family" fd20::50
-	shows "route +none: a policy rule or route prohibits it" "it says by what"
+	is "$(steps | head -n 2)" "rule priority 1001 from fd20::/64 prohibit
+route none: a policy rule or route prohibits it" "it says by what"
 }
 
 test_options() {
@@ -43,6 +55,9 @@ test_options() {
 	explains 0 "^reaches the gateway" "IPv6" fd20::50
 	shows "route +via fd28::2 on eth0, by table 100" "it shows the route"
 	explains 1 "^dropped by the kill switch: client_to_client = no$" "client_to_client = no" 10.20.0.51 10.20.0.50
+	shows "guard rule +from_client: from a client by any other way: dropped" "it shows the rule"
+	explains 0 "^reaches the gateway" "masquerade = no" 10.20.0.50
+	unlike "$out" "NAT " "there is no NAT"
 	ini gateway.address6=direct
 	program up
 	explains 0 "^leaves by this host's own route, on eth0$" "direct" fd20::50
@@ -63,12 +78,31 @@ test_damage() {
 	explains 1 "^dropped by the kill switch: from_client lets nothing through to 172\.28\.0\.1 on eth0$" \
 		"rules gone" 10.20.0.50
 	shows "problem +IPv4 policy rule .* is missing" "it names what is missing"
+	shows "guard rule +from_client: from a client by any other way: dropped" "and what drops it"
 	nft flush chain inet ocserv_gw from_client
 	explains 1 "^LEAKS by eth0, unless what is left of the kill switch stops it" "a chain emptied, too" 10.20.0.50
 	shows "kill switch +DAMAGED" "it says so"
 	program up
 	ip route flush table 100
 	explains 1 "^dropped by routing$" "route gone" 10.20.0.50
+}
+
+# What firewalls of others do to it.
+test_others() {
+	ini
+	program up
+	nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'
+	explains 1 "^dropped by a firewall of others$" "another firewall" 10.20.0.50
+	shows "others +the nft chain .ip filter FORWARD. drops this packet, by its policy; nft .insert rule ip filter FORWARD \
+iifname .vpns\*. accept." "it says which, and what to do"
+	nft 'add rule ip filter FORWARD ip daddr 198.51.100.0/24 accept'
+	explains 0 "^reaches the gateway" "another firewall lets it through" 10.20.0.50 198.51.100.7
+	unlike "$out" "others " "it is not named then"
+	nft 'insert rule ip filter FORWARD tcp dport 25 drop'
+	explains 0 "^reaches the gateway" "another firewall may drop it" 10.20.0.50 198.51.100.7
+	shows "others +the nft chain .ip filter FORWARD. may drop some of this packet|others +.*may drop" "it says so"
+	explains 0 "^reaches this host$" "what does not pass there" 10.20.0.50 10.20.0.1
+	nft delete table ip filter
 }
 
 # refused STATUS REGEX WHAT ARGUMENT...
@@ -103,6 +137,8 @@ test_whole
 test_options
 clear_state >/dev/null
 test_damage
+clear_state >/dev/null
+test_others
 clear_state >/dev/null
 test_refused
 done_testing
