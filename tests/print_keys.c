@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MDOC_COLUMNS 70	/* mandoc -T lint complains of more than 80 bytes, with escapes */
+
 static void print_markdown(void)
 {
 	puts("| section, key | environment | default | meaning |\n|---|---|---|---|");
@@ -22,10 +24,17 @@ static void print_markdown(void)
 	}
 }
 
-/* A text line of mdoc: one whose first character is a letter, so that it is no macro. */
+/* Text lines of mdoc, of which each begins with no character that would make it a macro. */
 static void print_sentence(const char *text)
 {
-	for (const char *c = text; *c; c++) {
+	size_t column = 0;
+
+	for (const char *c = text; *c; c++, column++) {
+		if (*c == ' ' && column + strcspn(c + 1, " ") > MDOC_COLUMNS) {
+			column = 0;
+			putchar('\n');
+			continue;
+		}
 		if (*c == '\\')
 			printf("\\e");
 		else if (*c == '`')
@@ -45,7 +54,7 @@ static void print_mdoc(void)
 
 		config_describe_key((enum config_key)i, &key);
 		if (strcmp(section, key.section) != 0)
-			printf("%s.Ss [%s]\n.Bl -tag -width Ds\n", section[0] ? ".El\n" : "", key.section);
+			printf("%s.Ss [%s]\\&\n.Bl -tag -width Ds\n", section[0] ? ".El\n" : "", key.section);
 		section = key.section;
 		printf(".It Cm %s\n", key.name);
 		print_sentence(key.help);

@@ -85,7 +85,9 @@ while read -r variable; do
 done < <(sed -n 's/.*\(getenv\|variable\)("\([A-Z0-9_]*\)").*/\2/p' "$top"/src/*.c | sort -u)
 
 for page in "$top"/docs/*.[58]; do
-	is "$(mandoc -T lint -W warning "$page" 2>&1)" "" "mandoc finds no fault with ${page##*/}"
+	# But for manuals that are not installed here.
+	is "$(mandoc -T lint "$page" 2>&1 | grep -v -e 'mandoc.db lacks' -e 'referenced manual not found')" "" \
+		"mandoc finds no fault with ${page##*/}"
 done
 
 done_testing
