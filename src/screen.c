@@ -4,6 +4,7 @@
 #include "terminal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -116,6 +117,16 @@ static void add_size_cell(struct table *table, bool known, unsigned long long by
 	table_add(table, known ? text_string(&cell) : "-");
 }
 
+/* Without the scope that ocserv may append, which says nothing. */
+static void add_address_cell(struct table *table, const char *value)
+{
+	char *address = duplicate(value);
+
+	address[strcspn(address, "%")] = '\0';
+	table_add_value(table, address);
+	free(address);
+}
+
 static void add_sessions(struct text *screen, const struct sessions *sessions, bool colour)
 {
 	static const struct column columns[] = {
@@ -130,11 +141,14 @@ static void add_sessions(struct text *screen, const struct sessions *sessions, b
 	for (size_t i = 0; i < sessions->count; i++) {
 		const struct live_session *live = &sessions->live[i];
 		const struct session *session = &live->session;
-		const char *const values[] = { session->user, session->group, session->ip4, session->ip6,
-					       session->device, session->real, time_text(session->since, when) };
 
-		for (size_t j = 0; j < sizeof(values) / sizeof(*values); j++)
-			table_add_value(&table, values[j]);
+		table_add_value(&table, session->user);
+		table_add_value(&table, session->group);
+		add_address_cell(&table, session->ip4);
+		add_address_cell(&table, session->ip6);
+		table_add_value(&table, session->device);
+		add_address_cell(&table, session->real);
+		table_add_value(&table, time_text(session->since, when));
 		add_size_cell(&table, live->counted, live->bytes.in);
 		add_size_cell(&table, live->counted, live->bytes.out);
 	}
