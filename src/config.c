@@ -197,6 +197,67 @@ static bool parse_priority(const struct key *key, void *field, const char *value
 	return true;
 }
 
+static bool parse_flows(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	unsigned long long number = 0;
+
+	(void)key;
+	if (strcasecmp(value, "no") != 0 && !number_parse(value, 1, INT32_MAX, &number))
+		return complain(wrong, "must be a number from 1 to 2147483647, or no for any number");
+	*(uint32_t *)field = (uint32_t)number;
+	return true;
+}
+
+static bool parse_ports(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	unsigned long long first, last;
+	const char *dash = strchr(value, '-');
+	char low[8] = "";
+
+	(void)key;
+	if (dash && (size_t)(dash - value) < sizeof(low))
+		memcpy(low, value, (size_t)(dash - value));
+	if (!dash || !number_parse(low, 1, UINT16_MAX, &first) || !number_parse(dash + 1, first, UINT16_MAX, &last))
+		return complain(wrong, "must be a range of ports like 32768-60999");
+	*(struct port_range *)field = (struct port_range){ (uint16_t)first, (uint16_t)last };
+	return true;
+}
+
+/* tcp 443 */
+static bool parse_service(struct services *services, char *value, struct text *wrong)
+{
+	char *save = NULL, *name = strtok_r(value, " \t", &save), *number = strtok_r(NULL, " \t", &save);
+	unsigned long long port;
+	bool tcp;
+
+	if (!name || !number || strtok_r(NULL, " \t", &save) || !number_parse(number, 1, UINT16_MAX, &port) ||
+	    (strcasecmp(name, "tcp") != 0 && strcasecmp(name, "udp") != 0))
+		return complain(wrong, "must be protocols and ports, like tcp 443, udp 5353");
+	if (services->count == CONFIG_SERVICES) {
+		text_add(wrong, "names more than %d ports", CONFIG_SERVICES);
+		return false;
+	}
+	tcp = strcasecmp(name, "tcp") == 0;
+	services->service[services->count].protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP;
+	services->service[services->count++].port = (uint16_t)port;
+	return true;
+}
+
+static bool parse_services(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	struct services services = { 0 };
+	char *list = duplicate(value), *save = NULL;
+	bool ok = true;
+
+	(void)key;
+	for (char *item = strtok_r(list, ",", &save); item && ok; item = strtok_r(NULL, ",", &save))
+		ok = parse_service(&services, item, wrong);
+	if (ok)
+		*(struct services *)field = services;
+	free(list);
+	return ok;
+}
+
 static bool parse_killswitch_table(const struct key *key, void *field, const char *value, struct text *wrong)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -242,6 +303,7 @@ static bool parse_script(const struct key *key, void *field, const char *value, 
 static const char *const blocked_choices[] = { "reject", "drop", NULL };
 static const char *const inbound_choices[] = { "established", "any", NULL };
 static const char *const dns_choices[] = { "warn", "block", "any", NULL };
+static const char *const server_choices[] = { "any", "services", "none", NULL };
 static const char *const level_choices[] = { "error", "warning", "info", "debug", NULL };
 
 #define FIELD(member) .field = offsetof(struct config, member)
@@ -263,6 +325,10 @@ static const struct key keys[CONFIG_KEYS] = {
 		{ "clients", "ocserv_conf", NULL, OCSERV_CONF,
 		  "ocserv's configuration, for `check` and for the values that are auto" },
 		parse_path, FIELD(ocserv_conf) },
+	[KEY_FLOWS] = {
+		{ "clients", "flows", NULL, "20000",
+		  "flows (connections) that one client may have open, or no for any number" },
+		parse_flows, FIELD(flows) },
 	[KEY_ADDRESS4] = {
 		{ "gateway", "address4", "VPN_GATEWAY", NULL,
 		  "IPv4 next hop of the clients, or block, or direct (leave IPv4 alone)" },
@@ -287,6 +353,10 @@ static const struct key keys[CONFIG_KEYS] = {
 		{ "gateway", "masquerade", NULL, "yes",
 		  "give clients our address toward the gateway (SNAT)" },
 		parse_boolean, FIELD(masquerade) },
+	[KEY_PORTS] = {
+		{ "gateway", "ports", NULL, "32768-60999",
+		  "source ports that clients get where they are masqueraded: a range in which this host listens on none" },
+		parse_ports, FIELD(ports) },
 	[KEY_KILLSWITCH_TABLE] = {
 		{ "killswitch", "table", NULL, "ocserv_gw",
 		  "name of the inet table of the kill switch" },
@@ -311,6 +381,14 @@ static const struct key keys[CONFIG_KEYS] = {
 		{ "killswitch", "forward_others", NULL, "yes",
 		  "may this host forward packets of others than clients; no ends it, for Docker bridges and LANs too" },
 		parse_boolean, FIELD(forward_others) },
+	[KEY_SERVER] = {
+		{ "killswitch", "server", NULL, "any",
+		  "what clients may reach on this host: any (TCP, UDP, ICMP), services (DNS, ICMP, services_ports) or none (ICMP)" },
+		parse_choice, FIELD(server), .choices = server_choices },
+	[KEY_SERVICES_PORTS] = {
+		{ "killswitch", "services_ports", NULL, NULL,
+		  "with server = services: what clients may reach beside DNS and ICMP, such as tcp 443, udp 5353" },
+		parse_services, FIELD(services) },
 	[KEY_REMOVE_AFTER_LAST] = {
 		{ "session", "remove_after_last", NULL, "no",
 		  "remove rules, route and kill switch when the last session ends" },
@@ -857,6 +935,9 @@ static void check_together(struct config *config, struct report *report)
 	find_all_automatic(config, report);
 	for (int family = 0; family < FAMILIES; family++)
 		check_gateway(config, family, report);
+	if (config->services.count && config->server != SERVER_SERVICES)
+		config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
+			     "or remove the line");
 	if (config->gateway_interface[0] && interface_matches(&config->clients, config->gateway_interface))
 		config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
 			     "([clients] interface); the gateway must be elsewhere");

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define CONFIG_SUBNETS 16	/* client subnets of a family; a nft rule holds at most 128 expressions */
+#define CONFIG_SERVICES 16	/* ports in [killswitch] services_ports */
 #define CONFIG_TABLE_NAME 64	/* bytes of an nft table name with its NUL; the kernel takes 256 */
 
 enum gateway_mode {
@@ -23,12 +24,14 @@ enum gateway_mode {
 enum blocked { BLOCKED_REJECT, BLOCKED_DROP };
 enum inbound { INBOUND_ESTABLISHED, INBOUND_ANY };
 enum dns { DNS_WARN, DNS_BLOCK, DNS_ANY };
+enum server { SERVER_ANY, SERVER_SERVICES, SERVER_NONE };
 
 enum config_key {
-	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF,
+	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF, KEY_FLOWS,
 	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
+	KEY_PORTS,
 	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
-	KEY_FORWARD_OTHERS,
+	KEY_FORWARD_OTHERS, KEY_SERVER, KEY_SERVICES_PORTS,
 	KEY_REMOVE_AFTER_LAST, KEY_FORGET_FLOWS, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
 	KEY_LOG_LEVEL, KEY_LOG_DRY_RUN,
 	CONFIG_KEYS
@@ -44,6 +47,17 @@ struct subnets {
 struct interface_pattern {
 	char name[IFNAMSIZ];
 	bool wildcard;
+};
+
+/* Both included; 0 and 0 where there is none. */
+struct port_range {
+	uint16_t first, last;
+};
+
+/* What clients may reach on this host with [killswitch] server = services, beside DNS and ICMP. */
+struct services {
+	struct { uint8_t protocol; uint16_t port; } service[CONFIG_SERVICES];	/* IPPROTO_TCP, IPPROTO_UDP */
+	unsigned int count;
 };
 
 struct gateway {
@@ -67,11 +81,13 @@ struct config {
 	struct subnets subnets[FAMILIES];
 	struct interface_pattern clients;
 	char *ocserv_conf;
+	uint32_t flows;				/* that one client may have open; 0: any number */
 	struct gateway gateway[FAMILIES];
 	char gateway_interface[IFNAMSIZ];	/* "" where the kernel is asked */
 	uint32_t table;
 	uint32_t priority;
 	bool masquerade;
+	struct port_range ports;		/* the source ports of clients that are masqueraded */
 
 	char killswitch_table[CONFIG_TABLE_NAME];
 	enum blocked blocked;
@@ -79,6 +95,8 @@ struct config {
 	enum inbound inbound;
 	enum dns dns;
 	bool forward_others;
+	enum server server;
+	struct services services;
 
 	bool remove_after_last;
 	bool forget_flows;

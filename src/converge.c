@@ -42,7 +42,7 @@ static void find_name(const struct guard *wanted, const struct present_guard *pr
  * Where the kernel knows no way to a gateway, its interface is taken to be the one that the kill switch has, so that
  * all else can be compared.
  */
-static void name_interfaces(const struct config *config, const struct present_guard *present,
+static void name_interfaces(const struct config *config, const struct host *host, const struct present_guard *present,
 			    struct gateway_path path[FAMILIES])
 {
 	struct policy policy = { 0 };
@@ -50,7 +50,7 @@ static void name_interfaces(const struct config *config, const struct present_gu
 	for (int family = 0; family < FAMILIES; family++)
 		if (!path[family].interface)
 			snprintf(path[family].interface_name, IFNAMSIZ, "%s", unknown[family]);
-	policy_add_guard(&policy, config, path);
+	policy_add_guard(&policy, config, path, host);
 	nftables_compile(&policy.guard);
 	for (int family = 0; family < FAMILIES; family++)
 		if (!path[family].interface)
@@ -63,6 +63,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 {
 	static const struct kernel empty;
 	struct gateway_path path[FAMILIES] = { 0 };
+	struct host *host = &situation->host;
 	const struct kernel *kernel;
 	uint64_t wanted;
 	int found = 0;
@@ -71,16 +72,23 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	if (goal == GOAL_INSTALL)
 		found = gateway_find(&sockets->route, config, path, report);
 	policy_make(&situation->policy, config, path);
-	wanted = seal_digest(config, path);
+	host->ipsec = host_has_ipsec();
+	seal_read_left_out(seal, host);
+	wanted = seal_digest(config, path, host);
 	if (observe(&situation->kernel, config, seal, wanted, sockets, report) < 0)
 		return -1;
+	if (!situation->kernel.guard.sealed && goal == GOAL_INSTALL) {
+		if (host_find_left_out(host, config, &sockets->route, report) < 0)
+			return -1;
+		wanted = seal_digest(config, path, host);
+	}
 	if (found < 0)
-		name_interfaces(config, &situation->kernel.guard, path);
+		name_interfaces(config, host, &situation->kernel.guard, path);
 	if (!situation->kernel.guard.sealed) {
-		policy_add_guard(&situation->policy, config, path);
+		policy_add_guard(&situation->policy, config, path, host);
 		nftables_compile(&situation->policy.guard);
 	}
-	seal_make(situation->seal, &situation->kernel.guard, wanted);
+	seal_make(situation->seal, &situation->kernel.guard, wanted, host);
 	situation->planned = true;
 	kernel = situation->kernel.unprivileged ? &empty : &situation->kernel;
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->policy, kernel,

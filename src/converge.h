@@ -11,6 +11,7 @@
 enum goal { GOAL_INSTALL, GOAL_REMOVE };
 
 struct situation {
+	struct host host;
 	struct policy policy;
 	struct kernel kernel;
 	struct plan plan;

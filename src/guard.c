@@ -20,6 +20,8 @@ struct guard_rule *guard_add_rule(struct guard_chain *chain)
 
 struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_kind kind)
 {
+	if (rule->matches == GUARD_MATCHES)
+		abort();	/* more than policy.c ever makes of a configuration */
 	rule->match[rule->matches].kind = kind;
 	return &rule->match[rule->matches++];
 }
@@ -65,23 +67,58 @@ static void add_icmp(struct text *text, const struct guard_match *match)
 {
 	const char *name = match->icmp.family == AF_INET ? "icmp" : "icmpv6";
 
-	text_add(text, "%s type %u %s code %u ", name, match->icmp.type, name, match->icmp.code);
+	text_add(text, "%s type %u ", name, match->icmp.type);
+	if (match->kind == MATCH_ICMP)
+		text_add(text, "%s code %u ", name, match->icmp.code);
+}
+
+/* @th,136,8 != 17 */
+static void add_quoted_protocol(struct text *text, const struct guard_match *match)
+{
+	unsigned int offset = match->quoted.family == AF_INET ? IPV4_PROTOCOL_OFFSET : IPV6_NEXT_HEADER_OFFSET;
+
+	text_add(text, "@th,%u,8 %s0x%x ", (ICMP_QUOTE_OFFSET + offset) * 8, match->negated ? "!= " : "",
+		 match->quoted.protocol);
 }
 
 /* ct state established,related: by the bits of CT_INVALID and so on */
 static void add_ct_states(struct text *text, const struct guard_match *match)
 {
-	static const char *const names[] = { "invalid", "established", "related", "new" };
+	static const struct { uint32_t bit; const char *name; } states[] = {
+		{ CT_INVALID, "invalid" }, { CT_ESTABLISHED, "established" }, { CT_RELATED, "related" }, { CT_NEW, "new" },
+		{ CT_UNTRACKED, "untracked" },
+	};
 	const char *comma = "";
 
 	text_add(text, "ct state %s", match->negated ? "!= " : "");
-	for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (!(match->ct_states & 1U << i))
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		if (!(match->ct_states & states[i].bit))
 			continue;
-		text_add(text, "%s%s", comma, names[i]);
+		text_add(text, "%s%s", comma, states[i].name);
 		comma = ",";
 	}
 	text_add(text, " ");
+}
+
+/* The names of nft(8) in front of `meta l4proto`. */
+static const char *protocol_name(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_UDPLITE:
+		return "udplite";
+	case IPPROTO_SCTP:
+		return "sctp";
+	case IPPROTO_DCCP:
+		return "dccp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	default:
+		return "ipv6-icmp";
+	}
 }
 
 static void match_add_text(struct text *text, const struct guard_match *match)
@@ -101,12 +138,13 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 		break;
 	case MATCH_SADDR:
 	case MATCH_DADDR:
+	case MATCH_FLOW_SADDR:
 		if (length == address_size(match->prefix.address.family) * 8)
 			address_text(&match->prefix.address, buffer);
 		else
 			prefix_text(&match->prefix, buffer);
-		text_add(text, "%s %s %s%s ", nft_family(match->prefix.address.family),
-			 match->kind == MATCH_SADDR ? "saddr" : "daddr", not, buffer);
+		text_add(text, "%s%s %s %s%s ", match->kind == MATCH_FLOW_SADDR ? "ct original " : "",
+			 nft_family(match->prefix.address.family), match->kind == MATCH_DADDR ? "daddr" : "saddr", not, buffer);
 		break;
 	case MATCH_NEXTHOP:
 		text_add(text, "rt %s nexthop %s%s ", nft_family(match->nexthop.family), not,
@@ -129,10 +167,14 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 		add_quoted_daddr(text, match);
 		break;
 	case MATCH_ICMP:
+	case MATCH_ICMP_TYPE:
 		add_icmp(text, match);
 		break;
+	case MATCH_QUOTED_PROTOCOL:
+		add_quoted_protocol(text, match);
+		break;
 	case MATCH_L4PROTO:
-		text_add(text, "meta l4proto %s%s ", not, match->protocol == IPPROTO_TCP ? "tcp" : "udp");
+		text_add(text, "meta l4proto %s%s ", not, protocol_name(match->protocol));
 		break;
 	case MATCH_DPORT:
 		text_add(text, "%s dport %s%u ", match->protocol == IPPROTO_TCP ? "tcp" : "udp", not, match->port);
@@ -143,6 +185,18 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 	case MATCH_QUOTED_HOPBYHOP:
 		text_add(text, "icmpv6 type parameter-problem @th,%u,8 0x0 ",
 			 (ICMP_QUOTE_OFFSET + IPV6_NEXT_HEADER_OFFSET) * 8);
+		break;
+	case MATCH_MARK:
+		text_add(text, "meta mark & 0x%08x == 0x%08x ", GUARD_MARK, GUARD_MARK);
+		break;
+	case MATCH_IPSEC:
+		text_add(text, "rt ipsec %s ", match->negated ? "missing" : "exists");
+		break;
+	case MATCH_REPLY:
+		text_add(text, "ct direction reply ");
+		break;
+	case MATCH_FLOWS_OVER:
+		text_add(text, "add @" GUARD_FLOWS_SET " { iif ct count over %u } ", match->flows);
 		break;
 	}
 }
@@ -169,6 +223,11 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 		break;
 	case VERDICT_MASQUERADE:
 		text_add(text, "masquerade");
+		if (rule->ports.last)
+			text_add(text, " to :%u-%u", rule->ports.first, rule->ports.last);
+		break;
+	case VERDICT_MARK:
+		text_add(text, "meta mark set meta mark | 0x%08x", GUARD_MARK);
 		break;
 	}
 	text_add(text, " comment \"%s\"", rule->comment);
@@ -177,6 +236,9 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 void guard_add_text(struct text *text, const struct guard *guard)
 {
 	text_add(text, "table inet %s {\n", guard->table);
+	if (guard->counts_flows)
+		text_add(text, "\tset " GUARD_FLOWS_SET " {\n\t\ttype iface_index\n\t\tsize %d\n\t\tflags dynamic\n\t}\n\n",
+			 GUARD_FLOWS_SIZE);
 	for (size_t i = 0; i < guard->chains; i++) {
 		const struct guard_chain *chain = &guard->chain[i];
 

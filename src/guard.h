@@ -14,12 +14,20 @@
  * text for nft is made here, the expressions for the kernel in nftables.c, both from the same value.
  */
 
-#define GUARD_MATCHES (CONFIG_SUBNETS + 3)
+#define GUARD_LEFT_OUT 4	/* interfaces that clients' pattern matches, but that are none of theirs; see host.h */
+#define GUARD_MATCHES (CONFIG_SUBNETS + GUARD_LEFT_OUT + 3)
 /* Where ICMP quotes a packet: behind its own header; and the destination address in an IP header (bytes). */
 #define ICMP_QUOTE_OFFSET 8U
 #define IPV4_DADDR_OFFSET 16U
+#define IPV4_PROTOCOL_OFFSET 9U
 #define IPV6_DADDR_OFFSET 24U
 #define IPV6_NEXT_HEADER_OFFSET 6U
+
+/*
+ * What a client sent to this host carries this mark, of [gateway] mark_mask's highest value, so that it is known where
+ * a tunnel of this host unpacks it and hands what was inside to be forwarded.
+ */
+#define GUARD_MARK 0xff000000U
 
 #define GUARD_INSTANCE 16	/* bytes; see seal.h */
 #define GUARD_COMMENT 128	/* NFTNL_UDATA_COMMENT_MAXLEN of nft(8), with its NUL */
@@ -37,14 +45,21 @@ enum guard_match_kind {
 	MATCH_ICMP_ERROR,	/* ICMP of a family but echo; what else there is quotes a packet */
 	MATCH_QUOTED_DADDR,	/* the destination of the packet that an ICMP error quotes */
 	MATCH_ICMP,		/* a type and code */
+	MATCH_ICMP_TYPE,	/* a type with any code */
+	MATCH_QUOTED_PROTOCOL,	/* the transport protocol, or next header, of the packet that an ICMP error quotes */
 	MATCH_L4PROTO,
 	MATCH_DPORT,
 	MATCH_SOCKET,		/* a socket of this host takes the packet */
 	MATCH_QUOTED_HOPBYHOP,	/* an ICMPv6 parameter problem of a packet with hop-by-hop options */
+	MATCH_MARK,		/* GUARD_MARK */
+	MATCH_IPSEC,		/* an IPsec policy takes the packet (XFRM) */
+	MATCH_FLOW_SADDR,	/* the source of its flow's first packet, before any NAT */
+	MATCH_REPLY,		/* goes against the direction of its flow */
+	MATCH_FLOWS_OVER,	/* with it, more flows than that come in by its interface; counted in GUARD_FLOWS_SET */
 };
 
 /* As NF_CT_STATE_BIT() of linux/netfilter/nf_conntrack_common.h has them. */
-enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8 };
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = 64 };
 
 struct guard_match {
 	enum guard_match_kind kind;
@@ -57,10 +72,15 @@ struct guard_match {
 		uint32_t ct_states;
 		struct { uint8_t family, type, code; } icmp;
 		struct { uint8_t protocol; uint16_t port; };	/* IPPROTO_TCP, IPPROTO_UDP; host byte order */
+		struct { uint8_t family, protocol; } quoted;
+		uint32_t flows;
 	};
 };
 
-enum guard_verdict { VERDICT_ACCEPT, VERDICT_DROP, VERDICT_GOTO, VERDICT_REJECT, VERDICT_MASQUERADE };
+enum guard_verdict {
+	VERDICT_ACCEPT, VERDICT_DROP, VERDICT_GOTO, VERDICT_REJECT, VERDICT_MASQUERADE,
+	VERDICT_MARK,			/* none: the packet gets GUARD_MARK and goes on */
+};
 
 struct guard_rule {
 	struct guard_match match[GUARD_MATCHES];
@@ -69,6 +89,7 @@ struct guard_rule {
 	enum guard_verdict verdict;
 	uint8_t reject_family;		/* with VERDICT_REJECT; AF_UNSPEC: either */
 	const char *chain;		/* with VERDICT_GOTO */
+	struct port_range ports;	/* with VERDICT_MASQUERADE; last = 0: any */
 	char comment[GUARD_COMMENT];
 	struct text code;		/* its expressions, to compare; set by nftables_compile() */
 };
@@ -83,9 +104,14 @@ struct guard_chain {
 	size_t rules;
 };
 
+/* The set in which the kernel counts flows by the interface (its index) that they come in by. */
+#define GUARD_FLOWS_SET "flows"
+#define GUARD_FLOWS_SIZE 65535	/* interfaces; more are not counted, and not limited */
+
 struct guard {
 	char table[CONFIG_TABLE_NAME];
 	uint8_t instance[GUARD_INSTANCE];	/* of the table that is to be made; all zero: without one */
+	bool counts_flows;			/* it has GUARD_FLOWS_SET */
 	struct guard_chain *chain;
 	size_t chains;
 };

@@ -260,18 +260,33 @@ static int take_addresses(const struct config *config, const struct session *ses
 	return result;
 }
 
+/* Whether the kill switch knows the tunnel of the session: one of its name may have been left out, which it is not now. */
+static int check_tunnel(const struct situation *situation, const struct session *session, struct report *report)
+{
+	if (!host_leaves_out(&situation->host, session->device))
+		return 0;
+	return refuse_variable(report, EX_CONFIG, "DEVICE", "has no address within [clients] subnet4 or subnet6, so the kill "
+			       "switch takes it for another program's; add the server's own address to the subnets");
+}
+
 /* Routing and kill switch, and the record of the session, under the lock. */
 static int connect_locked(const struct config *config, const struct session *session, struct state *state,
 			  struct sockets *sockets, struct stale *stale, enum change *change, struct text *wrong,
 			  struct report *report)
 {
 	struct situation situation;
+	struct host remembered;
 	char seal[SEAL_TEXT];
 	int result;
 
 	seal_load(state, seal);
+	seal_read_left_out(seal, &remembered);
+	if (host_leaves_out(&remembered, session->device))
+		seal[0] = '\0';
 	result = situation_read(&situation, config, goal_of(config), seal, sockets, report);
 
+	if (result == 0 && goal_of(config) == GOAL_INSTALL)
+		result = check_tunnel(&situation, session, report);
 	if (result == 0) {
 		join(wrong, &situation.plan.problems);
 		result = converge(&situation, config, goal_of(config), sockets, change, report);

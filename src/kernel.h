@@ -36,7 +36,8 @@ struct present_guard {
 	uint8_t instance[GUARD_INSTANCE];	/* all zero where it has none */
 	uint32_t generation;	/* of all nf_tables, read before the rest; 0: unknown */
 	bool sealed;		/* unchanged since it was found whole (seal.h): chains and rules were not read */
-	uint32_t others;	/* sets, maps, flow tables and named objects in it */
+	bool flows_set;		/* GUARD_FLOWS_SET is there, as we make it */
+	uint32_t others;	/* sets but that one, maps, flow tables and named objects in it */
 	struct present_chain *chain;
 	size_t chains;
 };

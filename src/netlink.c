@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define RECEIVE_SIZE 32768	/* what the kernel fills at most for one part of a dump */
+#define SEND_SIZE 65536		/* what fits in every send buffer */
 
 static void set_option(const struct netlink *netlink, int option)
 {
@@ -192,16 +193,26 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 	}
 }
 
+/* A datagram must fit in the send buffer, of 200 KiB by default. */
+static void make_room_to_send(const struct netlink *netlink, size_t size)
+{
+	int room = (int)size * 2;
+
+	if (size > SEND_SIZE)
+		setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+}
+
 int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
 		       struct netlink_error *error)
 {
-	uint32_t next = first;	/* the kernel answers in the order of the messages */
-	bool failed = false;
+	bool failed = false, done = false;
 
+	make_room_to_send(netlink, size);
 	if (mnl_socket_sendto(netlink->socket, messages, size) < 0)
 		return fail(error, errno, first);
 
-	while (next <= last) {
+	/* The kernel answers in the order of the messages, and none but the last where all is well. */
+	while (!done) {
 		ssize_t got = receive(netlink);
 		const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->buffer;
 		int left = (int)got;
@@ -213,8 +224,7 @@ int netlink_send_batch(struct netlink *netlink, const void *messages, size_t siz
 		for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			struct netlink_error own;
 
-			if (message->nlmsg_type != NLMSG_ERROR ||
-			    (message->nlmsg_seq != next && message->nlmsg_seq != first - 1))
+			if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq + 1 - first > last + 1 - first)
 				continue;
 			if (read_answer(message, &own) < 0 && !failed) {
 				*error = own;
@@ -222,7 +232,7 @@ int netlink_send_batch(struct netlink *netlink, const void *messages, size_t siz
 			}
 			if (message->nlmsg_seq < first)
 				return failed ? -1 : fail(error, EBADMSG, first);
-			next++;
+			done = done || message->nlmsg_seq == last;
 		}
 	}
 	return failed ? -1 : 0;

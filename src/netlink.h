@@ -48,8 +48,8 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 		    struct netlink_error *error);
 
 /*
- * netlink_send_batch - send messages as one and read the acknowledgement of each
- * @first, @last: sequence numbers of those with NLM_F_ACK, without a gap
+ * netlink_send_batch - send messages as one and read what the kernel says against them
+ * @first, @last: their sequence numbers, without a gap; the last one has NLM_F_ACK
  *
  * An answer to the number before them, of the begin of the batch, speaks for all. Returns 0 or -1 with the
  * first @error.

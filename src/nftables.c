@@ -13,6 +13,8 @@
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <netinet/icmp6.h>
@@ -23,7 +25,9 @@
 #define TABLE_OWNER 2U			/* NFT_TABLE_F_OWNER, of Linux 5.12 */
 #define INSTANCE_TYPE 111		/* in a table's user data: of nft(8) there are 0 to 2 (libnftnl/udata.h) */
 #define EXPRESSION_ATTRIBUTES 16	/* more than any expression of ours has */
-#define BATCH_SIZE ((size_t)256 * 1024)	/* of about 300 bytes a rule, of which there are at most 70 */
+#define MESSAGE_ROOM 8192		/* more than any message of a batch: rules of 16 subnets have 3.1 KiB */
+#define TYPE_IFINDEX 20			/* nft's iface_index (TYPE_IFINDEX of its datatype.h), for listings alone */
+#define SET_EVAL 0x20U			/* NFT_SET_EVAL: rules add elements */
 
 /* libnftnl copies strings and data; where that fails, what is built would lack them. */
 static void copied(int result)
@@ -105,6 +109,34 @@ static void add_interface(struct nftnl_rule *rule, const struct guard_match *mat
 		interface->wildcard ? strlen(interface->name) : sizeof(interface->name));
 }
 
+/* meta mark & 0xff000000 == 0xff000000; marks are in host byte order */
+static void add_mark(struct nftnl_rule *rule)
+{
+	static const uint32_t mark = GUARD_MARK;
+
+	add_meta(rule, NFT_META_MARK);
+	add_mask(rule, &mark, sizeof(mark));
+	add_cmp(rule, false, &mark, sizeof(mark));
+}
+
+/* meta mark set meta mark | 0xff000000 */
+static void add_mark_set(struct nftnl_rule *rule)
+{
+	static const uint32_t mark = GUARD_MARK, kept = ~GUARD_MARK;
+	struct nftnl_expr *expression;
+
+	add_meta(rule, NFT_META_MARK);
+	expression = add(rule, "bitwise");
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, sizeof(mark));
+	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, &kept, sizeof(kept)));
+	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, &mark, sizeof(mark)));
+	expression = add(rule, "meta");
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_SREG, NFT_REG_1);
+}
+
 /* meta nfproto ipv4 */
 static void add_family(struct nftnl_rule *rule, uint8_t family, bool negated)
 {
@@ -114,21 +146,30 @@ static void add_family(struct nftnl_rule *rule, uint8_t family, bool negated)
 	add_cmp(rule, negated, &protocol, sizeof(protocol));
 }
 
-/* The address at @offset is in the prefix: as nft does it, so that both read alike; whole bytes need no mask. */
-static void add_prefix_at(struct nftnl_rule *rule, uint32_t base, uint32_t offset, const struct guard_match *match)
+/* How much of an address is compared with a prefix: whole bytes need no mask. */
+static uint32_t compared_length(const struct prefix *prefix)
+{
+	return prefix->length % 8 ? address_size(prefix->address.family) : prefix->length / 8U;
+}
+
+/* The address in the register is in the prefix: as nft does it, so that both read alike. */
+static void add_prefix_comparison(struct nftnl_rule *rule, const struct guard_match *match)
 {
 	const struct prefix *prefix = &match->prefix;
-	uint32_t size = address_size(prefix->address.family);
-	uint32_t length = prefix->length % 8 ? size : prefix->length / 8;
 
-	add_payload(rule, base, offset, length);
 	if (prefix->length % 8) {
 		struct prefix ones = { .length = prefix->length };
 
 		memset(ones.address.bytes, 0xff, sizeof(ones.address.bytes));
-		add_mask(rule, prefix_mask(&ones).address.bytes, size);
+		add_mask(rule, prefix_mask(&ones).address.bytes, address_size(prefix->address.family));
 	}
-	add_cmp(rule, match->negated, prefix->address.bytes, length);
+	add_cmp(rule, match->negated, prefix->address.bytes, compared_length(prefix));
+}
+
+static void add_prefix_at(struct nftnl_rule *rule, uint32_t base, uint32_t offset, const struct guard_match *match)
+{
+	add_payload(rule, base, offset, compared_length(&match->prefix));
+	add_prefix_comparison(rule, match);
 }
 
 /* ip saddr 10.20.0.0/24, ip daddr 10.20.0.0/24 */
@@ -167,10 +208,15 @@ static void add_icmp_type(struct nftnl_rule *rule, uint32_t operation, uint8_t t
 	add_cmp_byte(rule, operation, type);
 }
 
-static void add_l4proto(struct nftnl_rule *rule, uint8_t protocol)
+static void add_other_l4proto(struct nftnl_rule *rule, uint32_t operation, uint8_t protocol)
 {
 	add_meta(rule, NFT_META_L4PROTO);
-	add_cmp_byte(rule, NFT_CMP_EQ, protocol);
+	add_cmp_byte(rule, operation, protocol);
+}
+
+static void add_l4proto(struct nftnl_rule *rule, uint8_t protocol)
+{
+	add_other_l4proto(rule, NFT_CMP_EQ, protocol);
 }
 
 /* icmp type != echo-reply icmp type != echo-request; icmpv6 type < echo-request */
@@ -228,26 +274,87 @@ static void add_no_way_back(struct nftnl_rule *rule)
 	add_cmp(rule, false, &none, sizeof(none));
 }
 
+/* [ ct load KEY => reg 1 ] */
+static struct nftnl_expr *add_ct(struct nftnl_rule *rule, uint32_t key)
+{
+	struct nftnl_expr *expression = add(rule, "ct");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	return expression;
+}
+
 /* ct state established,related */
 static void add_ct_state(struct nftnl_rule *rule, const struct guard_match *match)
 {
 	static const uint32_t zero;
-	struct nftnl_expr *expression = add(rule, "ct");
 
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	add_ct(rule, NFT_CT_STATE);
 	add_mask(rule, &match->ct_states, sizeof(match->ct_states));
 	add_cmp(rule, !match->negated, &zero, sizeof(zero));
 }
 
-/* icmp type 11 icmp code 1: the first two bytes */
+/* icmp type 11 icmp code 1: the first two bytes; icmp type 12: the first */
 static void add_icmp(struct nftnl_rule *rule, const struct guard_match *match)
 {
 	const uint8_t bytes[] = { match->icmp.type, match->icmp.code };
+	uint32_t length = match->kind == MATCH_ICMP ? 2 : 1;
 
 	add_l4proto(rule, match->icmp.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-	add_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(bytes));
-	add_cmp(rule, match->negated, bytes, sizeof(bytes));
+	add_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, length);
+	add_cmp(rule, match->negated, bytes, length);
+}
+
+/* @th,136,8 != 17 */
+static void add_quoted_protocol(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	uint32_t offset = match->quoted.family == AF_INET ? IPV4_PROTOCOL_OFFSET : IPV6_NEXT_HEADER_OFFSET;
+
+	add_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_QUOTE_OFFSET + offset, 1);
+	add_cmp(rule, match->negated, &match->quoted.protocol, 1);
+}
+
+/* ct original ip saddr 10.20.0.0/24 */
+static void add_flow_saddr(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	bool ipv4 = match->prefix.address.family == AF_INET;
+
+	nftnl_expr_set_u8(add_ct(rule, ipv4 ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6), NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
+	add_prefix_comparison(rule, match);
+}
+
+/* ct direction reply */
+static void add_reply(struct nftnl_rule *rule)
+{
+	add_ct(rule, NFT_CT_DIRECTION);
+	add_cmp_byte(rule, NFT_CMP_EQ, IP_CT_DIR_REPLY);
+}
+
+/* rt ipsec exists */
+static void add_ipsec(struct nftnl_rule *rule, bool negated)
+{
+	struct nftnl_expr *expression = add(rule, "rt");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_RT_KEY, NFT_RT_XFRM);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_RT_DREG, NFT_REG_1);
+	add_cmp_byte(rule, NFT_CMP_EQ, !negated);
+}
+
+/* add @flows { iif ct count over 20000 } */
+static void add_flows_over(struct nftnl_rule *rule, uint32_t flows)
+{
+	struct nftnl_expr *expression, *count = nftnl_expr_alloc("connlimit");
+
+	if (!count)
+		out_of_memory();
+	nftnl_expr_set_u32(count, NFTNL_EXPR_CONNLIMIT_COUNT, flows);
+	nftnl_expr_set_u32(count, NFTNL_EXPR_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
+	add_meta(rule, NFT_META_IIF);
+	expression = add(rule, "dynset");
+	copied(nftnl_expr_set_str(expression, NFTNL_EXPR_DYNSET_SET_NAME, GUARD_FLOWS_SET));
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_ADD);
+	copied(nftnl_expr_set(expression, NFTNL_EXPR_DYNSET_EXPR, count, 0));
 }
 
 /* socket transparent <= 1: true of any, since the expression ends the rule where there is no socket */
@@ -272,9 +379,16 @@ static uint8_t needed_family(const struct guard_match *match)
 	case MATCH_ICMP_ERROR:
 		return match->family;
 	case MATCH_ICMP:
+	case MATCH_ICMP_TYPE:
 		return match->icmp.family;
 	case MATCH_QUOTED_HOPBYHOP:
 		return AF_INET6;
+	case MATCH_QUOTED_PROTOCOL:
+	case MATCH_MARK:
+	case MATCH_IPSEC:
+	case MATCH_FLOW_SADDR:
+	case MATCH_REPLY:
+	case MATCH_FLOWS_OVER:
 	case MATCH_IIFNAME:
 	case MATCH_OIFNAME:
 	case MATCH_FAMILY:
@@ -334,10 +448,14 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			add_quoted_daddr(rule, match);
 			break;
 		case MATCH_ICMP:
+		case MATCH_ICMP_TYPE:
 			add_icmp(rule, match);
 			break;
+		case MATCH_QUOTED_PROTOCOL:
+			add_quoted_protocol(rule, match);
+			break;
 		case MATCH_L4PROTO:
-			add_l4proto(rule, match->protocol);
+			add_other_l4proto(rule, match->negated ? NFT_CMP_NEQ : NFT_CMP_EQ, match->protocol);
 			break;
 		case MATCH_SOCKET:
 			add_socket(rule);
@@ -347,6 +465,21 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			break;
 		case MATCH_QUOTED_HOPBYHOP:
 			add_quoted_hopbyhop(rule);
+			break;
+		case MATCH_MARK:
+			add_mark(rule);
+			break;
+		case MATCH_IPSEC:
+			add_ipsec(rule, match->negated);
+			break;
+		case MATCH_FLOW_SADDR:
+			add_flow_saddr(rule, match);
+			break;
+		case MATCH_REPLY:
+			add_reply(rule);
+			break;
+		case MATCH_FLOWS_OVER:
+			add_flows_over(rule, match->flows);
 			break;
 		}
 	}
@@ -373,6 +506,25 @@ static void add_reject(struct nftnl_rule *rule, uint8_t family)
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE,
 			   family == AF_UNSPEC ? NFT_REJECT_ICMPX_UNREACH : NFT_REJECT_ICMP_UNREACH);
 	nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, code);
+}
+
+/* masquerade to :32768-60999, ports in network byte order in registers 1 and 2; any where there are none */
+static void add_masquerade(struct nftnl_rule *rule, const struct port_range *ports)
+{
+	const uint16_t bounds[] = { htons(ports->first), htons(ports->last) };
+	struct nftnl_expr *expression;
+
+	for (uint32_t i = 0; ports->last && i < 2; i++) {
+		expression = add(rule, "immediate");
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_DREG, NFT_REG_1 + i);
+		copied(nftnl_expr_set(expression, NFTNL_EXPR_IMM_DATA, &bounds[i], sizeof(bounds[i])));
+	}
+	expression = add(rule, "masq");
+	if (!ports->last)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_REG_PROTO_MIN, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_REG_PROTO_MAX, NFT_REG_2);
 }
 
 /* The comment as nft(8) keeps it: type, length, string with its NUL. */
@@ -414,7 +566,10 @@ static struct nftnl_rule *make_rule(const char *table, const char *chain, const 
 		add_reject(rule, value->reject_family);
 		break;
 	case VERDICT_MASQUERADE:
-		add(rule, "masq");
+		add_masquerade(rule, &value->ports);
+		break;
+	case VERDICT_MARK:
+		add_mark_set(rule);
 		break;
 	}
 	return rule;
@@ -459,6 +614,21 @@ static void add_data_code(struct text *code, const struct nlattr *data)
 	}
 }
 
+/* An expression in one of ours: add @flows { iif ct count over 20000 } */
+static void add_inner_expression_code(struct text *code, const struct nlattr *expression)
+{
+	const struct nlattr *part, *attribute;
+
+	mnl_attr_for_each_nested(part, expression) {
+		if (mnl_attr_get_type(part) != NFTA_EXPR_DATA) {
+			add_attribute_code(code, part);
+			continue;
+		}
+		mnl_attr_for_each_nested(attribute, part)
+			add_attribute_code(code, attribute);
+	}
+}
+
 /*
  * What of an expression the kernel acts by: its name and its attributes, by number, since the kernel lists those of
  * fib in another order than libnftnl. Nests are known by their types.
@@ -480,6 +650,8 @@ static void add_expression_code(struct text *code, const char *name, const struc
 		if (of[type] && is_data(name, type)) {
 			text_add_bytes(code, &type, sizeof(type));
 			add_data_code(code, of[type]);
+		} else if (of[type] && type == NFTA_DYNSET_EXPR && strcmp(name, "dynset") == 0) {
+			add_inner_expression_code(code, of[type]);
 		} else if (of[type]) {
 			add_attribute_code(code, of[type]);
 		}
@@ -586,6 +758,14 @@ struct nlmsghdr *nftables_get_table(void *buffer, const char *table)
 struct nlmsghdr *nftables_dump_chains(void *buffer)
 {
 	return put_request(buffer, NFT_MSG_GETCHAIN, NLM_F_DUMP);
+}
+
+struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table)
+{
+	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETSET, NLM_F_DUMP);
+
+	mnl_attr_put_strz(message, NFTA_SET_TABLE, table);
+	return message;
 }
 
 struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table)
@@ -743,11 +923,63 @@ int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct
 	return 0;
 }
 
+static uint32_t get_u32(const struct nlattr *attribute)
+{
+	return attribute && mnl_attr_get_payload_len(attribute) == sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(attribute)) : 0;
+}
+
+static uint32_t get_size(const struct nlattr *description)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, description)
+		if (mnl_attr_get_type(attribute) == NFTA_SET_DESC_SIZE)
+			return get_u32(attribute);
+	return 0;
+}
+
+int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct present_guard *present)
+{
+	const struct nlattr *of[NFTA_SET_MAX + 1] = { NULL }, *attribute;
+	bool ours;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+		return EBADMSG;
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) <= NFTA_SET_MAX)
+			of[mnl_attr_get_type(attribute)] = attribute;
+	if (!get_name(of[NFTA_SET_TABLE]) || !get_name(of[NFTA_SET_NAME]))
+		return EBADMSG;
+	ours = strcmp(get_name(of[NFTA_SET_TABLE]), name) == 0 && strcmp(get_name(of[NFTA_SET_NAME]), GUARD_FLOWS_SET) == 0;
+	if (!ours || get_u32(of[NFTA_SET_FLAGS]) != SET_EVAL || get_u32(of[NFTA_SET_KEY_LEN]) != sizeof(uint32_t) ||
+	    of[NFTA_SET_TIMEOUT] || !of[NFTA_SET_DESC] || get_size(of[NFTA_SET_DESC]) != GUARD_FLOWS_SIZE)
+		return 0;
+	present->flows_set = true;
+	if (present->others > 0)
+		present->others--;
+	return 0;
+}
+
+/* The next message; the buffer always has room for it. */
+static struct nlmsghdr *put_next(struct nftables_batch *batch, uint16_t type, uint16_t flags)
+{
+	return nftnl_nlmsg_build_hdr(batch->buffer + batch->size, type, NFPROTO_INET, flags, ++batch->last);
+}
+
+/* Closes what put_next() began. */
+static void take_next(struct nftables_batch *batch, const struct nlmsghdr *message)
+{
+	batch->size += message->nlmsg_len;
+	if (batch->size + MESSAGE_ROOM <= batch->room)
+		return;
+	batch->room *= 2;
+	batch->buffer = reallocate(batch->buffer, batch->room, 1);
+}
+
 static struct nlmsghdr *put_table(struct nftables_batch *batch, const struct guard *guard, uint16_t type,
 				  uint16_t flags)
 {
-	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(batch->buffer + batch->size, type, NFPROTO_INET,
-							 flags | NLM_F_ACK, ++batch->last);
+	struct nlmsghdr *message = put_next(batch, type, flags);
 
 	mnl_attr_put_strz(message, NFTA_TABLE_NAME, guard->table);
 	return message;
@@ -755,7 +987,7 @@ static struct nlmsghdr *put_table(struct nftables_batch *batch, const struct gua
 
 static void put_table_removal(struct nftables_batch *batch, const struct guard *guard)
 {
-	batch->size += put_table(batch, guard, NFT_MSG_DELTABLE, 0)->nlmsg_len;
+	take_next(batch, put_table(batch, guard, NFT_MSG_DELTABLE, 0));
 }
 
 static void put_new_table(struct nftables_batch *batch, const struct guard *guard)
@@ -767,13 +999,33 @@ static void put_new_table(struct nftables_batch *batch, const struct guard *guar
 		memcpy(data + 2, guard->instance, sizeof(guard->instance));
 		mnl_attr_put(message, NFTA_TABLE_USERDATA, sizeof(data), data);
 	}
-	batch->size += message->nlmsg_len;
+	take_next(batch, message);
+}
+
+/* set flows { type iface_index; size 65535; flags dynamic; } */
+static void put_flows_set(struct nftables_batch *batch, const struct guard *guard)
+{
+	/* Set user data of nft(8): the byte order of the key is the host's (NFTNL_UDATA_SET_KEYBYTEORDER, BYTEORDER_HOST_ENDIAN). */
+	const uint8_t host_order[] = { NFTNL_UDATA_SET_KEYBYTEORDER, sizeof(uint32_t), 1, 0, 0, 0 };
+	struct nlmsghdr *message = put_next(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
+	struct nlattr *description;
+
+	mnl_attr_put_strz(message, NFTA_SET_TABLE, guard->table);
+	mnl_attr_put_strz(message, NFTA_SET_NAME, GUARD_FLOWS_SET);
+	mnl_attr_put_u32(message, NFTA_SET_ID, htonl(1));
+	mnl_attr_put_u32(message, NFTA_SET_FLAGS, htonl(SET_EVAL));
+	mnl_attr_put_u32(message, NFTA_SET_KEY_TYPE, htonl(TYPE_IFINDEX));
+	mnl_attr_put_u32(message, NFTA_SET_KEY_LEN, htonl(sizeof(uint32_t)));
+	description = mnl_attr_nest_start(message, NFTA_SET_DESC);
+	mnl_attr_put_u32(message, NFTA_SET_DESC_SIZE, htonl(GUARD_FLOWS_SIZE));
+	mnl_attr_nest_end(message, description);
+	mnl_attr_put(message, NFTA_SET_USERDATA, sizeof(host_order), host_order);
+	take_next(batch, message);
 }
 
 static void put_chain(struct nftables_batch *batch, const struct guard *guard, const struct guard_chain *value)
 {
-	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(batch->buffer + batch->size, NFT_MSG_NEWCHAIN, NFPROTO_INET,
-							 NLM_F_CREATE | NLM_F_ACK, ++batch->last);
+	struct nlmsghdr *message = put_next(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 	struct nftnl_chain *chain = nftnl_chain_alloc();
 
 	if (!chain)
@@ -788,25 +1040,35 @@ static void put_chain(struct nftables_batch *batch, const struct guard *guard, c
 	}
 	nftnl_chain_nlmsg_build_payload(message, chain);
 	nftnl_chain_free(chain);
-	batch->size += message->nlmsg_len;
+	take_next(batch, message);
 }
 
 static void put_rule(struct nftables_batch *batch, const struct guard *guard, const struct guard_chain *chain,
 		     const struct guard_rule *value)
 {
-	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(batch->buffer + batch->size, NFT_MSG_NEWRULE, NFPROTO_INET,
-							 NLM_F_CREATE | NLM_F_APPEND | NLM_F_ACK, ++batch->last);
+	struct nlmsghdr *message = put_next(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
 	struct nftnl_rule *rule = make_rule(guard->table, chain->name, value);
 
 	nftnl_rule_nlmsg_build_payload(message, rule);
 	nftnl_rule_free(rule);
-	batch->size += message->nlmsg_len;
+	take_next(batch, message);
+}
+
+/* The kernel answers what it refuses, and of the rest what asks for it: one more answer tells that all is read. */
+static void acknowledge_last(struct nftables_batch *batch)
+{
+	struct nlmsghdr *message = (struct nlmsghdr *)batch->buffer;
+	int left = (int)batch->size;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		if (message->nlmsg_seq == batch->last)
+			message->nlmsg_flags |= NLM_F_ACK;
 }
 
 void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
 			 uint32_t *sequence)
 {
-	*batch = (struct nftables_batch){ .buffer = allocate(BATCH_SIZE, 1) };
+	*batch = (struct nftables_batch){ .buffer = allocate(2, MESSAGE_ROOM), .room = 2 * (size_t)MESSAGE_ROOM };
 
 	batch->size += nftnl_batch_begin(batch->buffer, ++*sequence)->nlmsg_len;
 	batch->first = *sequence + 1;
@@ -815,12 +1077,15 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 		put_table_removal(batch, guard);
 	if (make)
 		put_new_table(batch, guard);
+	if (make && guard->counts_flows)
+		put_flows_set(batch, guard);
 	/* All chains first, since rules go to them by name. */
 	for (size_t i = 0; make && i < guard->chains; i++)
 		put_chain(batch, guard, &guard->chain[i]);
 	for (size_t i = 0; make && i < guard->chains; i++)
 		for (size_t j = 0; j < guard->chain[i].rules; j++)
 			put_rule(batch, guard, &guard->chain[i], &guard->chain[i].rule[j]);
+	acknowledge_last(batch);
 	*sequence = batch->last + 1;
 	batch->size += nftnl_batch_end(batch->buffer + batch->size, *sequence)->nlmsg_len;
 }
@@ -868,7 +1133,7 @@ static const char *module_of(const char *expression)
 	static const char *const modules[][2] = {
 		{ "ct", "nft_ct" }, { "reject", "nft_reject_inet" }, { "masq", "nft_masq" },
 		{ "rt", "nf_tables of Linux 4.10" }, { "socket", "nft_socket, of Linux 4.19" },
-		{ "fib", "nft_fib_inet, of Linux 4.10" },
+		{ "fib", "nft_fib_inet, of Linux 4.10" }, { "dynset", "nft_connlimit, of Linux 4.19; or [clients] flows = no" },
 	};
 
 	for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++)
@@ -924,6 +1189,9 @@ void nftables_describe(struct text *text, const struct nftables_batch *batch, ui
 		break;
 	case NFT_MSG_NEWCHAIN:
 		describe_chain(text, message);
+		break;
+	case NFT_MSG_NEWSET:
+		text_add(text, "the set " GUARD_FLOWS_SET);
 		break;
 	case NFT_MSG_DELTABLE:
 		text_add(text, "the removal of the table");

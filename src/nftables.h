@@ -24,6 +24,7 @@ struct nlmsghdr *nftables_get_generation(void *buffer);
 struct nlmsghdr *nftables_get_table(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_chains(void *buffer);		/* of all inet tables */
 struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table);
+struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table);
 
 /*
  * Readers of the answers, for @present of the table @name. They return 0, or the errno of a message
@@ -33,11 +34,12 @@ int nftables_parse_generation(const struct nlmsghdr *message, struct present_gua
 int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *present);
 int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present);
+int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 
 struct nftables_batch {
 	char *buffer;
-	size_t size;
-	uint32_t first, last;	/* sequence numbers of the messages that are acknowledged */
+	size_t size, room;
+	uint32_t first, last;	/* sequence numbers of the messages between begin and end; the last is acknowledged */
 };
 
 /*

@@ -89,6 +89,13 @@ static int take_guard_rule(const struct nlmsghdr *message, void *data)
 	return nftables_parse_rule(message, context->config->killswitch_table, &context->kernel->guard);
 }
 
+static int take_set(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+
+	return nftables_parse_set(message, context->config->killswitch_table, &context->kernel->guard);
+}
+
 static int dump_routes(struct context *context, struct sockets *sockets, uint32_t table, struct netlink_error *error)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
@@ -131,10 +138,7 @@ static int observe_routes(struct context *context, struct sockets *sockets, stru
 
 static bool is_sealed(const struct context *context)
 {
-	char seal[SEAL_TEXT];
-
-	seal_make(seal, &context->kernel->guard, context->wanted);
-	return seal[0] && strcmp(seal, context->seal) == 0;
+	return seal_fits(context->seal, &context->kernel->guard, context->wanted);
 }
 
 static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
@@ -151,6 +155,8 @@ static int observe_guard(struct context *context, struct sockets *sockets, struc
 	if (context->kernel->guard.sealed)
 		return 0;
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
+		return -1;
+	if (netlink_request(&sockets->nft, nftables_dump_sets(buffer, table), take_set, context, error) < 0)
 		return -1;
 	return netlink_request(&sockets->nft, nftables_dump_rules(buffer, table), take_guard_rule, context, error);
 }

@@ -212,6 +212,10 @@ static void compare_guard(const struct guard *wanted, const struct present_guard
 	if (present->others)
 		lines_add(problems, "kill switch: table inet %s holds %u sets or other objects that don't belong there",
 			  wanted->table, present->others);
+	if (wanted->counts_flows && !present->flows_set)
+		lines_add(problems, "kill switch: set " GUARD_FLOWS_SET " is missing or altered");
+	if (!wanted->counts_flows && present->flows_set)
+		lines_add(problems, "kill switch: set " GUARD_FLOWS_SET " does not belong there");
 	for (size_t i = 0; i < wanted->chains; i++) {
 		const struct present_chain *chain = find_present(present, wanted->chain[i].name);
 

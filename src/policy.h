@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "guard.h"
+#include "host.h"
 #include "routing.h"
 
 /* Where the kernel reaches a gateway; see gateway.h. */
@@ -30,11 +31,13 @@ struct policy {
 void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES]);
 
 /*
- * policy_add_guard - the desired kill switch, once
+ * policy_add_guard - the desired kill switch, once; in killswitch.c
  *
- * It follows from @config and @path alone, as seal.h relies on. Its rules' bytecode is not set: see nftables_compile().
+ * It follows from @config, @path and @host alone, as seal.h relies on. Its rules' bytecode is not set: see
+ * nftables_compile().
  */
-void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES]);
+void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
+		      const struct host *host);
 void policy_free(struct policy *policy);
 
 #endif

@@ -53,6 +53,14 @@ struct nlmsghdr *rtnetlink_dump_routes(void *buffer, uint32_t table)
 	return message;
 }
 
+struct nlmsghdr *rtnetlink_dump_addresses(void *buffer)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_GETADDR, NLM_F_DUMP);
+
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifaddrmsg));
+	return message;
+}
+
 struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destination, unsigned int interface)
 {
 	struct nlmsghdr *message = put_header(buffer, RTM_GETROUTE, 0);

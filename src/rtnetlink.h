@@ -13,6 +13,7 @@
 /* Requests, written to @buffer of NETLINK_MESSAGE_SIZE bytes. */
 struct nlmsghdr *rtnetlink_dump_rules(void *buffer);
 struct nlmsghdr *rtnetlink_dump_routes(void *buffer, uint32_t table);	/* of both families */
+struct nlmsghdr *rtnetlink_dump_addresses(void *buffer);		/* of all interfaces, of both families */
 struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule);
 struct nlmsghdr *rtnetlink_delete_rule(void *buffer, const struct rule *rule);
 struct nlmsghdr *rtnetlink_add_route(void *buffer, const struct route *route);

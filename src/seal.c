@@ -31,7 +31,7 @@ static void add_string(uint64_t *digest, const char *string)
 	add(digest, string ? string : "", string ? strlen(string) + 1 : 0);
 }
 
-uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES])
+uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES], const struct host *host)
 {
 	uint64_t digest = FNV_BASIS;
 
@@ -42,10 +42,13 @@ uint64_t seal_digest(const struct config *config, const struct gateway_path path
 		add(&digest, &path[family].interface, sizeof(path[family].interface));
 		add_string(&digest, path[family].interface_name);
 	}
+	add(&digest, &host->ipsec, sizeof(host->ipsec));
+	for (unsigned int i = 0; i < host->left_outs; i++)
+		add_string(&digest, host->left_out[i]);
 	return digest;
 }
 
-void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted)
+void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted, const struct host *host)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint8_t any = 0;
@@ -56,9 +59,34 @@ void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64
 		*end++ = digits[present->instance[i] >> 4];
 		*end++ = digits[present->instance[i] & 15];
 	}
-	snprintf(end, (size_t)(seal + SEAL_TEXT - end), ".%08" PRIx32 ".%016" PRIx64, present->generation, wanted);
+	end += snprintf(end, (size_t)(seal + SEAL_TEXT - end), ".%08" PRIx32 ".%016" PRIx64, present->generation, wanted);
+	for (unsigned int i = 0; i < host->left_outs; i++)
+		end += snprintf(end, (size_t)(seal + SEAL_TEXT - end), "/%s", host->left_out[i]);
 	if (!any || !present->generation)
 		seal[0] = '\0';
+}
+
+/* What is left out is part of what is wanted. */
+bool seal_fits(const char *seal, const struct present_guard *present, uint64_t wanted)
+{
+	static const struct host nothing_left_out;
+	char made[SEAL_TEXT];
+	size_t length;
+
+	seal_make(made, present, wanted, &nothing_left_out);
+	length = strlen(made);
+	return length > 0 && strncmp(seal, made, length) == 0 && (seal[length] == '\0' || seal[length] == '/');
+}
+
+void seal_read_left_out(const char *seal, struct host *host)
+{
+	host->left_outs = 0;
+	for (seal = strchr(seal, '/'); seal && host->left_outs < GUARD_LEFT_OUT; seal = strchr(seal, '/')) {
+		size_t length = strcspn(++seal, "/");
+
+		if (length < IFNAMSIZ)
+			snprintf(host->left_out[host->left_outs++], IFNAMSIZ, "%.*s", (int)length, seal);
+	}
 }
 
 /* Kept as the target of a symbolic link, which is read by one system call. */

@@ -13,17 +13,26 @@
  * are the same: a seal says what was wanted then, and which ones they were.
  */
 
-/* The instance, the generation and the digest of what is wanted, in hexadecimal; "" for none. */
-#define SEAL_TEXT (2 * GUARD_INSTANCE + 1 + 8 + 1 + 16 + 1)
+/*
+ * The instance, the generation and the digest of what is wanted, in hexadecimal, and behind a / each the interfaces that
+ * are left out; "" for none.
+ */
+#define SEAL_TEXT (2 * GUARD_INSTANCE + 1 + 8 + 1 + 16 + GUARD_LEFT_OUT * IFNAMSIZ + 1)
 
 /*
  * seal_digest - of all that policy_add_guard() and nftables_compile() make a kill switch from: these sources, the value
- * of every key, and the way to the gateways (after FNV-1a)
+ * of every key, the way to the gateways, and what they depend on of the host (after FNV-1a)
  */
-uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES]);
+uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES], const struct host *host);
 
 /* seal_make - that of @present; "" where the kernel tells no instance or generation of it */
-void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted);
+void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted, const struct host *host);
+
+/* seal_fits - whether @seal is that of @present, which is as @wanted */
+bool seal_fits(const char *seal, const struct present_guard *present, uint64_t wanted);
+
+/* seal_read_left_out - the interfaces that were left out of what @seal was made of: to find them again, all would be asked */
+void seal_read_left_out(const char *seal, struct host *host);
 
 /*
  * seal_load - the seal in the state directory; "" where there is none

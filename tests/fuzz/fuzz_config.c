@@ -143,6 +143,7 @@ static void check_accepted(const struct config *config, char *content)
 static void use(const struct config *config)
 {
 	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
+	static const struct host host = { .ipsec = true, .left_out = { "vpns-office" }, .left_outs = 1 };
 	static const struct kernel empty;
 	struct text script CLEANUP(text_free) = { 0 };
 	struct report report = { 0 };
@@ -153,7 +154,7 @@ static void use(const struct config *config)
 	bool governed = config_governs(config, IPV4) || config_governs(config, IPV6);
 
 	policy_make(&policy, config, gateways);
-	policy_add_guard(&policy, config, gateways);
+	policy_add_guard(&policy, config, gateways, &host);
 	nftables_compile(&policy.guard);
 	nftables_make_batch(&batch, &policy.guard, true, true, &sequence);
 	free(batch.buffer);

@@ -189,13 +189,14 @@ static void take_route(struct kernel *kernel, const struct nlmsghdr *message)
 static void plan_toward(const struct config *with, const struct kernel *kernel, enum goal goal)
 {
 	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
+	static const struct host host = { .ipsec = true };
 	struct text script CLEANUP(text_free) = { 0 };
 	struct report report = { 0 };
 	struct policy policy;
 	struct plan plan;
 
 	policy_make(&policy, with, gateways);
-	policy_add_guard(&policy, with, gateways);
+	policy_add_guard(&policy, with, gateways, &host);
 	nftables_compile(&policy.guard);
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&plan, with, &policy, kernel, &report) == 0)
 		script_add_plan(&script, "fuzz", &plan);
@@ -275,13 +276,14 @@ static void request(struct sockets *sockets)
 static void send_batch(const struct config *with, struct sockets *sockets)
 {
 	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
+	static const struct host host = { .ipsec = true };
 	struct text text CLEANUP(text_free) = { 0 };
 	struct nftables_batch batch;
 	struct netlink_error error;
 	struct policy policy;
 
 	policy_make(&policy, with, gateways);
-	policy_add_guard(&policy, with, gateways);
+	policy_add_guard(&policy, with, gateways, &host);
 	nftables_make_batch(&batch, &policy.guard, true, true, &sockets->nft.sequence);
 	/* The last of the batch wait for none: an input that answers all would be long. */
 	if (netlink_send_batch(&sockets->nft, batch.buffer, batch.size, batch.first, batch.first + 3, &error) < 0) {

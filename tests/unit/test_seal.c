@@ -10,13 +10,15 @@
 
 static const struct gateway_path path_of_gateways[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
 
+static const struct host this_host = { .ipsec = true };
+
 static uint64_t digest_of_case(const char *text)
 {
 	struct config config;
 	uint64_t digest;
 
 	load_valid(&config, text);
-	digest = seal_digest(&config, path_of_gateways);
+	digest = seal_digest(&config, path_of_gateways, &this_host);
 	config_free(&config);
 	return digest;
 }
@@ -44,12 +46,12 @@ static void each_key_and_each_gateway_count(void **state)
 
 	(void)state;
 	load_valid(&config, case_text("seed"));
-	seen[count++] = seal_digest(&config, path_of_gateways);
+	seen[count++] = seal_digest(&config, path_of_gateways, &this_host);
 	for (int key = 0; key < CONFIG_KEYS; key++) {
 		char *kept = config.setting[key].value;
 
 		config.setting[key].value = (char *)"another";
-		seen[count] = seal_digest(&config, path_of_gateways);
+		seen[count] = seal_digest(&config, path_of_gateways, &this_host);
 		expect_new(seen[count], seen, count, "key", key);
 		count++;
 		config.setting[key].value = kept;
@@ -57,12 +59,12 @@ static void each_key_and_each_gateway_count(void **state)
 	for (int family = 0; family < FAMILIES; family++) {
 		memcpy(path, path_of_gateways, sizeof(path));
 		path[family].interface = 9;
-		seen[count] = seal_digest(&config, path);
+		seen[count] = seal_digest(&config, path, &this_host);
 		expect_new(seen[count], seen, count, "index of the interface of family", family);
 		count++;
 		memcpy(path, path_of_gateways, sizeof(path));
 		strcpy(path[family].interface_name, "eth9");
-		seen[count] = seal_digest(&config, path);
+		seen[count] = seal_digest(&config, path, &this_host);
 		expect_new(seen[count], seen, count, "name of the interface of family", family);
 		count++;
 	}
