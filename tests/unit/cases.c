@@ -129,6 +129,26 @@ const struct policy_case policy_cases[POLICY_CASES] = {
 	  "address6 = block\n"
 	  "[killswitch]\n"
 	  "forward_others = no\n" },
+	{ "services",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24\n"
+	  "flows = no\n"
+	  "[gateway]\n"
+	  "address4 = 172.28.0.2\n"
+	  "ports = 40000-50000\n"
+	  "[killswitch]\n"
+	  "server = services\n"
+	  "services_ports = tcp 443, udp 5353\n" },
+	{ "no-server",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24\n"
+	  "subnet6 = fd20::/64\n"
+	  "flows = 77\n"
+	  "[gateway]\n"
+	  "address4 = 172.28.0.2\n"
+	  "[killswitch]\n"
+	  "dns = block\n"
+	  "server = none\n" },
 	{ "plain",
 	  "[clients]\n"
 	  "subnet4 = 10.20.0.0/24\n" },

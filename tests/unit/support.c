@@ -265,6 +265,7 @@ void kernel_set_guard(struct kernel *kernel, const struct guard *guard)
 {
 	kernel_drop_guard(kernel);
 	kernel->guard.exists = true;
+	kernel->guard.flows_set = guard->counts_flows;
 	kernel->guard.chains = guard->chains;
 	kernel->guard.chain = allocate(guard->chains, sizeof(*kernel->guard.chain));
 	for (size_t i = 0; i < guard->chains; i++)

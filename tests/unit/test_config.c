@@ -46,18 +46,22 @@ static const struct {
 	{ KEY_SUBNET6, "fd30::/64", "fd40::/64" },
 	{ KEY_CLIENT_INTERFACE, "tun0", "tun*" },
 	{ KEY_OCSERV_CONF, "/etc/x.conf", "/etc/y.conf" },
+	{ KEY_FLOWS, "no", "77" },
 	{ KEY_ADDRESS4, "192.0.2.1", "block" },
 	{ KEY_ADDRESS6, "direct", "block" },
 	{ KEY_GATEWAY_INTERFACE, "eth1", "eth2" },
 	{ KEY_TABLE, "200", "300" },
 	{ KEY_PRIORITY, "2000", "3000" },
 	{ KEY_MASQUERADE, "no", "off" },
+	{ KEY_PORTS, "1024-65535", "40000-40000" },
 	{ KEY_KILLSWITCH_TABLE, "other_gw", "third_gw" },
 	{ KEY_BLOCKED, "drop", "DROP" },
 	{ KEY_CLIENT_TO_CLIENT, "no", "0" },
 	{ KEY_INBOUND, "any", "ANY" },
 	{ KEY_DNS, "block", "any" },
 	{ KEY_FORWARD_OTHERS, "no", "OFF" },
+	{ KEY_SERVER, "services", "services" },
+	{ KEY_SERVICES_PORTS, "tcp 443", "udp 5353, TCP 22" },
 	{ KEY_REMOVE_AFTER_LAST, "yes", "on" },
 	{ KEY_FORGET_FLOWS, "no", "false" },
 	{ KEY_NEXT_SCRIPT, "@script", "@script" },
@@ -82,13 +86,14 @@ static void add_file_with(struct text *file, enum config_key key, const char *va
 	config_describe_key(key, &is);
 	text_add(file, "[clients]\n%s", key == KEY_SUBNET4 ? "" : "subnet4 = 10.20.0.0/24\n");
 	text_add(file, "[gateway]\n%s", key == KEY_ADDRESS4 ? "" : "address4 = 172.28.0.2\n");
-	text_add(file, "[%s]\n%s = %s\n", is.section, is.name, value);
+	text_add(file, "[%s]\n%s%s = %s\n", is.section, key == KEY_SERVICES_PORTS ? "server = services\n" : "", is.name,
+		 value);
 }
 
 /* The line of the key in that file. */
 static unsigned int line_of(enum config_key key)
 {
-	return key == KEY_SUBNET4 || key == KEY_ADDRESS4 ? 5 : 6;
+	return key == KEY_SUBNET4 || key == KEY_ADDRESS4 ? 5 : key == KEY_SERVICES_PORTS ? 7 : 6;
 }
 
 static void every_key_has_a_case(void **state)

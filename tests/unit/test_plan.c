@@ -407,6 +407,11 @@ static void unhook_chain(struct kernel *kernel)
 	forward(kernel)->type = NULL;
 }
 
+static void drop_flows_set(struct kernel *kernel)
+{
+	kernel->guard.flows_set = false;
+}
+
 static void hook_regular_chain(struct kernel *kernel)
 {
 	kernel->guard.chain[2].type = duplicate("filter");
@@ -414,7 +419,7 @@ static void hook_regular_chain(struct kernel *kernel)
 
 #define SAYS_BASE "chain forward has another type, hook, priority or policy"
 #define SAYS_LAST "rule \"new connection to a client from elsewhere: dropped\""
-#define SAYS_SECOND "rule \"client address of 10.20.0.0/24, but not from a tunnel: dropped\""
+#define SAYS_SECOND "rule \"from a client, unpacked by a tunnel that ends at this host: dropped\""
 
 static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 {
@@ -426,6 +431,7 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 		{ drop_table, true, { "kill switch: table inet ocserv_gw is missing" } },
 		{ make_dormant, false, { "kill switch: table inet ocserv_gw is dormant" } },
 		{ add_sets, false, { "table inet ocserv_gw holds 2 sets or other objects that don't belong there" } },
+		{ drop_flows_set, false, { "kill switch: set flows is missing or altered" } },
 		{ drop_chain, false, { "chain forward is missing" } },
 		{ add_chain, false, { "chain backdoor does not belong in table inet ocserv_gw" } },
 		{ drop_rule, false, { "chain forward: " SAYS_LAST " is missing" } },

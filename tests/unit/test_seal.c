@@ -11,6 +11,7 @@
 static const struct gateway_path path_of_gateways[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
 
 static const struct host this_host = { .ipsec = true };
+static const struct host host_with_others = { .ipsec = true, .left_out = { "tun9", "vpns.office" }, .left_outs = 2 };
 
 static uint64_t digest_of_case(const char *text)
 {
@@ -39,7 +40,7 @@ static void expect_new(uint64_t digest, const uint64_t *seen, size_t count, cons
 
 static void each_key_and_each_gateway_count(void **state)
 {
-	uint64_t seen[1 + CONFIG_KEYS + 2 * FAMILIES];
+	uint64_t seen[1 + CONFIG_KEYS + 2 * FAMILIES + 2];
 	struct gateway_path path[FAMILIES];
 	struct config config;
 	size_t count = 0;
@@ -68,6 +69,10 @@ static void each_key_and_each_gateway_count(void **state)
 		expect_new(seen[count], seen, count, "name of the interface of family", family);
 		count++;
 	}
+	seen[count] = seal_digest(&config, path_of_gateways, &(struct host){ .ipsec = false });
+	expect_new(seen[count], seen, count, "IPsec", 0);
+	count++;
+	expect_new(seal_digest(&config, path_of_gateways, &host_with_others), seen, count, "what is left out", 0);
 	config_free(&config);
 }
 
@@ -86,12 +91,11 @@ static void a_seal_names_instance_generation_and_digest(void **state)
 	char seal[SEAL_TEXT];
 
 	(void)state;
-	seal_make(seal, &present, 0xdeadbeef);
+	seal_make(seal, &present, 0xdeadbeef, &this_host);
 	assert_string_equal(seal, "01fe0000000000000000000000000000.00000007.00000000deadbeef");
-	assert_int_equal(strlen(seal), SEAL_TEXT - 1);
 	memset(present.instance, 0xff, sizeof(present.instance));
 	present.generation = ~0U;
-	seal_make(seal, &present, ~0ULL);
+	seal_make(seal, &present, ~0ULL, &this_host);
 	assert_string_equal(seal, "ffffffffffffffffffffffffffffffff.ffffffff.ffffffffffffffff");
 }
 
@@ -102,11 +106,52 @@ static void without_instance_or_generation_there_is_no_seal(void **state)
 
 	(void)state;
 	present.generation = 0;
-	seal_make(seal, &present, 1);
+	seal_make(seal, &present, 1, &this_host);
 	assert_string_equal(seal, "");
 	present = (struct present_guard){ .generation = 7 };
-	seal_make(seal, &present, 1);
+	seal_make(seal, &present, 1, &this_host);
 	assert_string_equal(seal, "");
+}
+
+static void a_seal_tells_what_is_left_out(void **state)
+{
+	struct present_guard present = a_guard();
+	struct host host = this_host;
+	char seal[SEAL_TEXT];
+
+	(void)state;
+	seal_make(seal, &present, 5, &host_with_others);
+	assert_string_equal(seal, "01fe0000000000000000000000000000.00000007.0000000000000005/tun9/vpns.office");
+	seal_read_left_out(seal, &host);
+	assert_int_equal(host.left_outs, 2);
+	assert_true(host_leaves_out(&host, "tun9") && host_leaves_out(&host, "vpns.office"));
+	assert_false(host_leaves_out(&host, "tun") || host_leaves_out(&host, "vpns"));
+	seal_read_left_out("", &host);
+	assert_int_equal(host.left_outs, 0);
+	seal_read_left_out("x/1/2/3/4/5/6", &host);
+	assert_int_equal(host.left_outs, GUARD_LEFT_OUT);
+	seal_read_left_out("x/a name that is too long for an interface", &host);
+	assert_int_equal(host.left_outs, 0);
+}
+
+static void a_seal_fits_what_it_was_made_of(void **state)
+{
+	struct present_guard present = a_guard();
+	char seal[SEAL_TEXT];
+
+	(void)state;
+	seal_make(seal, &present, 5, &host_with_others);
+	assert_true(seal_fits(seal, &present, 5));
+	assert_false(seal_fits(seal, &present, 6));
+	assert_false(seal_fits("", &present, 5));
+	seal_make(seal, &present, 5, &this_host);
+	assert_true(seal_fits(seal, &present, 5));
+	seal[strlen(seal) - 1] = '\0';
+	assert_false(seal_fits(seal, &present, 5));
+	present.generation = 8;
+	assert_false(seal_fits(seal, &present, 5));
+	present.generation = 0;
+	assert_false(seal_fits("", &present, 5));
 }
 
 /* Where it is kept */
@@ -137,10 +182,10 @@ static void a_seal_is_kept(void **unused)
 	(void)unused;
 	open_state(&state);
 	assert_seal(&state, "");
-	seal_make(seal, &present, 1);
+	seal_make(seal, &present, 1, &this_host);
 	seal_keep(&state, seal);
 	assert_seal(&state, seal);
-	seal_make(seal, &present, 2);
+	seal_make(seal, &present, 2, &this_host);
 	seal_keep(&state, seal);
 	assert_seal(&state, seal);
 	seal_keep(&state, "");
@@ -150,11 +195,13 @@ static void a_seal_is_kept(void **unused)
 
 static void what_is_no_seal_counts_as_none(void **unused)
 {
-	char longer[] = "0123456789abcdef0123456789abcdef.00000007.0123456789abcdef and more";
+	char longer[2 * SEAL_TEXT];
 	struct state state;
 	char seal[SEAL_TEXT];
 
 	(void)unused;
+	memset(longer, 'a', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
 	open_state(&state);
 	write_file("state/seal", longer);
 	assert_seal(&state, "");
@@ -176,6 +223,8 @@ int main(void)
 		in_directory(each_key_and_each_gateway_count),
 		in_directory(a_seal_names_instance_generation_and_digest),
 		in_directory(without_instance_or_generation_there_is_no_seal),
+		in_directory(a_seal_tells_what_is_left_out),
+		in_directory(a_seal_fits_what_it_was_made_of),
 		in_directory(a_seal_is_kept),
 		in_directory(what_is_no_seal_counts_as_none),
 	};
