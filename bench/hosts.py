@@ -15,7 +15,7 @@ GATEWAY, GATEWAY_MAC, TUNNEL_MAC = "172.28.0.2", "02:00:00:00:00:02", "02:00:00:
 
 SETTINGS = {
     "ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1, "ipv6/conf/all/accept_dad": 0,
-    "ipv6/conf/default/accept_dad": 0, "ipv4/conf/all/rp_filter": 0, "ipv4/conf/default/rp_filter": 0,
+    "ipv6/conf/default/accept_dad": 0,
 }
 HOST_SIDE = f"""
 link set lo up
@@ -61,6 +61,7 @@ class Host:
         self.name = name
         for namespace in (name, f"gateway-{name}", f"client-{name}"):
             run(["ip", "netns", "add", namespace])
+            run(["ip", "netns", "exec", namespace, os.environ["OGW_FRESH_NETWORK"]])
         for path, value in SETTINGS.items():
             self.sh(f"echo {value} >/proc/sys/net/{path}")
         for end in ("gateway", "client"):       # neither says anything by itself

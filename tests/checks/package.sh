@@ -37,7 +37,8 @@ expected='/lib/systemd/networkd.conf.d/ocserv-gateway.conf
 /usr/share/man/man8/ocserv-gateway.8.gz
 /usr/share/zsh/site-functions/_ocserv-gateway'
 
-# The root file system with the package over it, in a mount namespace and a network of its own.
+# The root file system with the package over it, in a mount namespace and a network of its own. It is a machine that
+# forwards, and knows neither this package nor an ocserv that is set up.
 in_root() {
 	# shellcheck disable=SC2016 # the shell inside expands it
 	unshare -mn sh -ec '
@@ -48,7 +49,10 @@ in_root() {
 		mount -t proc proc "$1/root/proc"
 		mount --rbind /dev "$1/root/dev"
 		mount -t tmpfs none "$1/root/run"
+		[ ! -d /etc/ocserv ] || mount -t tmpfs none "$1/root/etc/ocserv"
 		cp "$2" "$1/root/root/package.deb"
+		"$4"
+		echo 1 >/proc/sys/net/ipv4/ip_forward
 		ip link set lo up
 		ip link add eth0 type veth peer name far
 		ip addr add 172.28.0.3/24 dev eth0
@@ -56,7 +60,7 @@ in_root() {
 		ip link set eth0 up
 		export DEBIAN_FRONTEND=noninteractive
 		exec chroot "$1/root" bash -c "$3"
-	' sh "$work/root" "$package" "$1" 2>&1
+	' sh "$work/root" "$package" "$1" "$top/tests/lib/fresh-network" 2>&1
 }
 
 # What an admin does, and what is seen of it.
@@ -67,6 +71,7 @@ session='
 		find / /run -xdev \( -path /proc -o -path /tmp -o -path /work -o -path /root -o -path /var/log \
 			-o -path /var/cache -o -path /var/lib/dpkg -o -path /run/systemd \) -prune -o -print | sort
 	}
+	dpkg -P ocserv-gateway >/dev/null 2>&1 || :
 	files >/root/before
 	dpkg -i /root/package.deb >/dev/null 2>&1
 	systemd-analyze verify ocserv-gateway.service ocserv-gateway.timer && echo "units: valid"

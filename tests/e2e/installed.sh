@@ -20,6 +20,7 @@ cover_root() {
 				"lowerdir=/$directory,upperdir=$layers/$directory,workdir=$layers/$directory.work" \
 				"/$directory" || return
 	done
+	rm -rf /etc/ocserv/*
 }
 
 # Files of the root file system, but dpkg's own books.
@@ -67,6 +68,7 @@ must "the root file system is covered" cover_root
 must "a network with a gateway" topology_up
 in_namespace server sysctl -qw net.ipv4.ip_forward=1
 
+dpkg -P ocserv-gateway >/dev/null 2>&1
 files >"$OGW_WORK/before"
 ok "dpkg -i" dpkg -i "$package"
 hash -r

@@ -171,6 +171,7 @@ container() {
 	unshare --net --pid --fork --kill-child --mount-proc bash -s -- "$OGW_PROGRAM" "$INI" "$STATE_DIR" <<-'END'
 		program=$1 sessions=$3/sessions
 		export OCSERV_GATEWAY_CONFIG=$2 DEVICE=vpns0 IP_REMOTE=10.20.0.50 USERNAME=alice
+		"$OGW_FRESH_NETWORK"
 		ip link set lo up
 		ip link add eth0 type veth peer name far
 		echo 0 >/proc/sys/net/ipv6/conf/eth0/disable_ipv6

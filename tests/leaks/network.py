@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 
 import lan
 from kernel import ip_batch
@@ -110,6 +111,7 @@ def reverse_path_filter(on: bool) -> None:
 def unshare_network() -> None:
     if libc.unshare(CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "unshare network namespace")
+    subprocess.run([os.environ["OGW_FRESH_NETWORK"]], check=True)
 
 
 class Server:

@@ -51,14 +51,12 @@ host_settings() {
 		echo "${setting#*=}" >"/proc/sys/net/${setting%%=*}" || exit
 	done' sh ipv6/conf/all/accept_dad=0 ipv6/conf/default/accept_dad=0 \
 		ipv6/conf/default/accept_ra=0 ipv6/conf/default/addr_gen_mode=1 \
-		ipv6/conf/all/disable_ipv6=0 ipv6/conf/default/disable_ipv6=0 \
-		ipv4/conf/all/rp_filter=0 ipv4/conf/default/rp_filter=0 \
 		ipv4/ip_forward=1 ipv6/conf/all/forwarding=1
 }
 
 # The far ends say nothing by themselves.
 host_up() {
-	ip netns add outside && ip netns exec outside \
+	ip netns add outside && ip netns exec outside "$OGW_FRESH_NETWORK" && ip netns exec outside \
 		sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6' &&
 		host_settings && host_links && wait_for 10 carriers_seen
 }

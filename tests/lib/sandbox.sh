@@ -5,8 +5,12 @@
 # the script sees from here on are private. No cleanup code is needed: when
 # the script ends, even by SIGKILL, the kernel takes all of it away.
 #
-# OGW_WORK   directory for the files of this run, inside the private /run
-# OGW_KEEP   if set by the user: a directory in which OGW_WORK is kept
+# OGW_WORK            directory for the files of this run, inside the private /run
+# OGW_KEEP            if set by the user: a directory in which OGW_WORK is kept
+# OGW_FRESH_NETWORK   the program to begin with in each further network namespace, see there
+
+OGW_FRESH_NETWORK=$(readlink -f "${BASH_SOURCE[0]%/*}")/fresh-network
+export OGW_FRESH_NETWORK
 
 sandbox_outer() {
 	if [ "$(id -u)" != 0 ]; then
@@ -68,7 +72,7 @@ sandbox_inner() {
 	[ -z "${OGW_KEEP:-}" ] ||
 		mount --bind "/proc/self/fd/$sandbox_keep" "$OGW_WORK" || return
 	hostname sandbox 2>/dev/null
-	ip link set lo up
+	"$OGW_FRESH_NETWORK" && ip link set lo up
 }
 
 if [ -z "${OGW_SANDBOX:-}" ] ||

@@ -70,18 +70,15 @@ namespace_sysctl() {
 		done' sh "$@"
 }
 
-# No duplicate address detection, no autoconfiguration, no leftovers of the
+# No duplicate address detection, no autoconfiguration, nothing of the
 # machine's own settings, and each error is answered, not one in a second.
 namespace_add() {
-	ip netns add "$1" || return
+	ip netns add "$1" && in_namespace "$1" "$OGW_FRESH_NETWORK" || return
 	namespace_sysctl "$1" \
 		ipv6/conf/all/accept_dad=0 ipv6/conf/default/accept_dad=0 \
 		ipv6/conf/default/dad_transmits=0 \
 		ipv6/conf/default/router_solicitation_delay=0 \
 		ipv6/conf/all/accept_ra=0 ipv6/conf/default/accept_ra=0 \
-		ipv6/conf/all/disable_ipv6=0 ipv6/conf/default/disable_ipv6=0 \
-		ipv4/conf/all/rp_filter=0 ipv4/conf/default/rp_filter=0 \
-		ipv4/conf/all/log_martians=0 \
 		ipv4/icmp_ratelimit=0 ipv6/icmp/ratelimit=0 \
 		bridge/bridge-nf-call-iptables=0 \
 		bridge/bridge-nf-call-ip6tables=0 || return
