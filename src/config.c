@@ -454,6 +454,16 @@ bool config_governs(const struct config *config, int family)
 	return mode == GATEWAY_ADDRESS || mode == GATEWAY_BLOCK;
 }
 
+bool config_is_client(const struct config *config, const struct address *address)
+{
+	const struct subnets *subnets = &config->subnets[address->family == AF_INET ? IPV4 : IPV6];
+
+	for (unsigned int i = 0; i < subnets->count; i++)
+		if (prefix_contains(&subnets->prefix[i], address))
+			return true;
+	return false;
+}
+
 /* "FILE:LINE: [SECTION] KEY = VALUE", or the same of an environment variable or a default */
 static void add_origin(struct text *text, const struct config *config, const struct key_description *key,
 		       const struct setting *setting)

@@ -134,6 +134,9 @@ bool config_is_plain(const struct config *config);
 /* config_governs - whether the rules of either layer are about this family */
 bool config_governs(const struct config *config, int family);
 
+/* config_is_client - whether @address lies in the subnets of clients */
+bool config_is_client(const struct config *config, const struct address *address);
+
 /*
  * config_error - an error about the value of @key, with its origin in front of the message
  *

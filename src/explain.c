@@ -67,9 +67,6 @@ static int find_tunnel(const struct config *config, struct question *question, s
 static int parse_packet(const struct config *config, const struct options *options, struct question *question,
 			struct report *report)
 {
-	const struct subnets *subnets;
-	bool inside = false;
-
 	if (!options->argument[0] || !address_parse(&question->source, options->argument[0]))
 		return report_error(report, EX_USAGE, "explain: '%s' is not an address; name a client's: explain ADDRESS "
 				    "[DESTINATION]", options->argument[0] ? options->argument[0] : "");
@@ -78,10 +75,7 @@ static int parse_packet(const struct config *config, const struct options *optio
 	    question->destination.family != question->source.family)
 		return report_error(report, EX_USAGE, "explain: '%s' is not an %s address", options->argument[1],
 				    family_name(question->family));
-	subnets = &config->subnets[question->family];
-	for (unsigned int i = 0; i < subnets->count; i++)
-		inside = inside || prefix_contains(&subnets->prefix[i], &question->source);
-	if (config_governs(config, question->family) && !inside)
+	if (config_governs(config, question->family) && !config_is_client(config, &question->source))
 		return report_error(report, EX_USAGE, "explain: %s is not within [clients] subnet%d: with this source a "
 				    "client's packets are dropped where they come in", options->argument[0],
 				    question->family == IPV4 ? 4 : 6);
@@ -117,16 +111,24 @@ static const struct route *gateway_route(const struct situation *situation, int 
 
 enum way { NOWHERE, TO_HOST, TO_CLIENT, TO_GATEWAY, ELSEWHERE };
 
-static enum way way_of(const struct config *config, const struct situation *situation, int family,
+/* To a client is to an address of theirs by a tunnel of theirs; where nothing is governed, by a tunnel. */
+static bool is_to_client(const struct config *config, const struct situation *situation, const struct question *question,
+			 const char *interface)
+{
+	return interface_matches(&config->clients, interface) && !host_leaves_out(&situation->host, interface) &&
+	       (!config_governs(config, question->family) || config_is_client(config, &question->destination));
+}
+
+static enum way way_of(const struct config *config, const struct situation *situation, const struct question *question,
 		       const struct route *route, const char *interface)
 {
-	const struct route *gateway = gateway_route(situation, family);
+	const struct route *gateway = gateway_route(situation, question->family);
 
 	if (route->type == RTN_LOCAL || route->type == RTN_BROADCAST || route->type == RTN_MULTICAST)
 		return TO_HOST;
 	if (route->type != RTN_UNICAST)
 		return NOWHERE;
-	if (interface_matches(&config->clients, interface))
+	if (is_to_client(config, situation, question, interface))
 		return TO_CLIENT;
 	if (gateway && route->interface == gateway->interface && address_equal(&route->gateway, &gateway->gateway))
 		return TO_GATEWAY;
@@ -188,13 +190,13 @@ static const struct guard_match *find_match(const struct guard_rule *rule, enum 
 static bool decides(const struct guard_rule *rule, const struct config *config, const struct question *question,
 		    enum way way)
 {
-	const struct guard_match *nexthop = find_match(rule, MATCH_NEXTHOP), *out = find_match(rule, MATCH_OIFNAME);
+	const struct guard_match *nexthop = find_match(rule, MATCH_NEXTHOP), *client = find_match(rule, MATCH_DADDR);
 
 	if (way == TO_GATEWAY)
 		return nexthop && nexthop->nexthop.family == question->source.family;
 	if (way == TO_CLIENT && config->client_to_client)
-		return !nexthop && out;
-	return rule->verdict == VERDICT_DROP;
+		return client && prefix_contains(&client->prefix, &question->destination);
+	return rule->verdict == VERDICT_DROP && rule->matches == 0;
 }
 
 /* The rule of an intact kill switch that decides, and the one that gives the packet another source. */
@@ -210,7 +212,7 @@ static void print_guard_rules(const struct config *config, const struct guard *g
 
 			if (strcmp(chain->name, "from_client") == 0 && decides(rule, config, question, way))
 				printf("guard rule   %s: %s\n", chain->name, rule->comment);
-			if (rule->verdict == VERDICT_MASQUERADE && way == TO_GATEWAY && source &&
+			if (strcmp(chain->name, "postrouting") == 0 && way == TO_GATEWAY && source &&
 			    prefix_contains(&source->prefix, &question->source))
 				printf("NAT          %s: %s\n", chain->name, rule->comment);
 		}
@@ -313,7 +315,7 @@ static int explain_packet(const struct config *config, const struct question *qu
 			    rtnetlink_take_route, &route, &error) == 0) {
 		if (route.interface && !netlink_interface_name(&sockets->route, route.interface, interface))
 			snprintf(interface, sizeof(interface), "?");
-		way = way_of(config, situation, question->family, &route, interface);
+		way = way_of(config, situation, question, &route, interface);
 		if (route.table != RT_TABLE_LOCAL)
 			print_rule(&situation->kernel, question, FR_ACT_TO_TBL, route.table);
 		print_route(&route, interface, way);

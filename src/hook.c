@@ -64,18 +64,16 @@ static int check_id(const struct session *session, struct report *report)
 /* Whether the rules would govern the address of this family. */
 static int check_address(const struct config *config, int family, const char *name, struct report *report)
 {
-	const struct subnets *subnets = &config->subnets[family];
 	struct address address;
 
 	if (!variable(name)[0])
 		return 0;
 	if (!address_parse_unscoped(&address, variable(name)) || address.family != family_of(family))
 		return refuse_variable(report, EX_USAGE, name, "is not an address of its family");
-	if (!config_governs(config, family) || subnets->count == 0)
+	if (!config_governs(config, family) || config->subnets[family].count == 0)
 		return 0;
-	for (unsigned int i = 0; i < subnets->count; i++)
-		if (prefix_contains(&subnets->prefix[i], &address))
-			return 0;
+	if (config_is_client(config, &address))
+		return 0;
 	return refuse_variable(report, EX_CONFIG, name, family == IPV4 ?
 			       "lies outside [clients] subnet4, so no rule would govern it; add the pool to subnet4" :
 			       "lies outside [clients] subnet6, so no rule would govern it; add the pool to subnet6");

@@ -34,14 +34,8 @@ struct look {
 static bool may_be_of_clients(const struct config *config, const struct address *address)
 {
 	int family = address->family == AF_INET ? IPV4 : IPV6;
-	const struct subnets *subnets = &config->subnets[family];
 
-	if (!config_governs(config, family) || subnets->count == 0)
-		return true;
-	for (unsigned int i = 0; i < subnets->count; i++)
-		if (prefix_contains(&subnets->prefix[i], address))
-			return true;
-	return false;
+	return !config_governs(config, family) || config->subnets[family].count == 0 || config_is_client(config, address);
 }
 
 static int take_address(const struct nlmsghdr *message, void *data)

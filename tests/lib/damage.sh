@@ -163,7 +163,8 @@ ${!table}"
 guard_rules() {
 	nft -a -s list table inet ocserv_gw | awk '
 		/^\tchain / { chain = $2 }
-		/^\t\ttype / { next }
+		/^\t}/ { chain = "" }
+		/^\t\ttype / || chain == "" { next }
 		/^\t\t/ { handle = $NF; sub(/^\t\t/, ""); sub(/ # handle [0-9]+$/, "")
 			  n++; chains[n] = chain; handles[n] = handle; texts[n] = $0; last[chain] = n }
 		END { for (i = 1; i <= n; i++) print chains[i], handles[i], last[chains[i]] - i, texts[i] }'
@@ -174,12 +175,19 @@ guard_chains() {
 }
 
 # What a rule of the kill switch may be turned into: a sed expression on its text
-GUARD_CHANGES='that accepts|s/ (drop|goto from_[a-z]+|reject with [a-z0-9]+ [a-z-]+) comment/ accept comment/
-that drops|s/(accept|goto from_[a-z]+|masquerade) comment/drop comment/
-that returns|s/(drop|accept|goto from_[a-z]+|masquerade) comment/return comment/
-that jumps|s/goto from_/jump from_/
+GUARD_CHANGES='that accepts|s/ (drop|goto (from|to)_[a-z]+|reject with [a-z0-9]+ [a-z-]+) comment/ accept comment/
+that drops|s/(accept|goto (from|to)_[a-z]+|masquerade) comment/drop comment/
+that returns|s/(drop|accept|goto (from|to)_[a-z]+|masquerade) comment/return comment/
+that jumps|s/goto (from|to|our)_/jump \1_/
 with another answer|s/admin-prohibited/port-unreachable/
-with a flag|s/masquerade/masquerade random/
+with a flag|s/masquerade( to :[0-9-]+)?/masquerade\1 random/
+with other ports|s/ to :[0-9-]+/ to :1024-65535/
+with any port|s/ to :[0-9-]+//
+with another mark|s,0xff000000/8,0xfe000000/8,;s/0xff000000/0x7f000000/
+for more flows|s/count over 20000/count over 20001/
+for less flows|s/count over 20000/count 20000/
+for IPsec, or none|s/ipsec exists/ipsec MISSING/;s/ipsec missing/ipsec exists/;s/MISSING/missing/
+for another quoted protocol|s/!= 0x11/!= 0x12/
 without its counter|s/(^| )counter /\1/
 without its comment|s/ comment ".*"$//
 with another comment|s/comment "/comment "not /
@@ -228,8 +236,8 @@ remade_chain() {
 
 CHAIN_CHANGES='at another priority|s/(priority) [^;]+;/\1 17;/
 at another filter hook|s/filter hook (prerouting|forward)/filter hook input/;t;s/filter hook input/filter hook prerouting/;s/hook postrouting priority srcnat - 10/hook forward priority 90/
-at another nat hook|/masquerade/d;s/type nat hook postrouting priority srcnat/type nat hook input priority 100/
-of type filter|/masquerade/d;s/type nat hook postrouting/type filter hook postrouting/
+at another nat hook|/goto our_address/d;s/type nat hook postrouting priority srcnat/type nat hook input priority 100/
+of type filter|/goto our_address/d;s/type nat hook postrouting/type filter hook postrouting/
 without a hook|/type/d'
 
 guard_chain_damages() {
@@ -268,11 +276,20 @@ limit added|belong|add limit inet ocserv_gw extra { rate 1/second; }
 rule with a set of its own added|chain forward|insert rule inet ocserv_gw forward ip saddr { 10.20.0.7, 10.20.0.9 } accept
 rule with a map of its own added|chain forward|insert rule inet ocserv_gw forward ip saddr vmap { 10.20.0.7 : accept }'
 
+# remade_table SED-EXPRESSION: our table as nft makes it of its own listing, changed
+remade_table() {
+	local listing
+	listing=$(nft -s list table inet ocserv_gw | sed -E "$1")
+	nft -f - <<<"delete table inet ocserv_gw"$'\n'"$listing"
+}
+
 table_damages() {
 	local what words commands
 	while IFS='|' read -r what words commands; do
 		damage_line "$what" "$words" nft "$commands"
 	done <<<"$TABLE_DAMAGES"
+	damage_line "set flows of another size" "set flows" remade_table 's/size 65535/size 1024/'
+	damage_line "set flows by name" "set flows" remade_table 's/type iface_index/type ifname/;s/\{ iif ct/{ iifname ct/'
 }
 
 # Everything is gone, as when somebody sweeps up.

@@ -42,7 +42,7 @@ NAT postrouting: clients of 10.20.0.0/24 get our address toward the gateway" "it
 	is "$(steps)" "rule priority 999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24
 route on vpns0, by table main
 kill switch whole, table inet ocserv_gw
-guard rule from_client: client to client: let through" "it shows each step there"
+guard rule from_client: client to client of 10.20.0.0/24: let through" "it shows each step there"
 	explains 1 "^dropped by routing$" "a blocked family" fd20::50
 	is "$(steps | head -n 2)" "rule priority 1001 from fd20::/64 prohibit
 route none: a policy rule or route prohibits it" "it says by what"

@@ -17,7 +17,7 @@ installed() {
 }
 
 installed_rules() {
-	nft -s list ruleset | grep -E '^[[:space:]]+(.* )?(accept|drop|goto .*|reject.*|masquerade)( comment .*)?$'
+	nft -s list ruleset | grep -E '^[[:space:]]+(.* )?(accept|drop|goto .*|reject.*|masquerade|masquerade to .*|meta mark set .*)( comment .*)?$'
 }
 
 # Every rule of the kill switch says what it does, and no two say the same.

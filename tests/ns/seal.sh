@@ -70,7 +70,7 @@ count_one() {
 # A state directory that comes from another host or an earlier boot, where nf_tables had counted as far.
 test_same_count() {
 	connects "before" 0 intact
-	ok "a table of the same name and count, without a chain's rules" restored '/chain from_client/,/}/{/accept/d}'
+	ok "a table of the same name and count, without a chain's rules" restored '/chain from_client/,/^\t}/{/accept/d}'
 	ok "its count is in the seal" count_one
 	connects "another table" 2 repaired
 	connects "after the repair" 0 intact
