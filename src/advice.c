@@ -104,9 +104,21 @@ static void examine_reverse_path(const struct config *config, struct report *rep
 			    "net.ipv4.conf.all.rp_filter=0");
 }
 
+/* What a pattern that is too wide takes with it. */
+static void examine_left_out(const struct config *config, const struct host *host, struct report *report)
+{
+	char pattern[IFNAMSIZ + 1];
+
+	for (unsigned int i = 0; i < host->left_outs; i++)
+		report_note(report, "[clients] interface = %s matches %s, which has no address of the clients: it is taken for "
+			    "another program's and left alone", interface_pattern_text(&config->clients, pattern),
+			    host->left_out[i]);
+}
+
 void examine(const struct config *config, const struct situation *situation, struct sockets *sockets,
 	     struct report *report)
 {
+	examine_left_out(config, &situation->host, report);
 	examine_gateways(situation, &sockets->route, report);
 	apply_rehearse(&situation->policy.guard, situation->kernel.guard.exists, &sockets->nft, report);
 	foreign_check(config, &situation->policy, &sockets->nft, report);

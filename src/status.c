@@ -2,6 +2,7 @@
 #include "status.h"
 #include "advice.h"
 #include "deadline.h"
+#include "limits.h"
 #include "neighbour.h"
 #include "terminal.h"
 #include "verbs.h"
@@ -403,8 +404,10 @@ static int show(struct text *text, const struct config *config, const struct opt
 	}
 	find_out(&status, sockets, report);
 	lines_free(&report->errors);
-	if (goal_of(config) == GOAL_INSTALL)
+	if (goal_of(config) == GOAL_INSTALL) {
 		advise(config, &situation, report);
+		limits_advise(config, &sockets->nft, report);
+	}
 	add_status(text, &status, options, report);
 	result = status.wrong ? 1 : 0;
 	status_free(&status);
