@@ -58,21 +58,68 @@ static void name_interfaces(const struct config *config, const struct present_gu
 	policy_free(&policy);
 }
 
+static const char *const choice_names[FAMILIES] = { [IPV4] = "gateway4", [IPV6] = "gateway6" };
+
+void remembered_read(struct remembered *remembered, const struct config *config, const struct state *state)
+{
+	char text[CHOICE_TEXT];
+
+	for (int family = 0; family < FAMILIES; family++) {
+		if (config->gateway[family].mode != GATEWAY_ADDRESS)
+			continue;
+		state_recall(state, choice_names[family], text, sizeof(text));
+		choice_parse(&remembered->gateway[family], text);
+	}
+}
+
+void remembered_look(struct remembered *remembered, const struct config *config)
+{
+	struct report ignored = { 0 };
+	struct state state;
+
+	*remembered = (struct remembered){ 0 };
+	if (state_open(&state, config->state_dir, false, &ignored) == 0)
+		remembered_read(remembered, config, &state);
+	state_close(&state);
+	report_free(&ignored);
+}
+
+int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
+		    const struct state *state, struct report *report)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		struct gateway_choice choice = { .address = config->gateway[family].address };
+		char text[CHOICE_TEXT], known[CHOICE_TEXT];
+
+		if (!situation->path[family].interface)
+			continue;
+		if (!config->gateway_interface[0])
+			memcpy(choice.interface, situation->path[family].interface_name, IFNAMSIZ);
+		choice_text(&choice, text);
+		choice_text(&remembered->gateway[family], known);
+		if (strcmp(text, known) != 0 && state_remember(state, choice_names[family], text, report) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
-		   const char *seal, struct sockets *sockets, struct report *report)
+		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
 	static const struct kernel empty;
-	struct gateway_path path[FAMILIES] = { 0 };
+	struct gateway_path path[FAMILIES];
 	const struct kernel *kernel;
 	uint64_t wanted;
 	int found = 0;
 
 	*situation = (struct situation){ 0 };
 	if (goal == GOAL_INSTALL)
-		found = gateway_find(&sockets->route, config, path, report);
+		found = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
+				     situation->path, report);
+	memcpy(path, situation->path, sizeof(path));
 	policy_make(&situation->policy, config, path);
 	wanted = seal_digest(config, path);
-	if (observe(&situation->kernel, config, seal, wanted, sockets, report) < 0)
+	if (observe(&situation->kernel, config, remembered->seal, wanted, sockets, report) < 0)
 		return -1;
 	if (found < 0)
 		name_interfaces(config, &situation->kernel.guard, path);
@@ -110,9 +157,12 @@ static enum change change_of(const struct plan *plan, enum goal goal)
 	return plan->anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
 }
 
-int converge(struct situation *situation, const struct config *config, enum goal goal, struct sockets *sockets,
-	     enum change *change, struct report *report)
+int converge(struct situation *situation, const struct config *config, enum goal goal,
+	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report)
 {
+	struct remembered unsealed = *remembered;
+
+	unsealed.seal[0] = '\0';
 	*change = change_of(&situation->plan, goal);
 	if (situation->kernel.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
@@ -124,7 +174,7 @@ int converge(struct situation *situation, const struct config *config, enum goal
 		if (apply_plan(&situation->plan, sockets, report) < 0)
 			return -1;
 		situation_free(situation);
-		if (situation_read(situation, config, goal, "", sockets, report) < 0)
+		if (situation_read(situation, config, goal, &unsealed, sockets, report) < 0)
 			return -1;
 	}
 	return 0;

@@ -394,9 +394,11 @@ static int show(struct text *text, const struct config *config, const struct opt
 {
 	struct situation situation;
 	struct status status = { .config = config, .situation = &situation };
+	struct remembered remembered;
 	int result;
 
-	situation_read(&situation, config, goal_of(config), "", sockets, report);
+	remembered_look(&remembered, config);
+	situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 	if (situation.kernel.unprivileged) {
 		situation_free(&situation);
 		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
