@@ -26,7 +26,7 @@ enum dns { DNS_WARN, DNS_BLOCK, DNS_ANY };
 
 enum config_key {
 	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF,
-	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
+	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_MAC4, KEY_MAC6, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
 	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
 	KEY_FORWARD_OTHERS,
 	KEY_REMOVE_AFTER_LAST, KEY_FORGET_FLOWS, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
@@ -68,7 +68,8 @@ struct config {
 	struct interface_pattern clients;
 	char *ocserv_conf;
 	struct gateway gateway[FAMILIES];
-	char gateway_interface[IFNAMSIZ];	/* "" where the kernel is asked */
+	char gateway_interface[IFNAMSIZ];	/* "" where none is named: see choice.h */
+	struct mac mac[FAMILIES];		/* unknown where the gateway is asked for it */
 	uint32_t table;
 	uint32_t priority;
 	bool masquerade;

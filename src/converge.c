@@ -60,12 +60,13 @@ static void name_interfaces(const struct config *config, const struct present_gu
 
 static const char *const choice_names[FAMILIES] = { [IPV4] = "gateway4", [IPV6] = "gateway6" };
 
+/* Of a family without a gateway there is but what an earlier configuration left. */
 void remembered_read(struct remembered *remembered, const struct config *config, const struct state *state)
 {
 	char text[CHOICE_TEXT];
 
 	for (int family = 0; family < FAMILIES; family++) {
-		if (config->gateway[family].mode != GATEWAY_ADDRESS)
+		if (remembered->quick && config->gateway[family].mode != GATEWAY_ADDRESS)
 			continue;
 		state_recall(state, choice_names[family], text, sizeof(text));
 		choice_parse(&remembered->gateway[family], text);
@@ -103,6 +104,16 @@ int remembered_keep(const struct remembered *remembered, const struct config *co
 	return 0;
 }
 
+/* The neighbours of gateways that the configuration had before may be there. */
+static bool is_thorough(const struct remembered *remembered, const struct config *config)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (remembered->gateway[family].address.family &&
+		    !address_equal(&remembered->gateway[family].address, &config->gateway[family].address))
+			return true;
+	return !remembered->quick;
+}
+
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
@@ -118,8 +129,11 @@ int situation_read(struct situation *situation, const struct config *config, enu
 				     situation->path, report);
 	memcpy(path, situation->path, sizeof(path));
 	policy_make(&situation->policy, config, path);
+	for (int family = 0; family < FAMILIES; family++)
+		situation->policy.former[family] = remembered->gateway[family].address;
 	wanted = seal_digest(config, path);
-	if (observe(&situation->kernel, config, remembered->seal, wanted, sockets, report) < 0)
+	if (observe(&situation->kernel, config, &situation->policy, remembered->seal, wanted,
+		    is_thorough(remembered, config), sockets, report) < 0)
 		return -1;
 	if (found < 0)
 		name_interfaces(config, &situation->kernel.guard, path);

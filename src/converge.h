@@ -15,6 +15,7 @@ struct remembered {
 	char seal[SEAL_TEXT];	/* of a kill switch that was found whole, and then is not read again; "": read all */
 	struct gateway_choice gateway[FAMILIES];
 	bool move;		/* the gateways' interfaces are to be chosen anew */
+	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
 };
 
 struct situation {
@@ -39,7 +40,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 void situation_free(struct situation *situation);
 
 /*
- * remembered_read - the gateways, from the state directory
+ * remembered_read - the gateways, from the state directory; @quick is set before
  * remembered_look - the same, without a lock or a directory
  * remembered_keep - what of @situation is to be known to later runs; under the lock. -1 with the reason in @report.
  */

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <net/if_arp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #define ATTEMPTS 20	/* to read what others keep changing */
 
@@ -159,6 +161,28 @@ static int look_around(struct netlink *netlink, const struct config *config, int
 	       find_holders(netlink, gateway, sight->route.interface, sight, error);
 }
 
+/* Whether an entry with a hardware address is of use there. */
+static int check_mac(const struct netlink *netlink, const struct config *config, int family,
+		     const struct gateway_path *path, struct report *report)
+{
+	enum config_key key = family == IPV4 ? KEY_MAC4 : KEY_MAC6;
+	int fd = mnl_socket_get_fd(netlink->socket);
+	struct ifreq flags = { 0 }, hardware = { 0 };
+
+	memcpy(flags.ifr_name, path->interface_name, IFNAMSIZ);
+	memcpy(hardware.ifr_name, path->interface_name, IFNAMSIZ);
+	if (ioctl(fd, SIOCGIFFLAGS, &flags) < 0 || ioctl(fd, SIOCGIFHWADDR, &hardware) < 0)
+		return config_error(config, report, key, "%s: %s", path->interface_name, strerror(errno));
+	if (flags.ifr_flags & (IFF_NOARP | IFF_POINTOPOINT | IFF_LOOPBACK))
+		return config_error(config, report, key, "%s asks for no hardware address (it is point-to-point, or NOARP): what "
+				    "leaves there reaches the one at its other end; take this out", path->interface_name);
+	if (hardware.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+		return config_error(config, report, key, "%s is no Ethernet interface (type %u of linux/if_arp.h), its "
+				    "neighbours have other addresses; take this out", path->interface_name,
+				    hardware.ifr_hwaddr.sa_family);
+	return 0;
+}
+
 static int find_one(struct netlink *netlink, const struct config *config, int family,
 		    const struct gateway_choice *chosen, struct gateway_path *path, struct report *report)
 {
@@ -187,6 +211,10 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 	else
 		result = choice_make(config, family, &sight, path, report);
 	sight_free(&sight);
+	if (result == 0 && config->mac[family].known && check_mac(netlink, config, family, path, report) < 0) {
+		*path = (struct gateway_path){ 0 };
+		result = -1;
+	}
 	return result;
 }
 

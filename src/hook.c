@@ -265,7 +265,7 @@ static int connect_locked(const struct config *config, const struct session *ses
 			  struct sockets *sockets, struct stale *stale, enum change *change, struct text *wrong,
 			  struct report *report)
 {
-	struct remembered remembered = { 0 };
+	struct remembered remembered = { .quick = true };
 	struct situation situation;
 	int result;
 

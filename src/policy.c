@@ -2,6 +2,7 @@
 #include "policy.h"
 
 #include <linux/fib_rules.h>
+#include <linux/neighbour.h>
 #include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 #include <netinet/icmp6.h>
@@ -117,6 +118,20 @@ static void add_route(struct policy *policy, const struct config *config, int fa
 	/* Adding an IPv6 route, the kernel asks the rules for its gateway as if that were somebody else's packet. */
 	route->onlink = family == IPV6 && !config->forward_others;
 	memcpy(route->interface_name, path->interface_name, sizeof(route->interface_name));
+}
+
+static void add_neighbour(struct policy *policy, const struct config *config, int family, const struct gateway_path *path)
+{
+	struct neighbour *neighbour = &policy->neighbour[policy->neighbours++];
+
+	*neighbour = (struct neighbour){
+		.address = config->gateway[family].address,
+		.interface = path->interface,
+		.mac = config->mac[family],
+		.protocol = ROUTING_PROTOCOL,
+		.state = NUD_PERMANENT,
+	};
+	memcpy(neighbour->interface_name, path->interface_name, sizeof(neighbour->interface_name));
 }
 
 static struct interface_pattern exact(const char *name)
@@ -539,6 +554,8 @@ void policy_make(struct policy *policy, const struct config *config, const struc
 	for (int family = 0; family < FAMILIES; family++) {
 		if (config->gateway[family].mode == GATEWAY_ADDRESS)
 			add_route(policy, config, family, &path[family]);
+		if (config->gateway[family].mode == GATEWAY_ADDRESS && config->mac[family].known)
+			add_neighbour(policy, config, family, &path[family]);
 		if (config_governs(config, family))
 			add_rules(policy, config, family);
 	}

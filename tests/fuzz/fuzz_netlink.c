@@ -323,7 +323,7 @@ static void forget_flows(struct sockets *sockets)
 
 static void connect_once(const struct config *with, struct sockets *sockets)
 {
-	static const struct remembered nothing;
+	static const struct remembered nothing = { .quick = true };
 	struct situation situation;
 	struct report report = { 0 };
 	enum change change;
