@@ -3,6 +3,7 @@
 #include "text.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,4 +122,41 @@ bool address_is_usable(const struct address *address)
 		return address->bytes[0] != 0 && address->bytes[0] != 127 && address->bytes[0] < 224;
 	return address->family == AF_INET6 && address->bytes[0] != 0xff &&
 	       memcmp(address->bytes, loopback6, 16) != 0 && memcmp(address->bytes, unspecified, 16) != 0;
+}
+
+static bool parse_octet(uint8_t *octet, const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *high = text[0] ? strchr(digits, tolower((unsigned char)text[0])) : NULL;
+	const char *low = high && text[1] ? strchr(digits, tolower((unsigned char)text[1])) : NULL;
+
+	if (low)
+		*octet = (uint8_t)((high - digits) << 4 | (low - digits));
+	return low;
+}
+
+bool mac_parse(struct mac *mac, const char *text)
+{
+	static const uint8_t nobody[sizeof(mac->bytes)];
+
+	if (strlen(text) != MAC_TEXT - 1)
+		return false;
+	for (size_t i = 0; i < sizeof(mac->bytes); i++, text += 3)
+		if (!parse_octet(&mac->bytes[i], text) || (text[2] != '\0' && text[2] != ':' && text[2] != '-'))
+			return false;
+	mac->known = !(mac->bytes[0] & 1) && memcmp(mac->bytes, nobody, sizeof(nobody)) != 0;
+	return mac->known;
+}
+
+const char *mac_text(const struct mac *mac, char text[MAC_TEXT])
+{
+	const uint8_t *bytes = mac->bytes;
+
+	snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]);
+	return text;
+}
+
+bool mac_equal(const struct mac *a, const struct mac *b)
+{
+	return a->known == b->known && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }

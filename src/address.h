@@ -22,6 +22,14 @@ struct prefix {
 	uint8_t length;		/* bits */
 };
 
+/* The hardware address of an Ethernet interface. */
+struct mac {
+	bool known;
+	uint8_t bytes[6];
+};
+
+#define MAC_TEXT 18	/* bytes of one in words with its NUL: 02:00:00:00:00:02 */
+
 /* family_of - AF_INET or AF_INET6 of an index; family_name - "IPv4" or "IPv6" */
 uint8_t family_of(int index);
 const char *family_name(int index);
@@ -49,6 +57,11 @@ bool prefix_equal(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *prefix, const struct address *address);
 bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
 bool address_is_link_local(const struct address *address);
+
+/* mac_parse - six octets in hexadecimal with : or - between them, of one station; false where @text is none */
+bool mac_parse(struct mac *mac, const char *text);
+const char *mac_text(const struct mac *mac, char text[MAC_TEXT]);
+bool mac_equal(const struct mac *a, const struct mac *b);
 
 /* address_is_usable - false for the unspecified, loopback, multicast and broadcast addresses */
 bool address_is_usable(const struct address *address);

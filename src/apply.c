@@ -67,6 +67,12 @@ static int apply_routing(const struct step *step, struct netlink *route, struct 
 	struct netlink_error error;
 
 	switch (step->kind) {
+	case STEP_NEIGHBOUR_REPLACE:
+		message = rtnetlink_replace_neighbour(buffer, step->neighbour);
+		break;
+	case STEP_NEIGHBOUR_REMOVE:
+		message = rtnetlink_delete_neighbour(buffer, step->neighbour);
+		break;
 	case STEP_ROUTE_ADD:
 		message = rtnetlink_add_route(buffer, step->route);
 		break;

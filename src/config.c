@@ -173,6 +173,17 @@ static bool parse_interface(const struct key *key, void *field, const char *valu
 	return true;
 }
 
+static bool parse_mac(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	struct mac mac;
+
+	(void)key;
+	if (!mac_parse(&mac, value))
+		return complain(wrong, "must be the hardware address of one machine, like 02:00:00:00:00:02");
+	*(struct mac *)field = mac;
+	return true;
+}
+
 static bool parse_table(const struct key *key, void *field, const char *value, struct text *wrong)
 {
 	unsigned long long number;
@@ -339,8 +350,16 @@ static const struct key keys[CONFIG_KEYS] = {
 		parse_gateway, FIELD(gateway[IPV6]), .family = IPV6 },
 	[KEY_GATEWAY_INTERFACE] = {
 		{ "gateway", "interface", "WAN_IF", NULL,
-		  "interface on which the gateway is reached; unset asks the kernel" },
+		  "interface on which the gateway is reached; unset: the one with an address in its network, kept once chosen" },
 		parse_interface, FIELD(gateway_interface) },
+	[KEY_MAC4] = {
+		{ "gateway", "mac4", NULL, NULL,
+		  "hardware address of the IPv4 gateway: nobody else gets its packets by answering ARP for it" },
+		parse_mac, FIELD(mac[IPV4]), .family = IPV4 },
+	[KEY_MAC6] = {
+		{ "gateway", "mac6", NULL, NULL,
+		  "the same for IPv6, and ND" },
+		parse_mac, FIELD(mac[IPV6]), .family = IPV6 },
 	[KEY_TABLE] = {
 		{ "gateway", "table", "VPN_GATEWAY_TABLE", "100",
 		  "routing table of the gateway's default route" },
@@ -933,10 +952,20 @@ static void check_gateway(const struct config *config, int family, struct report
 			     "that it is on");
 }
 
+static void check_mac(const struct config *config, int family, struct report *report)
+{
+	if (config->gateway[family].mode != GATEWAY_ADDRESS && config->mac[family].known)
+		config_error(config, report, family == IPV4 ? KEY_MAC4 : KEY_MAC6, "there is no %s gateway that could have it; "
+			     "set [gateway] address%d to its address, or take this out", family_name(family),
+			     family == IPV4 ? 4 : 6);
+}
+
 static void check_together(struct config *config, struct report *report)
 {
 	struct gateway *gateway = config->gateway;
 
+	for (int family = 0; family < FAMILIES; family++)
+		check_mac(config, family, report);
 	if (config_is_plain(config))
 		return;
 	for (int family = 0; family < FAMILIES; family++)

@@ -28,7 +28,7 @@ enum server { SERVER_ANY, SERVER_SERVICES, SERVER_NONE };
 
 enum config_key {
 	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF, KEY_FLOWS,
-	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
+	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_MAC4, KEY_MAC6, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
 	KEY_PORTS,
 	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
 	KEY_FORWARD_OTHERS, KEY_SERVER, KEY_SERVICES_PORTS,
@@ -83,7 +83,8 @@ struct config {
 	char *ocserv_conf;
 	uint32_t flows;				/* that one client may have open; 0: any number */
 	struct gateway gateway[FAMILIES];
-	char gateway_interface[IFNAMSIZ];	/* "" where the kernel is asked */
+	char gateway_interface[IFNAMSIZ];	/* "" where none is named: see choice.h */
+	struct mac mac[FAMILIES];		/* unknown where the gateway is asked for it */
 	uint32_t table;
 	uint32_t priority;
 	bool masquerade;

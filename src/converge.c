@@ -58,11 +58,67 @@ static void name_interfaces(const struct config *config, const struct host *host
 	policy_free(&policy);
 }
 
+static const char *const choice_names[FAMILIES] = { [IPV4] = "gateway4", [IPV6] = "gateway6" };
+
+/* Of a family without a gateway there is but what an earlier configuration left. */
+void remembered_read(struct remembered *remembered, const struct config *config, const struct state *state)
+{
+	char text[CHOICE_TEXT];
+
+	for (int family = 0; family < FAMILIES; family++) {
+		if (remembered->quick && config->gateway[family].mode != GATEWAY_ADDRESS)
+			continue;
+		state_recall(state, choice_names[family], text, sizeof(text));
+		choice_parse(&remembered->gateway[family], text);
+	}
+}
+
+void remembered_look(struct remembered *remembered, const struct config *config)
+{
+	struct report ignored = { 0 };
+	struct state state;
+
+	*remembered = (struct remembered){ 0 };
+	if (state_open(&state, config->state_dir, false, &ignored) == 0)
+		remembered_read(remembered, config, &state);
+	state_close(&state);
+	report_free(&ignored);
+}
+
+int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
+		    const struct state *state, struct report *report)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		struct gateway_choice choice = { .address = config->gateway[family].address };
+		char text[CHOICE_TEXT], known[CHOICE_TEXT];
+
+		if (!situation->path[family].interface)
+			continue;
+		if (!config->gateway_interface[0])
+			memcpy(choice.interface, situation->path[family].interface_name, IFNAMSIZ);
+		choice_text(&choice, text);
+		choice_text(&remembered->gateway[family], known);
+		if (strcmp(text, known) != 0 && state_remember(state, choice_names[family], text, report) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The neighbours of gateways that the configuration had before may be there. */
+static bool is_thorough(const struct remembered *remembered, const struct config *config)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (remembered->gateway[family].address.family &&
+		    !address_equal(&remembered->gateway[family].address, &config->gateway[family].address))
+			return true;
+	return !remembered->quick;
+}
+
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
-		   const char *seal, struct sockets *sockets, struct report *report)
+		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
 	static const struct kernel empty;
-	struct gateway_path path[FAMILIES] = { 0 };
+	struct gateway_path path[FAMILIES];
 	struct host *host = &situation->host;
 	const struct kernel *kernel;
 	uint64_t wanted;
@@ -70,12 +126,17 @@ int situation_read(struct situation *situation, const struct config *config, enu
 
 	*situation = (struct situation){ 0 };
 	if (goal == GOAL_INSTALL)
-		found = gateway_find(&sockets->route, config, path, report);
+		found = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
+				     situation->path, report);
+	memcpy(path, situation->path, sizeof(path));
 	policy_make(&situation->policy, config, path);
+	for (int family = 0; family < FAMILIES; family++)
+		situation->policy.former[family] = remembered->gateway[family].address;
 	host->ipsec = host_has_ipsec();
-	seal_read_left_out(seal, host);
+	seal_read_left_out(remembered->seal, host);
 	wanted = seal_digest(config, path, host);
-	if (observe(&situation->kernel, config, seal, wanted, sockets, report) < 0)
+	if (observe(&situation->kernel, config, &situation->policy, remembered->seal, wanted,
+		    is_thorough(remembered, config), sockets, report) < 0)
 		return -1;
 	if (!situation->kernel.guard.sealed && goal == GOAL_INSTALL) {
 		if (host_find_left_out(host, config, &sockets->route, report) < 0)
@@ -118,9 +179,12 @@ static enum change change_of(const struct plan *plan, enum goal goal)
 	return plan->anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
 }
 
-int converge(struct situation *situation, const struct config *config, enum goal goal, struct sockets *sockets,
-	     enum change *change, struct report *report)
+int converge(struct situation *situation, const struct config *config, enum goal goal,
+	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report)
 {
+	struct remembered unsealed = *remembered;
+
+	unsealed.seal[0] = '\0';
 	*change = change_of(&situation->plan, goal);
 	if (situation->kernel.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
@@ -132,7 +196,7 @@ int converge(struct situation *situation, const struct config *config, enum goal
 		if (apply_plan(&situation->plan, sockets, report) < 0)
 			return -1;
 		situation_free(situation);
-		if (situation_read(situation, config, goal, "", sockets, report) < 0)
+		if (situation_read(situation, config, goal, &unsealed, sockets, report) < 0)
 			return -1;
 	}
 	return 0;

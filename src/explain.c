@@ -340,10 +340,19 @@ static int explain_packet(const struct config *config, const struct question *qu
 	return result;
 }
 
+static int explain_situation(const struct config *config, const struct question *question, struct sockets *sockets,
+			     const struct situation *situation, struct report *report)
+{
+	if (situation->kernel.unprivileged)
+		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
+	return explain_packet(config, question, sockets, situation, report);
+}
+
 int verb_explain(const struct options *options)
 {
 	struct question question = { 0 };
 	struct situation situation = { 0 };
+	struct remembered remembered;
 	struct sockets sockets = { 0 };
 	struct report report = { 0 };
 	struct config config;
@@ -352,12 +361,10 @@ int verb_explain(const struct options *options)
 	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
 	if (config_load(&config, options->config, NULL, &report) == 0 &&
 	    parse_packet(&config, options, &question, &report) == 0 && find_tunnel(&config, &question, &report) == 0 &&
-	    sockets_open(&sockets, &report) == 0 &&
-	    situation_read(&situation, &config, goal_of(&config), "", &sockets, &report) == 0) {
-		if (situation.kernel.unprivileged)
-			report_error(&report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
-		else
-			result = explain_packet(&config, &question, &sockets, &situation, &report);
+	    sockets_open(&sockets, &report) == 0) {
+		remembered_look(&remembered, &config);
+		if (situation_read(&situation, &config, goal_of(&config), &remembered, &sockets, &report) == 0)
+			result = explain_situation(&config, &question, &sockets, &situation, &report);
 	}
 	if (result >= 0 && report.status == 0)
 		report.status = result;

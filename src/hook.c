@@ -272,23 +272,26 @@ static int connect_locked(const struct config *config, const struct session *ses
 			  struct sockets *sockets, struct stale *stale, enum change *change, struct text *wrong,
 			  struct report *report)
 {
+	struct remembered remembered = { .quick = true };
 	struct situation situation;
-	struct host remembered;
-	char seal[SEAL_TEXT];
+	struct host host;
 	int result;
 
-	seal_load(state, seal);
-	seal_read_left_out(seal, &remembered);
-	if (host_leaves_out(&remembered, session->device))
-		seal[0] = '\0';
-	result = situation_read(&situation, config, goal_of(config), seal, sockets, report);
+	seal_load(state, remembered.seal);
+	seal_read_left_out(remembered.seal, &host);
+	if (host_leaves_out(&host, session->device))
+		remembered.seal[0] = '\0';
+	remembered_read(&remembered, config, state);
+	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 
 	if (result == 0 && goal_of(config) == GOAL_INSTALL)
 		result = check_tunnel(&situation, session, report);
 	if (result == 0) {
 		join(wrong, &situation.plan.problems);
-		result = converge(&situation, config, goal_of(config), sockets, change, report);
+		result = converge(&situation, config, goal_of(config), &remembered, sockets, change, report);
 	}
+	if (result == 0)
+		result = remembered_keep(&remembered, config, &situation, state, report);
 	if (result == 0 && *change != CHANGE_NONE)
 		state_note_change(state, change_text(*change));
 	if (result == 0 && !situation.kernel.guard.sealed && goal_of(config) == GOAL_INSTALL)
@@ -310,11 +313,13 @@ static int connect_locked(const struct config *config, const struct session *ses
 static int dry_run_to_log(const struct config *config, struct report *report)
 {
 	struct situation situation = { 0 };
+	struct remembered remembered;
 	struct sockets sockets;
 	int result = sockets_open(&sockets, report);
 
+	remembered_look(&remembered, config);
 	if (result == 0)
-		result = situation_read(&situation, config, goal_of(config), "", &sockets, report);
+		result = situation_read(&situation, config, goal_of(config), &remembered, &sockets, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
 		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
@@ -414,13 +419,15 @@ static void remove_after_last(const struct config *config, struct state *state, 
 			      enum change *change, struct report *report)
 {
 	struct situation situation = { 0 };
+	struct remembered remembered = { 0 };
 	bool any_live = false;
 
 	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
 		return;
+	remembered_read(&remembered, config, state);
 	if (sockets_open(sockets, report) == 0 &&
-	    situation_read(&situation, config, GOAL_REMOVE, "", sockets, report) == 0 &&
-	    converge(&situation, config, GOAL_REMOVE, sockets, change, report) == 0 && *change != CHANGE_NONE)
+	    situation_read(&situation, config, GOAL_REMOVE, &remembered, sockets, report) == 0 &&
+	    converge(&situation, config, GOAL_REMOVE, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
 		state_note_change(state, change_text(*change));
 	situation_free(&situation);
 }

@@ -97,7 +97,7 @@ int host_find_left_out(struct host *host, const struct config *config, struct ne
 	struct look look = { .config = config };
 	char buffer[NETLINK_MESSAGE_SIZE], name[IFNAMSIZ];
 	struct netlink_error error;
-	int result = netlink_request(route, rtnetlink_dump_addresses(buffer), take_address, &look, &error);
+	int result = netlink_request(route, rtnetlink_dump_addresses(buffer, AF_UNSPEC, 0), take_address, &look, &error);
 
 	if (look.count)
 		qsort(look.seen, look.count, sizeof(*look.seen), compare_seen);

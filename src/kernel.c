@@ -24,6 +24,7 @@ void kernel_free(struct kernel *kernel)
 		chain_free(&kernel->guard.chain[i]);
 	free(kernel->rule);
 	free(kernel->route);
+	free(kernel->neighbour);
 	free(kernel->guard.chain);
 	*kernel = (struct kernel){ 0 };
 }

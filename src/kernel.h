@@ -48,6 +48,8 @@ struct kernel {
 	size_t rules;
 	struct route *route;	/* of our table, and of tables that rules of ours look up */
 	size_t routes;
+	struct neighbour *neighbour;	/* that of each gateway with a hardware address; of others see observe.h */
+	size_t neighbours;
 	struct present_guard guard;
 };
 

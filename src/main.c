@@ -12,6 +12,7 @@
 
 #define WATCH_SECONDS 2
 #define WATCH_SECONDS_MOST 86400
+#define OPTION_MOVE 256		/* has no letter */
 
 static const struct verb {
 	const char *name;
@@ -38,6 +39,7 @@ static void print_help(void)
 	       "  -d, --diff          with -n: a diff in any case\n"
 	       "  -j, --json          status for programs, as --format json\n"
 	       "  -f, --format FORMAT status as json, or prometheus for node_exporter's textfile collector\n"
+	       "      --move          up: choose the gateway's interface anew, where it has moved to another one\n"
 	       "  -w, --watch[=SECONDS]\n"
 	       "                      status again and again (SECONDS else 2), until interrupted\n"
 	       "  -o, --ocserv-conf FILE\n"
@@ -71,6 +73,8 @@ static int run_verb(char **words, int count, struct options *options)
 			continue;
 		if (count - 1 > verbs[i].arguments)
 			return usage_error("one verb is enough: ", words[verbs[i].arguments + 1]);
+		if (options->move && verbs[i].run != verb_up)
+			return usage_error("--move is for up alone", "");
 		for (int j = 1; j < count; j++)
 			options->argument[j - 1] = words[j];
 		return verbs[i].run(options);
@@ -95,6 +99,7 @@ int main(int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },	    { "verbose", no_argument, NULL, 'v' },
 		{ "ocserv-conf", required_argument, NULL, 'o' }, { "format", required_argument, NULL, 'f' },
 		{ "diff", no_argument, NULL, 'd' },	    { "watch", optional_argument, NULL, 'w' },
+		{ "move", no_argument, NULL, OPTION_MOVE },
 		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -109,6 +114,9 @@ int main(int argc, char **argv)
 			break;
 		case 'd':
 			options.diff = true;
+			break;
+		case OPTION_MOVE:
+			options.move = true;
 			break;
 		case 'n':
 			options.dry_run = true;
@@ -145,6 +153,8 @@ int main(int argc, char **argv)
 		return usage_error("--watch is for people: without --json and --format", "");
 	if (optind < argc)
 		return run_verb(argv + optind, argc - optind, &options);
+	if (options.move)
+		return usage_error("--move is for up alone", "");
 	if (getenv("REASON"))
 		return hook_run(&options);
 	return usage_error("no verb, and no REASON in the environment", "");

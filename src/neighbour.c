@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "neighbour.h"
+#include "rtnetlink.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>
@@ -10,26 +11,13 @@
 /* An address of its interface is known: from an answer, be it an older one, or set by hand. */
 #define KNOWN (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
 
-static struct nlmsghdr *put_request(void *buffer, uint16_t type, const struct address *address, unsigned int interface)
-{
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct ndmsg *header;
-
-	message->nlmsg_type = type;
-	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
-	header->ndm_family = address->family;
-	header->ndm_ifindex = (int)interface;
-	mnl_attr_put(message, NDA_DST, address_size(address->family), address->bytes);
-	return message;
-}
-
 static int take_state(const struct nlmsghdr *message, void *data)
 {
-	const struct ndmsg *header = mnl_nlmsg_get_payload(message);
+	struct neighbour neighbour;
 
-	if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+	if (message->nlmsg_type != RTM_NEWNEIGH || !rtnetlink_parse_neighbour(message, &neighbour))
 		return EBADMSG;
-	*(uint16_t *)data = header->ndm_state;
+	*(uint16_t *)data = neighbour.state;
 	return 0;
 }
 
@@ -40,7 +28,7 @@ static int get_state(struct netlink *route, const struct address *address, unsig
 	struct netlink_error error;
 
 	*state = 0;
-	if (netlink_request(route, put_request(buffer, RTM_GETNEIGH, address, interface), take_state, state, &error) < 0)
+	if (netlink_request(route, rtnetlink_get_neighbour(buffer, address, interface), take_state, state, &error) < 0)
 		return error.number == ENOENT ? 0 : -1;
 	return 0;
 }
@@ -48,10 +36,11 @@ static int get_state(struct netlink *route, const struct address *address, unsig
 static bool ask(struct netlink *route, const struct address *address, unsigned int interface)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
-	struct nlmsghdr *message = put_request(buffer, RTM_NEWNEIGH, address, interface);
+	struct nlmsghdr *message = rtnetlink_get_neighbour(buffer, address, interface);
 	struct ndmsg *header = mnl_nlmsg_get_payload(message);
 	struct netlink_error error;
 
+	message->nlmsg_type = RTM_NEWNEIGH;
 	message->nlmsg_flags = NLM_F_CREATE;
 	header->ndm_flags = NTF_USE;
 	return netlink_request(route, message, NULL, NULL, &error) == 0;

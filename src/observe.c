@@ -5,6 +5,7 @@
 #include "rtnetlink.h"
 
 #include <errno.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -29,8 +30,10 @@ void sockets_close(struct sockets *sockets)
 struct context {
 	struct kernel *kernel;
 	const struct config *config;
+	const struct policy *policy;
 	const char *seal;
 	uint64_t wanted;
+	bool thorough;
 };
 
 static int take_rule(const struct nlmsghdr *message, void *data)
@@ -62,6 +65,19 @@ static int take_route(const struct nlmsghdr *message, void *data)
 		return 0;
 	kernel->route = make_room_for_one(kernel->route, kernel->routes, sizeof(*kernel->route));
 	kernel->route[kernel->routes++] = route;
+	return 0;
+}
+
+static int take_neighbour(const struct nlmsghdr *message, void *data)
+{
+	struct kernel *kernel = ((struct context *)data)->kernel;
+	struct neighbour neighbour;
+
+	if (message->nlmsg_type != RTM_NEWNEIGH || !rtnetlink_parse_neighbour(message, &neighbour) ||
+	    !(neighbour.state & NUD_PERMANENT))
+		return 0;
+	kernel->neighbour = make_room_for_one(kernel->neighbour, kernel->neighbours, sizeof(*kernel->neighbour));
+	kernel->neighbour[kernel->neighbours++] = neighbour;
 	return 0;
 }
 
@@ -136,6 +152,35 @@ static int observe_routes(struct context *context, struct sockets *sockets, stru
 	return result;
 }
 
+static int dump_neighbours(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (netlink_request(&sockets->route, rtnetlink_dump_neighbours(buffer, family_of(family)), take_neighbour,
+				    context, error) < 0)
+			return -1;
+	return 0;
+}
+
+static int observe_neighbours(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	if (context->thorough)
+		return dump_neighbours(context, sockets, error);
+	for (size_t i = 0; i < context->policy->neighbours; i++) {
+		const struct neighbour *wanted = &context->policy->neighbour[i];
+
+		if (wanted->interface &&
+		    netlink_request(&sockets->route, rtnetlink_get_neighbour(buffer, &wanted->address, wanted->interface),
+				    take_neighbour, context, error) < 0 &&
+		    error->number != ENOENT)
+			return -1;
+	}
+	return 0;
+}
+
 static bool is_sealed(const struct context *context)
 {
 	return seal_fits(context->seal, &context->kernel->guard, context->wanted);
@@ -173,14 +218,17 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 	*object = "the routes";
 	if (observe_routes(context, sockets, error) < 0)
 		return -1;
+	*object = "the neighbours";
+	if (observe_neighbours(context, sockets, error) < 0)
+		return -1;
 	*object = "the kill switch (nf_tables)";
 	return observe_guard(context, sockets, error);
 }
 
-int observe(struct kernel *kernel, const struct config *config, const char *seal, uint64_t wanted,
-	    struct sockets *sockets, struct report *report)
+int observe(struct kernel *kernel, const struct config *config, const struct policy *policy, const char *seal,
+	    uint64_t wanted, bool thorough, struct sockets *sockets, struct report *report)
 {
-	struct context context = { kernel, config, seal, wanted };
+	struct context context = { kernel, config, policy, seal, wanted, thorough };
 	struct netlink_error error;
 	const char *object;
 

@@ -10,6 +10,7 @@ struct options {
 	const char *ocserv_conf;	/* the same */
 	const char *argument[2];	/* of explain; NULL where not given */
 	bool dry_run;
+	bool move;		/* of up */
 	bool diff;
 	bool verbose;
 	bool json;

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include <linux/fib_rules.h>
+#include <linux/neighbour.h>
 #include <linux/netfilter.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,14 @@ static void note_route(struct lines *lines, const struct route *route, const cha
 	route_add_text(&text, route);
 	lines_add(lines, "%s route `%s`%s%s%s", route->family == AF_INET ? "IPv4" : "IPv6", text.data,
 		  route->other ? " with " : "", route->other ? route->other : "", what);
+}
+
+static void note_neighbour(struct lines *lines, const struct neighbour *neighbour, const char *what)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	neighbour_add_text(&text, neighbour);
+	lines_add(lines, "%s neighbour `%s`%s", neighbour->address.family == AF_INET ? "IPv4" : "IPv6", text.data, what);
 }
 
 /* Ownership */
@@ -120,6 +129,29 @@ static bool owns_route(const struct config *config, const struct kernel *kernel,
 		if (owned_rules[i] && looks_up(&kernel->rule[i], route->table))
 			return true;
 	return false;
+}
+
+static bool any_route_by(const struct config *config, const struct kernel *kernel, const bool *owned_rules,
+			 const struct address *gateway)
+{
+	for (size_t i = 0; i < kernel->routes; i++)
+		if (address_equal(&kernel->route[i].gateway, gateway) &&
+		    owns_route(config, kernel, owned_rules, &kernel->route[i]))
+			return true;
+	return false;
+}
+
+/* An entry of our protocol for a gateway of ours: of now, of a route of ours, or of the run before. */
+static bool owns_neighbour(const struct config *config, const struct policy *policy, const struct kernel *kernel,
+			   const bool *owned_rules, const struct neighbour *neighbour)
+{
+	if (neighbour->protocol != ROUTING_PROTOCOL || !(neighbour->state & NUD_PERMANENT))
+		return false;
+	for (int family = 0; family < FAMILIES; family++)
+		if (address_equal(&neighbour->address, &config->gateway[family].address) ||
+		    address_equal(&neighbour->address, &policy->former[family]))
+			return true;
+	return any_route_by(config, kernel, owned_rules, &neighbour->address);
 }
 
 /* The kill switch */
@@ -335,6 +367,86 @@ static void plan_routes(struct plan *plan, const struct config *config, const st
 			add_route_step(plan, STEP_ROUTE_ADD, &policy->route[i]);
 		}
 	}
+}
+
+/* Neighbours */
+
+static bool same_neighbour(const struct neighbour *present, const struct neighbour *wanted)
+{
+	return address_equal(&present->address, &wanted->address) &&
+	       (!wanted->interface || present->interface == wanted->interface);
+}
+
+/* An equal one of somebody else serves. */
+static bool neighbour_serves(const struct neighbour *present, const struct neighbour *wanted)
+{
+	return same_neighbour(present, wanted) && present->state & NUD_PERMANENT && mac_equal(&present->mac, &wanted->mac);
+}
+
+static bool neighbour_wanted(const struct policy *policy, const struct neighbour *present)
+{
+	for (size_t i = 0; i < policy->neighbours; i++)
+		if (same_neighbour(present, &policy->neighbour[i]))
+			return true;
+	return false;
+}
+
+static void plan_neighbour(struct plan *plan, const struct neighbour *wanted, const struct kernel *kernel)
+{
+	const struct neighbour *another = NULL;
+
+	for (size_t i = 0; i < kernel->neighbours; i++) {
+		if (neighbour_serves(&kernel->neighbour[i], wanted)) {
+			plan->intact_neighbour[plan->intact_neighbours++] = wanted;
+			plan->anything_present = true;
+			return;
+		}
+		if (same_neighbour(&kernel->neighbour[i], wanted) && kernel->neighbour[i].state & NUD_PERMANENT)
+			another = &kernel->neighbour[i];
+	}
+	if (another)
+		note_neighbour(&plan->problems, another, " has another hardware address");
+	else if (wanted->interface)
+		note_neighbour(&plan->problems, wanted, " is missing");
+	if (wanted->interface)
+		add_step(plan, STEP_NEIGHBOUR_REPLACE)->neighbour = wanted;
+}
+
+static void plan_neighbours(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+{
+	for (size_t i = 0; i < policy->neighbours; i++)
+		plan_neighbour(plan, &policy->neighbour[i], kernel);
+}
+
+/* @all: those that are wanted, too */
+static void remove_neighbours(struct plan *plan, const struct config *config, const struct policy *policy,
+			      const struct kernel *kernel, const bool *owned_rules, bool all)
+{
+	for (size_t i = 0; i < kernel->neighbours; i++) {
+		const struct neighbour *neighbour = &kernel->neighbour[i];
+
+		if ((!all && neighbour_wanted(policy, neighbour)) ||
+		    !owns_neighbour(config, policy, kernel, owned_rules, neighbour))
+			continue;
+		note_neighbour(&plan->problems, neighbour, all ? " is there" : " does not belong there");
+		add_step(plan, STEP_NEIGHBOUR_REMOVE)->neighbour = neighbour;
+	}
+}
+
+static int check_foreign_neighbour(const struct config *config, const struct neighbour *wanted,
+				   const struct neighbour *present, struct report *report)
+{
+	enum config_key key = wanted->address.family == AF_INET ? KEY_MAC4 : KEY_MAC6;
+	char mac[MAC_TEXT], address[ADDRESS_TEXT];
+
+	if (!same_neighbour(present, wanted) || !(present->state & NUD_PERMANENT) ||
+	    present->protocol == ROUTING_PROTOCOL || mac_equal(&present->mac, &wanted->mac))
+		return 0;
+	address_text(&wanted->address, address);
+	return config_error(config, report, key, "somebody else has set %s as the hardware address of %s on %s (a permanent "
+			    "neighbour of protocol %u); correct this key, or remove that: ip neigh del %s dev %s",
+			    present->mac.known ? mac_text(&present->mac, mac) : "another", address, wanted->interface_name,
+			    present->protocol, address, wanted->interface_name);
 }
 
 /* Policy rules */
@@ -561,6 +673,11 @@ static int check_conflicts(struct plan *plan, const struct config *config, const
 	for (size_t i = 0; i < kernel->rules; i++)
 		result = note_conflict(plan, LAYER_ROUTING,
 				       check_foreign_rule(config, policy, &kernel->rule[i], report));
+	for (size_t i = 0; i < kernel->neighbours; i++)
+		for (size_t j = 0; j < policy->neighbours; j++)
+			result = note_conflict(plan, LAYER_ROUTING,
+					       check_foreign_neighbour(config, &policy->neighbour[j],
+								       &kernel->neighbour[i], report));
 	return result;
 }
 
@@ -573,8 +690,10 @@ int plan_install(struct plan *plan, const struct config *config, const struct po
 	plan_find_owned(config, kernel->rule, kernel->rules, owned);
 	plan_guard(plan, policy, kernel);
 	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count;
+	plan_neighbours(plan, policy, kernel);
 	plan_routes(plan, config, policy, kernel, owned);
 	plan_rules(plan, policy, kernel, owned);
+	remove_neighbours(plan, config, policy, kernel, owned, false);
 	plan->wrong[LAYER_ROUTING] = plan->problems.count - plan->wrong[LAYER_KILLSWITCH];
 	free(owned);
 	return check_conflicts(plan, config, policy, kernel, report);
@@ -627,6 +746,7 @@ int plan_remove(struct plan *plan, const struct config *config, const struct pol
 		note_route(&plan->problems, &kernel->route[i], " is there");
 		add_route_step(plan, STEP_ROUTE_REMOVE, &kernel->route[i]);
 	}
+	remove_neighbours(plan, config, policy, kernel, owned, true);
 	plan->wrong[LAYER_ROUTING] = plan->problems.count;
 	plan_guard_removal(plan, policy, kernel);
 	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count - plan->wrong[LAYER_ROUTING];

@@ -10,7 +10,7 @@
  * The steps from the present state of the kernel to the wanted one. Nothing else changes the kernel,
  * and a step can be printed (script.h) as well as applied (apply.h).
  *
- * Installing goes from what denies to what permits: kill switch, routes, rules, of which the policy
+ * Installing goes from what denies to what permits: kill switch, neighbours, routes, rules, of which the policy
  * rule is the last. Removing goes the other way. So no packet of a client leaks between any two steps,
  * and a run may end at every point.
  */
@@ -18,6 +18,7 @@
 enum step_kind {
 	STEP_GUARD_LOAD,	/* the whole table in one transaction, in place of the old one */
 	STEP_GUARD_REMOVE,
+	STEP_NEIGHBOUR_REPLACE, STEP_NEIGHBOUR_REMOVE,
 	STEP_ROUTE_ADD, STEP_ROUTE_REMOVE,
 	STEP_RULE_ADD, STEP_RULE_REMOVE,
 };
@@ -29,6 +30,7 @@ struct step {
 	const struct guard *guard;
 	const struct route *route;
 	const struct rule *rule;
+	const struct neighbour *neighbour;
 };
 
 /* The two that fail closed, each by itself. */
@@ -45,6 +47,8 @@ struct plan {
 	const struct guard *intact_guard;	/* NULL where it is not */
 	const struct route **intact_route;
 	size_t intact_routes;
+	const struct neighbour *intact_neighbour[FAMILIES];
+	size_t intact_neighbours;
 	const struct rule **intact_rule;
 	size_t intact_rules;
 	bool anything_present;		/* something of ours, intact or not */
@@ -53,8 +57,8 @@ struct plan {
 /*
  * plan_install - to the state of @policy
  *
- * Of a route without an interface it is not known where the gateway is: one by any interface serves, and that there is
- * none is no problem of its own. Such a plan is to be looked at, not to be applied.
+ * Of a route or neighbour without an interface it is not known where the gateway is: one by any interface serves, and
+ * that there is none is no problem of its own. Such a plan is to be looked at, not to be applied.
  * Returns 0, or -1 with foreign objects in conflict in @report (EX_CONFIG); the plan is of no use then
  * but for its problems. plan_free() when done.
  */

@@ -2,6 +2,7 @@
 #include "policy.h"
 
 #include <linux/fib_rules.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,12 +116,28 @@ static void add_route(struct policy *policy, const struct config *config, int fa
 	memcpy(route->interface_name, path->interface_name, sizeof(route->interface_name));
 }
 
+static void add_neighbour(struct policy *policy, const struct config *config, int family, const struct gateway_path *path)
+{
+	struct neighbour *neighbour = &policy->neighbour[policy->neighbours++];
+
+	*neighbour = (struct neighbour){
+		.address = config->gateway[family].address,
+		.interface = path->interface,
+		.mac = config->mac[family],
+		.protocol = ROUTING_PROTOCOL,
+		.state = NUD_PERMANENT,
+	};
+	memcpy(neighbour->interface_name, path->interface_name, sizeof(neighbour->interface_name));
+}
+
 void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES])
 {
 	*policy = (struct policy){ 0 };
 	for (int family = 0; family < FAMILIES; family++) {
 		if (config->gateway[family].mode == GATEWAY_ADDRESS)
 			add_route(policy, config, family, &path[family]);
+		if (config->gateway[family].mode == GATEWAY_ADDRESS && config->mac[family].known)
+			add_neighbour(policy, config, family, &path[family]);
 		if (config_governs(config, family))
 			add_rules(policy, config, family);
 	}

@@ -19,6 +19,9 @@ struct policy {
 	size_t rules;
 	struct route *route;
 	size_t routes;
+	struct neighbour neighbour[FAMILIES];	/* of gateways with a hardware address */
+	size_t neighbours;
+	struct address former[FAMILIES];	/* the gateways' at the run before; AF_UNSPEC where none is known */
 	struct guard guard;	/* zero until it is added; no chains where nothing is governed */
 };
 

@@ -110,6 +110,24 @@ void route_add_text(struct text *text, const struct route *route)
 		text_add(text, " metric %u", route->metric);
 }
 
+void neighbour_add_interface(struct text *text, const struct neighbour *neighbour)
+{
+	char interface[IFNAMSIZ] = "";
+
+	if (!neighbour->interface_name[0])
+		if_indextoname(neighbour->interface, interface);
+	text_add_shell(text, neighbour->interface_name[0] ? neighbour->interface_name : interface);
+}
+
+void neighbour_add_text(struct text *text, const struct neighbour *neighbour)
+{
+	char address[ADDRESS_TEXT], mac[MAC_TEXT];
+
+	text_add(text, "%s lladdr %s dev ", address_text(&neighbour->address, address), mac_text(&neighbour->mac, mac));
+	neighbour_add_interface(text, neighbour);
+	text_add_string(text, " nud permanent");
+}
+
 void rule_free(struct rule *rule)
 {
 	free(rule->other);

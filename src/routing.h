@@ -55,6 +55,16 @@ struct route {
 	struct text message;		/* the payload of its RTM_NEWROUTE, to delete exactly this one */
 };
 
+/* A permanent entry for the gateway: what answers ARP or ND for it is not asked. */
+struct neighbour {
+	struct address address;
+	unsigned int interface;		/* index; 0: not known */
+	char interface_name[IFNAMSIZ];	/* "" in one that was read; asked for where it is printed */
+	struct mac mac;
+	uint8_t protocol;		/* NDA_PROTOCOL, Linux 5.0 */
+	uint16_t state;			/* NUD_PERMANENT, ... (linux/neighbour.h) */
+};
+
 /* IPv6 routes without a metric get this one (IP6_RT_PRIO_USER). */
 #define ROUTE_METRIC_IPV6 1024
 
@@ -67,6 +77,13 @@ void rule_add_text(struct text *text, const struct rule *rule);
 
 /* route_add_text - as the arguments of `ip route add`, without the protocol */
 void route_add_text(struct text *text, const struct route *route);
+
+/*
+ * neighbour_add_text - as the arguments of `ip neigh replace`, without the protocol
+ * neighbour_add_interface - the name of its interface, as sh reads it
+ */
+void neighbour_add_text(struct text *text, const struct neighbour *neighbour);
+void neighbour_add_interface(struct text *text, const struct neighbour *neighbour);
 
 void rule_free(struct rule *rule);
 void route_free(struct route *route);

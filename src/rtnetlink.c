@@ -4,6 +4,8 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -53,12 +55,57 @@ struct nlmsghdr *rtnetlink_dump_routes(void *buffer, uint32_t table)
 	return message;
 }
 
-struct nlmsghdr *rtnetlink_dump_addresses(void *buffer)
+struct nlmsghdr *rtnetlink_dump_addresses(void *buffer, uint8_t family, unsigned int interface)
 {
 	struct nlmsghdr *message = put_header(buffer, RTM_GETADDR, NLM_F_DUMP);
+	struct ifaddrmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 
-	mnl_nlmsg_put_extra_header(message, sizeof(struct ifaddrmsg));
+	header->ifa_family = family;
+	header->ifa_index = interface;
 	return message;
+}
+
+static struct nlmsghdr *put_neighbour(void *buffer, uint16_t type, uint16_t flags, const struct address *address,
+				      unsigned int interface)
+{
+	struct nlmsghdr *message = put_header(buffer, type, flags);
+	struct ndmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ndm_family = address->family;
+	header->ndm_ifindex = (int)interface;
+	put_address(message, NDA_DST, address);
+	return message;
+}
+
+struct nlmsghdr *rtnetlink_dump_neighbours(void *buffer, uint8_t family)
+{
+	struct nlmsghdr *message = put_header(buffer, RTM_GETNEIGH, NLM_F_DUMP);
+	struct ndmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ndm_family = family;
+	return message;
+}
+
+struct nlmsghdr *rtnetlink_get_neighbour(void *buffer, const struct address *address, unsigned int interface)
+{
+	return put_neighbour(buffer, RTM_GETNEIGH, 0, address, interface);
+}
+
+struct nlmsghdr *rtnetlink_replace_neighbour(void *buffer, const struct neighbour *neighbour)
+{
+	struct nlmsghdr *message = put_neighbour(buffer, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &neighbour->address,
+						 neighbour->interface);
+	struct ndmsg *header = mnl_nlmsg_get_payload(message);
+
+	header->ndm_state = NUD_PERMANENT;
+	mnl_attr_put(message, NDA_LLADDR, sizeof(neighbour->mac.bytes), neighbour->mac.bytes);
+	mnl_attr_put_u8(message, NDA_PROTOCOL, neighbour->protocol);
+	return message;
+}
+
+struct nlmsghdr *rtnetlink_delete_neighbour(void *buffer, const struct neighbour *neighbour)
+{
+	return put_neighbour(buffer, RTM_DELNEIGH, 0, &neighbour->address, neighbour->interface);
 }
 
 struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destination, unsigned int interface)
@@ -417,6 +464,51 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 	route->other = other.data;
 	text_add_bytes(&route->message, mnl_nlmsg_get_payload(message), mnl_nlmsg_get_payload_len(message));
 	return true;
+}
+
+bool rtnetlink_parse_address(const struct nlmsghdr *message, struct prefix *prefix, unsigned int *interface)
+{
+	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attribute;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+	    (header->ifa_family != AF_INET && header->ifa_family != AF_INET6) ||
+	    header->ifa_prefixlen > address_size(header->ifa_family) * 8)
+		return false;
+	*prefix = (struct prefix){ .length = header->ifa_prefixlen };
+	*interface = header->ifa_index;
+	/* IFA_LOCAL is this end of a point-to-point address. */
+	mnl_attr_for_each(attribute, message, sizeof(*header))
+		if (mnl_attr_get_type(attribute) == IFA_ADDRESS)
+			prefix->address = get_address(attribute, header->ifa_family);
+	return prefix->address.family != AF_UNSPEC;
+}
+
+bool rtnetlink_parse_neighbour(const struct nlmsghdr *message, struct neighbour *neighbour)
+{
+	const struct ndmsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attribute;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+	    (header->ndm_family != AF_INET && header->ndm_family != AF_INET6))
+		return false;
+	*neighbour = (struct neighbour){ .interface = (unsigned int)header->ndm_ifindex, .state = header->ndm_state };
+	mnl_attr_for_each(attribute, message, sizeof(*header)) {
+		switch (mnl_attr_get_type(attribute)) {
+		case NDA_DST:
+			neighbour->address = get_address(attribute, header->ndm_family);
+			break;
+		case NDA_LLADDR:
+			neighbour->mac.known = mnl_attr_get_payload_len(attribute) == sizeof(neighbour->mac.bytes);
+			if (neighbour->mac.known)
+				memcpy(neighbour->mac.bytes, mnl_attr_get_payload(attribute), sizeof(neighbour->mac.bytes));
+			break;
+		case NDA_PROTOCOL:
+			neighbour->protocol = get_u8(attribute);
+			break;
+		}
+	}
+	return neighbour->address.family != AF_UNSPEC;
 }
 
 int rtnetlink_take_route(const struct nlmsghdr *message, void *data)

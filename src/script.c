@@ -16,6 +16,20 @@ static void add_rule(struct text *script, const struct rule *rule, const char *a
 	text_add(script, " protocol %u", rule->protocol);
 }
 
+static void add_neighbour(struct text *script, const struct neighbour *neighbour, bool remove)
+{
+	char family = neighbour->address.family == AF_INET ? '4' : '6', address[ADDRESS_TEXT];
+
+	if (remove) {
+		text_add(script, "ip -%c neigh del %s dev ", family, address_text(&neighbour->address, address));
+		neighbour_add_interface(script, neighbour);
+		return;
+	}
+	text_add(script, "ip -%c neigh replace ", family);
+	neighbour_add_text(script, neighbour);
+	text_add(script, " protocol %u", neighbour->protocol);
+}
+
 static void add_guard(struct text *script, const struct step *step)
 {
 	text_add(script, "nft -f - <<'END'\n");
@@ -34,6 +48,10 @@ void script_add_step(struct text *script, const struct step *step)
 		break;
 	case STEP_GUARD_REMOVE:
 		text_add(script, "nft delete table inet %s", step->guard->table);
+		break;
+	case STEP_NEIGHBOUR_REPLACE:
+	case STEP_NEIGHBOUR_REMOVE:
+		add_neighbour(script, step->neighbour, step->kind == STEP_NEIGHBOUR_REMOVE);
 		break;
 	case STEP_ROUTE_ADD:
 		add_route(script, step->route, "add");
@@ -61,6 +79,11 @@ static void add_intact(struct text *script, const struct plan *plan)
 {
 	if (plan->intact_guard)
 		text_add(script, "# intact: nft table inet %s\n", plan->intact_guard->table);
+	for (size_t i = 0; i < plan->intact_neighbours; i++) {
+		text_add(script, "# intact: ip -%c neigh ", plan->intact_neighbour[i]->address.family == AF_INET ? '4' : '6');
+		neighbour_add_text(script, plan->intact_neighbour[i]);
+		text_add(script, "\n");
+	}
 	for (size_t i = 0; i < plan->intact_routes; i++) {
 		text_add(script, "# intact: ip -%c route ", plan->intact_route[i]->family == AF_INET ? '4' : '6');
 		route_add_text(script, plan->intact_route[i]);
@@ -121,6 +144,15 @@ static void add_marked_route(struct text *diff, enum mark mark, const struct rou
 	add_marked(diff, mark, text_string(&line), colour);
 }
 
+static void add_marked_neighbour(struct text *diff, enum mark mark, const struct neighbour *neighbour, bool colour)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	text_add(&line, "ip -%c neigh ", neighbour->address.family == AF_INET ? '4' : '6');
+	neighbour_add_text(&line, neighbour);
+	add_marked(diff, mark, text_string(&line), colour);
+}
+
 static void add_marked_guard(struct text *diff, enum mark mark, const struct guard *guard, const char *what,
 			     bool colour)
 {
@@ -142,6 +174,11 @@ static void add_marked_step(struct text *diff, const struct step *step, bool col
 	case STEP_GUARD_REMOVE:
 		add_marked_guard(diff, MARK_GONE, step->guard, "", colour);
 		break;
+	case STEP_NEIGHBOUR_REPLACE:
+	case STEP_NEIGHBOUR_REMOVE:
+		add_marked_neighbour(diff, step->kind == STEP_NEIGHBOUR_REPLACE ? MARK_NEW : MARK_GONE, step->neighbour,
+				     colour);
+		break;
 	case STEP_ROUTE_ADD:
 	case STEP_ROUTE_REMOVE:
 		add_marked_route(diff, step->kind == STEP_ROUTE_ADD ? MARK_NEW : MARK_GONE, step->route, colour);
@@ -158,6 +195,8 @@ void script_add_diff(struct text *diff, const char *heading, const struct plan *
 	add_comment(diff, "", heading);
 	if (plan->intact_guard)
 		add_marked_guard(diff, MARK_THERE, plan->intact_guard, "", colour);
+	for (size_t i = 0; i < plan->intact_neighbours; i++)
+		add_marked_neighbour(diff, MARK_THERE, plan->intact_neighbour[i], colour);
 	for (size_t i = 0; i < plan->intact_routes; i++)
 		add_marked_route(diff, MARK_THERE, plan->intact_route[i], colour);
 	for (size_t i = 0; i < plan->intact_rules; i++)

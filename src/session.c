@@ -21,6 +21,7 @@
 /* What is written before it gets its name; under the lock there is one. */
 #define NEW_SESSION "sessions/new"
 #define NEW_ADDRESS "addresses/new"
+#define NEW_MEMORY "new"
 #define CHANGE "change"
 #define VALUE_SIZE 256		/* bytes of a value that are kept */
 
@@ -356,19 +357,39 @@ int state_claim(const struct state *state, const struct session *session, const 
 	return errno == EEXIST ? 1 : complain(state, name, report);
 }
 
+/* A link to @target with this name, in place of another; made as @new, and renamed. */
+static int put_link(const struct state *state, const char *target, const char *new, const char *name,
+		    struct report *report)
+{
+	int result = symlinkat(target, state->directory, new);
+
+	/* A run that was killed may have left it. */
+	if (result < 0 && errno == EEXIST && unlinkat(state->directory, new, 0) == 0)
+		result = symlinkat(target, state->directory, new);
+	if (result == 0 && renameat(state->directory, new, state->directory, name) == 0)
+		return 0;
+	return complain(state, name, report);
+}
+
 int state_hold(const struct state *state, const struct session *session, const char *address,
 		  struct report *report)
 {
 	char name[NAME_SIZE];
-	int result = symlinkat(session->id, state->directory, NEW_ADDRESS);
 
 	address_name(name, address);
-	/* A run that was killed may have left it. */
-	if (result < 0 && errno == EEXIST && unlinkat(state->directory, NEW_ADDRESS, 0) == 0)
-		result = symlinkat(session->id, state->directory, NEW_ADDRESS);
-	if (result == 0 && renameat(state->directory, NEW_ADDRESS, state->directory, name) == 0)
-		return 0;
-	return complain(state, name, report);
+	return put_link(state, session->id, NEW_ADDRESS, name, report);
+}
+
+int state_remember(const struct state *state, const char *name, const char *text, struct report *report)
+{
+	return put_link(state, text, NEW_MEMORY, name, report);
+}
+
+void state_recall(const struct state *state, const char *name, char *text, size_t size)
+{
+	ssize_t length = readlinkat(state->directory, name, text, size - 1);
+
+	text[length > 0 ? length : 0] = '\0';
 }
 
 void state_release(const struct state *state, const char *address)

@@ -12,7 +12,8 @@
  * named after ocserv's ID, the pid of its worker; `addresses/` has a symbolic link for each address, named after it,
  * to the ID that had it last. A record is one line of key=value pairs, written under another name and renamed. It
  * holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
- * die without calling a disconnect hook. `change` and `seal` are symbolic links too, whose targets are what they tell.
+ * die without calling a disconnect hook. `change`, `seal`, `gateway4` and `gateway6` are symbolic links too, whose
+ * targets are what they tell.
  */
 
 struct session {
@@ -75,6 +76,15 @@ int state_hold(const struct state *state, const struct session *session, const c
 
 /* state_release - nobody has @address any more, and nothing of it is left; under the lock */
 void state_release(const struct state *state, const char *address);
+
+/*
+ * state_remember - keep @text under @name, a file name that nothing else in the directory has, until another one; under
+ *	the lock. It is the target of a symbolic link, renamed into its place: read by one system call, never half-written.
+ *	Returns 0, or -1 with the reason in @report.
+ * state_recall - what is kept under @name, cut at @size bytes with its NUL; "" where nothing is
+ */
+int state_remember(const struct state *state, const char *name, const char *text, struct report *report);
+void state_recall(const struct state *state, const char *name, char *text, size_t size);
 
 #define STATE_CHANGE 16		/* bytes of a word of change_text() with its NUL */
 

@@ -2,7 +2,7 @@
 #include "status.h"
 #include "advice.h"
 #include "deadline.h"
-#include "limits.h"
+#include "capacity.h"
 #include "neighbour.h"
 #include "terminal.h"
 #include "verbs.h"
@@ -395,9 +395,11 @@ static int show(struct text *text, const struct config *config, const struct opt
 {
 	struct situation situation;
 	struct status status = { .config = config, .situation = &situation };
+	struct remembered remembered;
 	int result;
 
-	situation_read(&situation, config, goal_of(config), "", sockets, report);
+	remembered_look(&remembered, config);
+	situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 	if (situation.kernel.unprivileged) {
 		situation_free(&situation);
 		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
@@ -406,7 +408,7 @@ static int show(struct text *text, const struct config *config, const struct opt
 	lines_free(&report->errors);
 	if (goal_of(config) == GOAL_INSTALL) {
 		advise(config, &situation, report);
-		limits_advise(config, &sockets->nft, report);
+		capacity_advise(config, &sockets->nft, report);
 	}
 	add_status(text, &status, options, report);
 	result = status.wrong ? 1 : 0;

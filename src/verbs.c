@@ -2,7 +2,7 @@
 #include "verbs.h"
 #include "advice.h"
 #include "deadline.h"
-#include "limits.h"
+#include "capacity.h"
 #include "ocserv.h"
 #include "privileges.h"
 #include "script.h"
@@ -32,11 +32,14 @@ int print_dry_run(const struct config *config, const struct options *options, en
 {
 	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
 	struct situation situation = { 0 };
+	struct remembered remembered;
 	struct sockets sockets;
 	int result = sockets_open(&sockets, report);
 
+	remembered_look(&remembered, config);
+	remembered.move = options->move;
 	if (result == 0)
-		result = situation_read(&situation, config, goal, "", &sockets, report);
+		result = situation_read(&situation, config, goal, &remembered, &sockets, report);
 	if (result == 0) {
 		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing,
 			 config->file_read ? config->path : "the environment alone",
@@ -74,25 +77,30 @@ static struct lines take_problems(struct situation *situation)
 	return problems;
 }
 
-static int change_kernel(const struct config *config, enum goal goal, const struct state *state,
+static int change_kernel(const struct config *config, enum goal goal, bool move, const struct state *state,
 			 struct sockets *sockets, struct report *report)
 {
+	struct remembered remembered = { .move = move };
 	struct lines was CLEANUP(lines_free) = { 0 };
 	struct situation situation;
 	enum change change;
-	int result = situation_read(&situation, config, goal, "", sockets, report);
+	int result;
 
+	remembered_read(&remembered, config, state);
+	result = situation_read(&situation, config, goal, &remembered, sockets, report);
 	if (result == 0) {
 		was = take_problems(&situation);
-		result = converge(&situation, config, goal, sockets, &change, report);
+		result = converge(&situation, config, goal, &remembered, sockets, &change, report);
 	}
+	if (result == 0)
+		result = remembered_keep(&remembered, config, &situation, state, report);
 	if (result == 0) {
 		print_change(change, goal, &was);
 		if (change != CHANGE_NONE)
 			state_note_change(state, change_text(change));
 		if (goal == GOAL_INSTALL) {
 			advise(config, &situation, report);
-			limits_advise(config, &sockets->nft, report);
+			capacity_advise(config, &sockets->nft, report);
 		}
 	}
 	situation_free(&situation);
@@ -117,7 +125,7 @@ static void warn_of_sessions(const struct state *state, struct report *report)
 			       live);
 }
 
-static int run(const struct config *config, enum goal goal, struct report *report)
+static int run(const struct config *config, enum goal goal, bool move, struct report *report)
 {
 	struct sockets sockets = { 0 };
 	struct state state;
@@ -128,7 +136,7 @@ static int run(const struct config *config, enum goal goal, struct report *repor
 	if (result == 0)
 		result = sockets_open(&sockets, report);
 	if (result == 0)
-		result = change_kernel(config, goal, &state, &sockets, report);
+		result = change_kernel(config, goal, move, &state, &sockets, report);
 	if (result == 0 && goal == GOAL_REMOVE)
 		warn_of_sessions(&state, report);
 	state_close(&state);
@@ -150,7 +158,7 @@ int verb_up(const struct options *options)
 		if (options->dry_run)
 			print_dry_run(&config, options, goal_of(&config), "up", &report);
 		else
-			run(&config, goal_of(&config), &report);
+			run(&config, goal_of(&config), options->move, &report);
 	}
 	status = log_report(&report);
 	config_free(&config);
@@ -169,7 +177,7 @@ int verb_down(const struct options *options)
 		if (options->dry_run)
 			print_dry_run(&config, options, GOAL_REMOVE, "down", &report);
 		else
-			run(&config, GOAL_REMOVE, &report);
+			run(&config, GOAL_REMOVE, false, &report);
 	}
 	status = log_report(&report);
 	config_free(&config);
@@ -239,17 +247,21 @@ static void print_gateway(const struct config *config, const struct situation *s
 static void check_host(const struct config *config, struct report *report)
 {
 	struct situation situation = { 0 };
+	struct remembered remembered;
 	struct sockets sockets;
 
+	remembered_look(&remembered, config);
 	if (sockets_open(&sockets, report) == 0 && !config_is_plain(config))
 		ocserv_check(config, &sockets.route, report);
-	if (sockets.nft.socket && situation_read(&situation, config, goal_of(config), "", &sockets, report) == 0) {
+	if (sockets.nft.socket &&
+	    situation_read(&situation, config, goal_of(config), &remembered, &sockets, report) == 0) {
 		putchar('\n');
 		print_gateway(config, &situation, IPV4);
 		print_gateway(config, &situation, IPV6);
+		gateway_advise(&sockets.route, config, situation.path, report);
 		if (goal_of(config) == GOAL_INSTALL) {
 			advise(config, &situation, report);
-			limits_advise(config, &sockets.nft, report);
+			capacity_advise(config, &sockets.nft, report);
 		}
 		if (goal_of(config) == GOAL_INSTALL && !situation.kernel.unprivileged)
 			examine(config, &situation, &sockets, report);

@@ -302,8 +302,9 @@ static void find_gateways(const struct config *with, struct sockets *sockets)
 	struct report report = { 0 };
 
 	gateway_is_local(&sockets->route, &address);
-	if (gateway_find(&sockets->route, with, gateways, &report) < 0)
+	if (gateway_find(&sockets->route, with, NULL, gateways, &report) < 0)
 		require(report.status != 0 && report.errors.count > 0, "what fails says why");
+	gateway_advise(&sockets->route, with, gateways, &report);
 	report_free(&report);
 }
 
@@ -324,12 +325,13 @@ static void forget_flows(struct sockets *sockets)
 
 static void connect_once(const struct config *with, struct sockets *sockets)
 {
+	static const struct remembered nothing = { .quick = true };
 	struct situation situation;
 	struct report report = { 0 };
 	enum change change;
 
-	if (situation_read(&situation, with, goal_of(with), "", sockets, &report) == 0 &&
-	    converge(&situation, with, goal_of(with), sockets, &change, &report) == 0)
+	if (situation_read(&situation, with, goal_of(with), &nothing, sockets, &report) == 0 &&
+	    converge(&situation, with, goal_of(with), &nothing, sockets, &change, &report) == 0)
 		advise(with, &situation, &report);
 	else
 		require(report.status != 0 && report.errors.count > 0, "what fails says why");

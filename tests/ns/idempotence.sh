@@ -60,7 +60,7 @@ messages() {
 }
 
 # What may be asked, and nothing else.
-ASKS='^(RTM_GETROUTE|RTM_GETRULE|RTM_GETLINK|RTM_GETADDR|NFNL_SUBSYS_NFTABLES<<8\|NFT_MSG_GET[A-Z]+)$'
+ASKS='^(RTM_GETROUTE|RTM_GETRULE|RTM_GETLINK|RTM_GETADDR|RTM_GETNEIGH|NFNL_SUBSYS_NFTABLES<<8\|NFT_MSG_GET[A-Z]+)$'
 
 only_asks() {
 	messages | grep -vE "$ASKS" && return 1

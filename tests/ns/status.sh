@@ -168,7 +168,7 @@ test_layers() {
 	layers_are "1 problem in rules and routes|whole" "a foreign route is in conflict: that is routing's"
 	is "$status $(line state)" "1 state        degraded" "and wrong"
 	ip route del default dev lo table 100 metric 7
-	WRAP=(strace -o /dev/null -e inject=sendto:error=ENOBUFS:when=2)
+	WRAP=(strace -o /dev/null -e inject=sendto:error=ENOBUFS:when=3)
 	captured env "${ENVIRONMENT[@]}" "${WRAP[@]}" "$OGW_PROGRAM" status
 	WRAP=()
 	is "$(layers)" "unknown|unknown" \

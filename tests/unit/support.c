@@ -233,6 +233,35 @@ void kernel_drop_route(struct kernel *kernel, size_t index)
 	memmove(&kernel->route[index], &kernel->route[index + 1], (kernel->routes - index) * sizeof(*kernel->route));
 }
 
+static size_t index_of_neighbour(const struct kernel *kernel, const struct neighbour *neighbour)
+{
+	for (size_t i = 0; i < kernel->neighbours; i++)
+		if (kernel->neighbour[i].interface == neighbour->interface &&
+		    address_equal(&kernel->neighbour[i].address, &neighbour->address))
+			return i;
+	return kernel->neighbours;
+}
+
+struct neighbour *kernel_set_neighbour(struct kernel *kernel, const struct neighbour *neighbour)
+{
+	size_t place = index_of_neighbour(kernel, neighbour);
+
+	if (place == kernel->neighbours) {
+		kernel->neighbour = reallocate(kernel->neighbour, place + 1, sizeof(*kernel->neighbour));
+		kernel->neighbours++;
+	}
+	kernel->neighbour[place] = *neighbour;
+	return &kernel->neighbour[place];
+}
+
+void kernel_drop_neighbour(struct kernel *kernel, const struct neighbour *neighbour)
+{
+	size_t place = index_of_neighbour(kernel, neighbour);
+
+	assert_true(place < kernel->neighbours);
+	kernel->neighbour[place] = kernel->neighbour[--kernel->neighbours];
+}
+
 static void take_chain(struct present_chain *present, const struct guard_chain *wanted)
 {
 	*present = (struct present_chain){
@@ -298,6 +327,8 @@ void kernel_as_wanted(struct kernel *kernel, const struct policy *policy)
 		kernel_add_rule(kernel, &policy->rule[i]);
 	for (size_t i = 0; i < policy->routes; i++)
 		kernel_add_route(kernel, &policy->route[i]);
+	for (size_t i = 0; i < policy->neighbours; i++)
+		kernel_set_neighbour(kernel, &policy->neighbour[i]);
 	if (policy->guard.chains > 0)
 		kernel_set_guard(kernel, &policy->guard);
 }

@@ -88,6 +88,10 @@ struct rule *kernel_add_rule(struct kernel *kernel, const struct rule *rule);
 /* kernel_add_route - a last one */
 struct route *kernel_add_route(struct kernel *kernel, const struct route *route);
 
+/* kernel_set_neighbour - in place of what its interface had for that address; kernel_drop_neighbour - that one goes */
+struct neighbour *kernel_set_neighbour(struct kernel *kernel, const struct neighbour *neighbour);
+void kernel_drop_neighbour(struct kernel *kernel, const struct neighbour *neighbour);
+
 /* kernel_set_guard - the kill switch of a policy in place of what is there */
 void kernel_set_guard(struct kernel *kernel, const struct guard *guard);
 void kernel_drop_guard(struct kernel *kernel);

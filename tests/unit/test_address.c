@@ -221,6 +221,28 @@ static void a_scope_is_left_out(void **state)
 	assert_false(address_parse_unscoped(&address, "fd20:0000:0000:0000:0000:0000:0000:0000:0000:0000:0001%eth0"));
 }
 
+static void hardware_addresses_are_read_and_written(void **state)
+{
+	static const struct { const char *text, *written; } cases[] = {
+		{ "02:00:00:00:00:02", "02:00:00:00:00:02" }, { "AA-bb-0C-dd-Ee-0f", "aa:bb:0c:dd:ee:0f" },
+	};
+	static const char *const wrong[] = {
+		"", "02:00:00:00:00", "02:00:00:00:00:02:", "02:00:00:00:00:2", "02:00:00:00:00:0g", "0200.0000.0002", "02 00:00:00:00:02",
+		"ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "00:00:00:00:00:00", "\x10\x10:00:00:00:00:02", "02:00:00:00:00:02x", ":::::::::::::::::",
+	};
+	struct mac mac;
+	char text[MAC_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_true(mac_parse(&mac, cases[i].text));
+		assert_true(mac.known);
+		assert_string_equal(mac_text(&mac, text), cases[i].written);
+	}
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		assert_false(mac_parse(&mac, wrong[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +258,7 @@ int main(void)
 		cmocka_unit_test(link_local_is_fe80_to_febf),
 		cmocka_unit_test(usable_addresses_can_be_a_host),
 		cmocka_unit_test(families_have_their_names_and_sizes),
+		cmocka_unit_test(hardware_addresses_are_read_and_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

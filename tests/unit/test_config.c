@@ -50,6 +50,8 @@ static const struct {
 	{ KEY_ADDRESS4, "192.0.2.1", "block" },
 	{ KEY_ADDRESS6, "direct", "block" },
 	{ KEY_GATEWAY_INTERFACE, "eth1", "eth2" },
+	{ KEY_MAC4, "02:00:00:00:00:02", "02-00-00-00-00-AB" },
+	{ KEY_MAC6, "02:00:00:00:00:02", "fe:00:00:00:00:02" },
 	{ KEY_TABLE, "200", "300" },
 	{ KEY_PRIORITY, "2000", "3000" },
 	{ KEY_MASQUERADE, "no", "off" },
@@ -85,7 +87,8 @@ static void add_file_with(struct text *file, enum config_key key, const char *va
 
 	config_describe_key(key, &is);
 	text_add(file, "[clients]\n%s", key == KEY_SUBNET4 ? "" : "subnet4 = 10.20.0.0/24\n");
-	text_add(file, "[gateway]\n%s", key == KEY_ADDRESS4 ? "" : "address4 = 172.28.0.2\n");
+	text_add(file, "[gateway]\n%s", key == KEY_ADDRESS4 ? "" : key != KEY_MAC6 ? "address4 = 172.28.0.2\n" :
+		 "address4 = 172.28.0.2\naddress6 = fd28::2\n[clients]\nsubnet6 = fd20::/64\n");
 	text_add(file, "[%s]\n%s%s = %s\n", is.section, key == KEY_SERVICES_PORTS ? "server = services\n" : "", is.name,
 		 value);
 }
@@ -93,7 +96,7 @@ static void add_file_with(struct text *file, enum config_key key, const char *va
 /* The line of the key in that file. */
 static unsigned int line_of(enum config_key key)
 {
-	return key == KEY_SUBNET4 || key == KEY_ADDRESS4 ? 5 : key == KEY_SERVICES_PORTS ? 7 : 6;
+	return key == KEY_MAC6 ? 9 : key == KEY_SUBNET4 || key == KEY_ADDRESS4 ? 5 : key == KEY_SERVICES_PORTS ? 7 : 6;
 }
 
 static void every_key_has_a_case(void **state)
@@ -425,6 +428,14 @@ static void the_gateways_interface_is_no_tunnel(void **state)
 		"[clients] interface");
 }
 
+static void a_hardware_address_needs_a_gateway(void **state)
+{
+	(void)state;
+	refused(VALID "mac6 = 02:00:00:00:00:02\n", "gateway.ini:5: [gateway] mac6 = 02:00:00:00:00:02: there is no IPv6 gateway",
+		"set [gateway] address6");
+	refused("[gateway]\nmac4 = 02:00:00:00:00:02\n", "[gateway] mac4 = 02:00:00:00:00:02: there is no IPv4 gateway");
+}
+
 /* Values */
 
 static void wrong_values_are_named_with_the_remedy(void **state)
@@ -470,6 +481,8 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 		{ KEY_GATEWAY_INTERFACE, "eth*", "must be an interface name" },
 		{ KEY_GATEWAY_INTERFACE, "-x", "must be an interface name" },
 		{ KEY_GATEWAY_INTERFACE, "..", "must be an interface name" },
+		{ KEY_MAC4, "gateway", "must be the hardware address of one machine, like 02:00:00:00:00:02" },
+		{ KEY_MAC6, "ff:ff:ff:ff:ff:ff", "must be the hardware address of one machine" },
 		{ KEY_TABLE, "0", "must be a number from 1 to 4294967295 but 253, 254 and 255" },
 		{ KEY_TABLE, "253", "must be a number" },
 		{ KEY_TABLE, "254", "must be a number" },
@@ -1110,6 +1123,7 @@ int main(void)
 		in_directory(a_gateway_is_no_client),
 		in_directory(a_link_local_gateway_needs_an_interface),
 		in_directory(the_gateways_interface_is_no_tunnel),
+		in_directory(a_hardware_address_needs_a_gateway),
 		in_directory(wrong_values_are_named_with_the_remedy),
 		in_directory(wrong_variables_are_named_with_the_remedy),
 		in_directory(an_endless_value_leaves_room_for_the_reason),

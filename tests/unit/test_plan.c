@@ -3,6 +3,7 @@
 #include "plan.h"
 
 #include <linux/fib_rules.h>
+#include <linux/neighbour.h>
 #include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ static void add_step_text(struct text *text, const struct step *step)
 {
 	static const char *const names[] = {
 		[STEP_GUARD_LOAD] = "load", [STEP_GUARD_REMOVE] = "remove guard",
+		[STEP_NEIGHBOUR_REPLACE] = "set ", [STEP_NEIGHBOUR_REMOVE] = "remove ",
 		[STEP_ROUTE_ADD] = "add ", [STEP_ROUTE_REMOVE] = "remove ",
 		[STEP_RULE_ADD] = "add ", [STEP_RULE_REMOVE] = "remove ",
 	};
@@ -70,6 +72,10 @@ static void add_step_text(struct text *text, const struct step *step)
 	if (step->route) {
 		add_family(text, step->route->family);
 		route_add_text(text, step->route);
+	}
+	if (step->neighbour) {
+		add_family(text, step->neighbour->address.family);
+		neighbour_add_text(text, step->neighbour);
 	}
 	if (step->rule) {
 		add_family(text, step->rule->family);
@@ -1398,6 +1404,157 @@ static size_t index_of_route(const struct kernel *kernel, const struct route *ro
 	return 0;
 }
 
+/* Neighbours */
+
+#define MAC "mac4 = 02:00:00:00:00:02\n"
+#define SET_MAC "set IPv4 172.28.0.2 lladdr 02:00:00:00:00:02 dev eth0 nud permanent\n"
+#define REMOVE_MAC "remove IPv4 172.28.0.2 lladdr 02:00:00:00:00:02 dev eth0 nud permanent\n"
+
+static void a_neighbour_comes_before_the_route_and_goes_after_it(void **state)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+	struct trial trial;
+	size_t place = SIZE_MAX;
+
+	(void)state;
+	text_add(&text, "%s" MAC, case_text("both-families"));
+	trial_begin(&trial, text_string(&text));
+	trial_install(&trial);
+	check_steps(&trial, "");
+	assert_int_equal(trial.plan.intact_neighbours, 1);
+	kernel_free(&trial.kernel);
+	kernel_fresh(&trial.kernel);
+	trial_install(&trial);
+	assert_int_equal(trial.plan.step[0].kind, STEP_GUARD_LOAD);
+	assert_int_equal(trial.plan.step[1].kind, STEP_NEIGHBOUR_REPLACE);
+	assert_int_equal(trial.plan.step[2].kind, STEP_ROUTE_ADD);
+	kernel_free(&trial.kernel);
+	kernel_as_wanted(&trial.kernel, &trial.wanted.policy);
+	trial_remove(&trial);
+	for (size_t i = 0; i < trial.plan.steps; i++) {
+		assert_true(trial.plan.step[i].kind != STEP_ROUTE_REMOVE || place == SIZE_MAX);
+		if (trial.plan.step[i].kind == STEP_NEIGHBOUR_REMOVE)
+			place = i;
+	}
+	assert_int_equal(place, trial.plan.steps - 2);
+	assert_int_equal(trial.plan.step[place + 1].kind, STEP_GUARD_REMOVE);
+	trial_end(&trial);
+}
+
+/* The seed with a hardware address, and the neighbour of the kernel to be changed. */
+static struct neighbour *begin_with_neighbour(struct trial *trial)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	text_add(&text, "%s" MAC, case_text("seed"));
+	trial_begin(trial, text_string(&text));
+	assert_int_equal(trial->kernel.neighbours, 1);
+	strcpy(trial->kernel.neighbour->interface_name, "eth0");
+	return trial->kernel.neighbour;
+}
+
+static void a_neighbour_that_is_missing_or_altered_is_set(void **state)
+{
+	struct trial trial;
+	struct neighbour *neighbour = begin_with_neighbour(&trial);
+
+	(void)state;
+	neighbour->mac.bytes[5] = 9;
+	trial_install(&trial);
+	check_steps(&trial, SET_MAC);
+	assert_line(&trial.plan.problems, "IPv4 neighbour `172.28.0.2 lladdr 02:00:00:00:00:09 dev eth0 nud permanent` has another");
+	neighbour->protocol = 0;
+	neighbour->state = NUD_REACHABLE;
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, SET_MAC);
+	assert_line(&trial.plan.problems, "IPv4 neighbour `172.28.0.2 lladdr 02:00:00:00:00:02 dev eth0 nud permanent` is missing");
+	trial_end(&trial);
+}
+
+static void a_neighbour_of_somebody_else_serves_or_is_a_conflict(void **state)
+{
+	struct trial trial;
+	struct neighbour *neighbour = begin_with_neighbour(&trial);
+
+	(void)state;
+	neighbour->protocol = 3;
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	trial_remove(&trial);
+	for (size_t i = 0; i < trial.plan.steps; i++)
+		assert_null(trial.plan.step[i].neighbour);
+	neighbour->mac.bytes[5] = 9;
+	trial_install(&trial);
+	assert_int_equal(trial.result, -1);
+	assert_int_equal(trial.plan.conflicts, 1);
+	assert_line(&trial.report.errors, "mac4 = 02:00:00:00:00:02: somebody else has set 02:00:00:00:00:09 as the hardware address");
+	neighbour->mac.known = false;
+	trial_install(&trial);
+	assert_line(&trial.report.errors, "somebody else has set another as the hardware address");
+	trial_end(&trial);
+}
+
+/* Neighbours that no key asks for any more go; those of other machines, and of somebody else, stay. */
+static void what_is_left_of_neighbours_goes(void **state)
+{
+	static const struct { const char *address; uint8_t protocol; uint16_t state; bool goes; } cases[] = {
+		{ "172.28.0.2", ROUTING_PROTOCOL, NUD_PERMANENT, true },
+		{ "172.28.0.2", ROUTING_PROTOCOL, NUD_FAILED, false },
+		{ "172.28.0.2", 0, NUD_PERMANENT, false },
+		{ "172.28.0.9", ROUTING_PROTOCOL, NUD_PERMANENT, false },
+		{ "172.28.0.77", ROUTING_PROTOCOL, NUD_PERMANENT, true },	/* the run before had it */
+		{ "172.28.0.88", ROUTING_PROTOCOL, NUD_PERMANENT, true },	/* a route of ours has it */
+		{ "fd28::2", ROUTING_PROTOCOL, NUD_PERMANENT, false },
+	};
+	struct trial trial;
+	struct route route;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	trial.wanted.policy.former[IPV4] = address_of("172.28.0.77");
+	route = trial.kernel.route[0];
+	route.gateway = address_of("172.28.0.88");
+	kernel_add_route(&trial.kernel, &route);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		const struct step *last;
+
+		kernel_set_neighbour(&trial.kernel, &(struct neighbour){
+			.address = address_of(cases[i].address), .interface = 2, .interface_name = "eth0",
+			.mac = { true, { 2, 0, 0, 0, 0, 2 } }, .protocol = cases[i].protocol, .state = cases[i].state,
+		});
+		trial_install(&trial);
+		assert_int_equal(trial.result, 0);
+		last = &trial.plan.step[trial.plan.steps - 1];
+		assert_int_equal(last->kind == STEP_NEIGHBOUR_REMOVE, cases[i].goes);
+		trial_remove(&trial);
+		last = &trial.plan.step[trial.plan.steps - 2];
+		assert_int_equal(last->kind == STEP_NEIGHBOUR_REMOVE, cases[i].goes);
+		kernel_drop_neighbour(&trial.kernel, trial.kernel.neighbour);
+	}
+	trial_end(&trial);
+}
+
+static void a_neighbour_on_another_interface_goes(void **state)
+{
+	struct trial trial;
+	struct neighbour *neighbour = begin_with_neighbour(&trial);
+
+	(void)state;
+	neighbour->interface = 3;
+	trial_install(&trial);
+	check_steps(&trial, SET_MAC REMOVE_MAC);
+	/* Where it is not known which is the gateway's, any may be right. */
+	trial.wanted.policy.neighbour[0].interface = 0;
+	trial_install(&trial);
+	check_steps(&trial, "");
+	kernel_drop_neighbour(&trial.kernel, neighbour);
+	trial_install(&trial);
+	check_steps(&trial, "");
+	trial_end(&trial);
+}
+
 /* Does a step in @kernel, which is another than the one that the plan points into. */
 static void do_step(struct kernel *kernel, const struct step *step)
 {
@@ -1408,6 +1565,12 @@ static void do_step(struct kernel *kernel, const struct step *step)
 		break;
 	case STEP_GUARD_REMOVE:
 		kernel_drop_guard(kernel);
+		break;
+	case STEP_NEIGHBOUR_REPLACE:
+		kernel_set_neighbour(kernel, step->neighbour);
+		break;
+	case STEP_NEIGHBOUR_REMOVE:
+		kernel_drop_neighbour(kernel, step->neighbour);
 		break;
 	case STEP_ROUTE_ADD:
 		kernel_add_route(kernel, step->route);
@@ -1500,7 +1663,7 @@ static void any_damage_is_removed_in_one_round(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * POLICY_CASES + 38] = {
+	struct CMUnitTest tests[4 * POLICY_CASES + 43] = {
 		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
 		in_directory(what_is_intact_is_removed_guard_last),
 		in_directory(nothing_is_removed_where_nothing_is),
@@ -1539,6 +1702,11 @@ int main(void)
 		in_directory(another_server_of_ours_is_left_alone),
 		in_directory(rules_are_ours_by_priority_table_or_subnet),
 		in_directory(plain_ocserv_removes_what_is_left),
+		in_directory(a_neighbour_comes_before_the_route_and_goes_after_it),
+		in_directory(a_neighbour_that_is_missing_or_altered_is_set),
+		in_directory(a_neighbour_of_somebody_else_serves_or_is_a_conflict),
+		in_directory(what_is_left_of_neighbours_goes),
+		in_directory(a_neighbour_on_another_interface_goes),
 	};
 	struct CMUnitTest *cases = tests + COUNT(tests) - 4 * POLICY_CASES;
 

@@ -5,6 +5,8 @@
 
 #include <endian.h>
 #include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -581,9 +583,112 @@ static void attributes_that_lie_about_their_length_are_passed_over(void **state)
 	}
 }
 
+static struct nlmsghdr *begin_address(uint8_t family, uint8_t length)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(&buffer);
+	struct ifaddrmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	message->nlmsg_type = RTM_NEWADDR;
+	*header = (struct ifaddrmsg){ .ifa_family = family, .ifa_prefixlen = length, .ifa_index = 7 };
+	return message;
+}
+
+static void an_address_has_the_prefix_of_its_peer(void **state)
+{
+	struct nlmsghdr *message = begin_address(AF_INET, 30);
+	struct prefix prefix, wanted = prefix_of("172.28.0.2/30");
+	unsigned int interface;
+
+	(void)state;
+	mnl_attr_put(message, IFA_ADDRESS, 4, address_of("172.28.0.2").bytes);
+	mnl_attr_put(message, IFA_LOCAL, 4, address_of("10.0.0.1").bytes);
+	assert_true(rtnetlink_parse_address(message, &prefix, &interface));
+	assert_true(prefix_equal(&prefix, &wanted));
+	assert_int_equal(interface, 7);
+}
+
+static void what_is_no_address_is_passed_over(void **state)
+{
+	struct nlmsghdr *message = begin_address(AF_INET, 33);
+	struct prefix prefix;
+	unsigned int interface;
+
+	(void)state;
+	mnl_attr_put(message, IFA_ADDRESS, 4, address_of("172.28.0.2").bytes);
+	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+	message = begin_address(AF_BRIDGE, 24);
+	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+	message = begin_address(AF_INET6, 64);
+	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+	mnl_attr_put(message, IFA_ADDRESS, 4, address_of("172.28.0.2").bytes);
+	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+	message->nlmsg_len -= 4;
+	mnl_nlmsg_put_header(&buffer);
+	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+}
+
+static void addresses_of_one_interface_are_asked_for(void **state)
+{
+	struct nlmsghdr *message = rtnetlink_dump_addresses(&buffer, AF_INET6, 7);
+	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+
+	(void)state;
+	assert_int_equal(message->nlmsg_type, RTM_GETADDR);
+	assert_int_equal(message->nlmsg_flags, NLM_F_DUMP);
+	assert_int_equal(header->ifa_family, AF_INET6);
+	assert_int_equal(header->ifa_index, 7);
+	assert_int_equal(header->ifa_prefixlen + header->ifa_flags + header->ifa_scope, 0);
+}
+
+static void neighbours_are_read_back_as_sent(void **state)
+{
+	static const char *const gateways[] = { "172.28.0.2", "fe80::2" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(gateways); i++) {
+		struct neighbour sent = {
+			.address = address_of(gateways[i]), .interface = 7, .mac = { true, { 2, 0, 0, 0, 0, 9 } },
+			.protocol = ROUTING_PROTOCOL, .state = NUD_PERMANENT,
+		}, read;
+		struct nlmsghdr *message = rtnetlink_replace_neighbour(&buffer, &sent);
+
+		assert_int_equal(message->nlmsg_type, RTM_NEWNEIGH);
+		assert_int_equal(message->nlmsg_flags, NLM_F_CREATE | NLM_F_REPLACE);
+		assert_true(rtnetlink_parse_neighbour(message, &read));
+		assert_memory_equal(&read, &sent, sizeof(sent));
+		message = rtnetlink_delete_neighbour(&buffer, &sent);
+		assert_int_equal(message->nlmsg_type, RTM_DELNEIGH);
+		assert_true(rtnetlink_parse_neighbour(message, &read));
+		assert_true(address_equal(&read.address, &sent.address));
+		assert_int_equal(read.interface, 7);
+		message = rtnetlink_get_neighbour(&buffer, &sent.address, 7);
+		assert_int_equal(message->nlmsg_type, RTM_GETNEIGH);
+		assert_int_equal(message->nlmsg_flags, 0);
+		message = rtnetlink_dump_neighbours(&buffer, sent.address.family);
+		assert_int_equal(message->nlmsg_flags, NLM_F_DUMP);
+		assert_false(rtnetlink_parse_neighbour(message, &read));
+	}
+}
+
+static void a_neighbour_with_another_kind_of_address_has_none_known(void **state)
+{
+	struct neighbour neighbour = { .address = address_of("172.28.0.2"), .interface = 7 };
+	struct nlmsghdr *message = rtnetlink_get_neighbour(&buffer, &neighbour.address, 7);
+
+	(void)state;
+	mnl_attr_put(message, NDA_LLADDR, 20, "an Infiniband address");
+	assert_true(rtnetlink_parse_neighbour(message, &neighbour));
+	assert_false(neighbour.mac.known);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[POLICY_CASES + 17] = {
+	struct CMUnitTest tests[POLICY_CASES + 22] = {
+		in_directory(an_address_has_the_prefix_of_its_peer),
+		in_directory(what_is_no_address_is_passed_over),
+		in_directory(addresses_of_one_interface_are_asked_for),
+		in_directory(neighbours_are_read_back_as_sent),
+		in_directory(a_neighbour_with_another_kind_of_address_has_none_known),
 		in_directory(a_rule_is_deleted_by_what_the_kernel_told_of_it),
 		in_directory(a_route_is_deleted_by_what_the_kernel_told_of_it),
 		in_directory(dumps_ask_for_both_families),

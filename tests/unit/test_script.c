@@ -114,8 +114,14 @@ static void a_step_is_a_command(void **state)
 		.interface = 2, .interface_name = "eth0", .metric = ROUTE_METRIC_IPV6, .type = RTN_UNICAST,
 		.protocol = ROUTING_PROTOCOL,
 	};
+	struct neighbour neighbour = {
+		.address = address_of("172.28.0.2"), .interface = 2, .interface_name = "eth0",
+		.mac = { true, { 2, 0, 0, 0, 0, 0x2a } }, .protocol = ROUTING_PROTOCOL,
+	};
 	struct guard guard = { .table = "ocserv_gw" };
 	const struct step steps[] = {
+		{ .kind = STEP_NEIGHBOUR_REPLACE, .neighbour = &neighbour },
+		{ .kind = STEP_NEIGHBOUR_REMOVE, .neighbour = &neighbour },
 		{ .kind = STEP_RULE_ADD, .rule = &rule },
 		{ .kind = STEP_RULE_REMOVE, .rule = &rule },
 		{ .kind = STEP_ROUTE_ADD, .route = &route },
@@ -125,6 +131,8 @@ static void a_step_is_a_command(void **state)
 		{ .kind = STEP_GUARD_LOAD, .guard = &guard, .replace = true },
 	};
 	static const char *const commands[] = {
+		"ip -4 neigh replace 172.28.0.2 lladdr 02:00:00:00:00:2a dev eth0 nud permanent protocol 111",
+		"ip -4 neigh del 172.28.0.2 dev eth0",
 		"ip -6 rule add priority 1000 from fd20::/64 lookup 100 protocol 111",
 		"ip -6 rule del priority 1000 from fd20::/64 lookup 100 protocol 111",
 		"ip -6 route add default via fe80::1 dev eth0 table 100 protocol 111",

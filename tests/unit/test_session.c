@@ -818,6 +818,33 @@ static void the_lock_is_waited_for_three_seconds(void **unused)
 	state_close(&state);
 }
 
+static void what_is_remembered_is_recalled(void **state)
+{
+	struct report report = { 0 };
+	struct state there;
+	char text[32], small[6];
+
+	(void)state;
+	assert_int_equal(state_open(&there, "state", true, &report), 0);
+	state_recall(&there, "gateway4", text, sizeof(text));
+	assert_string_equal(text, "");
+	assert_int_equal(state_remember(&there, "gateway4", "172.28.0.2 eth0", &report), 0);
+	assert_int_equal(symlink("left", "state/new"), 0);
+	assert_int_equal(state_remember(&there, "gateway4", "172.28.0.2 eth1", &report), 0);
+	state_recall(&there, "gateway4", text, sizeof(text));
+	assert_string_equal(text, "172.28.0.2 eth1");
+	state_recall(&there, "gateway4", small, sizeof(small));
+	assert_string_equal(small, "172.2");
+	state_recall(&there, "gateway6", text, sizeof(text));
+	assert_string_equal(text, "");
+	assert_int_equal(access("state/new", F_OK), -1);
+	assert_int_equal(mkdir("state/new", 0700), 0);
+	assert_int_equal(state_remember(&there, "gateway4", "172.28.0.2 eth2", &report), -1);
+	assert_line(&report.errors, "state directory: state/gateway4: ");
+	report_free(&report);
+	state_close(&there);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -850,6 +877,7 @@ int main(void)
 		in_directory(a_read_only_directory_gets_a_sentence),
 		in_directory(a_full_disk_leaves_the_earlier_record),
 		in_directory(what_a_killed_run_left_of_a_record_is_no_obstacle),
+		in_directory(what_is_remembered_is_recalled),
 		in_directory(the_lock_is_taken_and_given_back),
 		cmocka_unit_test_setup_teardown(the_lock_is_waited_for_three_seconds, enter_directory,
 						leave_without_deadline),

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef CAPACITY_H
+#define CAPACITY_H
 
 #include "config.h"
 #include "netlink.h"
 
-#define LIMITS_NEAR 80	/* percent of what there is, above which is warned */
+#define CAPACITY_NEAR 80	/* percent of what there is, above which is warned */
 
 /*
- * limits_advise - warn of what this host runs out of, and of what of it is in the way of [gateway] ports
+ * capacity_advise - warn of what this host runs out of, and of what of it is in the way of [gateway] ports
  * @nft: a NETLINK_NETFILTER socket
  *
  * The table of tracked flows nearly full, or of a size that one client may fill; the ports that clients get toward one
  * far end nearly used up; programs that listen on such a port. Its cost grows with the number of sockets, and of flows
  * where there are many: for `up`, `status` and `check`.
  */
-void limits_advise(const struct config *config, struct netlink *nft, struct report *report);
+void capacity_advise(const struct config *config, struct netlink *nft, struct report *report);
 
 #endif

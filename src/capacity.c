@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "limits.h"
+#include "capacity.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ static bool masquerades(const struct config *config)
 
 static bool is_near(unsigned long used, unsigned long most)
 {
-	return used * 100 > most * LIMITS_NEAR;
+	return used * 100 > most * CAPACITY_NEAR;
 }
 
 static void advise_tracking(const struct config *config, unsigned long flows, unsigned long most, struct report *report)
@@ -286,7 +286,7 @@ static void advise_listeners(const struct config *config, struct report *report)
 	text_free(&listeners.possible);
 }
 
-void limits_advise(const struct config *config, struct netlink *nft, struct report *report)
+void capacity_advise(const struct config *config, struct netlink *nft, struct report *report)
 {
 	unsigned long flows = 0, most = 0, ignored;
 
