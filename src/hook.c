@@ -3,6 +3,7 @@
 #include "advice.h"
 #include "conntrack.h"
 #include "converge.h"
+#include "cover.h"
 #include "deadline.h"
 #include "privileges.h"
 #include "session.h"
@@ -272,6 +273,8 @@ static int connect_locked(const struct config *config, const struct session *ses
 	seal_load(state, seal);
 	result = situation_read(&situation, config, goal_of(config), seal, sockets, report);
 
+	if (result == 0)
+		result = cover_check(config, &situation, BY_HOOK, state, session->id, report);
 	if (result == 0) {
 		join(wrong, &situation.plan.problems);
 		result = converge(&situation, config, goal_of(config), sockets, change, report);
@@ -334,8 +337,7 @@ static void log_connect(const struct config *config, const struct session *sessi
 static void warn_plain(const struct config *config, struct report *report)
 {
 	if (config_is_plain(config))
-		report_warning(report, "%s: no [gateway] address4 or address6: clients leave by this host's own route, "
-			       "without a kill switch", config->path);
+		report_warning(report, "%s", plain_text(config));
 }
 
 static int hook_connect(const struct config *config, const struct options *options, const struct timespec *begun,
@@ -353,7 +355,7 @@ static int hook_connect(const struct config *config, const struct options *optio
 	if (check_session(config, &session, report) < 0)
 		return -1;
 	if (options->dry_run)
-		return print_dry_run(config, options, goal_of(config), "connect", report);
+		return print_dry_run(config, options, goal_of(config), BY_HOOK, "connect", report);
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
 		dry_run_to_log(config, report);
@@ -463,6 +465,12 @@ static void log_disconnect(const struct config *config, const struct session *se
 	log_line(LOG_LEVEL_INFO, "disconnect %s", text_string(&line));
 }
 
+/* Where the configuration has lost its gateway, what is left of it stays. */
+static bool removes_after_last(const struct config *config)
+{
+	return config->remove_after_last && !config_is_plain(config);
+}
+
 static bool note_other(const struct session *session, void *data)
 {
 	const char **id = data;
@@ -484,10 +492,10 @@ static int disconnect_dry_run(const struct config *config, const struct options 
 		state_visit(&state, false, note_other, &alone, &unread);
 	state_close(&state);
 	report_free(&unread);
-	if (config->remove_after_last && alone)
-		return print_dry_run(config, options, GOAL_REMOVE, "disconnect of the last session", report);
-	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config->remove_after_last ?
-	       "other sessions are live" : "[session] remove_after_last is no");
+	if (removes_after_last(config) && alone)
+		return print_dry_run(config, options, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session", report);
+	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
+	       config->remove_after_last ? "other sessions are live" : "[session] remove_after_last is no");
 	return 0;
 }
 
@@ -504,7 +512,7 @@ static int hook_disconnect(const struct config *config, const struct options *op
 		return disconnect_dry_run(config, options, session.id, report);
 	if (!config->log_dry_run) {
 		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0) {
-			if (state_forget(&state, session.id, report) == 0 && config->remove_after_last)
+			if (state_forget(&state, session.id, report) == 0 && removes_after_last(config))
 				remove_after_last(config, &state, &sockets, &change, report);
 			/* Before the sockets: to close one waits until the kernel has cleared a table away. */
 			state_unlock(&state);
