@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "ocserv_conf.h"
+#include "trust.h"
 #include "variables.h"
 
 #include <ctype.h>
@@ -235,9 +236,7 @@ static bool parse_script(const struct key *key, void *field, const char *value, 
 	}
 	if (!S_ISREG(status.st_mode) || !(status.st_mode & S_IXUSR))
 		return complain(wrong, "is not an executable file; chmod +x it");
-	if (status.st_mode & S_IWOTH)
-		return complain(wrong, "can be written by everybody and would run as root; chmod o-w it");
-	return true;
+	return path_is_trusted(value, &status, wrong);
 }
 
 static const char *const blocked_choices[] = { "reject", "drop", NULL };
@@ -619,18 +618,13 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 /* Whether to trust what is in an open configuration file; -1 with the reason in @report. */
 static int check_file(const struct config *config, int fd, struct report *report)
 {
+	struct text wrong CLEANUP(text_free) = { 0 };
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
 		return report_error(report, EX_CONFIG, "%s: %s", config->path, strerror(errno));
-	if (!S_ISREG(status.st_mode))
-		return report_error(report, EX_CONFIG, "%s: is not a regular file", config->path);
-	if (status.st_mode & S_IWOTH || (status.st_mode & S_IWGRP && status.st_gid != 0))
-		return report_error(report, EX_CONFIG, "%s: others can write to it (mode %04o); chmod go-w it",
-				    config->path, (unsigned int)status.st_mode & 07777);
-	if (status.st_uid != 0 && status.st_uid != geteuid())
-		return report_error(report, EX_CONFIG, "%s: belongs to user %u; chown root it", config->path,
-				    (unsigned int)status.st_uid);
+	if (!file_is_trusted(&status, &wrong))
+		return report_error(report, EX_CONFIG, "%s: %s", config->path, text_string(&wrong));
 	if (status.st_size > FILE_SIZE_MAX)
 		return report_error(report, EX_CONFIG, "%s: is larger than %d bytes", config->path, FILE_SIZE_MAX);
 	return 0;

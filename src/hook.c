@@ -7,6 +7,7 @@
 #include "deadline.h"
 #include "privileges.h"
 #include "session.h"
+#include "trust.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -175,6 +176,20 @@ static char **script_environment(void)
 	return environment;
 }
 
+/*
+ * Whether the admin's script is still nobody else's. It is the same file when it is run, or one of root's: nobody else
+ * can put another in its place.
+ */
+static int check_next(const struct config *config, struct report *report)
+{
+	struct text wrong CLEANUP(text_free) = { 0 };
+	struct stat status;
+
+	if (path_is_trusted(config->next_script, &status, &wrong))
+		return 0;
+	return report_error(report, EX_CONFIG, "[session] next_script %s: %s", config->next_script, text_string(&wrong));
+}
+
 /* Runs the admin's script. */
 static int run_next(const struct config *config, struct report *report)
 {
@@ -305,6 +320,8 @@ static int dry_run_to_log(const struct config *config, struct report *report)
 
 	if (result == 0)
 		result = situation_read(&situation, config, goal_of(config), "", &sockets, report);
+	if (result == 0)
+		result = cover_check(config, &situation, BY_HOOK, NULL, NULL, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
 		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
@@ -358,6 +375,7 @@ static int hook_connect(const struct config *config, const struct options *optio
 		return print_dry_run(config, options, goal_of(config), BY_HOOK, "connect", report);
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
+		report_warning(report, "[log] dry_run = yes: this session is let in without a look at its kill switch");
 		dry_run_to_log(config, report);
 		report->status = 0;
 		log_connect(config, &session, "dry-run", NULL, begun);
@@ -381,7 +399,9 @@ static int hook_connect(const struct config *config, const struct options *optio
 	sockets_close(&sockets);
 	if (result == 0 && config->next_script) {
 		deadline_stop();
-		result = run_next(config, report);
+		result = check_next(config, report);
+		if (result == 0)
+			result = run_next(config, report);
 		if (result < 0)
 			state_forget(&state, session.id, report);
 	}
@@ -524,7 +544,8 @@ static int hook_disconnect(const struct config *config, const struct options *op
 	log_disconnect(config, &session, change);
 	if (config->next_script) {
 		deadline_stop();
-		run_next(config, report);
+		if (check_next(config, report) == 0)
+			run_next(config, report);
 	}
 	report->status = 0;
 	return 0;

@@ -725,7 +725,19 @@ static void a_script_that_others_can_write_is_refused(void **state)
 	assert_int_equal(chmod("script", 0600), 0);
 	refused(text_string(&file), "is not an executable file; chmod +x it");
 	assert_int_equal(chmod("script", 0707), 0);
-	refused(text_string(&file), "can be written by everybody", "chmod o-w it");
+	refused(text_string(&file), "others can write to it (mode 0707); chmod go-w it");
+	if (geteuid() == 0) {
+		assert_int_equal(chmod("script", 0770), 0);
+		assert_int_equal(chown("script", 0, 4711), 0);
+		refused(text_string(&file), "others can write to it (mode 0770); chmod go-w it");
+		assert_int_equal(chmod("script", 0700), 0);
+		assert_int_equal(chown("script", 4711, 0), 0);
+		refused(text_string(&file), "belongs to user 4711; chown root it");
+		assert_int_equal(chown("script", 0, 0), 0);
+	}
+	assert_int_equal(chmod("script", 0700), 0);
+	assert_int_equal(chmod(".", 0777), 0);
+	refused(text_string(&file), "next_script = ", ", a directory that others can write to (user ");
 }
 
 /* Lines of the file */
