@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "ocserv_conf.h"
+#include "pools.h"
 #include "trust.h"
 #include "variables.h"
 
@@ -709,56 +710,6 @@ static void read_environment(struct config *config, struct report *report)
 	}
 }
 
-/* Pools of ocserv.conf, which may be said more than once, or within each other. */
-struct pools {
-	struct prefix *pool;
-	size_t pools;
-};
-
-static void take_pool(const struct ocserv_conf *conf, const struct ocserv_entry *entry, const struct prefix *pool,
-		      void *data)
-{
-	struct pools *pools = data;
-
-	(void)conf;
-	(void)entry;
-	pools->pool = make_room_for_one(pools->pool, pools->pools, sizeof(*pools->pool));
-	pools->pool[pools->pools++] = *pool;
-}
-
-static void take_pools(const struct ocserv_conf *conf, void *data)
-{
-	ocserv_conf_visit_pools(conf, take_pool, data);
-}
-
-/* Whether another one holds it; of equal ones, the first. */
-static bool is_within_another(const struct pools *pools, size_t index)
-{
-	const struct prefix *pool = &pools->pool[index];
-
-	for (size_t i = 0; i < pools->pools; i++) {
-		const struct prefix *other = &pools->pool[i];
-
-		if (prefix_contains(other, &pool->address) &&
-		    (other->length < pool->length || (other->length == pool->length && i < index)))
-			return true;
-	}
-	return false;
-}
-
-static void add_pools(struct text *text, const struct ocserv_conf *conf, int family)
-{
-	struct pools pools = { 0 };
-	char pool[PREFIX_TEXT];
-
-	take_pools(conf, &pools);
-	ocserv_conf_visit_named(conf, take_pools, &pools);
-	for (size_t i = 0; i < pools.pools; i++)
-		if (pools.pool[i].address.family == family_of(family) && !is_within_another(&pools, i))
-			text_add(text, "%s%s", text->length ? ", " : "", prefix_text(&pools.pool[i], pool));
-	free(pools.pool);
-}
-
 static void add_tunnels(struct text *text, const struct ocserv_conf *conf)
 {
 	const struct ocserv_entry *device = ocserv_conf_find(conf, "", "device");
@@ -769,23 +720,21 @@ static void add_tunnels(struct text *text, const struct ocserv_conf *conf)
 
 /* What ocserv.conf says in place of "auto"; where it says nothing the key is unset, if it may be. */
 static void find_automatic(struct config *config, enum config_key key, const struct ocserv_conf *conf,
-			   struct report *report)
+			   struct text pools[FAMILIES], struct report *report)
 {
 	struct setting setting = config->setting[key];
-	struct text found CLEANUP(text_free) = { 0 };
+	struct text tunnels CLEANUP(text_free) = { 0 };
+	const struct text *found = key == KEY_CLIENT_INTERFACE ? &tunnels : &pools[keys[key].family];
 
-	if (key == KEY_CLIENT_INTERFACE)
-		add_tunnels(&found, conf);
-	else
-		add_pools(&found, conf, keys[key].family);
-	if (found.length == 0 && key == KEY_SUBNET6 && config->gateway[IPV6].mode != GATEWAY_ADDRESS) {
+	add_tunnels(&tunnels, conf);
+	if (found->length == 0 && key == KEY_SUBNET6 && config->gateway[IPV6].mode != GATEWAY_ADDRESS) {
 		free(setting.value);
 		config->setting[key] = (struct setting){ 0 };
-	} else if (found.length == 0) {
+	} else if (found->length == 0) {
 		config_error(config, report, key, "%s has no %s", conf->path,
 			     key == KEY_CLIENT_INTERFACE ? "device" : key == KEY_SUBNET4 ? "ipv4-network" : "ipv6-network");
 	} else {
-		setting.value = found.data;
+		setting.value = found->data;
 		setting.automatic = true;
 		set(config, report, key, setting);
 	}
@@ -793,7 +742,13 @@ static void find_automatic(struct config *config, enum config_key key, const str
 
 static void find_all_automatic(struct config *config, struct report *report)
 {
+	const bool wanted[FAMILIES] = {
+		is_automatic(KEY_SUBNET4, &config->setting[KEY_SUBNET4]),
+		is_automatic(KEY_SUBNET6, &config->setting[KEY_SUBNET6]),
+	};
+	struct text pools[FAMILIES] = { 0 };
 	struct ocserv_conf conf = { 0 };
+	int before = report->status;
 	bool read = false;
 
 	for (int key = 0; key < CONFIG_KEYS; key++) {
@@ -804,9 +759,14 @@ static void find_all_automatic(struct config *config, struct report *report)
 				     "[clients] ocserv_conf", config->ocserv_conf, strerror(errno));
 			continue;
 		}
+		if (!read && (wanted[IPV4] || wanted[IPV6]))
+			pools_find(config, &conf, wanted, pools, report);
 		read = true;
-		find_automatic(config, (enum config_key)key, &conf, report);
+		if (report->status == before)
+			find_automatic(config, (enum config_key)key, &conf, pools, report);
 	}
+	for (int family = 0; family < FAMILIES; family++)
+		text_free(&pools[family]);
 	ocserv_conf_free(&conf);
 }
 

@@ -245,6 +245,7 @@ test_change() {
 	ini "$@"
 	if [ -n "${opens:-}" ]; then
 		ok "$name: a connect after it" refuses "ocserv-gateway up" hook connect
+		hook disconnect
 		ok "$name: up" program up
 		like "$out" "repaired|removed" "$name: does something"
 	else
