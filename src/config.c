@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config.h"
 #include "ocserv_conf.h"
+#include "pools.h"
+#include "trust.h"
+#include "variables.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -306,9 +309,7 @@ static bool parse_script(const struct key *key, void *field, const char *value, 
 	}
 	if (!S_ISREG(status.st_mode) || !(status.st_mode & S_IXUSR))
 		return complain(wrong, "is not an executable file; chmod +x it");
-	if (status.st_mode & S_IWOTH)
-		return complain(wrong, "can be written by everybody and would run as root; chmod o-w it");
-	return true;
+	return path_is_trusted(value, &status, wrong);
 }
 
 static const char *const blocked_choices[] = { "reject", "drop", NULL };
@@ -541,30 +542,6 @@ static void set(struct config *config, struct report *report, enum config_key ke
 		config_error(config, report, key, "%s", text_string(&wrong));
 }
 
-/* Edits from @a to @b: insertions, deletions and replacements of one character. */
-static size_t edit_distance(const char *a, const char *b)
-{
-	size_t row[64], length = strlen(b);
-
-	if (length >= sizeof(row) / sizeof(*row))
-		return SIZE_MAX;
-	for (size_t j = 0; j <= length; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
-			size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-
-			diagonal = row[j];
-			row[j] = replaced < least ? replaced : least;
-		}
-	}
-	return row[length];
-}
-
 /* The key whose name, or with @by_section whose section, is nearest to @name; ties go to @section. */
 static const struct key_description *nearest(const char *section, const char *name, bool by_section)
 {
@@ -573,7 +550,7 @@ static const struct key_description *nearest(const char *section, const char *na
 
 	for (int i = 0; i < CONFIG_KEYS; i++) {
 		const struct key_description *key = &keys[i].is;
-		size_t distance = edit_distance(name, by_section ? key->section : key->name) * 2;
+		size_t distance = text_distance(name, by_section ? key->section : key->name) * 2;
 
 		distance += strcmp(section, key->section) != 0;
 		if (distance < least) {
@@ -607,7 +584,6 @@ struct stream {
 	const char *next, *end;
 	unsigned int line;
 	unsigned int seen[CONFIG_KEYS];		/* the line in which each key stands */
-	bool any_key;
 };
 
 static void line_error(struct stream *stream, const char *message)
@@ -696,6 +672,12 @@ static char *read_line(char *buffer, int size, void *user)
 	return buffer;
 }
 
+/* Whether a key is about gateway, kill switch or clients, and so is not there without one of them being meant. */
+static bool asks_in_file(const struct key_description *key)
+{
+	return strcmp(key->section, "session") != 0 && strcmp(key->section, "log") != 0;
+}
+
 static int take_pair(void *user, const char *section, const char *name, const char *value)
 {
 	struct stream *stream = user;
@@ -703,7 +685,6 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 	int key = find_key(section, name);
 	char message[512];
 
-	stream->any_key = true;
 	if (key < 0) {
 		const struct key_description *near;
 
@@ -730,27 +711,28 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 		return 0;
 	}
 	stream->seen[key] = stream->line;
-	if (value[0])
-		set(config, stream->report, (enum config_key)key,
-		    (struct setting){ .value = (char *)value, .origin = FROM_FILE, .line = stream->line });
+	if (!value[0]) {
+		snprintf(message, sizeof(message), "[%s] %s is empty; write a value or delete the line", section, name);
+		line_error(stream, message);
+		return 0;
+	}
+	if (!config->asking_line && asks_in_file(&keys[key].is))
+		config->asking_line = stream->line;
+	set(config, stream->report, (enum config_key)key,
+	    (struct setting){ .value = (char *)value, .origin = FROM_FILE, .line = stream->line });
 	return 1;
 }
 
 /* Whether to trust what is in an open configuration file; -1 with the reason in @report. */
 static int check_file(const struct config *config, int fd, struct report *report)
 {
+	struct text wrong CLEANUP(text_free) = { 0 };
 	struct stat status;
 
 	if (fstat(fd, &status) < 0)
 		return report_error(report, EX_CONFIG, "%s: %s", config->path, strerror(errno));
-	if (!S_ISREG(status.st_mode))
-		return report_error(report, EX_CONFIG, "%s: is not a regular file", config->path);
-	if (status.st_mode & S_IWOTH || (status.st_mode & S_IWGRP && status.st_gid != 0))
-		return report_error(report, EX_CONFIG, "%s: others can write to it (mode %04o); chmod go-w it",
-				    config->path, (unsigned int)status.st_mode & 07777);
-	if (status.st_uid != 0 && status.st_uid != geteuid())
-		return report_error(report, EX_CONFIG, "%s: belongs to user %u; chown root it", config->path,
-				    (unsigned int)status.st_uid);
+	if (!file_is_trusted(&status, &wrong))
+		return report_error(report, EX_CONFIG, "%s: %s", config->path, text_string(&wrong));
 	if (status.st_size > FILE_SIZE_MAX)
 		return report_error(report, EX_CONFIG, "%s: is larger than %d bytes", config->path, FILE_SIZE_MAX);
 	return 0;
@@ -771,6 +753,16 @@ static int read_all(const struct config *config, int fd, struct text *file, stru
 	return 0;
 }
 
+static bool is_blank(const struct text *file)
+{
+	const char *content = text_string(file);
+
+	if (file->length >= 3 && memcmp(content, "\xef\xbb\xbf", 3) == 0)
+		content += 3;
+	content += strspn(content, " \t\r\n");
+	return content == text_string(file) + file->length;
+}
+
 static int parse_file(struct config *config, int fd, struct report *report)
 {
 	struct stream stream = { .config = config, .report = report };
@@ -779,40 +771,36 @@ static int parse_file(struct config *config, int fd, struct report *report)
 
 	if (check_file(config, fd, report) < 0 || read_all(config, fd, &file, report) < 0)
 		return -1;
+	if (is_blank(&file))
+		return report_error(report, EX_CONFIG, "%s: is empty, as a full disk leaves it; write [gateway] address4 = "
+				    "ADDRESS, or remove the file if no gateway is meant", config->path);
 	stream.next = text_string(&file);
 	stream.end = stream.next + file.length;
 	fault = ini_parse_stream(read_line, &stream, take_pair, &stream);
 	config->file_read = true;
 	if (fault != 0 && report->status == 0)
 		return report_error(report, EX_CONFIG, "%s:%d: can't be read as an INI file", config->path, fault);
-	if (!stream.any_key && report->status == 0)
-		return report_error(report, EX_CONFIG, "%s: holds no key; write [clients] subnet4 and "
-				    "[gateway] address4, or take the sample that came with the program", config->path);
 	return 0;
 }
 
-static bool any_in_environment(void)
+static bool is_there(const char *path)
 {
-	for (int i = 0; i < CONFIG_KEYS; i++) {
-		const char *value = keys[i].is.environment ? getenv(keys[i].is.environment) : NULL;
+	struct stat status;
 
-		if (value && value[0])
-			return true;
-	}
-	return false;
+	return lstat(path, &status) == 0 || errno != ENOENT;
 }
 
-/* A file that nobody named may be missing where the environment configures, as in a container. */
+/* A file that nobody named may be missing: the environment may configure, as in a container. */
 static int read_file(struct config *config, bool named, struct report *report)
 {
 	int fd = open(config->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int result;
+	int error = errno, result;
 
-	if (fd < 0 && errno == ENOENT && !named && any_in_environment())
+	if (fd < 0 && error == ENOENT && !named && !is_there(config->path))
 		return 0;
 	if (fd < 0)
 		return report_error(report, EX_CONFIG, "configuration %s: %s; write it (see the sample), or name "
-				    "another with -c or OCSERV_GATEWAY_CONFIG", config->path, strerror(errno));
+				    "another with -c or OCSERV_GATEWAY_CONFIG", config->path, strerror(error));
 	result = parse_file(config, fd, report);
 	close(fd);
 	return result;
@@ -829,56 +817,6 @@ static void read_environment(struct config *config, struct report *report)
 	}
 }
 
-/* Pools of ocserv.conf, which may be said more than once, or within each other. */
-struct pools {
-	struct prefix *pool;
-	size_t pools;
-};
-
-static void take_pool(const struct ocserv_conf *conf, const struct ocserv_entry *entry, const struct prefix *pool,
-		      void *data)
-{
-	struct pools *pools = data;
-
-	(void)conf;
-	(void)entry;
-	pools->pool = make_room_for_one(pools->pool, pools->pools, sizeof(*pools->pool));
-	pools->pool[pools->pools++] = *pool;
-}
-
-static void take_pools(const struct ocserv_conf *conf, void *data)
-{
-	ocserv_conf_visit_pools(conf, take_pool, data);
-}
-
-/* Whether another one holds it; of equal ones, the first. */
-static bool is_within_another(const struct pools *pools, size_t index)
-{
-	const struct prefix *pool = &pools->pool[index];
-
-	for (size_t i = 0; i < pools->pools; i++) {
-		const struct prefix *other = &pools->pool[i];
-
-		if (prefix_contains(other, &pool->address) &&
-		    (other->length < pool->length || (other->length == pool->length && i < index)))
-			return true;
-	}
-	return false;
-}
-
-static void add_pools(struct text *text, const struct ocserv_conf *conf, int family)
-{
-	struct pools pools = { 0 };
-	char pool[PREFIX_TEXT];
-
-	take_pools(conf, &pools);
-	ocserv_conf_visit_named(conf, take_pools, &pools);
-	for (size_t i = 0; i < pools.pools; i++)
-		if (pools.pool[i].address.family == family_of(family) && !is_within_another(&pools, i))
-			text_add(text, "%s%s", text->length ? ", " : "", prefix_text(&pools.pool[i], pool));
-	free(pools.pool);
-}
-
 static void add_tunnels(struct text *text, const struct ocserv_conf *conf)
 {
 	const struct ocserv_entry *device = ocserv_conf_find(conf, "", "device");
@@ -889,23 +827,21 @@ static void add_tunnels(struct text *text, const struct ocserv_conf *conf)
 
 /* What ocserv.conf says in place of "auto"; where it says nothing the key is unset, if it may be. */
 static void find_automatic(struct config *config, enum config_key key, const struct ocserv_conf *conf,
-			   struct report *report)
+			   struct text pools[FAMILIES], struct report *report)
 {
 	struct setting setting = config->setting[key];
-	struct text found CLEANUP(text_free) = { 0 };
+	struct text tunnels CLEANUP(text_free) = { 0 };
+	const struct text *found = key == KEY_CLIENT_INTERFACE ? &tunnels : &pools[keys[key].family];
 
-	if (key == KEY_CLIENT_INTERFACE)
-		add_tunnels(&found, conf);
-	else
-		add_pools(&found, conf, keys[key].family);
-	if (found.length == 0 && key == KEY_SUBNET6 && config->gateway[IPV6].mode != GATEWAY_ADDRESS) {
+	add_tunnels(&tunnels, conf);
+	if (found->length == 0 && key == KEY_SUBNET6 && config->gateway[IPV6].mode != GATEWAY_ADDRESS) {
 		free(setting.value);
 		config->setting[key] = (struct setting){ 0 };
-	} else if (found.length == 0) {
+	} else if (found->length == 0) {
 		config_error(config, report, key, "%s has no %s", conf->path,
 			     key == KEY_CLIENT_INTERFACE ? "device" : key == KEY_SUBNET4 ? "ipv4-network" : "ipv6-network");
 	} else {
-		setting.value = found.data;
+		setting.value = found->data;
 		setting.automatic = true;
 		set(config, report, key, setting);
 	}
@@ -913,7 +849,13 @@ static void find_automatic(struct config *config, enum config_key key, const str
 
 static void find_all_automatic(struct config *config, struct report *report)
 {
+	const bool wanted[FAMILIES] = {
+		is_automatic(KEY_SUBNET4, &config->setting[KEY_SUBNET4]),
+		is_automatic(KEY_SUBNET6, &config->setting[KEY_SUBNET6]),
+	};
+	struct text pools[FAMILIES] = { 0 };
 	struct ocserv_conf conf = { 0 };
+	int before = report->status;
 	bool read = false;
 
 	for (int key = 0; key < CONFIG_KEYS; key++) {
@@ -924,9 +866,14 @@ static void find_all_automatic(struct config *config, struct report *report)
 				     "[clients] ocserv_conf", config->ocserv_conf, strerror(errno));
 			continue;
 		}
+		if (!read && (wanted[IPV4] || wanted[IPV6]))
+			pools_find(config, &conf, wanted, pools, report);
 		read = true;
-		find_automatic(config, (enum config_key)key, &conf, report);
+		if (report->status == before)
+			find_automatic(config, (enum config_key)key, &conf, pools, report);
 	}
+	for (int family = 0; family < FAMILIES; family++)
+		text_free(&pools[family]);
 	ocserv_conf_free(&conf);
 }
 
@@ -960,14 +907,70 @@ static void check_mac(const struct config *config, int family, struct report *re
 			     family == IPV4 ? 4 : 6);
 }
 
+/* Variables that ask for a gateway when they are there, even empty; those of the clients an image may set for itself. */
+static const enum config_key asking_variables[] = {
+	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_TABLE, KEY_PRIORITY,
+};
+
+#define WRITE_AN_ADDRESS "write [gateway] address4 = ADDRESS, or direct for both address4 and address6 if clients are to " \
+			 "leave by this host's own route"
+
+struct strange_variables {
+	const struct config *config;
+	struct report *report;
+};
+
+static void complain_of_variable(const struct strange_variable *variable, void *data)
+{
+	const struct strange_variables *strange = data;
+	bool plain = config_is_plain(strange->config);
+	const char *equals = variable->name + variable->length;
+	char what[256];
+
+	if (!plain && !equals[1])
+		return;
+	if (variable->meant)
+		snprintf(what, sizeof(what), "environment: %.*s: is not read; is %s meant", variable->length, variable->name,
+			 variable->meant);
+	else
+		snprintf(what, sizeof(what), "environment: %.*s: is not understood by this program", variable->length,
+			 variable->name);
+	if (plain && variable->asks)
+		report_error(strange->report, EX_CONFIG, "%s; no gateway is configured: " WRITE_AN_ADDRESS, what);
+	else
+		report_warning(strange->report, "%s; unset it if it is not for this program", what);
+}
+
+/* Plain ocserv is what nobody has asked to be anything else: a gateway that was lost is not that. */
+static void check_plain(const struct config *config, struct report *report)
+{
+	if (config->asking_line)
+		report_error(report, EX_CONFIG, "%s:%u: asks for a gateway, but neither address4 nor address6 is set; "
+			     WRITE_AN_ADDRESS, config->path, config->asking_line);
+	for (size_t i = 0; i < sizeof(asking_variables) / sizeof(*asking_variables) && report->status == 0; i++) {
+		const char *name = keys[asking_variables[i]].is.environment, *value = getenv(name);
+
+		if (value)
+			report_error(report, EX_CONFIG, "environment: %s=%.*s: %s; " WRITE_AN_ADDRESS, name, VALUE_SHOWN, value,
+				     value[0] ? "asks for a gateway, but neither address4 nor address6 is set" :
+				     "is empty, and no gateway is configured");
+	}
+}
+
 static void check_together(struct config *config, struct report *report)
 {
+	struct strange_variables strange = { config, report };
 	struct gateway *gateway = config->gateway;
 
 	for (int family = 0; family < FAMILIES; family++)
 		check_mac(config, family, report);
-	if (config_is_plain(config))
+	if (config_is_plain(config) && report->status)
 		return;
+	variables_visit_strange(complain_of_variable, &strange);
+	if (config_is_plain(config)) {
+		check_plain(config, report);
+		return;
+	}
 	for (int family = 0; family < FAMILIES; family++)
 		if (gateway[family].mode == GATEWAY_UNSET)
 			gateway[family].mode = GATEWAY_BLOCK;
@@ -997,9 +1000,12 @@ int config_load(struct config *config, const char *path, const char *ocserv_conf
 	int before = report->status;
 
 	*config = (struct config){ 0 };
-	if (!path && from_environment && from_environment[0])
+	if (!path && from_environment)
 		path = from_environment;
 	config->path = duplicate(path ? path : DEFAULT_PATH);
+	if (path && !path[0])
+		return report_error(report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
+				    DEFAULT_PATH, path == from_environment ? "OCSERV_GATEWAY_CONFIG" : "--config");
 
 	for (int i = 0; i < CONFIG_KEYS; i++)
 		if (keys[i].is.fallback)

@@ -76,6 +76,7 @@ struct setting {
 struct config {
 	char *path;		/* the file */
 	bool file_read;		/* false where the environment alone configures */
+	unsigned int asking_line;	/* of the first key about gateway, kill switch or clients; 0: none */
 	struct setting setting[CONFIG_KEYS];
 
 	struct subnets subnets[FAMILIES];
@@ -129,7 +130,11 @@ struct key_description {
 int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report);
 void config_free(struct config *config);
 
-/* config_is_plain - neither family has a gateway, nor is blocked: nothing is to be installed */
+/*
+ * config_is_plain - nothing is said about a gateway at all: nothing is to be installed, and nothing removed
+ *
+ * An address that is missing where anything else asks for one is an error of config_load().
+ */
 bool config_is_plain(const struct config *config);
 
 /* config_governs - whether the rules of either layer are about this family */

@@ -3,9 +3,11 @@
 #include "advice.h"
 #include "conntrack.h"
 #include "converge.h"
+#include "cover.h"
 #include "deadline.h"
 #include "privileges.h"
 #include "session.h"
+#include "trust.h"
 #include "verbs.h"
 
 #include <errno.h>
@@ -172,6 +174,20 @@ static char **script_environment(void)
 	return environment;
 }
 
+/*
+ * Whether the admin's script is still nobody else's. It is the same file when it is run, or one of root's: nobody else
+ * can put another in its place.
+ */
+static int check_next(const struct config *config, struct report *report)
+{
+	struct text wrong CLEANUP(text_free) = { 0 };
+	struct stat status;
+
+	if (path_is_trusted(config->next_script, &status, &wrong))
+		return 0;
+	return report_error(report, EX_CONFIG, "[session] next_script %s: %s", config->next_script, text_string(&wrong));
+}
+
 /* Runs the admin's script. */
 static int run_next(const struct config *config, struct report *report)
 {
@@ -286,6 +302,8 @@ static int connect_locked(const struct config *config, const struct session *ses
 
 	if (result == 0 && goal_of(config) == GOAL_INSTALL)
 		result = check_tunnel(&situation, session, report);
+	if (result == 0)
+		result = cover_check(config, &situation, BY_HOOK, state, session->id, report);
 	if (result == 0) {
 		join(wrong, &situation.plan.problems);
 		result = converge(&situation, config, goal_of(config), &remembered, sockets, change, report);
@@ -320,6 +338,8 @@ static int dry_run_to_log(const struct config *config, struct report *report)
 	remembered_look(&remembered, config);
 	if (result == 0)
 		result = situation_read(&situation, config, goal_of(config), &remembered, &sockets, report);
+	if (result == 0)
+		result = cover_check(config, &situation, BY_HOOK, NULL, NULL, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
 		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
@@ -352,8 +372,7 @@ static void log_connect(const struct config *config, const struct session *sessi
 static void warn_plain(const struct config *config, struct report *report)
 {
 	if (config_is_plain(config))
-		report_warning(report, "%s: no [gateway] address4 or address6: clients leave by this host's own route, "
-			       "without a kill switch", config->path);
+		report_warning(report, "%s", plain_text(config));
 }
 
 static int hook_connect(const struct config *config, const struct options *options, const struct timespec *begun,
@@ -371,9 +390,10 @@ static int hook_connect(const struct config *config, const struct options *optio
 	if (check_session(config, &session, report) < 0)
 		return -1;
 	if (options->dry_run)
-		return print_dry_run(config, options, goal_of(config), "connect", report);
+		return print_dry_run(config, options, goal_of(config), BY_HOOK, "connect", report);
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
+		report_warning(report, "[log] dry_run = yes: this session is let in without a look at its kill switch");
 		dry_run_to_log(config, report);
 		report->status = 0;
 		log_connect(config, &session, "dry-run", NULL, begun);
@@ -397,7 +417,9 @@ static int hook_connect(const struct config *config, const struct options *optio
 	sockets_close(&sockets);
 	if (result == 0 && config->next_script) {
 		deadline_stop();
-		result = run_next(config, report);
+		result = check_next(config, report);
+		if (result == 0)
+			result = run_next(config, report);
 		if (result < 0)
 			state_forget(&state, session.id, report);
 	}
@@ -483,6 +505,12 @@ static void log_disconnect(const struct config *config, const struct session *se
 	log_line(LOG_LEVEL_INFO, "disconnect %s", text_string(&line));
 }
 
+/* Where the configuration has lost its gateway, what is left of it stays. */
+static bool removes_after_last(const struct config *config)
+{
+	return config->remove_after_last && !config_is_plain(config);
+}
+
 static bool note_other(const struct session *session, void *data)
 {
 	const char **id = data;
@@ -504,10 +532,10 @@ static int disconnect_dry_run(const struct config *config, const struct options 
 		state_visit(&state, false, note_other, &alone, &unread);
 	state_close(&state);
 	report_free(&unread);
-	if (config->remove_after_last && alone)
-		return print_dry_run(config, options, GOAL_REMOVE, "disconnect of the last session", report);
-	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config->remove_after_last ?
-	       "other sessions are live" : "[session] remove_after_last is no");
+	if (removes_after_last(config) && alone)
+		return print_dry_run(config, options, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session", report);
+	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
+	       config->remove_after_last ? "other sessions are live" : "[session] remove_after_last is no");
 	return 0;
 }
 
@@ -524,7 +552,7 @@ static int hook_disconnect(const struct config *config, const struct options *op
 		return disconnect_dry_run(config, options, session.id, report);
 	if (!config->log_dry_run) {
 		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0) {
-			if (state_forget(&state, session.id, report) == 0 && config->remove_after_last)
+			if (state_forget(&state, session.id, report) == 0 && removes_after_last(config))
 				remove_after_last(config, &state, &sockets, &change, report);
 			/* Before the sockets: to close one waits until the kernel has cleared a table away. */
 			state_unlock(&state);
@@ -536,7 +564,8 @@ static int hook_disconnect(const struct config *config, const struct options *op
 	log_disconnect(config, &session, change);
 	if (config->next_script) {
 		deadline_stop();
-		run_next(config, report);
+		if (check_next(config, report) == 0)
+			run_next(config, report);
 	}
 	report->status = 0;
 	return 0;

@@ -68,7 +68,9 @@ static void check_pool(const struct ocserv_conf *conf, const struct ocserv_entry
 	int family = pool->address.family == AF_INET ? IPV4 : IPV6;
 	char text[PREFIX_TEXT];
 
-	if (!config_governs(check->config, family) || is_governed(check->config, pool, family))
+	/* What of its pools auto leaves out is told where it is read. */
+	if (!config_governs(check->config, family) || is_governed(check->config, pool, family) ||
+	    check->config->setting[family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6].automatic)
 		return;
 	prefix_text(pool, text);
 	if (family == IPV6 && check->config->subnets[IPV6].count == 0)

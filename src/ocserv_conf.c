@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define FILE_SIZE_MAX (1 << 20)
+
 struct reader {
 	FILE *stream;
 	struct ocserv_conf *conf;
@@ -63,13 +65,13 @@ static int take_entry(void *user, const char *section, const char *name, const c
 static FILE *open_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
+	struct stat status = { 0 };
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size > FILE_SIZE_MAX) {
 		close(fd);
-		errno = EINVAL;
+		errno = status.st_size > FILE_SIZE_MAX ? EFBIG : EINVAL;
 		return NULL;
 	}
 	return fdopen(fd, "r");

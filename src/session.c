@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "session.h"
 #include "deadline.h"
+#include "trust.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -45,28 +46,61 @@ static int refuse_owner(const struct state *state, const char *name, struct repo
 			    (unsigned int)geteuid());
 }
 
-static bool is_private(const struct stat *status)
+/* The directory that it lies in: who can write there can put another in its place. */
+static int check_parent(const struct state *state, struct report *report)
 {
-	return status->st_uid == geteuid() && !(status->st_mode & (S_IWGRP | S_IWOTH));
-}
-
-static int open_directory(struct state *state, bool create, struct report *report)
-{
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	struct stat status;
 
-	state->directory = open(state->path, flags);
-	if (state->directory < 0 && errno == ENOENT && create) {
-		if (mkdir(state->path, 0700) < 0 && errno != EEXIST)
-			return complain(state, "", report);
-		state->directory = open(state->path, flags);
-	}
-	if (state->directory < 0 || fstat(state->directory, &status) < 0)
-		return complain(state, "", report);
-	return is_private(&status) ? 0 : refuse_owner(state, "", report);
+	if (fstatat(state->directory, "..", &status, 0) < 0)
+		return complain(state, "..", report);
+	if (directory_is_trusted(&status))
+		return 0;
+	return report_error(report, EX_CANTCREAT, "state directory: %s lies in a directory that others can write to (user %u, "
+			    "mode %04o), so it may be taken away; name another in [session] state_dir", state->path,
+			    (unsigned int)status.st_uid, (unsigned int)status.st_mode & 07777);
 }
 
-/* A directory in one that is private: nobody else can put another in its place. */
+/* Whether others can write to it, and with @create nobody but its owner sees into it. */
+static int check_private(const struct state *state, const char *name, int fd, const struct stat *status, bool create,
+			 struct report *report)
+{
+	if (status->st_uid != geteuid() || status->st_mode & (S_IWGRP | S_IWOTH))
+		return refuse_owner(state, name, report);
+	if (!(status->st_mode & (S_IRWXG | S_IRWXO)) || !create)
+		return 0;
+	if ((fd >= 0 ? fchmod(fd, 0700) : fchmodat(state->directory, name, 0700, 0)) == 0)
+		return 0;
+	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s: others can read it (mode %04o), and so hold its "
+			    "lock: %s; chmod 700 it", state->path, name[0] ? "/" : "", name,
+			    (unsigned int)status->st_mode & 07777, strerror(errno));
+}
+
+#define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* Opens a directory, which is made with @create; in one that is private nobody else can put another in its place. */
+static int open_directory(const struct state *state, int parent, const char *path, const char *name, bool create,
+			  struct report *report)
+{
+	struct stat status;
+	int fd = openat(parent, path, DIRECTORY_FLAGS);
+
+	if (fd < 0 && errno == ENOENT && create) {
+		if (mkdirat(parent, path, 0700) < 0 && errno != EEXIST)
+			return complain(state, name, report);
+		fd = openat(parent, path, DIRECTORY_FLAGS);
+	}
+	if (fd >= 0 && fstat(fd, &status) == 0) {
+		if (check_private(state, name, fd, &status, create, report) == 0)
+			return fd;
+	} else {
+		complain(state, name, report);
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* The same of one that need not be open. */
 static int check_directory(const struct state *state, const char *name, bool create, struct report *report)
 {
 	struct stat status;
@@ -83,40 +117,46 @@ static int check_directory(const struct state *state, const char *name, bool cre
 	}
 	if (result < 0)
 		return complain(state, name, report);
-	return is_private(&status) ? 0 : refuse_owner(state, name, report);
+	return check_private(state, name, -1, &status, create, report);
 }
 
 int state_open(struct state *state, const char *path, bool create, struct report *report)
 {
-	*state = (struct state){ .directory = -1, .path = path };
-	if (open_directory(state, create, report) < 0 || check_directory(state, "sessions", create, report) < 0)
+	*state = (struct state){ .directory = -1, .sessions = -1, .path = path };
+	state->directory = open_directory(state, AT_FDCWD, path, "", create, report);
+	if (state->directory < 0 || check_parent(state, report) < 0)
+		return -1;
+	state->sessions = open_directory(state, state->directory, "sessions", "sessions", create, report);
+	if (state->sessions < 0)
 		return -1;
 	return check_directory(state, "addresses", create, report);
 }
 
 void state_close(struct state *state)
 {
+	if (state->sessions >= 0)
+		close(state->sessions);		/* and unlock it */
 	if (state->directory >= 0)
-		close(state->directory);	/* and unlock it */
-	state->directory = -1;
+		close(state->directory);
+	state->directory = state->sessions = -1;
 	state->locked = false;
 }
 
 int state_lock(struct state *state, struct report *report)
 {
-	state->locked = deadline_lock(state->directory) == 0;
+	state->locked = deadline_lock(state->sessions) == 0;
 	if (state->locked)
 		return 0;
 	if (errno != EWOULDBLOCK)
-		return complain(state, "", report);
+		return complain(state, "sessions", report);
 	return report_error(report, EX_TEMPFAIL, "state directory: %s: another run has held its lock for %d seconds; see "
-			    "who with `fuser %s`", state->path, DEADLINE_LOCK_SECONDS, state->path);
+			    "who with `fuser %s/sessions`", state->path, DEADLINE_LOCK_SECONDS, state->path);
 }
 
 void state_unlock(struct state *state)
 {
 	if (state->locked)
-		flock(state->directory, LOCK_UN);
+		flock(state->sessions, LOCK_UN);
 	state->locked = false;
 }
 

@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 /*
- * The state directory, of mode 0700 and root's, is itself the lock. In it, `sessions/` has a file for each session,
+ * The state directory is root's, of mode 0700 like all that is in it, so that nobody else can open what is locked:
+ * `sessions/`. That has a file for each session,
  * named after ocserv's ID, the pid of its worker; `addresses/` has a symbolic link for each address, named after it,
  * to the ID that had it last. A record is one line of key=value pairs, written under another name and renamed. It
  * holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
@@ -27,13 +28,15 @@ struct session {
 
 struct state {
 	int directory;			/* a descriptor, -1 where closed */
-	bool locked;			/* by flock(2) of the directory */
+	int sessions;			/* the same, of what is locked in it */
+	bool locked;			/* by flock(2) */
 	const char *path;
 };
 
 /*
  * state_open - open the directory, and make it where it is missing and @create is set
  *
+ * With @create, what others can read is closed to them; what they can write to is refused, since it may be theirs.
  * Returns 0, or -1 with the reason in @report (EX_CANTCREAT). state_close() in either case.
  */
 int state_open(struct state *state, const char *path, bool create, struct report *report);

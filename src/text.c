@@ -322,3 +322,26 @@ bool number_parse(const char *string, unsigned long long least, unsigned long lo
 	*number = value;
 	return true;
 }
+
+size_t text_distance(const char *a, const char *b)
+{
+	size_t row[64], length = strlen(b);
+
+	if (length >= sizeof(row) / sizeof(*row))
+		return SIZE_MAX;
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+			size_t least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+
+			diagonal = row[j];
+			row[j] = replaced < least ? replaced : least;
+		}
+	}
+	return row[length];
+}

@@ -82,6 +82,12 @@ void text_add_shell(struct text *text, const char *word);
 void text_add_json(struct text *text, const char *string);
 
 /*
+ * text_distance - edits from @a to @b: characters more, less, or in place of others; SIZE_MAX where @b is longer than
+ * any name of ours
+ */
+size_t text_distance(const char *a, const char *b);
+
+/*
  * number_parse - a decimal number without sign or blanks
  *
  * Returns false where @string is anything else or lies outside @least..@most.

@@ -10,6 +10,7 @@
 #include "terminal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -19,16 +20,33 @@ static int load(struct config *config, const struct options *options, struct rep
 	return config_load(config, options->config, options->ocserv_conf, report);
 }
 
-static const char *plain_text(const struct config *config)
+const char *plain_text(const struct config *config)
 {
-	return config_is_plain(config) ?
+	return !config_is_plain(config) ?
+	       "both families are direct: clients leave by this host's own route, without a kill switch" :
+	       config->file_read ?
 	       "neither [gateway] address4 nor address6 is set: clients leave by this host's own route, without a kill "
 	       "switch" :
-	       "both families are direct: clients leave by this host's own route, without a kill switch";
+	       "no gateway is configured, there is no file: clients leave by this host's own route, without a kill switch";
 }
 
-int print_dry_run(const struct config *config, const struct options *options, enum goal goal, const char *doing,
-		  struct report *report)
+/* The records of live sessions, where there are any. */
+static int cover_check_dry(const struct config *config, const struct situation *situation, enum doer doer,
+			   struct report *report)
+{
+	struct report unread = { 0 };
+	struct state state;
+	bool readable = state_open(&state, config->state_dir, false, &unread) == 0;
+	const char *own = doer == BY_HOOK ? getenv("ID") : NULL;
+	int result = cover_check(config, situation, doer, readable ? &state : NULL, own, report);
+
+	state_close(&state);
+	report_free(&unread);
+	return result;
+}
+
+int print_dry_run(const struct config *config, const struct options *options, enum goal goal, enum doer doer,
+		  const char *doing, struct report *report)
 {
 	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
 	struct situation situation = { 0 };
@@ -40,6 +58,8 @@ int print_dry_run(const struct config *config, const struct options *options, en
 	remembered.move = options->move;
 	if (result == 0)
 		result = situation_read(&situation, config, goal, &remembered, &sockets, report);
+	if (result == 0)
+		result = cover_check_dry(config, &situation, doer, report);
 	if (result == 0) {
 		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing,
 			 config->file_read ? config->path : "the environment alone",
@@ -77,8 +97,19 @@ static struct lines take_problems(struct situation *situation)
 	return problems;
 }
 
-static int change_kernel(const struct config *config, enum goal goal, bool move, const struct state *state,
-			 struct sockets *sockets, struct report *report)
+/* What another configuration has made, and this one does not know. */
+static void warn_of_left(const struct config *config, const struct kernel *kernel, struct report *report)
+{
+	struct lines left CLEANUP(lines_free) = { 0 };
+
+	if (config_is_plain(config))
+		cover_left(config, kernel, &left);
+	for (size_t i = 0; i < left.count; i++)
+		report_warning(report, "%s, of another configuration: name that with --config to remove it", left.line[i]);
+}
+
+static int change_kernel(const struct config *config, enum goal goal, enum doer doer, bool move,
+			 const struct state *state, struct sockets *sockets, struct report *report)
 {
 	struct remembered remembered = { .move = move };
 	struct lines was CLEANUP(lines_free) = { 0 };
@@ -88,6 +119,8 @@ static int change_kernel(const struct config *config, enum goal goal, bool move,
 
 	remembered_read(&remembered, config, state);
 	result = situation_read(&situation, config, goal, &remembered, sockets, report);
+	if (result == 0)
+		result = cover_check(config, &situation, doer, state, NULL, report);
 	if (result == 0) {
 		was = take_problems(&situation);
 		result = converge(&situation, config, goal, &remembered, sockets, &change, report);
@@ -101,6 +134,8 @@ static int change_kernel(const struct config *config, enum goal goal, bool move,
 		if (goal == GOAL_INSTALL) {
 			advise(config, &situation, report);
 			capacity_advise(config, &sockets->nft, report);
+		} else {
+			warn_of_left(config, &situation.kernel, report);
 		}
 	}
 	situation_free(&situation);
@@ -125,7 +160,7 @@ static void warn_of_sessions(const struct state *state, struct report *report)
 			       live);
 }
 
-static int run(const struct config *config, enum goal goal, bool move, struct report *report)
+static int run(const struct config *config, enum goal goal, enum doer doer, bool move, struct report *report)
 {
 	struct sockets sockets = { 0 };
 	struct state state;
@@ -136,7 +171,7 @@ static int run(const struct config *config, enum goal goal, bool move, struct re
 	if (result == 0)
 		result = sockets_open(&sockets, report);
 	if (result == 0)
-		result = change_kernel(config, goal, move, &state, &sockets, report);
+		result = change_kernel(config, goal, doer, move, &state, &sockets, report);
 	if (result == 0 && goal == GOAL_REMOVE)
 		warn_of_sessions(&state, report);
 	state_close(&state);
@@ -156,9 +191,9 @@ int verb_up(const struct options *options)
 		if (goal_of(&config) == GOAL_REMOVE)
 			report_warning(&report, "%s", plain_text(&config));
 		if (options->dry_run)
-			print_dry_run(&config, options, goal_of(&config), "up", &report);
+			print_dry_run(&config, options, goal_of(&config), BY_ADMIN, "up", &report);
 		else
-			run(&config, goal_of(&config), options->move, &report);
+			run(&config, goal_of(&config), BY_ADMIN, options->move, &report);
 	}
 	status = log_report(&report);
 	config_free(&config);
@@ -175,9 +210,9 @@ int verb_down(const struct options *options)
 	if (load(&config, options, &report) == 0) {
 		privileges_drop();
 		if (options->dry_run)
-			print_dry_run(&config, options, GOAL_REMOVE, "down", &report);
+			print_dry_run(&config, options, GOAL_REMOVE, BY_REMOVAL, "down", &report);
 		else
-			run(&config, GOAL_REMOVE, false, &report);
+			run(&config, GOAL_REMOVE, BY_REMOVAL, false, &report);
 	}
 	status = log_report(&report);
 	config_free(&config);

@@ -2,7 +2,7 @@
 #ifndef VERBS_H
 #define VERBS_H
 
-#include "converge.h"
+#include "cover.h"
 #include "options.h"
 
 /* What an admin types. Each returns the exit status. */
@@ -16,8 +16,13 @@ int verb_status(const struct options *options);	/* in status.c */
 /*
  * print_dry_run - the plan toward @goal on stdout: as a shell script, or for people with --diff and on a terminal
  * @doing: what would be run
+ *
+ * Refuses what the real run refuses.
  */
-int print_dry_run(const struct config *config, const struct options *options, enum goal goal, const char *doing,
-		  struct report *report);
+int print_dry_run(const struct config *config, const struct options *options, enum goal goal, enum doer doer,
+		  const char *doing, struct report *report);
+
+/* plain_text - a warning of a configuration by which nothing is to be installed */
+const char *plain_text(const struct config *config);
 
 #endif

@@ -281,14 +281,14 @@ test_clock() {
 }
 
 lock_held() {
-	! flock --nonblock "$STATE_DIR" true
+	! flock --nonblock "$STATE_DIR/sessions" true
 }
 
 # A hook that was stopped, and holds the lock for ever.
 test_hanging() {
 	local holder
 	start_installed
-	flock "$STATE_DIR" sleep infinity &
+	flock "$STATE_DIR/sessions" sleep infinity &
 	holder=$!
 	wait_for 10 lock_held
 	traffic begin all

@@ -189,7 +189,7 @@ config_world_writable() { ini; chmod 666 "$INI"; }
 config_group_writable() { ini; chown 0:65534 "$INI"; chmod 660 "$INI"; }
 config_of_somebody() { ini; chown 65534 "$INI"; }
 config_empty() { : >"$INI"; }
-config_of_comments() { printf '; nothing\n\n# here\n[clients]\n' >"$INI"; }
+config_of_blanks() { printf '\n \t\n' >"$INI"; }
 config_binary() { head -c 20000 /bin/bash >"$INI"; }
 config_of_zeros() { head -c 3000 /dev/zero >"$INI"; }
 config_huge() { ini; head -c 200000 /dev/zero | tr '\0' ';' >>"$INI"; }
@@ -204,8 +204,8 @@ CONFIGURATIONS_WRONG='missing|No such file
 world_writable|others can write
 group_writable|others can write
 of_somebody|65534
-empty|no key
-of_comments|no key
+empty|is empty
+of_blanks|is empty
 binary|control characters|text file
 of_zeros|control characters|text file
 huge|larger
@@ -358,7 +358,7 @@ test_busy() {
 	program up
 	program down
 	syslog_lines
-	exec {holder}<"$STATE_DIR"
+	exec {holder}<"$STATE_DIR/sessions"
 	flock "$holder"
 	test_refused "busy" 75 "state directory: $STATE_DIR: another run has held its lock" hook connect
 	program up

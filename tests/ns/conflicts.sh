@@ -243,13 +243,26 @@ test_change() {
 	ini "${from[@]}"
 	ok "$name: before" program up
 	ini "$@"
-	ok "$name: a connect after it" hook connect
-	like "$(field routing)" "repaired|plain|removed" "$name: does something"
+	if [ -n "${opens:-}" ]; then
+		ok "$name: a connect after it" refuses "ocserv-gateway up" hook connect
+		hook disconnect
+		ok "$name: up" program up
+		like "$out" "repaired|removed" "$name: does something"
+	else
+		ok "$name: a connect after it" hook connect
+		is "$(field routing)" repaired "$name: does something"
+	fi
 	# A route of ours serves with this flag as without it.
 	ok "$name: nothing of before is left" same "${wanted// onlink/}" "$(state | sed 's/ onlink//')"
 	ok "$name: status" program status
 	ok "$name: down" program down
 	ok "$name: nothing is left" state_is "$empty_state"
+}
+
+# test_opening ...: the same of one that denies less, which a hook does not do
+test_opening() {
+	local opens=yes
+	test_change "$@"
 }
 
 BOTH='gateway.address6=fd28::2'
@@ -265,20 +278,19 @@ test_changes() {
 	test_change "another priority and subnet" $BOTH -- $BOTH gateway.priority=3000 \
 		clients.subnet4=10.20.0.0/25 clients.subnet6=fd20::/65
 	test_change "no IPv6 gateway" $BOTH -- gateway.address6=
-	test_change "no IPv6 subnet" -- clients.subnet6=
-	test_change "IPv6 left alone" $BOTH -- gateway.address6=direct
+	test_opening "no IPv6 subnet" -- clients.subnet6=
+	test_opening "IPv6 left alone" $BOTH -- gateway.address6=direct
 	test_change "no masquerading" $BOTH -- $BOTH gateway.masquerade=no
 	test_change "another way to block" -- killswitch.blocked=drop
 	test_change "other tunnels" -- clients.interface=vpns0
 	test_change "others are not forwarded" $BOTH -- $BOTH killswitch.forward_others=no
-	test_change "others are forwarded" $BOTH killswitch.forward_others=no -- $BOTH
-	test_change "others are forwarded, another priority" $BOTH killswitch.forward_others=no -- $BOTH gateway.priority=3000
+	test_opening "others are forwarded" $BOTH killswitch.forward_others=no -- $BOTH
+	test_opening "others are forwarded, another priority" $BOTH killswitch.forward_others=no -- $BOTH gateway.priority=3000
 	test_change "others are not forwarded, the next priority" $BOTH killswitch.forward_others=no -- \
 		$BOTH killswitch.forward_others=no gateway.priority=1001
-	test_change "others are not forwarded, IPv6 left alone" $BOTH killswitch.forward_others=no -- \
+	test_opening "others are not forwarded, IPv6 left alone" $BOTH killswitch.forward_others=no -- \
 		killswitch.forward_others=no gateway.address6=direct
-	test_change "no gateway at all" $BOTH -- gateway.address4= gateway.address6=
-	test_change "all left alone" $BOTH -- gateway.address4=direct gateway.address6=direct
+	test_opening "all left alone" $BOTH -- gateway.address4=direct gateway.address6=direct
 }
 
 nl=$'\n'

@@ -11,8 +11,8 @@ lib=${0%/*}/../lib
 waiting_status() {
 	local holder hook_pid
 	rm -rf "$STATE_DIR"
-	mkdir "$STATE_DIR" && chmod 700 "$STATE_DIR"
-	flock "$STATE_DIR" sleep infinity &
+	mkdir -m 700 "$STATE_DIR" "$STATE_DIR/sessions"
+	flock "$STATE_DIR/sessions" sleep infinity &
 	holder=$!
 	wait_for 10 lock_held
 	env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" REASON=connect "$OGW_PROGRAM" 2>"$OGW_WORK/stderr" &
@@ -25,7 +25,7 @@ waiting_status() {
 }
 
 lock_held() {
-	! flock --nonblock "$STATE_DIR" true
+	! flock --nonblock "$STATE_DIR/sessions" true
 }
 
 waits_for_lock() {

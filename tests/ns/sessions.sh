@@ -334,7 +334,12 @@ test_next_script() {
 	ok "next script: all is gone" gone
 	test_next_wrong missing "No such file"
 	test_next_wrong not_executable "not an executable"
-	test_next_wrong writable "written by everybody"
+	test_next_wrong writable "others can write to it"
+	test_next_wrong group_writable "others can write to it"
+	test_next_wrong of_somebody "belongs to user 65534"
+	test_next_wrong directory_writable "lies in $OGW_WORK, a directory that others can write to"
+	test_next_wrong directory_of_somebody "lies in $OGW_WORK, a directory that others can write to"
+	test_next_wrong link_of_somebody "lies in /run/ogw-next, a directory"
 	test_next_wrong directory "not an executable"
 	stop A
 }
@@ -365,6 +370,17 @@ test_next_fails() {
 next_missing() { rm "$OGW_WORK/next"; }
 next_not_executable() { chmod 644 "$OGW_WORK/next"; }
 next_writable() { chmod 757 "$OGW_WORK/next"; }
+next_group_writable() { chmod 775 "$OGW_WORK/next"; chown 0:65534 "$OGW_WORK/next"; }
+next_of_somebody() { chown 65534 "$OGW_WORK/next"; }
+next_directory_writable() { chmod 1777 "$OGW_WORK"; }
+next_directory_of_somebody() { chown 65534 "$OGW_WORK"; }
+# What the script is, or one of its directories, lies where somebody else decides.
+next_link_of_somebody() {
+	mkdir /run/ogw-next
+	mv "$OGW_WORK/next" /run/ogw-next/next
+	ln -s /run/ogw-next/next "$OGW_WORK/next"
+	chown 65534 /run/ogw-next
+}
 next_directory() { rm "$OGW_WORK/next" && mkdir "$OGW_WORK/next"; }
 
 test_next_wrong() {
@@ -375,7 +391,9 @@ test_next_wrong() {
 	is "$status" 78 "next script, $kind: with status 78"
 	like "$err" "next_script = $OGW_WORK/next: .*$2" "next script, $kind: the log says why"
 	ok "next script, $kind: nothing is done" gone
-	rm -rf "$OGW_WORK/next"
+	chown 0 "$OGW_WORK"
+	chmod 755 "$OGW_WORK"
+	rm -rf "$OGW_WORK/next" /run/ogw-next
 }
 
 # ocserv ends a connect hook by SIGTERM when its session goes away meanwhile.
@@ -423,7 +441,7 @@ test_sigterm_waiting() {
 	fresh_start
 	start A
 	connect A
-	flock "$STATE_DIR" sleep infinity &
+	flock "$STATE_DIR/sessions" sleep infinity &
 	holder=$!
 	wait_for 10 lock_held
 	hook_in_background
@@ -434,8 +452,57 @@ test_sigterm_waiting() {
 	stop A
 }
 
+# A local user opens what is there, and locks it: nobody waits for that.
+hold_all() {
+	local path
+	holders=()
+	for path in "$STATE_DIR" "$STATE_DIR"/* "$STATE_DIR"/*/*; do
+		setpriv --reuid 65534 --regid 65534 --clear-groups -- \
+			flock --nonblock "$path" -c "echo \$\$ >>$OGW_WORK/held/pids; exec sleep infinity" 2>/dev/null &
+		holders+=($!)
+	done
+}
+
+held() {
+	[ "$(wc -l <"$OGW_WORK"/held/pids)" -ge "$1" ]
+}
+
+# test_held WHAT NUMBER: a connect, with so many objects held by somebody else
+test_held() {
+	local pid holders
+	mkdir -m 777 "$OGW_WORK"/held
+	: >"$OGW_WORK"/held/pids
+	chmod 666 "$OGW_WORK"/held/pids
+	hold_all
+	[ "$2" = 0 ] || ok "held, $1: somebody holds $2" wait_for 10 held "$2"
+	[ "$2" != 0 ] || wait "${holders[@]}"
+	is "$(wc -l <"$OGW_WORK"/held/pids)" "$2" "held, $1: and no more"
+	ok "held, $1: a connect does not wait for that" connect A
+	is "$(field routing)" "$3" "held, $1: and does what it is to do"
+	ok "held, $1: nor does up" program up
+	ok "held, $1: nor a disconnect" disconnect A
+	unlike "$err" error "held, $1: which has nothing to complain of"
+	is "$(mode_of "$STATE_DIR") $(mode_of "$STATE_DIR/sessions")" "700 0 700 0" "held, $1: from now on all is private"
+	while read -r pid; do
+		kill "$pid"
+	done <"$OGW_WORK"/held/pids
+	wait "${holders[@]}" 2>/dev/null
+	rm -rf "$OGW_WORK"/held
+}
+
+test_held_by_others() {
+	fresh_start
+	start A
+	mkdir -m 755 "$STATE_DIR"
+	test_held "a volume of mode 0755" 1 installed
+	test_held "all private" 0 intact
+	chmod 755 "$STATE_DIR"
+	test_held "opened again" 1 intact
+	stop A
+}
+
 lock_held() {
-	! flock -n "$STATE_DIR" true
+	! flock -n "$STATE_DIR/sessions" true
 }
 
 # A waiting lock is an arrow in /proc/locks.
@@ -552,6 +619,7 @@ test_strangers
 test_next_script
 test_sigterm
 test_sigterm_waiting
+test_held_by_others
 test_log_dry_run
 test_host_update
 test_verbose

@@ -207,27 +207,30 @@ static void an_empty_variable_is_unset(void **state)
 	}
 }
 
-static void an_empty_value_is_unset(void **state)
+/* Each value that is lost may deny less than before. */
+static void an_empty_value_is_refused(void **state)
 {
+	static const char *const values[] = { "", "   ", " ; a comment" };
+
 	(void)state;
 	for (int i = 0; i < CONFIG_KEYS; i++) {
-		struct text file CLEANUP(text_free) = { 0 };
-		struct report report = { 0 };
-		struct key_description key;
-		struct config config;
+		for (size_t j = 0; j < COUNT(values); j++) {
+			struct text file CLEANUP(text_free) = { 0 }, said CLEANUP(text_free) = { 0 };
+			struct key_description key;
 
-		config_describe_key((enum config_key)i, &key);
-		add_file_with(&file, (enum config_key)i, "");
-		/* Without a subnet the gateway of VALID is of no use. */
-		assert_int_equal(load_text(&config, text_string(&file), &report), i == KEY_SUBNET4 ? -1 : 0);
-		assert_int_equal(config.setting[i].origin, FROM_DEFAULT);
-		if (key.fallback)
-			assert_string_equal(config.setting[i].value, key.fallback);
-		else
-			assert_null(config.setting[i].value);
-		config_free(&config);
-		report_free(&report);
+			config_describe_key((enum config_key)i, &key);
+			add_file_with(&file, KEY_LOG_LEVEL, "info");
+			text_add(&said, "gateway.ini:8: [%s] %s is empty; write a value or delete the line", key.section, key.name);
+			if (i == KEY_SUBNET4 || i == KEY_ADDRESS4 || i == KEY_LOG_LEVEL)
+				continue;
+			text_add(&file, "[%s]\n%s =%s\n", key.section, key.name, values[j]);
+			refused(text_string(&file), text_string(&said));
+		}
 	}
+	refused("[gateway]\naddress4 =\n", "gateway.ini:2: [gateway] address4 is empty");
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 =\naddress6 = direct\n",
+		"gateway.ini:4: [gateway] address4 is empty");
+	refused("[clients]\nsubnet4 =\n[gateway]\naddress4 = direct\n", "gateway.ini:2: [clients] subnet4 is empty");
 }
 
 static void defaults_are_parsed(void **state)
@@ -339,16 +342,118 @@ static void one_family_alone_blocks_the_other(void **state)
 	config_free(&config);
 }
 
-static void neither_family_is_plain(void **state)
+/* Nobody has asked for a gateway. */
+static void nothing_said_is_plain(void **state)
 {
-	struct config config;
+	static const char *const files[] = {
+		"; nothing\n", "# nothing", "[clients]\n[gateway]\n", "[log]\nlevel = debug\n",
+		"[session]\nstate_dir = /run/x\n[log]\ndry_run = yes\n",
+	};
+	static const char *const variables[] = { "VPN_SUBNET", "IPV6_SUBNET", "VPN_IF" };
+	static const char *const values[] = { "10.20.0.0/24", "fd20::/64", "vpns+" };
 
 	(void)state;
-	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\n");
-	assert_true(config_is_plain(&config));
-	assert_false(config_governs(&config, IPV4));
-	assert_false(config_governs(&config, IPV6));
-	config_free(&config);
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct config config;
+
+		load_valid(&config, files[i]);
+		assert_true(config_is_plain(&config));
+		assert_false(config_governs(&config, IPV4));
+		assert_false(config_governs(&config, IPV6));
+		config_free(&config);
+	}
+	for (size_t i = 0; i < COUNT(variables); i++) {
+		struct config config;
+
+		setenv(variables[i], i == 2 ? "" : values[i], 1);
+		load_valid(&config, "; nothing\n");
+		assert_true(config_is_plain(&config));
+		config_free(&config);
+		setenv(variables[i], values[i], 1);
+	}
+}
+
+#define OR_DIRECT "write [gateway] address4 = ADDRESS, or direct for both"
+
+static void a_gateway_that_is_missing_is_refused(void **state)
+{
+	(void)state;
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n", "gateway.ini:2: asks for a gateway, but neither address4 nor address6",
+		OR_DIRECT);
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+		struct key_description key;
+
+		config_describe_key((enum config_key)i, &key);
+		if (i == KEY_ADDRESS4 || i == KEY_ADDRESS6 || !strcmp(key.section, "session") || !strcmp(key.section, "log"))
+			continue;
+		text_add(&file, "[log]\nlevel = info\n[%s]\n%s = %s\n", key.section, key.name, key_cases[i].value);
+		refused(text_string(&file), "gateway.ini:4: asks for a gateway", OR_DIRECT);
+		/* A variable that an image sets for itself must not hide it. */
+		setenv("VPN_SUBNET", "10.20.0.0/24", 1);
+		refused(text_string(&file), "gateway.ini:4: asks for a gateway", OR_DIRECT);
+		unsetenv("VPN_SUBNET");
+	}
+}
+
+static void a_variable_that_asks_for_a_gateway_is_not_plain(void **state)
+{
+	static const char *const names[] = {
+		"VPN_GATEWAY", "VPN_GATEWAY6", "WAN_IF", "VPN_GATEWAY_TABLE", "VPN_GATEWAY_RULE_PRIO",
+	};
+	static const struct { const char *name, *said; } strange[] = {
+		{ "VPN_GATWAY", "environment: VPN_GATWAY: is not read; is VPN_GATEWAY meant; no gateway is configured: " },
+		{ "vpn_gateway6", "environment: vpn_gateway6: is not read; is VPN_GATEWAY6 meant" },
+		{ "OCSERV_GATEWAY_CONFI", "is OCSERV_GATEWAY_CONFIG meant" },
+		{ "VPN_GATEWAYS", "environment: VPN_GATEWAYS: is not understood by this program; no gateway is configured" },
+		{ "VPN_BYPASS_TARGETS", "environment: VPN_BYPASS_TARGETS: is not understood by this program" },
+	};
+
+	(void)state;
+	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		struct text said CLEANUP(text_free) = { 0 };
+
+		setenv(names[i], "", 1);
+		text_add(&said, "environment: %s=: is empty, and no gateway is configured; ", names[i]);
+		refused("; nothing\n", text_string(&said), OR_DIRECT);
+		unsetenv(names[i]);
+	}
+	setenv("WAN_IF", "eth0", 1);
+	refused("[log]\nlevel = info\n", "environment: WAN_IF=eth0: asks for a gateway, but neither", OR_DIRECT);
+	unsetenv("WAN_IF");
+	for (size_t i = 0; i < COUNT(strange); i++) {
+		for (int empty = 0; empty < 2; empty++) {
+			setenv(strange[i].name, empty ? "" : "172.28.0.2", 1);
+			refused("; nothing\n", strange[i].said, OR_DIRECT);
+		}
+		unsetenv(strange[i].name);
+	}
+}
+
+/* Beside a gateway, or about the clients alone, it is a warning. */
+static void a_variable_that_is_not_read_is_told(void **state)
+{
+	static const struct { const char *name, *file, *said; } cases[] = {
+		{ "VPN_GATWAY", VALID, "environment: VPN_GATWAY: is not read; is VPN_GATEWAY meant; unset it if" },
+		{ "VPN_GATEWAYS", VALID, "environment: VPN_GATEWAYS: is not understood by this program; unset it if" },
+		{ "VPN_SUBNETS", VALID, "is VPN_SUBNET meant" },
+		{ "VPN_SUBNETS", "; nothing\n", "is VPN_SUBNET meant" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct report report = { 0 };
+		struct config config;
+
+		setenv(cases[i].name, "x", 1);
+		assert_int_equal(load_text(&config, cases[i].file, &report), 0);
+		assert_int_equal(report.warnings.count, 1);
+		assert_line(&report.warnings, cases[i].said);
+		unsetenv(cases[i].name);
+		config_free(&config);
+		report_free(&report);
+	}
 }
 
 static void a_direct_family_is_not_governed(void **state)
@@ -382,14 +487,14 @@ static void a_governed_family_needs_its_subnet(void **state)
 
 static void subnet6_may_be_unset_where_ipv6_has_no_gateway(void **state)
 {
-	static const char *const modes[] = { "", "block", "direct" };
+	static const char *const modes[] = { "", "address6 = block\n", "address6 = direct\n" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(modes); i++) {
 		struct text file CLEANUP(text_free) = { 0 };
 		struct config config;
 
-		text_add(&file, VALID "address6 = %s\n", modes[i]);
+		text_add(&file, VALID "%s", modes[i]);
 		load_valid(&config, text_string(&file));
 		assert_int_equal(config.subnets[IPV6].count, 0);
 		config_free(&config);
@@ -638,7 +743,19 @@ static void a_script_that_others_can_write_is_refused(void **state)
 	assert_int_equal(chmod("script", 0600), 0);
 	refused(text_string(&file), "is not an executable file; chmod +x it");
 	assert_int_equal(chmod("script", 0707), 0);
-	refused(text_string(&file), "can be written by everybody", "chmod o-w it");
+	refused(text_string(&file), "others can write to it (mode 0707); chmod go-w it");
+	if (geteuid() == 0) {
+		assert_int_equal(chmod("script", 0770), 0);
+		assert_int_equal(chown("script", 0, 4711), 0);
+		refused(text_string(&file), "others can write to it (mode 0770); chmod go-w it");
+		assert_int_equal(chmod("script", 0700), 0);
+		assert_int_equal(chown("script", 4711, 0), 0);
+		refused(text_string(&file), "belongs to user 4711; chown root it");
+		assert_int_equal(chown("script", 0, 0), 0);
+	}
+	assert_int_equal(chmod("script", 0700), 0);
+	assert_int_equal(chmod(".", 0777), 0);
+	refused(text_string(&file), "next_script = ", ", a directory that others can write to (user ");
 }
 
 /* Lines of the file */
@@ -730,7 +847,7 @@ static void a_key_stands_once(void **state)
 		"keep one of them");
 	refused(VALID "[clients]\nsubnet4 = 10.20.0.0/24\n",
 		"gateway.ini:6: [clients] subnet4 stands already in line 2");
-	refused(VALID "address6 =\naddress6 = block\n", "gateway.ini:6: [gateway] address6 stands already in line 5");
+	refused(VALID "address6 = block\naddress6 = direct\n", "gateway.ini:6: [gateway] address6 stands already in line 5");
 	refused(VALID "address6 = block\naddress6 =\n", "gateway.ini:6: [gateway] address6 stands already in line 5");
 }
 
@@ -979,13 +1096,34 @@ static void what_is_no_file_is_refused_without_waiting(void **state)
 	check_file_refused("missing/gateway.ini", "No such file or directory");
 }
 
-static void a_file_without_keys_is_refused(void **state)
+static void a_file_that_was_cut_to_nothing_is_refused(void **state)
 {
-	static const char *const files[] = { "", "\n\n", "; nothing\n", "[clients]\n[gateway]\n", "\xef\xbb\xbf" };
+	static const char *const files[] = { "", "\n\n", " \t\r\n ", "\xef\xbb\xbf", "\xef\xbb\xbf\n" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(files); i++)
-		refused(files[i], "gateway.ini: holds no key");
+		refused(files[i], "gateway.ini: is empty, as a full disk leaves it", "or remove the file");
+}
+
+static void a_name_of_nothing_is_refused(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	write_file("gateway.ini", VALID);
+	setenv("OCSERV_GATEWAY_CONFIG", "", 1);
+	assert_int_equal(config_load(&config, NULL, NULL, &report), -1);
+	assert_int_equal(report.status, EX_CONFIG);
+	assert_line(&report.errors, "OCSERV_GATEWAY_CONFIG is empty; name the configuration there, or unset it");
+	config_free(&config);
+	report_free(&report);
+	assert_int_equal(config_load(&config, "gateway.ini", NULL, &report), 0);
+	config_free(&config);
+	assert_int_equal(config_load(&config, "", NULL, &report), -1);
+	assert_line(&report.errors, "--config is empty");
+	config_free(&config);
+	report_free(&report);
 }
 
 static void a_huge_file_is_refused(void **state)
@@ -1061,8 +1199,9 @@ static void the_environment_alone_can_configure(void **state)
 	config_free(&config);
 
 	unsetenv("VPN_SUBNET");
-	assert_int_equal(config_load(&config, NULL, NULL, &report), -1);
-	assert_line(&report.errors, SYSCONFDIR "/ocserv/gateway.ini: No such file or directory");
+	assert_int_equal(config_load(&config, NULL, NULL, &report), 0);
+	assert_true(config_is_plain(&config));
+	assert_false(config.file_read);
 	config_free(&config);
 	report_free(&report);
 }
@@ -1111,12 +1250,15 @@ int main(void)
 		in_directory(keys_not_set_have_their_default),
 		in_directory(the_environment_wins_over_the_file),
 		in_directory(an_empty_variable_is_unset),
-		in_directory(an_empty_value_is_unset),
+		in_directory(an_empty_value_is_refused),
 		in_directory(defaults_are_parsed),
 		in_directory(values_are_parsed),
 		in_directory(booleans_have_eight_words),
 		in_directory(one_family_alone_blocks_the_other),
-		in_directory(neither_family_is_plain),
+		in_directory(nothing_said_is_plain),
+		in_directory(a_gateway_that_is_missing_is_refused),
+		in_directory(a_variable_that_asks_for_a_gateway_is_not_plain),
+		in_directory(a_variable_that_is_not_read_is_told),
 		in_directory(a_direct_family_is_not_governed),
 		in_directory(a_governed_family_needs_its_subnet),
 		in_directory(subnet6_may_be_unset_where_ipv6_has_no_gateway),
@@ -1153,7 +1295,8 @@ int main(void)
 		in_directory(the_user_who_runs_it_may_own_the_file),
 		in_directory(a_file_that_can_not_be_read_is_refused),
 		in_directory(what_is_no_file_is_refused_without_waiting),
-		in_directory(a_file_without_keys_is_refused),
+		in_directory(a_file_that_was_cut_to_nothing_is_refused),
+		in_directory(a_name_of_nothing_is_refused),
 		in_directory(a_huge_file_is_refused),
 		in_directory(the_largest_file_is_read_to_its_end),
 		in_directory(the_environment_names_the_file),

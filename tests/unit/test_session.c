@@ -620,32 +620,69 @@ static void what_is_no_directory_inside_is_refused(void **unused)
 	}
 }
 
+static mode_t mode_of(const char *path)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path, &status), 0);
+	return status.st_mode & 07777;
+}
+
+/* What others can write to is refused; what they can read, and so open and lock, is closed to them. */
 static void a_directory_that_others_can_write_is_refused(void **unused)
 {
 	static const struct { mode_t mode; bool refused; } cases[] = {
-		{ 0700, false }, { 0755, false }, { 0750, false }, { 0770, true }, { 0702, true }, { 0777, true },
-		{ 01777, true },
+		{ 0700, false }, { 0755, false }, { 0750, false }, { 0701, false }, { 0704, false }, { 0770, true },
+		{ 0702, true }, { 0777, true }, { 01777, true },
 	};
+	static const char *const names[] = { "state", "state/sessions", "state/addresses" };
 
 	(void)unused;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct state state;
+		for (size_t j = 0; j < COUNT(names); j++) {
+			struct text said CLEANUP(text_free) = { 0 };
+			struct report report = { 0 };
+			struct state state;
 
-		open_state(&state);
-		state_close(&state);
-		assert_int_equal(chmod("state", cases[i].mode), 0);
-		if (cases[i].refused) {
-			check_refused("state", true, "state must belong to user");
-		} else {
 			open_state(&state);
 			state_close(&state);
+			assert_int_equal(chmod(names[j], cases[i].mode), 0);
+			text_add(&said, "%s must belong to user", names[j]);
+			if (cases[i].refused) {
+				check_refused("state", true, text_string(&said));
+				check_refused("state", false, text_string(&said));
+				assert_int_equal(mode_of(names[j]), cases[i].mode);
+			} else {
+				/* To look at it is to leave it as it is. */
+				assert_int_equal(state_open(&state, "state", false, &report), 0);
+				state_close(&state);
+				assert_int_equal(mode_of(names[j]), cases[i].mode);
+				open_state(&state);
+				state_close(&state);
+				assert_int_equal(mode_of(names[j]), 0700);
+			}
+			assert_int_equal(chmod(names[j], 0700), 0);
 		}
-		assert_int_equal(chmod("state", 0700), 0);
-		assert_int_equal(chmod("state/sessions", cases[i].mode), 0);
-		if (cases[i].refused)
-			check_refused("state", true, "state/sessions must belong to user");
-		assert_int_equal(chmod("state/sessions", 0700), 0);
 	}
+}
+
+static void a_directory_that_others_can_take_away_is_refused(void **unused)
+{
+	struct state state;
+
+	(void)unused;
+	assert_int_equal(mkdir("parent", 0755), 0);
+	assert_int_equal(chmod("parent", 0777), 0);
+	check_refused("parent/state", true, "parent/state lies in a directory that others can write to (user ");
+	/* In a sticky one they can't. */
+	assert_int_equal(chmod("parent", 01777), 0);
+	assert_int_equal(state_open(&state, "parent/state", true, &(struct report){ 0 }), 0);
+	state_close(&state);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chmod("parent", 0755), 0);
+	assert_int_equal(chown("parent", 4711, 0), 0);
+	check_refused("parent/state", true, "lies in a directory that others can write to (user 4711, mode 0755)");
 }
 
 static void a_directory_of_another_user_is_refused(void **unused)
@@ -810,7 +847,7 @@ static void the_lock_is_waited_for_three_seconds(void **unused)
 	assert_true(waited > 2.9 && waited < 4.5);
 	assert_int_equal(report.status, EX_TEMPFAIL);
 	assert_line(&report.errors,
-		    "state: another run has held its lock for 3 seconds; see who with `fuser state`");
+		    "state: another run has held its lock for 3 seconds; see who with `fuser state/sessions`");
 	assert_false(state.locked);
 	report_free(&report);
 	state_close(&holder);
@@ -873,6 +910,7 @@ int main(void)
 		in_directory(what_is_no_directory_is_refused),
 		in_directory(what_is_no_directory_inside_is_refused),
 		in_directory(a_directory_that_others_can_write_is_refused),
+		in_directory(a_directory_that_others_can_take_away_is_refused),
 		in_directory(a_directory_of_another_user_is_refused),
 		in_directory(a_read_only_directory_gets_a_sentence),
 		in_directory(a_full_disk_leaves_the_earlier_record),
