@@ -9,8 +9,12 @@
 /* What of a tuple the kernel is to compare: the source address alone (CTA_FILTER_F_CTA_IP_SRC there). */
 #define COMPARE_SOURCE 1U
 
-/* A flow from a client has its address in the first packet's tuple, one to a client in the answer's. */
+#define ROUNDS 3		/* of a list that changes of the table itself cut short, such as a resize */
+#define DATAGRAM_SIZE 8192	/* about 80 deletions */
+
+/* A flow from a client has its address as source of the first packet's tuple, one to a client of the answer's. */
 static const uint16_t sides[] = { CTA_TUPLE_ORIG, CTA_TUPLE_REPLY };
+#define SIDES (sizeof(sides) / sizeof(*sides))
 
 static struct nlmsghdr *put_request(void *buffer, uint16_t type, uint16_t flags, uint8_t family)
 {
@@ -21,13 +25,15 @@ static struct nlmsghdr *put_request(void *buffer, uint16_t type, uint16_t flags,
 	message->nlmsg_flags = flags;
 	header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 	header->nfgen_family = family;
-	header->version = 1;	/* with 0 the kernel takes any family */
+	header->version = 1;	/* with 0 the kernel deletes any family */
 	return message;
 }
 
-static struct nlmsghdr *put_selective_deletion(void *buffer, const struct address *address, uint16_t side)
+/* A request about the flows that have the address as source of one side, whatever their zone. */
+static struct nlmsghdr *put_selective_request(void *buffer, uint16_t type, uint16_t flags,
+					      const struct address *address, uint16_t side)
 {
-	struct nlmsghdr *message = put_request(buffer, IPCTNL_MSG_CT_DELETE, 0, address->family);
+	struct nlmsghdr *message = put_request(buffer, type, flags, address->family);
 	struct nlattr *tuple = mnl_attr_nest_start(message, side), *ip, *filter;
 
 	ip = mnl_attr_nest_start(message, CTA_TUPLE_IP);
@@ -42,25 +48,32 @@ static struct nlmsghdr *put_selective_deletion(void *buffer, const struct addres
 	return message;
 }
 
-static int forget_ipv4(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
+static int delete_selected(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 
-	for (size_t i = 0; i < sizeof(sides) / sizeof(*sides); i++)
-		if (netlink_request(netfilter, put_selective_deletion(buffer, address, sides[i]), NULL, NULL, error) < 0)
+	for (size_t i = 0; i < SIDES; i++)
+		if (netlink_request(netfilter, put_selective_request(buffer, IPCTNL_MSG_CT_DELETE, 0, address,
+								     sides[i]), NULL, NULL, error) < 0)
 			return -1;
 	return 0;
 }
 
-/* The flows that are to be deleted, each as the attribute of its first tuple. */
+/* What a kernel says that takes no filter in a deletion: it misses the rest of the tuple, or says so. */
+static bool takes_no_filter(const struct netlink_error *error)
+{
+	return error->number == EINVAL || error->number == EOPNOTSUPP;
+}
+
+/* The flows of an address, each as the request that deletes it. */
 struct flows {
 	const struct address *address;
-	struct text attributes;
+	struct text deletions;
 };
 
 static void flows_free(struct flows *flows)
 {
-	text_free(&flows->attributes);
+	text_free(&flows->deletions);
 }
 
 static const struct nlattr *find_attribute(const struct nlattr *nest, uint16_t type)
@@ -75,62 +88,133 @@ static const struct nlattr *find_attribute(const struct nlattr *nest, uint16_t t
 
 static bool comes_from(const struct nlattr *tuple, const struct address *address)
 {
-	const struct nlattr *ip = find_attribute(tuple, CTA_TUPLE_IP);
-	const struct nlattr *source = ip ? find_attribute(ip, CTA_IP_V6_SRC) : NULL;
+	uint16_t type = address->family == AF_INET ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
+	const struct nlattr *ip = tuple ? find_attribute(tuple, CTA_TUPLE_IP) : NULL;
+	const struct nlattr *source = ip ? find_attribute(ip, type) : NULL;
+	unsigned int size = address_size(address->family);
 
-	return source && mnl_attr_get_payload_len(source) == sizeof(address->bytes) &&
-	       memcmp(mnl_attr_get_payload(source), address->bytes, sizeof(address->bytes)) == 0;
+	return source && mnl_attr_get_payload_len(source) == size &&
+	       memcmp(mnl_attr_get_payload(source), address->bytes, size) == 0;
+}
+
+static void put_copy(struct nlmsghdr *message, const struct nlattr *attribute)
+{
+	if (attribute)
+		mnl_attr_put(message, attribute->nla_type, mnl_attr_get_payload_len(attribute),
+			     mnl_attr_get_payload(attribute));
+}
+
+/* The tuple holds the zone of its direction, if there is one; the id spares a newer flow with the same tuple. */
+static void add_deletion(struct flows *flows, const struct nlattr *const attributes[])
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct nlmsghdr *message = put_request(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, flows->address->family);
+
+	put_copy(message, attributes[CTA_TUPLE_ORIG]);
+	put_copy(message, attributes[CTA_ZONE]);
+	put_copy(message, attributes[CTA_ID]);
+	text_add_bytes(&flows->deletions, buffer, message->nlmsg_len);
 }
 
 static int take_flow(const struct nlmsghdr *message, void *data)
 {
-	const struct nlattr *attribute, *first = NULL;
+	const struct nlattr *attribute, *attributes[CTA_MAX + 1] = { NULL };
 	struct flows *flows = data;
-	bool theirs = false;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
 		return EBADMSG;
 	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg)) {
 		uint16_t type = mnl_attr_get_type(attribute);
 
-		if (type == CTA_TUPLE_ORIG)
-			first = attribute;
-		if (type == CTA_TUPLE_ORIG || type == CTA_TUPLE_REPLY)
-			theirs = theirs || comes_from(attribute, flows->address);
+		if (type <= CTA_MAX && attribute->nla_len < NETLINK_MESSAGE_SIZE / 4)
+			attributes[type] = attribute;
 	}
-	if (first && theirs && first->nla_len < NETLINK_MESSAGE_SIZE / 2)
-		text_add_bytes(&flows->attributes, first, MNL_ALIGN(first->nla_len));
+	if (attributes[CTA_TUPLE_ORIG] && (comes_from(attributes[CTA_TUPLE_ORIG], flows->address) ||
+					   comes_from(attributes[CTA_TUPLE_REPLY], flows->address)))
+		add_deletion(flows, attributes);
 	return 0;
 }
 
-static struct nlmsghdr *put_deletion(void *buffer, const struct nlattr *tuple)
+static int list(struct netlink *netfilter, struct nlmsghdr *request, struct flows *flows, struct netlink_error *error)
 {
-	struct nlmsghdr *message = put_request(buffer, IPCTNL_MSG_CT_DELETE, 0, AF_INET6);
-
-	memcpy(mnl_nlmsg_get_payload_tail(message), tuple, MNL_ALIGN(tuple->nla_len));
-	message->nlmsg_len += MNL_ALIGN(tuple->nla_len);
-	return message;
+	return netlink_request(netfilter, request, take_flow, flows, error);
 }
 
-static int forget_ipv6(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
+/* All of the family, or in IPv4 what the kernel selects: fewer to read. One that does not know how sends all. */
+static int list_flows(struct netlink *netfilter, struct flows *flows, struct netlink_error *error)
 {
-	struct flows flows CLEANUP(flows_free) = { .address = address };
+	const struct address *address = flows->address;
 	char buffer[NETLINK_MESSAGE_SIZE];
-	size_t done = 0;
+	int result = 0;
 
-	if (netlink_request(netfilter, put_request(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_INET6), take_flow, &flows,
-			    error) < 0)
-		return -1;
-	while (done < flows.attributes.length) {
-		const struct nlattr *tuple = (const struct nlattr *)(flows.attributes.data + done);
+	if (address->family != AF_INET)
+		return list(netfilter, put_request(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, address->family), flows,
+			    error);
+	for (size_t i = 0; i < SIDES && result == 0; i++)
+		result = list(netfilter, put_selective_request(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, address,
+							       sides[i]), flows, error);
+	return result;
+}
 
-		/* One that is gone by itself meanwhile is as good. */
-		if (netlink_request(netfilter, put_deletion(buffer, tuple), NULL, NULL, error) < 0 &&
-		    error->number != ENOENT)
-			return -1;
-		done += MNL_ALIGN(tuple->nla_len);
+/* Numbers as many as one datagram takes, so that the answers fit into the socket's buffer, should all fail. */
+static size_t number_some(struct netlink *netfilter, char *deletions, size_t length)
+{
+	struct nlmsghdr *message;
+	size_t size = 0;
+
+	do {
+		message = (struct nlmsghdr *)(deletions + size);
+		message->nlmsg_seq = ++netfilter->sequence;
+		size += message->nlmsg_len;
+	} while (size < length && size <= DATAGRAM_SIZE);
+	message->nlmsg_flags |= NLM_F_ACK;
+	return size;
+}
+
+static int delete_flows(struct netlink *netfilter, struct flows *flows, struct netlink_error *error)
+{
+	struct netlink_error later;
+	size_t done = 0, size;
+	int result = 0;
+
+	for (; done < flows->deletions.length; done += size) {
+		char *deletions = flows->deletions.data + done;
+		uint32_t first = netfilter->sequence + 1;
+
+		size = number_some(netfilter, deletions, flows->deletions.length - done);
+		if (netlink_send_deletions(netfilter, deletions, size, first, netfilter->sequence,
+					   result == 0 ? error : &later) < 0)
+			result = -1;
 	}
-	return 0;
+	return result;
+}
+
+/* What a list that was cut short has is worth deleting; then it is made again. */
+static int delete_listed(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
+{
+	for (int round = 0; round < ROUNDS; round++) {
+		struct flows flows CLEANUP(flows_free) = { .address = address };
+		bool complete = list_flows(netfilter, &flows, error) == 0;
+
+		if (!complete && error->number != EINTR)
+			return -1;
+		if (delete_flows(netfilter, &flows, error) < 0)
+			return -1;
+		if (complete)
+			return 0;
+	}
+	return -1;
+}
+
+static int forget(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
+{
+	if (address->family == AF_INET) {
+		if (delete_selected(netfilter, address, error) == 0)
+			return 0;
+		if (!takes_no_filter(error))
+			return -1;
+	}
+	return delete_listed(netfilter, address, error);
 }
 
 void conntrack_forget(struct netlink *netfilter, const struct address *address, struct report *report)
@@ -138,9 +222,9 @@ void conntrack_forget(struct netlink *netfilter, const struct address *address, 
 	struct netlink_error error = { 0 };
 	char text[ADDRESS_TEXT];
 
-	if ((address->family == AF_INET ? forget_ipv4 : forget_ipv6)(netfilter, address, &error) == 0)
+	if (forget(netfilter, address, &error) == 0)
 		return;
 	report_warning(report, "can't delete the flows of %s, so its next holder may get their packets: the kernel says: "
-		       "%s; it needs Linux 5.8 and nf_conntrack_netlink, or [session] forget_flows = no",
+		       "%s; `modprobe nf_conntrack_netlink` if it is missing, or [session] forget_flows = no",
 		       address_text(address, text), netlink_error_text(&error));
 }

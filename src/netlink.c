@@ -202,40 +202,75 @@ static void make_room_to_send(const struct netlink *netlink, size_t size)
 		setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 }
 
-int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
-		       struct netlink_error *error)
+/* Messages that are sent as one. The kernel answers those that it refuses, and the last. */
+struct datagram {
+	const void *messages;
+	size_t size;
+	uint32_t first;
+	uint32_t last;
+	bool has_begin;		/* one stands before the first, and an answer to it speaks for all */
+	int harmless;		/* an errno that is no failure, 0 for none */
+};
+
+static bool is_answer_to(const struct nlmsghdr *message, const struct datagram *sent, uint32_t next)
 {
-	bool failed = false, done = false;
+	if (message->nlmsg_type != NLMSG_ERROR)
+		return false;
+	return (message->nlmsg_seq >= next && message->nlmsg_seq <= sent->last) ||
+	       (sent->has_begin && message->nlmsg_seq == sent->first - 1);
+}
 
-	make_room_to_send(netlink, size);
-	if (mnl_socket_sendto(netlink->socket, messages, size) < 0)
-		return fail(error, errno, first);
+static int exchange(struct netlink *netlink, const struct datagram *sent, struct netlink_error *error)
+{
+	uint32_t next = sent->first;	/* the kernel answers in the order of the messages */
+	bool failed = false;
 
-	/* The kernel answers in the order of the messages, and none but the last where all is well. */
-	while (!done) {
+	make_room_to_send(netlink, sent->size);
+	if (mnl_socket_sendto(netlink->socket, sent->messages, sent->size) < 0)
+		return fail(error, errno, sent->first);
+
+	while (next <= sent->last) {
 		ssize_t got = receive(netlink);
 		const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->buffer;
 		int left = (int)got;
 
 		if (got < 0)
-			return failed ? -1 : fail(error, errno, first);
+			return failed ? -1 : fail(error, errno, sent->first);
 		if (!message_ok(message, left))
-			return fail(error, EBADMSG, first);
+			return fail(error, EBADMSG, sent->first);
 		for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			struct netlink_error own;
 
-			if (message->nlmsg_type != NLMSG_ERROR || message->nlmsg_seq + 1 - first > last + 1 - first)
+			if (!is_answer_to(message, sent, next))
 				continue;
-			if (read_answer(message, &own) < 0 && !failed) {
+			if (read_answer(message, &own) < 0 && own.number != sent->harmless && !failed) {
 				*error = own;
 				failed = true;
 			}
-			if (message->nlmsg_seq < first)
-				return failed ? -1 : fail(error, EBADMSG, first);
-			done = done || message->nlmsg_seq == last;
+			if (message->nlmsg_seq < sent->first)
+				return failed ? -1 : fail(error, EBADMSG, sent->first);
+			next = message->nlmsg_seq + 1;
 		}
 	}
 	return failed ? -1 : 0;
+}
+
+int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
+		       struct netlink_error *error)
+{
+	const struct datagram batch = { .messages = messages, .size = size, .first = first, .last = last,
+					.has_begin = true };
+
+	return exchange(netlink, &batch, error);
+}
+
+int netlink_send_deletions(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
+			   struct netlink_error *error)
+{
+	const struct datagram deletions = { .messages = messages, .size = size, .first = first, .last = last,
+					    .harmless = ENOENT };
+
+	return exchange(netlink, &deletions, error);
 }
 
 bool netlink_interface_name(const struct netlink *netlink, unsigned int index, char name[IFNAMSIZ])

@@ -57,6 +57,16 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
 		       struct netlink_error *error);
 
+/*
+ * netlink_send_deletions - send messages as one, of which the last alone has NLM_F_ACK
+ * @first, @last: their sequence numbers, without a gap
+ *
+ * What is not there any more (ENOENT) is as good as deleted. Returns 0 or -1 with the first @error; the others of
+ * the messages are done. An answer to each must fit into the socket's buffer.
+ */
+int netlink_send_deletions(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
+			   struct netlink_error *error);
+
 /* netlink_interface_name - that of an index, as if_indextoname(3), without a socket more; false where there is none */
 bool netlink_interface_name(const struct netlink *netlink, unsigned int index, char name[IFNAMSIZ]);
 

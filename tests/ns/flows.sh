@@ -7,21 +7,20 @@ lib=${0%/*}/../lib
 . "$lib/tap.sh"
 . "$lib/host.sh"
 
-# flow FROM TO: an established flow, as one that has been answered
-flow() {
-	conntrack -I -p udp -s "$1" -d "$2" --sport 5000 --dport 53 -t 600 -u SEEN_REPLY >/dev/null 2>&1
+# Makes flows of lines FROM TO [OPTION-OF-CONNTRACK...], each established, as one that has been answered.
+make_flows() {
+	sed 's/^\([^ ]*\) \([^ ]*\)/-I -p udp --sport 5000 --dport 53 -t 600 -u SEEN_REPLY -s \1 -d \2/' |
+		conntrack -R -
 }
 
 # The addresses of all flows, a line each: FROM TO of the first packet.
 flows() {
-	{ conntrack -L -f ipv4; conntrack -L -f ipv6; } 2>/dev/null |
-		sed -n 's/.*src=\([^ ]*\) dst=\([^ ]*\) .*src=.*/\1 \2/p' | sort
+	conntrack -L 2>/dev/null | sed -n 's/.*src=\([^ ]*\) dst=\([^ ]*\) .*src=.*/\1 \2/p' | sort
 }
 
 fill() {
 	conntrack -F >/dev/null 2>&1
-	flow 10.20.0.50 198.51.100.80 && flow 10.20.0.51 198.51.100.80 && flow 10.20.0.51 10.20.0.50 &&
-		flow 172.28.0.3 198.51.100.80 && flow fd20::50 2001:db8::80 && flow fd20::51 2001:db8::80
+	make_flows <<<"$all"
 }
 others=$'10.20.0.51 198.51.100.80\n172.28.0.3 198.51.100.80\nfd20::51 2001:db8::80'
 
@@ -71,7 +70,7 @@ test_killed_server() {
 # Order: the lock is given back before the kernel is asked for what takes long.
 without_lock() {
 	awk '/flock\(.*LOCK_EX/ { held = 1 } /flock\(.*LOCK_UN/ { held = 0 }
-	     /CTNETLINK/ && /CT_DELETE/ { asked++; wrong += held } END { exit !(asked > 0 && wrong == 0) }' "$OGW_WORK/trace"
+	     /CTNETLINK/ { asked++; wrong += held } END { exit !(asked > 0 && wrong == 0) }' "$OGW_WORK/trace"
 }
 
 test_lock() {
@@ -124,6 +123,56 @@ test_connect_keeps_others() {
 	hook disconnect
 }
 
+# A foreign rule may give flows a conntrack zone, in both directions or in one.
+zones() {	# ADDRESS OTHER OTHER OTHER OTHER
+	cat <<-END
+		$1 $2
+		$1 $2 --zone 7
+		$1 $3 --orig-zone 7
+		$1 $4 --reply-zone 7
+		$5 $1 --zone 7
+	END
+}
+
+fill_zones() {
+	conntrack -F >/dev/null 2>&1
+	for client in 50 51; do
+		zones "10.20.0.$client" 198.51.100.80 198.51.100.81 198.51.100.82 198.51.100.83
+		zones "fd20::$client" 2001:db8::80 2001:db8::81 2001:db8::82 2001:db8::83
+	done | make_flows
+}
+
+test_zones() {
+	fresh
+	hook connect
+	must "two clients have flows in a zone and in none" fill_zones
+	is "$(flows | wc -l)" 20 "ten each"
+	hook disconnect
+	is "$(flows | grep -cE '(10\.20\.0\.|fd20::)50')" 0 "one disconnects: its flows are gone, in whatever zone"
+	is "$(flows | wc -l)" 10 "all of the other stay"
+}
+
+# make_many COUNT FROM TO: from as many ports
+make_many() {
+	awk -v count="$1" -v from="$2" -v to="$3" 'BEGIN {
+		for (i = 0; i < count; i++)
+			printf "-I -p udp --sport %d --dport %d -t 600 -u SEEN_REPLY -s %s -d %s\n",
+				1 + i % 60000, 1 + i / 60000, from, to
+	}' | conntrack -R -
+}
+
+# More than a client has with any program. A hook ends within five seconds, or fails.
+many=${OGW_FLOWS:-120000}
+test_many() {	# CLIENT OTHER-CLIENT TO
+	fresh
+	hook connect
+	must "another client has 100 flows" make_many 100 "$2" "$3"
+	must "one has $many" make_many "$many" "$1" "$3"
+	ok "it disconnects" hook disconnect
+	is "$(wc -l <<<"$err")" 1 "and nothing is said but that"
+	is "$(conntrack -C)" 100 "all its flows are gone, and no other's"
+}
+
 begin conntrack strace
 # Without a rule that asks for it, the kernel tracks nothing.
 ini
@@ -135,4 +184,7 @@ test_lock
 test_reconnect
 test_other_user_live
 test_connect_keeps_others
+test_zones
+test_many 10.20.0.50 10.20.0.51 198.51.100.80
+test_many fd20::50 fd20::51 2001:db8::80
 done_testing
