@@ -89,8 +89,10 @@ static int change_kernel(const struct config *config, enum goal goal, const stru
 		print_change(change, goal, &was);
 		if (change != CHANGE_NONE)
 			state_note_change(state, change_text(change));
-		if (goal == GOAL_INSTALL)
-			advise(config, &situation, report);
+		if (goal == GOAL_INSTALL) {
+			advise_bypasses(config, &situation, &sockets->route, report);
+			advise(config, &situation, NULL, report);
+		}
 	}
 	situation_free(&situation);
 	return result;
@@ -244,8 +246,10 @@ static void check_host(const struct config *config, struct report *report)
 		putchar('\n');
 		print_gateway(config, &situation, IPV4);
 		print_gateway(config, &situation, IPV6);
-		if (goal_of(config) == GOAL_INSTALL)
-			advise(config, &situation, report);
+		if (goal_of(config) == GOAL_INSTALL) {
+			advise_bypasses(config, &situation, &sockets.route, report);
+			advise(config, &situation, NULL, report);
+		}
 		if (goal_of(config) == GOAL_INSTALL && !situation.kernel.unprivileged)
 			examine(config, &situation, &sockets, report);
 	}
