@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "advice.h"
 #include "apply.h"
+#include "bypass.h"
 #include "foreign.h"
 #include "neighbour.h"
 
 #include <fcntl.h>
-#include <linux/fib_rules.h>
-#include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A number from /proc/sys/net; -1 where there is none. */
@@ -32,49 +32,57 @@ static void advise_forwarding(const struct config *config, struct report *report
 			       "sysctl -w net.ipv6.conf.all.forwarding=1");
 }
 
-/* Whether a rule is about a client's packets: its source may be one's, and nothing else keeps them out. */
-static bool may_match(const struct config *config, const struct rule *rule)
+static bool is_known(const struct lines *known, const char *line)
 {
-	int family = rule->family == AF_INET ? IPV4 : IPV6;
-	const struct subnets *subnets = &config->subnets[family];
-
-	if (rule->inverted)
-		return true;
-	if (rule->local_only || (rule->incoming[0] && !interface_matches(&config->clients, rule->incoming)))
-		return false;
-	if (rule->source.address.family == AF_UNSPEC)
-		return true;
-	for (unsigned int i = 0; i < subnets->count; i++)
-		if (prefix_overlaps(&subnets->prefix[i], &rule->source))
+	for (size_t i = 0; known && i < known->count; i++)
+		if (strcmp(known->line[i], line) == 0)
 			return true;
 	return false;
 }
 
-static void advise_rules(const struct config *config, const struct situation *situation, struct report *report)
+static void advise_rules(const struct config *config, const struct situation *situation, const struct lines *known,
+			 struct report *report)
 {
-	for (size_t i = 0; i < situation->kernel.rules; i++) {
-		const struct rule *rule = &situation->kernel.rule[i];
-		struct text text CLEANUP(text_free) = { 0 };
-		bool wanted = rule->protocol == ROUTING_PROTOCOL;
+	const struct kernel *kernel = &situation->kernel;
 
-		for (size_t j = 0; j < situation->policy.rules; j++)
-			wanted = wanted || rule_equal(rule, &situation->policy.rule[j]);
-		if (wanted || rule->priority > config->priority ||
-		    !config_governs(config, rule->family == AF_INET ? IPV4 : IPV6) ||
-		    (rule->priority == 0 && rule->table == RT_TABLE_LOCAL) || !may_match(config, rule))
+	for (size_t i = 0; i < kernel->rules; i++) {
+		struct text text CLEANUP(text_free) = { 0 };
+
+		if (!bypass_rule(config, &situation->policy, kernel, i))
 			continue;
-		rule_add_text(&text, rule);
-		report_warning(report, "the %s policy rule `%s` comes before ours: what it takes of the clients' packets "
-			       "elsewhere is dropped; give it a priority above %u, or set [gateway] priority below %u",
-			       rule->family == AF_INET ? "IPv4" : "IPv6", text.data, config->priority + 1,
-			       rule->priority > 1 ? rule->priority - 1 : 1);
+		bypass_rule_text(&text, config, &kernel->rule[i]);
+		if (!is_known(known, text_string(&text)))
+			report_warning(report, "%s", text_string(&text));
 	}
 }
 
-void advise(const struct config *config, const struct situation *situation, struct report *report)
+/* With forward_others = no it is an error of the plan's. */
+static void advise_local(const struct config *config, const struct situation *situation, struct report *report)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (config->forward_others &&
+		    plan_lacks_local(config, &situation->policy, &situation->kernel, family))
+			report_warning(report, "no %s policy rule before priority %u looks up table local: what clients send to "
+				       "this host itself goes to the gateway; ip -%c rule add priority 0 lookup local",
+				       family_name(family), config->priority - 1, family == IPV4 ? '4' : '6');
+}
+
+void advise(const struct config *config, const struct situation *situation, const struct lines *known,
+	    struct report *report)
 {
 	advise_forwarding(config, report);
-	advise_rules(config, situation, report);
+	advise_local(config, situation, report);
+	advise_rules(config, situation, known, report);
+}
+
+void advise_bypasses(const struct config *config, const struct situation *situation, struct netlink *route,
+		     struct report *report)
+{
+	struct lines found CLEANUP(lines_free) = { 0 };
+
+	bypass_find(&found, config, situation, route, report);
+	for (size_t i = 0; i < found.count; i++)
+		report_warning(report, "%s", found.line[i]);
 }
 
 static void examine_gateways(const struct situation *situation, struct netlink *route, struct report *report)

@@ -319,7 +319,7 @@ static int connect_locked(const struct config *config, const struct session *ses
 	if (result == 0)
 		result = state_record(state, session, report);
 	if (result == 0 && goal_of(config) == GOAL_INSTALL) {
-		advise(config, &situation, report);
+		advise(config, &situation, NULL, report);
 		if (config->dns == DNS_WARN)
 			advise_dns(sockets, report);
 	}

@@ -332,18 +332,40 @@ static bool table_has(const struct kernel *kernel, const struct route *wanted)
 	return false;
 }
 
+static bool goes_to_gateway(const struct policy *policy, const struct route *route)
+{
+	for (size_t i = 0; i < policy->routes; i++)
+		if (route_same_way(route, &policy->route[i]))
+			return true;
+	return false;
+}
+
+/* Whether clients' packets to some addresses would go another way: not nowhere, and not to the gateway. */
+static bool takes_clients(const struct config *config, const struct policy *policy, const struct route *route)
+{
+	if (route->source.address.family && !in_subnets(config, &route->source))
+		return false;
+	return route->destination_length == 0 || (!route_denies(route) && !goes_to_gateway(policy, route));
+}
+
 static int check_foreign_route(const struct config *config, const struct policy *policy, const struct route *route,
 			       struct report *report)
 {
 	struct text text CLEANUP(text_free) = { 0 };
 
-	if (route->table != config->table || route->protocol == ROUTING_PROTOCOL || route->destination_length > 0 ||
-	    route_wanted(policy, route))
+	if (route->table != config->table || route->protocol == ROUTING_PROTOCOL || route_wanted(policy, route) ||
+	    config->gateway[route->family == AF_INET ? IPV4 : IPV6].mode != GATEWAY_ADDRESS ||
+	    !takes_clients(config, policy, route))
 		return 0;
 	route_add_text(&text, route);
-	return config_error(config, report, KEY_TABLE, "another default route is in this routing table already: "
-			    "`ip -%c route show table %u` has `%s` (protocol %u); remove it, or choose another table",
-			    route->family == AF_INET ? '4' : '6', config->table, text.data, route->protocol);
+	if (route->destination_length == 0)
+		return config_error(config, report, KEY_TABLE, "another default route is in this routing table already: "
+				    "`ip -%c route show table %u` has `%s` (protocol %u); remove it, or choose another table",
+				    route->family == AF_INET ? '4' : '6', config->table, text.data, route->protocol);
+	return config_error(config, report, KEY_TABLE, "a route of others is in this routing table, which takes clients' "
+			    "packets past the gateway: `ip -%c route show table %u` has `%s%s%s` (protocol %u); remove it, "
+			    "or choose another table", route->family == AF_INET ? '4' : '6', config->table, text.data,
+			    route->other ? " with " : "", route->other ? route->other : "", route->protocol);
 }
 
 static void plan_routes(struct plan *plan, const struct config *config, const struct policy *policy,
@@ -653,6 +675,40 @@ static void plan_rules(struct plan *plan, const struct policy *policy, const str
 	free(choice.add);
 }
 
+bool plan_lacks_local(const struct config *config, const struct policy *policy, const struct kernel *kernel, int family)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < kernel->rules; i++) {
+		const struct rule *rule = &kernel->rule[i];
+
+		if (rule->family != family_of(family))
+			continue;
+		any = true;
+		if (rule->priority >= config->priority)
+			break;
+		if (rule_is_local(rule))
+			return false;
+		for (size_t j = 0; j < policy->rules; j++)
+			if (rule_equal(rule, &policy->rule[j]))
+				return config_governs(config, family);
+	}
+	/* A kernel without this family has no rule at all. */
+	return any && config_governs(config, family);
+}
+
+/* What is for this host itself would meet the rule about others before it is found to be for this host. */
+static int check_local_rule(const struct config *config, const struct policy *policy, const struct kernel *kernel,
+			    int family, struct report *report)
+{
+	if (config->forward_others || !plan_lacks_local(config, policy, kernel, family))
+		return 0;
+	return config_error(config, report, KEY_FORWARD_OTHERS, "no %s policy rule before priority %u looks up table local, "
+			    "so this host would drop what is sent to itself, and lose its network; "
+			    "ip -%c rule add priority 0 lookup local", family_name(family), config->priority - 1,
+			    family == IPV4 ? '4' : '6');
+}
+
 static int note_conflict(struct plan *plan, enum layer layer, int result)
 {
 	if (result < 0) {
@@ -678,6 +734,8 @@ static int check_conflicts(struct plan *plan, const struct config *config, const
 			result = note_conflict(plan, LAYER_ROUTING,
 					       check_foreign_neighbour(config, &policy->neighbour[j],
 								       &kernel->neighbour[i], report));
+	for (int family = 0; family < FAMILIES; family++)
+		result = note_conflict(plan, LAYER_ROUTING, check_local_rule(config, policy, kernel, family, report));
 	return result;
 }
 

@@ -72,6 +72,13 @@ int plan_remove(struct plan *plan, const struct config *config, const struct pol
 void plan_free(struct plan *plan);
 
 /*
+ * plan_lacks_local - whether packets to this host itself would meet our rules before a rule that looks up table local
+ *
+ * The kernel's own stands at priority 0; hosts with VRFs move it behind the rule of these. Of a governed family alone.
+ */
+bool plan_lacks_local(const struct config *config, const struct policy *policy, const struct kernel *kernel, int family);
+
+/*
  * plan_find_owned - which policy rules are ours
  * @owned: of @count elements, set
  *

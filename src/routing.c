@@ -52,6 +52,26 @@ bool route_equal(const struct route *a, const struct route *b)
 	       prefix_equal(&a->source, &b->source) && same_text(a->other, b->other);
 }
 
+bool route_same_way(const struct route *present, const struct route *wanted)
+{
+	return present->family == wanted->family && present->type == wanted->type && !present->indirect &&
+	       address_equal(&present->gateway, &wanted->gateway) &&
+	       (!wanted->interface || present->interface == wanted->interface);
+}
+
+bool route_denies(const struct route *route)
+{
+	return route->type == RTN_BLACKHOLE || route->type == RTN_UNREACHABLE || route->type == RTN_PROHIBIT ||
+	       route->type == RTN_THROW;
+}
+
+bool rule_is_local(const struct rule *rule)
+{
+	return rule->action == FR_ACT_TO_TBL && rule->table == RT_TABLE_LOCAL && !rule->inverted && !rule->other &&
+	       !rule->incoming[0] && !rule->source.address.family && !rule->destination.address.family &&
+	       rule->suppress_prefixlength < 0;
+}
+
 void rule_add_text(struct text *text, const struct rule *rule)
 {
 	const char *action = name_in(action_names, sizeof(action_names) / sizeof(*action_names), rule->action);

@@ -29,7 +29,7 @@ struct rule {
 	/* Of a rule read from the kernel alone. */
 	char *other;		/* what it has beyond the above, as ip(8) writes it; NULL where nothing */
 	bool shadows;		/* the kernel takes it for equal to one without what is in `other` */
-	bool local_only;	/* about packets that this host sends, or marked ones: never those of clients */
+	bool local_only;	/* about packets that this host sends, marked ones, or those of a VRF: never those of clients */
 	struct text message;	/* the payload of its RTM_NEWRULE, to delete exactly this one */
 };
 
@@ -52,6 +52,7 @@ struct route {
 	uint8_t tos;
 	struct prefix source;		/* AF_UNSPEC: from all */
 	char *other;			/* what it has beyond the above, in words; NULL where nothing */
+	bool indirect;			/* its way is not, or not alone, `gateway` on `interface` */
 	struct text message;		/* the payload of its RTM_NEWROUTE, to delete exactly this one */
 };
 
@@ -71,6 +72,15 @@ struct neighbour {
 /* rule_equal, route_equal - the same but for who made it */
 bool rule_equal(const struct rule *a, const struct rule *b);
 bool route_equal(const struct route *a, const struct route *b);
+
+/* route_same_way - whether @present, read from the kernel, takes packets just where @wanted does; its interface may be 0 */
+bool route_same_way(const struct route *present, const struct route *wanted);
+
+/* route_denies - whether what it matches goes nowhere */
+bool route_denies(const struct route *route);
+
+/* rule_is_local - whether it looks up table local for every packet, as the kernel's own at priority 0 */
+bool rule_is_local(const struct rule *rule);
 
 /* rule_add_text - as the arguments of `ip rule add`, without the protocol */
 void rule_add_text(struct text *text, const struct rule *rule);

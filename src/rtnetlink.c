@@ -324,8 +324,10 @@ static void parse_selector(const struct nlattr *attribute, struct rule *rule, st
 		add_range(text, "dport", attribute);
 		break;
 	case FRA_L3MDEV:
-		if (get_u8(attribute))
+		if (get_u8(attribute)) {
 			add_word(text, "l3mdev");
+			rule->local_only = true;
+		}
 		break;
 	case FRA_SUPPRESS_IFGROUP:
 		if (get_u32(attribute) != UINT32_MAX) {
@@ -404,6 +406,7 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
 	struct text other = { 0 };
 	const struct nlattr *attribute;
+	uint32_t nexthop = 0;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
 	    mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
@@ -446,9 +449,14 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 			break;
 		case RTA_MULTIPATH:
 			add_word(&other, "several next hops");
+			route->indirect = true;
 			break;
 		case RTA_VIA:
 			add_word(&other, "a next hop of another family");
+			route->indirect = true;
+			break;
+		case RTA_NH_ID:
+			nexthop = get_u32(attribute);
 			break;
 		case RTA_METRICS:
 			add_word(&other, "metrics");
@@ -458,8 +466,15 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 			break;
 		case RTA_ENCAP:
 			add_word(&other, "an encapsulation");
+			route->indirect = true;
 			break;
 		}
+	}
+	/* The kernel tells the way of a nexthop object along with it, but for net.ipv4.nexthop_compat_mode = 0. */
+	if (nexthop && !route->interface && !route->indirect && route->type == RTN_UNICAST) {
+		add_word(&other, "nexthop object");
+		text_add(&other, " %u", nexthop);
+		route->indirect = true;
 	}
 	route->other = other.data;
 	text_add_bytes(&route->message, mnl_nlmsg_get_payload(message), mnl_nlmsg_get_payload_len(message));

@@ -71,11 +71,9 @@ static void add_layer(struct text *screen, const struct status *status, enum lay
 {
 	static const char *const label[LAYERS] = { "routing", "kill switch" };
 	enum layer_verdict verdict = status->layer[layer];
-	size_t wrong = status->situation->plan.wrong[layer];
+	size_t wrong = status_wrong(status, layer);
 	struct text line CLEANUP(text_free) = { 0 };
 
-	if (layer == LAYER_ROUTING)
-		wrong += status->wrong_ways;
 	if (verdict == LAYER_WHOLE && layer == LAYER_ROUTING)
 		text_add(&line, "rules and routes whole");
 	else if (verdict == LAYER_ALTERED && layer == LAYER_ROUTING)

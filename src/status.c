@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "status.h"
 #include "advice.h"
+#include "bypass.h"
 #include "deadline.h"
 #include "capacity.h"
 #include "neighbour.h"
@@ -92,7 +93,7 @@ static enum verdict judge(const struct status *status)
 		return DEGRADED;
 	if (goal_of(status->config) == GOAL_REMOVE)
 		return plan->steps ? DEGRADED : OFF;
-	if (plan->steps == 0 && status->wrong_ways == 0)
+	if (plan->steps == 0 && status->wrong_ways == 0 && status->bypasses.count == 0)
 		return INSTALLED;
 	return plan->anything_present ? DEGRADED : ABSENT;
 }
@@ -106,10 +107,16 @@ static bool any_routing(const struct plan *plan)
 	return plan->intact_rules || plan->intact_routes;
 }
 
+size_t status_wrong(const struct status *status, enum layer layer)
+{
+	return status->situation->plan.wrong[layer] +
+	       (layer == LAYER_ROUTING ? status->wrong_ways + status->bypasses.count : 0);
+}
+
 static enum layer_verdict judge_layer(const struct status *status, enum layer layer)
 {
 	const struct situation *situation = status->situation;
-	size_t wrong = situation->plan.wrong[layer] + (layer == LAYER_ROUTING ? status->wrong_ways : 0);
+	size_t wrong = status_wrong(status, layer);
 
 	if (!situation->planned)
 		return LAYER_UNKNOWN;
@@ -138,6 +145,8 @@ static void take_problems(struct status *status, const struct report *report)
 	}
 	for (size_t i = 0; i < missing->count; i++)
 		lines_add(&status->problems, "%s", missing->line[i]);
+	for (size_t i = 0; i < status->bypasses.count; i++)
+		lines_add(&status->problems, "%s", status->bypasses.line[i]);
 }
 
 const struct route *status_route(const struct status *status, int family)
@@ -360,14 +369,28 @@ static void add_json(struct text *json, const struct status *status, const struc
 
 static void status_free(struct status *status)
 {
+	lines_free(&status->bypasses);
 	lines_free(&status->errors);
 	lines_free(&status->problems);
 	free_sessions(&status->sessions);
 }
 
+/* That a table can't be read is as bad as what it may hold. */
+static void find_bypasses(struct status *status, struct netlink *route)
+{
+	struct report report = { 0 };
+
+	if (goal_of(status->config) == GOAL_INSTALL && status->situation->planned)
+		bypass_find(&status->bypasses, status->config, status->situation, route, &report);
+	for (size_t i = 0; i < report.errors.count; i++)
+		lines_add(&status->bypasses, "%s", report.errors.line[i]);
+	report_free(&report);
+}
+
 static void find_out(struct status *status, struct sockets *sockets, const struct report *report)
 {
 	status->wrong_ways = count_wrong_ways(status->situation, report);
+	find_bypasses(status, &sockets->route);
 	status->verdict = judge(status);
 	for (int layer = 0; layer < LAYERS; layer++)
 		status->layer[layer] = judge_layer(status, (enum layer)layer);
@@ -407,7 +430,7 @@ static int show(struct text *text, const struct config *config, const struct opt
 	find_out(&status, sockets, report);
 	lines_free(&report->errors);
 	if (goal_of(config) == GOAL_INSTALL) {
-		advise(config, &situation, report);
+		advise(config, &situation, &status.bypasses, report);
 		capacity_advise(config, &sockets->nft, report);
 	}
 	add_status(text, &status, options, report);

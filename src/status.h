@@ -31,6 +31,7 @@ struct status {
 	bool wrong;			/* not as it should be: exit status 1 */
 	enum layer_verdict layer[LAYERS];
 	size_t wrong_ways;		/* reasons for which the kernel knows no way to a gateway */
+	struct lines bypasses;		/* what takes clients' packets past the policy rules */
 	struct lines errors, problems;	/* what is in the way; the same, and what is missing or wrong */
 	struct sessions sessions;
 	unsigned long long changed;	/* when, in seconds since the epoch; 0 where unknown */
@@ -42,6 +43,9 @@ extern const char *const verdict_names[], *const layer_names[];
 
 /* status_route - the wanted one of a family, NULL where none; its interface is 0 where the kernel knows no way */
 const struct route *status_route(const struct status *status, int family);
+
+/* status_wrong - how much is wrong with a layer, or in its way */
+size_t status_wrong(const struct status *status, enum layer layer);
 
 /* The word of the configuration. */
 const char *mode_text(enum gateway_mode mode);

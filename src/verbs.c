@@ -132,7 +132,8 @@ static int change_kernel(const struct config *config, enum goal goal, enum doer 
 		if (change != CHANGE_NONE)
 			state_note_change(state, change_text(change));
 		if (goal == GOAL_INSTALL) {
-			advise(config, &situation, report);
+			advise_bypasses(config, &situation, &sockets->route, report);
+			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets->nft, report);
 		} else {
 			warn_of_left(config, &situation.kernel, report);
@@ -295,7 +296,8 @@ static void check_host(const struct config *config, struct report *report)
 		print_gateway(config, &situation, IPV6);
 		gateway_advise(&sockets.route, config, situation.path, report);
 		if (goal_of(config) == GOAL_INSTALL) {
-			advise(config, &situation, report);
+			advise_bypasses(config, &situation, &sockets.route, report);
+			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets.nft, report);
 		}
 		if (goal_of(config) == GOAL_INSTALL && !situation.kernel.unprivileged)

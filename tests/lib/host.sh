@@ -222,7 +222,9 @@ clear_state() {
 	nft flush ruleset
 	for family in 4 6; do
 		ip "-$family" -force -batch - <<-END 2>/dev/null
+			nexthop flush
 			rule flush
+			rule add priority 0 lookup local protocol kernel
 			rule add priority 32766 lookup main protocol kernel
 			$([ "$family" = 6 ] || echo "rule add priority 32767 lookup default protocol kernel")
 			route flush table all proto 111

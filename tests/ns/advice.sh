@@ -40,6 +40,28 @@ says() {
 	is "$(warnings | wc -l)" 1 "$name: ${*: -1} warns once"
 }
 
+# says_void NAME REGEX RUN...: status has it among the problems
+says_void() {
+	local name=$1 words=$2
+	shift 2
+	case ${*: -1} in
+	--dry-run) ;;
+	status)
+		"$@"
+		is "$status ${out%%$'\n'*}" "1 state        degraded" "$name: status"
+		like "$out" $'\n'"problem +[^"$'\n'"]*$words" "$name: it says why"
+		is "$(grep -c ^problem <<<"$out") $(warnings)" "1 " "$name: once"
+		program status --json
+		is "$status $(jq -r '[.state, .layers.routing, (.problems | length), (.warnings | length)] | @tsv' <<<"$out")" \
+			"1 degraded	altered	1	0" "$name: so does status --json"
+		;;
+	connect)
+		[ -n "${hooks_know:-}" ] || { says_nothing "$name" "$@"; return; }
+		says "$name" "$words" "$@" ;;
+	*)	says "$name" "$words" "$@" ;;
+	esac
+}
+
 test_good() {
 	local name
 	for name in seed dual-stack several-subnets direct4 direct6 block-both link-local; do
@@ -75,17 +97,33 @@ test_forwarding() {
 
 # Rules of others before ours: TOOL|COMMAND
 IN_THE_WAY='ip4|rule add priority 500 from 10.20.0.0/24 lookup 200
-ip4|rule add priority 500 from 10.20.0.128/25 lookup main
 ip4|rule add priority 500 from 10.0.0.0/8 lookup 200
 ip4|rule add priority 500 lookup 200
-ip4|rule add priority 500 to 198.51.100.0/24 lookup main
-ip4|rule add priority 500 iif vpns0 lookup main
-ip4|rule add priority 998 from 10.20.0.7 lookup main
 ip4|rule add priority 500 from 172.28.0.0/24 not lookup 200
 ip4|rule add priority 500 ipproto tcp dport 443 lookup 200
 ip4|rule add priority 500 from 10.20.0.0/24 blackhole
+ip4|rule add priority 500 to 10.20.0.0/24 lookup 200
+ip4|rule add priority 500 iif eth0 lookup 200
 ip6|rule add priority 500 from fd20::/64 lookup 200
-ip6|rule add priority 500 iif vpns1 lookup main'
+ip4|rule add priority 500 lookup 200;;route add default via 172.28.0.2 table 200
+ip4|rule add priority 500 from 10.20.0.0/24 lookup 200;;route add blackhole default table 200
+ip4|rule add priority 500 lookup 200;;route add 10.20.0.0/28 dev vpns0 table 200
+ip4|rule add priority 500 to 198.18.0.0/15 lookup 200;;route add 198.51.100.0/24 via 192.0.2.1 table 200
+ip4|rule add priority 500 lookup 200 suppress_prefixlength 24;;route add 198.51.100.0/24 via 192.0.2.1 table 200'
+# And such as lead elsewhere now: the routing layer is void for what they match.
+TO_ELSEWHERE='ip4|rule add priority 500 from 10.20.0.128/25 lookup main
+ip4|rule add priority 500 to 198.51.100.0/24 lookup main
+ip4|rule add priority 500 iif vpns0 lookup main
+ip4|rule add priority 998 from 10.20.0.7 lookup main
+ip6|rule add priority 500 iif vpns1 lookup main
+ip4|rule add priority 500 goto 32766
+ip4|rule add priority 500 lookup main suppress_prefixlength 0
+ip4|rule add priority 1001 lookup main
+ip4|rule add priority 1001 goto 32766
+ip6|rule add priority 1001 lookup main
+ip4|rule add priority 500 from 10.20.0.7 lookup 200;;route add 198.51.100.0/24 via 192.0.2.1 table 200
+ip4|rule add priority 500 to 198.51.100.0/25 lookup 200;;route add 198.51.100.0/24 via 192.0.2.1 table 200
+ip6|rule add priority 500 lookup 200;;route add 2001:db8:9::/48 dev eth1 table 200'
 # And such as are none of ours.
 OUT_OF_THE_WAY='ip4|rule add priority 1500 from 10.20.0.0/24 lookup 200
 ip4|rule add priority 500 from 10.21.0.0/24 lookup 200
@@ -94,6 +132,15 @@ ip4|rule add priority 500 iif eth1 lookup 200
 ip4|rule add priority 500 iif lo lookup 200
 ip4|rule add priority 500 oif eth1 lookup 200
 ip4|rule add priority 500 fwmark 7 lookup 200
+ip4|rule add priority 500 nop
+ip4|rule add priority 500 goto 900
+ip4|rule add priority 500 goto 600;;rule add priority 600 nop
+ip4|rule add priority 500 lookup local
+ip4|rule add priority 500 lookup main suppress_prefixlength 32
+ip4|rule add priority 1001 iif vpns0 prohibit
+ip4|rule add priority 500 l3mdev
+ip6|rule add priority 500 l3mdev
+ip4|rule add priority 32765 lookup local
 ip6|rule add priority 500 from fd30::/64 lookup 200
 ip6|rule add priority 40000 lookup 200'
 
@@ -103,18 +150,83 @@ test_rules() {
 	while IFS='|' read -r tool commands; do
 		clear_state >/dev/null
 		ok "$tool $commands" damage "$tool" "$commands"
-		each_run says "$tool $commands" "policy rule .priority (500|998) .*comes before ours"
+		each_run says "$tool $commands" "policy rule .priority (500|998|1001) .*comes before ours"
 	done <<<"$IN_THE_WAY"
+	while IFS='|' read -r tool commands; do
+		clear_state >/dev/null
+		ok "$tool $commands" damage "$tool" "$commands"
+		hooks_know=yes each_run says_void "$tool $commands" "policy rule .priority (500|998|1001) .*comes before ours"
+	done <<<"$TO_ELSEWHERE"
 	while IFS='|' read -r tool commands; do
 		clear_state >/dev/null
 		ok "$tool $commands" damage "$tool" "$commands"
 		each_run says_nothing "$tool $commands"
 	done <<<"$OUT_OF_THE_WAY"
+	program up
+	ok "one of our last priority, but behind ours" ip rule add priority 1001 lookup main
+	each_run says_nothing "one of our last priority, but behind ours"
 	configuration direct6
 	clear_state >/dev/null
 	ok "IPv6 is left alone" damage ip6 'rule add priority 500 from fd20::/64 lookup 200'
 	each_run says_nothing "IPv6 is left alone"
 	clear_state >/dev/null
+}
+
+# Routes of others that are asked before our rules, or by them: TOOL|COMMANDS
+LEADING='ip4|route add 198.51.100.0/24 via 192.0.2.1 table local
+ip4|route add 198.51.100.0/24 dev eth1 table local
+ip4|route add 198.51.0.0/16 via 172.28.0.9 table local
+ip4|route add 198.51.100.0/24 table local nexthop via 172.28.0.2 nexthop via 192.0.2.1
+ip4|nexthop add id 7 via 192.0.2.1 dev eth1;;route add 198.51.100.0/24 nhid 7 table local
+ip6|route add 2001:db8:9::/48 via 2001:db8:192::1 table local
+ip6|route add 2001:db8:9::/48 from fd20::50 dev eth1 table local
+ip4|route add 10.20.0.50 dev eth1 metric 9
+ip4|route add 10.20.0.128/25 via 192.0.2.1
+ip6|route add fd20::50 dev eth1
+ip6|route add fd20::/96 via 2001:db8:192::1'
+# And such as are not, or lead nowhere else.
+NOT_LEADING='ip4|route add 198.51.100.0/24 via 172.28.0.2 table local
+ip4|route add 198.51.100.0/24 dev vpns0 table local
+ip4|route add blackhole 198.51.100.0/24 table local
+ip4|route add local 198.51.100.0/24 dev lo table local
+ip4|addr add 192.0.2.9/24 dev eth1
+ip6|route add 2001:db8:9::/48 from 2001:db8:8::/48 dev eth1 table local
+ip4|route add 198.51.100.0/24 via 192.0.2.1
+ip4|route add 10.20.0.0/24 dev eth1
+ip4|route add 10.20.0.0/16 dev eth1
+ip4|route add 10.20.0.51 dev vpns1
+ip4|route add unreachable 10.20.0.52
+ip6|route add fd20::/64 dev eth1
+ip6|route add fd20::51 dev vpns1'
+
+# undone TOOL COMMANDS: of additions
+undone() {
+	damage "$1" "${2// add / del }" 2>/dev/null
+	clear_state
+}
+
+test_routes() {
+	local tool commands
+	configuration dual-stack
+	while IFS='|' read -r tool commands; do
+		ok "$tool $commands" damage "$tool" "$commands"
+		each_run says_void "$tool $commands" "route .*(is looked up before our policy rules|is to clients. addresses)"
+		ok "$tool $commands: is gone" undone "$tool" "$commands"
+	done <<<"$LEADING"
+	while IFS='|' read -r tool commands; do
+		ok "$tool $commands" damage "$tool" "$commands"
+		each_run says_nothing "$tool $commands"
+		ok "$tool $commands: is gone" undone "$tool" "$commands"
+	done <<<"$NOT_LEADING"
+}
+
+# With forward_others = no it would be an error, see conflicts.sh.
+test_local() {
+	configuration dual-stack
+	ok "the rule for table local moves behind ours" damage ip4 'rule add priority 32765 lookup local;;rule del priority 0'
+	each_run says "no rule for table local" "no IPv4 policy rule before priority 999 looks up table local.*rule add priority 0"
+	clear_state >/dev/null
+	ok "all is as before" state_is "$empty_state"
 }
 
 # test_dns NUMBER VALUE: of warnings
@@ -254,6 +366,8 @@ test_rehearsal
 test_requests_fail
 test_forwarding
 test_rules
+test_routes
+test_local
 test_all_dns
 test_open
 done_testing

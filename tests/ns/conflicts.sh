@@ -46,6 +46,18 @@ CONFLICTS='an IPv4 default route|172\.28\.0\.9|ip4|route add default via 172.28.
 an IPv4 default route of a routing daemon|172\.28\.0\.9|ip4|route add default via 172.28.0.9 metric 7 table 100 proto bgp
 a blackhole in our table|blackhole|ip4|route add blackhole default metric 7 table 100
 an IPv4 default route with a tos|172\.28\.0\.9|ip4|route add default via 172.28.0.9 tos 0x10 table 100
+a route past the gateway|198\.51\.100\.0/24 dev eth1 table 100|ip4|route add 198.51.100.0/24 dev eth1 table 100
+half of the default route|128\.0\.0\.0/1 via 192\.0\.2\.1 dev eth1|ip4|route add 128.0.0.0/1 via 192.0.2.1 table 100
+a route by another next hop|198\.51\.100\.0/24 via 172\.28\.0\.9|ip4|route add 198.51.100.0/24 via 172.28.0.9 table 100
+a route by two next hops|several next hops|ip4|route add 198.51.100.0/24 table 100 nexthop via 172.28.0.2 nexthop via 172.28.0.9
+a route by a nexthop object|198\.51\.100\.0/24 via 192\.0\.2\.1 dev eth1|ip4|nexthop add id 7 via 192.0.2.1 dev eth1;;route add 198.51.100.0/24 nhid 7 table 100
+a route by the other family|another family|ip4|route add 198.51.100.0/24 via inet6 fd28::9 dev eth0 table 100
+a route with a tos|198\.51\.100\.0/24 tos 0x10|ip4|route add 198.51.100.0/24 tos 0x10 via 172.28.0.9 table 100
+a route to this host|local 198\.51\.100\.0/24|ip4|route add local 198.51.100.0/24 dev lo table 100
+an IPv6 route past the gateway|2001:db8:9::/48 dev eth1|ip6|route add 2001:db8:9::/48 dev eth1 table 100
+half of the IPv6 default route|8000::/1 via 2001:db8:192::1|ip6|route add 8000::/1 via 2001:db8:192::1 table 100
+an IPv6 route for some clients|2001:db8:9::/48 from fd20::50/128|ip6|route add 2001:db8:9::/48 from fd20::50 via 2001:db8:192::1 table 100
+an IPv6 route by an encapsulation|an encapsulation|ip6|route add 2001:db8:9::/48 encap seg6 mode encap segs fd28::9 dev eth0 table 100
 an IPv6 default route|fd28::9|ip6|route add default via fd28::9 metric 7 table 100
 an IPv6 blackhole in our table|blackhole|ip6|route add blackhole default metric 7 table 100
 a rule at 999|priority 999 .*lookup 200|ip4|rule add priority 999 to 10.20.0.0/24 lookup 200
@@ -65,6 +77,12 @@ OTHERS_CONFLICTS='a rule about others that answers|priority 1001 not from all ii
 a rule about others that does not stop them|priority 1001 not from all iif lo lookup main|ip4|rule add priority 1001 not iif lo lookup main
 a rule about others with a tos|priority 1001 .*tos 0x10|ip4|rule add priority 1001 not iif lo tos 0x10 blackhole
 an IPv6 rule about others that answers|priority 1001 not from all iif lo unreachable|ip6|rule add priority 1001 not iif lo unreachable'
+
+# With forward_others = no, which would drop what is for this host itself.
+LOCAL_CONFLICTS='no rule for table local|no IPv4 policy rule before priority 999 .*rule add priority 0 lookup local|ip4|rule del priority 0
+a rule for table local behind ours|no IPv4 policy rule before priority 999|ip4|rule add priority 32765 lookup local;;rule del priority 0
+a rule for table local that is not for all|no IPv4 policy rule before priority 999|ip4|rule add priority 1 iif eth0 lookup local;;rule del priority 0
+no IPv6 rule for table local|no IPv6 policy rule before priority 999|ip6|rule del priority 0'
 
 # test_conflicts LINES
 test_conflicts() {
@@ -120,11 +138,13 @@ test_all_serves() {
 }
 
 FOREIGN4='rule add priority 1000 from 10.77.0.0/16 lookup 200
-rule add priority 999 to 10.77.0.0/16 lookup main
+rule add priority 999 to 10.77.0.0/16 lookup 300
 rule add priority 1001 iif eth1 blackhole
 rule add priority 1500 from 10.20.0.0/24 lookup 200
-route add 198.51.100.0/24 via 192.0.2.1 table 100
+route add 198.51.100.0/24 via 172.28.0.2 table 100
+route add 198.18.0.0/24 via 172.28.0.2 mtu 1280 table 100
 route add blackhole 203.0.113.0/24 table 100
+route add throw 203.0.114.0/24 table 100
 route add default via 192.0.2.1 table 200
 route add 198.18.0.0/15 via 172.28.0.9 table 200 proto 111'
 FOREIGN_NFT='table ip ocserv_gw { chain forward { type filter hook forward priority 0; accept; }; }
@@ -299,6 +319,7 @@ ini $BOTH
 test_conflicts "$CONFLICTS"
 ini $BOTH killswitch.forward_others=no
 test_conflicts "$OTHERS_CONFLICTS"
+test_conflicts "$LOCAL_CONFLICTS"
 ini $BOTH
 test_all_serves "$SERVES"
 ini $BOTH killswitch.forward_others=no

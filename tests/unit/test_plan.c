@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "bypass.h"
 #include "cases.h"
 #include "plan.h"
 
@@ -681,23 +682,269 @@ static void another_default_route_in_our_table_is_a_conflict(void **state)
 	trial_end(&trial);
 }
 
-static void other_foreign_routes_are_left_alone(void **state)
+/* To 192.0.2.0/24. */
+static struct route a_longer_route(const char *gateway)
 {
-	struct route foreign[] = { a_route("172.28.0.99", 100), a_route("172.28.0.99", 101) };
+	struct route route = a_route(gateway, 100);
+
+	route.destination = address_of("192.0.2.0");
+	route.destination_length = 24;
+	route.protocol = RTPROT_STATIC;
+	return route;
+}
+
+static struct route a_longer_route6(const char *gateway)
+{
+	struct route route = a_longer_route("172.28.0.99");
+
+	route.family = AF_INET6;
+	route.destination = address_of("2001:db8::");
+	route.destination_length = 32;
+	route.gateway = address_of(gateway);
+	route.interface = 3;
+	route.metric = ROUTE_METRIC_IPV6;
+	return route;
+}
+
+static int install_beside(const struct route *foreign, const char *name, const char *error)
+{
 	struct trial trial;
+	int result;
+
+	trial_begin(&trial, case_text(name));
+	kernel_add_route(&trial.kernel, foreign);
+	trial_install(&trial);
+	result = trial.result;
+	if (result < 0)
+		assert_line(&trial.report.errors, error);
+	else
+		check_steps(&trial, "");
+	assert_int_equal(trial.plan.conflicts, result < 0);
+	trial_end(&trial);
+	return result;
+}
+
+static void a_foreign_route_past_the_gateway_in_our_table_is_a_conflict(void **state)
+{
+	struct route foreign[9];
 
 	(void)state;
-	foreign[0].destination = address_of("192.0.2.0");
-	foreign[0].destination_length = 24;
-	trial_begin(&trial, case_text("seed"));
-	for (size_t i = 0; i < COUNT(foreign); i++) {
-		foreign[i].protocol = RTPROT_STATIC;
-		kernel_add_route(&trial.kernel, &foreign[i]);
+	for (size_t i = 0; i < COUNT(foreign); i++)
+		foreign[i] = a_longer_route("172.28.0.99");
+	foreign[1] = a_longer_route("172.28.0.2");
+	foreign[1].interface = 3;
+	foreign[2].gateway = (struct address){ 0 };
+	foreign[3].destination = address_of("128.0.0.0");
+	foreign[3].destination_length = 1;
+	foreign[4].tos = 0x10;
+	foreign[5] = a_longer_route("172.28.0.2");
+	foreign[5].indirect = true;
+	foreign[5].other = (char *)"an encapsulation";
+	foreign[6].type = RTN_LOCAL;
+	foreign[7] = a_longer_route6("fd28::9");
+	foreign[8] = a_longer_route6("fd28::9");
+	foreign[8].source = prefix_of("fd20:aaaa:bbbb:1::50/128");
+	for (size_t i = 0; i < COUNT(foreign); i++)
+		assert_int_equal(install_beside(&foreign[i], "both-families", "[gateway] table = 100: a route of others is in this "
+						"routing table, which takes clients' packets past the gateway: `ip -"), -1);
+	install_beside(&foreign[0], "both-families", "`ip -4 route show table 100` has `192.0.2.0/24 via 172.28.0.99 dev eth0 table "
+		       "100` (protocol 4); remove it, or choose another table");
+	install_beside(&foreign[5], "both-families", "via 172.28.0.2 dev eth0 table 100 with an encapsulation` (protocol 4)");
+}
+
+static void other_foreign_routes_are_left_alone(void **state)
+{
+	static const uint8_t types[] = { RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW };
+	struct route foreign[COUNT(types) + 6];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		foreign[i] = a_longer_route("172.28.0.99");
+		foreign[i].type = types[i];
 	}
+	foreign[4] = a_route("172.28.0.99", 101);
+	foreign[4].protocol = RTPROT_STATIC;
+	foreign[5] = a_longer_route("172.28.0.2");
+	foreign[6] = a_longer_route("172.28.0.2");
+	foreign[6].other = (char *)"metrics";
+	foreign[7] = a_longer_route6("fd28::2");
+	foreign[8] = a_longer_route6("fd28::9");
+	foreign[8].source = prefix_of("2001:db8:1::/48");
+	foreign[9] = foreign[8];
+	foreign[9].destination = address_of("::");
+	foreign[9].destination_length = 0;
+	for (size_t i = 0; i < COUNT(foreign); i++)
+		assert_int_equal(install_beside(&foreign[i], "both-families", ""), 0);
+}
+
+static void foreign_routes_of_a_family_without_a_gateway_are_left_alone(void **state)
+{
+	struct route foreign = a_longer_route6("fd28::9");
+
+	(void)state;
+	assert_int_equal(install_beside(&foreign, "seed", ""), 0);
+	assert_int_equal(install_beside(&foreign, "direct6", ""), 0);
+}
+
+/* The kernel's own rule for what is for this host itself, at another place or gone; for IPv6 it stays. */
+static int install_with_local_rule(const char *name, uint32_t priority, const char *selector)
+{
+	struct trial trial;
+	struct rule local;
+	int result;
+
+	trial_begin(&trial, case_text(name));
+	local = trial.kernel.rule[0];
+	assert_int_equal(local.table, RT_TABLE_LOCAL);
+	kernel_drop_rule(&trial.kernel, 0);
+	local.priority = priority;
+	if (selector)
+		strcpy(local.incoming, selector);
+	if (priority)
+		kernel_add_rule(&trial.kernel, &local);
 	trial_install(&trial);
-	assert_int_equal(trial.result, 0);
-	check_steps(&trial, "");
+	result = trial.result;
+	if (result < 0)
+		assert_line(&trial.report.errors, "[killswitch] forward_others = no: no IPv4 policy rule before priority 999 looks "
+			    "up table local, so this host would drop what is sent to itself, and lose its network; "
+			    "ip -4 rule add priority 0 lookup local");
+	assert_true(plan_lacks_local(&trial.wanted.config, &trial.wanted.policy, &trial.kernel, IPV4) ==
+		    (priority == 0 || priority >= 999 || selector));
+	assert_false(plan_lacks_local(&trial.wanted.config, &trial.wanted.policy, &trial.kernel, IPV6));
 	trial_end(&trial);
+	return result;
+}
+
+static void a_host_that_would_lose_its_network_is_a_conflict(void **state)
+{
+	(void)state;
+	assert_int_equal(install_with_local_rule("no-others", 0, NULL), -1);
+	assert_int_equal(install_with_local_rule("no-others", 32765, NULL), -1);
+	assert_int_equal(install_with_local_rule("no-others", 1000, NULL), -1);
+	assert_int_equal(install_with_local_rule("no-others", 999, NULL), -1);
+	assert_int_equal(install_with_local_rule("no-others", 1, "eth7"), -1);
+	assert_int_equal(install_with_local_rule("no-others", 998, NULL), 0);
+	assert_int_equal(install_with_local_rule("no-others", 1, NULL), 0);
+	assert_int_equal(install_with_local_rule("seed", 32765, NULL), 0);
+}
+
+/* Whether a rule of others that is added to what we have counts as one before ours; where @first, it was there before. */
+static bool bypasses(const struct rule *foreign, bool first)
+{
+	struct kernel kernel;
+	struct wanted wanted;
+	size_t index = 0;
+	bool result;
+
+	wanted_make(&wanted, case_text("no-others"));
+	kernel_fresh(&kernel);
+	if (first)
+		kernel_add_rule(&kernel, foreign);
+	for (size_t i = 0; i < wanted.policy.rules; i++)
+		kernel_add_rule(&kernel, &wanted.policy.rule[i]);
+	if (!first)
+		kernel_add_rule(&kernel, foreign);
+	while (!rule_equal(&kernel.rule[index], foreign))
+		index++;
+	result = bypass_rule(&wanted.config, &wanted.policy, &kernel, index);
+	for (size_t i = 0; i < kernel.rules; i++)
+		if (i != index)
+			assert_false(bypass_rule(&wanted.config, &wanted.policy, &kernel, i));
+	kernel_free(&kernel);
+	wanted_free(&wanted);
+	return result;
+}
+
+static struct rule a_foreign_rule(uint32_t priority, uint8_t action, uint32_t table)
+{
+	return (struct rule){
+		.family = AF_INET, .priority = priority, .action = action, .table = table, .suppress_prefixlength = -1,
+	};
+}
+
+/* The kernel keeps rules of one priority in the order in which they were added. */
+static void a_rule_of_others_counts_until_the_last_of_ours(void **state)
+{
+	static const struct { uint32_t priority; bool when_first, when_last; } cases[] = {
+		{ 500, true, true }, { 998, true, true }, { 999, true, true }, { 1000, true, true }, { 1001, true, false },
+		{ 1002, false, false }, { 32766, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rule rule = a_foreign_rule(cases[i].priority, FR_ACT_TO_TBL, 200);
+
+		assert_int_equal(bypasses(&rule, true), cases[i].when_first);
+		assert_int_equal(bypasses(&rule, false), cases[i].when_last);
+		rule.family = AF_INET6;
+		assert_int_equal(bypasses(&rule, true), cases[i].when_first);
+		assert_int_equal(bypasses(&rule, false), cases[i].when_last);
+	}
+}
+
+static void a_rule_of_others_counts_where_it_takes_a_client(void **state)
+{
+	static const struct { uint8_t action; uint32_t table; int suppressed; uint32_t priority; bool counts; } cases[] = {
+		{ FR_ACT_NOP, 0, -1, 500, false },
+		{ FR_ACT_TO_TBL, RT_TABLE_LOCAL, -1, 500, false },
+		{ FR_ACT_TO_TBL, RT_TABLE_MAIN, -1, 1001, true },
+		{ FR_ACT_TO_TBL, RT_TABLE_MAIN, 0, 500, true },
+		{ FR_ACT_TO_TBL, RT_TABLE_MAIN, 31, 500, true },
+		{ FR_ACT_TO_TBL, RT_TABLE_MAIN, 32, 500, false },
+		{ FR_ACT_BLACKHOLE, 0, -1, 500, true },
+		{ FR_ACT_PROHIBIT, 0, -1, 1001, false },
+		{ FR_ACT_UNREACHABLE, 0, -1, 1001, false },
+		{ FR_ACT_GOTO, 32766, -1, 500, true },
+		{ FR_ACT_GOTO, 32766, -1, 1001, true },
+		{ FR_ACT_GOTO, 1000, -1, 500, true },
+		{ FR_ACT_GOTO, 1001, -1, 1000, true },
+		{ FR_ACT_GOTO, 999, -1, 500, false },
+		{ FR_ACT_GOTO, 5000, -1, 500, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rule rule = a_foreign_rule(cases[i].priority, cases[i].action, cases[i].table);
+
+		rule.suppress_prefixlength = cases[i].suppressed;
+		assert_int_equal(bypasses(&rule, true), cases[i].counts);
+	}
+}
+
+static void a_rule_of_others_counts_where_it_matches_a_client(void **state)
+{
+	static const struct { const char *source, *destination, *incoming; bool inverted, local_only, counts; } cases[] = {
+		{ NULL, NULL, "", false, false, true },
+		{ "10.20.0.128/25", NULL, "", false, false, true },
+		{ "10.22.0.0/24", NULL, "", false, false, false },
+		{ "10.22.0.0/24", NULL, "", true, false, true },
+		{ NULL, "198.51.100.0/24", "", false, false, true },
+		{ "198.51.100.0/24", "10.20.0.0/24", "", false, false, true },
+		{ "198.51.100.0/24", "10.22.0.0/24", "", false, false, false },
+		{ NULL, NULL, "vpns7", false, false, true },
+		{ NULL, NULL, "eth7", false, false, false },
+		{ NULL, NULL, "lo", false, false, false },
+		{ NULL, NULL, "eth0", false, false, true },
+		{ NULL, "10.20.0.0/16", "eth0", false, false, true },
+		{ NULL, "10.22.0.0/16", "eth0", false, false, false },
+		{ NULL, "10.20.0.0/16", "eth7", false, false, false },
+		{ NULL, NULL, "", false, true, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct rule rule = a_foreign_rule(500, FR_ACT_TO_TBL, 200);
+
+		if (cases[i].source)
+			rule.source = prefix_of(cases[i].source);
+		if (cases[i].destination)
+			rule.destination = prefix_of(cases[i].destination);
+		strcpy(rule.incoming, cases[i].incoming);
+		rule.inverted = cases[i].inverted;
+		rule.local_only = cases[i].local_only;
+		if (bypasses(&rule, true) != cases[i].counts)
+			fail_msg("case %zu", i);
+	}
 }
 
 /* Policy rules */
@@ -1663,7 +1910,7 @@ static void any_damage_is_removed_in_one_round(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * POLICY_CASES + 43] = {
+	struct CMUnitTest tests[4 * POLICY_CASES + 49] = {
 		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
 		in_directory(what_is_intact_is_removed_guard_last),
 		in_directory(nothing_is_removed_where_nothing_is),
@@ -1680,7 +1927,13 @@ int main(void)
 		in_directory(routes_of_ours_that_are_not_wanted_are_removed),
 		in_directory(an_equal_foreign_route_serves_whatever_its_metric),
 		in_directory(another_default_route_in_our_table_is_a_conflict),
+		in_directory(a_foreign_route_past_the_gateway_in_our_table_is_a_conflict),
 		in_directory(other_foreign_routes_are_left_alone),
+		in_directory(foreign_routes_of_a_family_without_a_gateway_are_left_alone),
+		in_directory(a_host_that_would_lose_its_network_is_a_conflict),
+		in_directory(a_rule_of_others_counts_until_the_last_of_ours),
+		in_directory(a_rule_of_others_counts_where_it_takes_a_client),
+		in_directory(a_rule_of_others_counts_where_it_matches_a_client),
 		in_directory(a_missing_rule_is_added),
 		in_directory(a_rule_missing_before_another_of_its_priority_comes_before_it_again),
 		in_directory(rules_in_another_order_are_put_in_order),

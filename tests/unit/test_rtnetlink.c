@@ -342,7 +342,7 @@ static void selectors_that_we_never_use_are_told(void **state)
 		{ put_ports, "sport 1024-65535 dport 443", "", false, false, false },
 		{ put_port_with_mask, "dport 53", "", false, false, false },
 		{ put_masked_port, "attribute 28 attribute 29", "", false, false, false },
-		{ put_l3mdev, "l3mdev", "", false, false, false },
+		{ put_l3mdev, "l3mdev", "", true, false, false },
 		{ put_group, "suppress_ifgroup 5", "", false, false, false },
 		{ put_no_group, NULL, "", false, false, false },
 		{ put_tunnel, "tun_id 77", "", false, false, false },
@@ -408,12 +408,12 @@ static void a_table_above_255_comes_as_attribute(void **state)
 
 static void routes_of_others_are_told(void **state)
 {
-	static const struct { uint16_t type; size_t length; const char *other; } cases[] = {
-		{ RTA_MULTIPATH, 8, "several next hops" },
-		{ RTA_VIA, 18, "a next hop of another family" },
-		{ RTA_METRICS, 8, "metrics" },
-		{ RTA_PREFSRC, 4, "a preferred source" },
-		{ RTA_ENCAP, 8, "an encapsulation" },
+	static const struct { uint16_t type; size_t length; const char *other; bool indirect; } cases[] = {
+		{ RTA_MULTIPATH, 8, "several next hops", true },
+		{ RTA_VIA, 18, "a next hop of another family", true },
+		{ RTA_METRICS, 8, "metrics", false },
+		{ RTA_PREFSRC, 4, "a preferred source", false },
+		{ RTA_ENCAP, 8, "an encapsulation", true },
 	};
 	static const char zeros[32];
 
@@ -425,6 +425,29 @@ static void routes_of_others_are_told(void **state)
 		mnl_attr_put(message, cases[i].type, cases[i].length, zeros);
 		assert_true(rtnetlink_parse_route(message, &route));
 		assert_string_equal(route.other, cases[i].other);
+		assert_int_equal(route.indirect, cases[i].indirect);
+		route_free(&route);
+	}
+}
+
+/* With its way beside it, it is as good as a route without one. */
+static void a_nexthop_object_is_told_where_its_way_is_not(void **state)
+{
+	static const struct { bool way; uint8_t type; const char *other; } cases[] = {
+		{ false, RTN_UNICAST, "nexthop object 7" }, { true, RTN_UNICAST, "" }, { false, RTN_BLACKHOLE, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct nlmsghdr *message = begin_route(AF_INET, cases[i].type);
+		struct route route;
+
+		mnl_attr_put_u32(message, RTA_NH_ID, 7);
+		if (cases[i].way)
+			mnl_attr_put_u32(message, RTA_OIF, 2);
+		assert_true(rtnetlink_parse_route(message, &route));
+		assert_string_equal(route.other ? route.other : "", cases[i].other);
+		assert_int_equal(route.indirect, cases[i].other[0] != 0);
 		route_free(&route);
 	}
 }
@@ -697,6 +720,7 @@ int main(void)
 		in_directory(the_goal_of_a_goto_is_its_table),
 		in_directory(a_table_above_255_comes_as_attribute),
 		in_directory(routes_of_others_are_told),
+		in_directory(a_nexthop_object_is_told_where_its_way_is_not),
 		in_directory(several_differences_of_a_route_are_told),
 		in_directory(what_the_kernel_adds_to_every_route_is_no_difference),
 		in_directory(other_families_are_passed_over),
