@@ -99,7 +99,7 @@ static void look_at(const char *entry, size_t length, variable_visitor visit, vo
 
 void variables_visit_strange(variable_visitor visit, void *data)
 {
-	for (char **entry = environ; *entry; entry++) {
+	for (char **entry = environ; entry && *entry; entry++) {
 		const char *end = strchr(*entry, '=');
 
 		if (end)
