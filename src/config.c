@@ -815,7 +815,7 @@ static void complain_of_variable(const struct strange_variable *variable, void *
 	if (!plain && !equals[1])
 		return;
 	if (variable->meant)
-		snprintf(what, sizeof(what), "environment: %.*s: is not read; is %s meant", variable->length, variable->name,
+		snprintf(what, sizeof(what), "environment: %.*s: is not read, and may be a slip of %s", variable->length, variable->name,
 			 variable->meant);
 	else
 		snprintf(what, sizeof(what), "environment: %.*s: is not understood by this program", variable->length,

@@ -26,7 +26,8 @@ const char *plain_text(const struct config *config)
 	       config->file_read ?
 	       "neither [gateway] address4 nor address6 is set: clients leave by this host's own route, without a kill "
 	       "switch" :
-	       "no gateway is configured, there is no file: clients leave by this host's own route, without a kill switch";
+	       "no gateway is configured, and there is no " SYSCONFDIR "/ocserv/gateway.ini: clients leave by this host's own "
+	       "route, without a kill switch";
 }
 
 /* The records of live sessions, where there are any. */

@@ -93,7 +93,7 @@ test_addresses() {
 	test_lost "the file has no name" "OCSERV_GATEWAY_CONFIG is empty" file_unnamed
 	test_lost "the file is a link to nowhere" "$DEFAULT_INI: No such file" file_dangling
 	test_lost "VPN_GATEWAY is empty" "environment: VPN_GATEWAY=: is empty.*$or" variable_empty
-	test_lost "VPN_GATEWAY is misspelt" "VPN_GATWAY: is not read; is VPN_GATEWAY meant.*$or" variable_misspelt
+	test_lost "VPN_GATEWAY is misspelt" "VPN_GATWAY: is not read, and may be a slip of VPN_GATEWAY.*$or" variable_misspelt
 	test_lost "VPN_GATEWAY is in lower case" "vpn_gateway: is not read" variable_in_lower_case
 	test_lost "VPN_GATEWAYS is not understood" "VPN_GATEWAYS: is not understood" variable_of_the_image
 	test_lost "VPN_GATEWAYS is not understood, nor empty" "VPN_GATEWAYS: is not understood" variable_of_the_image_empty
