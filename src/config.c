@@ -930,7 +930,7 @@ static void complain_of_variable(const struct strange_variable *variable, void *
 	if (!plain && !equals[1])
 		return;
 	if (variable->meant)
-		snprintf(what, sizeof(what), "environment: %.*s: is not read; is %s meant", variable->length, variable->name,
+		snprintf(what, sizeof(what), "environment: %.*s: is not read, and may be a slip of %s", variable->length, variable->name,
 			 variable->meant);
 	else
 		snprintf(what, sizeof(what), "environment: %.*s: is not understood by this program", variable->length,
@@ -962,8 +962,6 @@ static void check_together(struct config *config, struct report *report)
 	struct strange_variables strange = { config, report };
 	struct gateway *gateway = config->gateway;
 
-	for (int family = 0; family < FAMILIES; family++)
-		check_mac(config, family, report);
 	if (config_is_plain(config) && report->status)
 		return;
 	variables_visit_strange(complain_of_variable, &strange);
@@ -975,8 +973,10 @@ static void check_together(struct config *config, struct report *report)
 		if (gateway[family].mode == GATEWAY_UNSET)
 			gateway[family].mode = GATEWAY_BLOCK;
 	find_all_automatic(config, report);
-	for (int family = 0; family < FAMILIES; family++)
+	for (int family = 0; family < FAMILIES; family++) {
 		check_gateway(config, family, report);
+		check_mac(config, family, report);
+	}
 	if (config->services.count && config->server != SERVER_SERVICES)
 		config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
 			     "or remove the line");

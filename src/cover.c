@@ -3,6 +3,7 @@
 #include "nftables.h"
 
 #include <linux/fib_rules.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -178,7 +179,7 @@ static int refuse_lost_guard(const struct config *config, const struct situation
 struct cover {
 	const struct config *config;
 	const struct plan *plan;
-	const char *own;
+	const struct session *own;
 	struct report *report;
 	int result;
 };
@@ -241,7 +242,7 @@ static bool check_session(const struct session *session, void *data)
 	struct cover *cover = data;
 
 	/* One that can't be read is told by state_visit(). */
-	if ((cover->own && strcmp(session->id, cover->own) == 0) || !session->device[0])
+	if ((cover->own && strcmp(session->id, cover->own->id) == 0) || !session->device[0])
 		return true;
 	if (!interface_matches(&cover->config->clients, session->device))
 		cover->result = refuse_session(cover, session, "ip4", session->ip4,
@@ -251,19 +252,89 @@ static bool check_session(const struct session *session, void *data)
 	return true;
 }
 
+/* Sessions without a record */
+
+static bool take_device(const struct session *session, void *data)
+{
+	lines_add(data, "%s", session->device);
+	return true;
+}
+
+static bool is_listed(const struct lines *lines, const char *line)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		if (strcmp(lines->line[i], line) == 0)
+			return true;
+	return false;
+}
+
+bool cover_unrecorded(const struct config *config, const struct state *state, const struct session *own,
+		      char name[IFNAMSIZ])
+{
+	struct lines recorded CLEANUP(lines_free) = { 0 };
+	struct report unread = { 0 };
+	struct if_nameindex *interfaces;
+
+	if (!state_doubts(state))
+		return false;
+	state_visit(state, false, take_device, &recorded, &unread);
+	report_free(&unread);
+	interfaces = if_nameindex();
+	name[0] = '\0';
+	for (size_t i = 0; interfaces && interfaces[i].if_name && !name[0]; i++)
+		if (interface_matches(&config->clients, interfaces[i].if_name) && !is_listed(&recorded, interfaces[i].if_name) &&
+		    !(own && strcmp(own->device, interfaces[i].if_name) == 0))
+			snprintf(name, IFNAMSIZ, "%s", interfaces[i].if_name);
+	if (interfaces)
+		if_freenameindex(interfaces);
+	return name[0] != '\0';
+}
+
+static bool is_within(const struct config *config, const struct prefix *prefix)
+{
+	const struct subnets *subnets = &config->subnets[prefix->address.family == AF_INET ? IPV4 : IPV6];
+
+	for (unsigned int i = 0; i < subnets->count; i++)
+		if (subnets->prefix[i].length <= prefix->length && prefix_contains(&subnets->prefix[i], &prefix->address))
+			return true;
+	return false;
+}
+
+/* What would deny no more to addresses that a session without a record may have. */
+static int check_unrecorded(const struct config *config, const struct plan *plan, const struct state *state,
+			    const struct session *own, struct report *report)
+{
+	for (size_t i = 0; i < plan->steps; i++) {
+		const struct rule *rule = plan->step[i].rule;
+		struct text text CLEANUP(text_free) = { 0 };
+		char name[IFNAMSIZ];
+
+		if (plan->step[i].kind != STEP_RULE_REMOVE || !denies(rule) || !subject(rule)->address.family ||
+		    is_within(config, subject(rule)))
+			continue;
+		if (!cover_unrecorded(config, state, own, name))
+			return 0;
+		rule_add_text(&text, rule);
+		return report_error(report, EX_CONFIG, "tunnel %s has no record in %s, so its client may be one of those to whom `%s` "
+				    "denies, and that would go: nothing is changed; take [session] state_dir back to what it was, or end "
+				    "that session first", name, state->path, text_string(&text));
+	}
+	return 0;
+}
+
 static int check_sessions(const struct config *config, const struct plan *plan, const struct state *state,
-			  const char *own, struct report *report)
+			  const struct session *own, struct report *report)
 {
 	struct cover cover = { config, plan, own, report, 0 };
 	int before = report->status;
 
 	if (state_visit(state, false, check_session, &cover, report) < 0 || report->status != before)
 		return -1;
-	return cover.result;
+	return cover.result < 0 ? -1 : check_unrecorded(config, plan, state, own, report);
 }
 
 int cover_check(const struct config *config, const struct situation *situation, enum doer doer,
-		const struct state *state, const char *own, struct report *report)
+		const struct state *state, const struct session *own, struct report *report)
 {
 	const struct plan *plan = &situation->plan;
 

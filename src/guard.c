@@ -156,6 +156,9 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 	case MATCH_CT_STATE:
 		add_ct_states(text, match);
 		break;
+	case MATCH_FIRST:
+		text_add(text, "ct status ! confirmed ");
+		break;
 	case MATCH_IP_OPTIONS:
 		text_add(text, "ip hdrlength > 5 ");
 		break;

@@ -41,6 +41,7 @@ enum guard_match_kind {
 	MATCH_NEXTHOP,		/* the gateway that the packet's route has */
 	MATCH_NO_WAY_BACK,	/* no route to the source by the interface that the packet came from */
 	MATCH_CT_STATE,		/* CT_... */
+	MATCH_FIRST,		/* the first packet of its flow: with every other one the kernel has the flow in its table */
 	MATCH_IP_OPTIONS,	/* an IPv4 header with options */
 	MATCH_ICMP_ERROR,	/* ICMP of a family but echo; what else there is quotes a packet */
 	MATCH_QUOTED_DADDR,	/* the destination of the packet that an ICMP error quotes */

@@ -303,8 +303,10 @@ static int connect_locked(const struct config *config, const struct session *ses
 	if (result == 0 && goal_of(config) == GOAL_INSTALL)
 		result = check_tunnel(&situation, session, report);
 	if (result == 0)
-		result = cover_check(config, &situation, BY_HOOK, state, session->id, report);
+		result = cover_check(config, &situation, BY_HOOK, state, session, report);
 	if (result == 0) {
+		if (!situation.plan.anything_present)
+			state_trust(state);
 		join(wrong, &situation.plan.problems);
 		result = converge(&situation, config, goal_of(config), &remembered, sockets, change, report);
 	}
@@ -437,15 +439,22 @@ static bool note_live(const struct session *session, void *data)
 }
 
 /* Removes all when no session is left. What goes wrong here is said, but must not be refused: it has ended. */
-static void remove_after_last(const struct config *config, struct state *state, struct sockets *sockets,
-			      enum change *change, struct report *report)
+static void remove_after_last(const struct config *config, const struct session *session, struct state *state,
+			      struct sockets *sockets, enum change *change, struct report *report)
 {
 	struct situation situation = { 0 };
 	struct remembered remembered = { 0 };
+	char tunnel[IFNAMSIZ];
 	bool any_live = false;
 
 	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
 		return;
+	if (cover_unrecorded(config, state, session, tunnel)) {
+		report_warning(report, "tunnel %s has no record in %s, so its session may be live: nothing is removed after the "
+			       "last one; run `ocserv-gateway down` if that is meant", tunnel, state->path);
+		return;
+	}
+	state_trust(state);
 	remembered_read(&remembered, config, state);
 	if (sockets_open(sockets, report) == 0 &&
 	    situation_read(&situation, config, GOAL_REMOVE, &remembered, sockets, report) == 0 &&
@@ -553,7 +562,7 @@ static int hook_disconnect(const struct config *config, const struct options *op
 	if (!config->log_dry_run) {
 		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0) {
 			if (state_forget(&state, session.id, report) == 0 && removes_after_last(config))
-				remove_after_last(config, &state, &sockets, &change, report);
+				remove_after_last(config, &session, &state, &sockets, &change, report);
 			/* Before the sockets: to close one waits until the kernel has cleared a table away. */
 			state_unlock(&state);
 			sockets_close(&sockets);

@@ -197,7 +197,11 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "new connection to a client from elsewhere: dropped");
 }
 
-/* ct state new add @flows { iif ct count over 20000 } counter drop */
+/*
+ * To count takes the kernel a walk through all flows of that client, at most one a tick of its clock. A flow that nobody
+ * answers has the state new for long: so it is counted with its first packet alone.
+ *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
+ */
 static void limit_flows(struct guard_chain *chain, const struct config *config, const char *where)
 {
 	struct guard_rule *rule;
@@ -205,7 +209,7 @@ static void limit_flows(struct guard_chain *chain, const struct config *config, 
 	if (!config->flows)
 		return;
 	rule = add_counted(chain, VERDICT_DROP);
-	guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_NEW;
+	guard_add_match(rule, MATCH_FIRST);
 	guard_add_match(rule, MATCH_FLOWS_OVER)->flows = config->flows;
 	COMMENT(rule, "new flow%s of a client that has %u: dropped ([clients] flows)", where, config->flows);
 }
@@ -227,7 +231,7 @@ static struct guard_rule *accept_to_clients(struct guard_chain *chain, const str
 /*
  * An allow-list:
  *   rt ipsec exists counter drop
- *   ct state new add @flows { iif ct count over 20000 } counter drop
+ *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
  *   oifname "vpns*" ip daddr 10.20.0.0/24 counter accept
  *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
  *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited

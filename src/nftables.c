@@ -13,6 +13,7 @@
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
@@ -294,6 +295,16 @@ static void add_ct_state(struct nftnl_rule *rule, const struct guard_match *matc
 	add_cmp(rule, !match->negated, &zero, sizeof(zero));
 }
 
+/* ct status ! confirmed */
+static void add_first(struct nftnl_rule *rule)
+{
+	static const uint32_t zero, confirmed = IPS_CONFIRMED;
+
+	add_ct(rule, NFT_CT_STATUS);
+	add_mask(rule, &confirmed, sizeof(confirmed));
+	add_cmp(rule, false, &zero, sizeof(zero));
+}
+
 /* icmp type 11 icmp code 1: the first two bytes; icmp type 12: the first */
 static void add_icmp(struct nftnl_rule *rule, const struct guard_match *match)
 {
@@ -388,6 +399,7 @@ static uint8_t needed_family(const struct guard_match *match)
 	case MATCH_IPSEC:
 	case MATCH_FLOW_SADDR:
 	case MATCH_REPLY:
+	case MATCH_FIRST:
 	case MATCH_FLOWS_OVER:
 	case MATCH_IIFNAME:
 	case MATCH_OIFNAME:
@@ -437,6 +449,9 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			break;
 		case MATCH_CT_STATE:
 			add_ct_state(rule, match);
+			break;
+		case MATCH_FIRST:
+			add_first(rule);
 			break;
 		case MATCH_IP_OPTIONS:
 			add_ip_options(rule);

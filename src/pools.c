@@ -143,6 +143,9 @@ bool pools_parse_cache(char *text, size_t length, pools_visitor visit, void *dat
 
 		line = next_line(&cursor, end);
 		if (line && strncmp(line, "D ", 2) == 0) {
+			/* One without files is not written, nor the same twice. */
+			if (entry.directory && (!before || strcmp(entry.directory, line + 2) == 0))
+				return false;
 			entry.directory = line + 2;
 			before = NULL;
 			continue;
@@ -156,7 +159,7 @@ bool pools_parse_cache(char *text, size_t length, pools_visitor visit, void *dat
 			return false;
 		before = entry.name;
 	}
-	return true;
+	return !entry.directory || before;
 }
 
 void pools_add_cached(struct text *text, const char *directory_before, const struct pools_entry *entry)
@@ -282,6 +285,13 @@ static void keep_cache(const struct files *files, int state)
 		unlinkat(state, CACHE, 0);
 	else
 		write_cache(state, &text);
+}
+
+/* For qsort(3), which must not be handed NULL, even of no elements. */
+static void sort(void *array, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+	if (count > 1)
+		qsort(array, count, size, compare);
 }
 
 /* Files */
@@ -448,7 +458,7 @@ static void add_directory(struct files *files, const char *path, time_t now)
 		names.line[names.count++] = duplicate(entry->d_name);
 	}
 	enter_cached(files, path);
-	qsort(names.line, names.count, sizeof(*names.line), compare_names);
+	sort(names.line, names.count, sizeof(*names.line), compare_names);
 	for (size_t i = 0; i < names.count; i++)
 		add_file(files, dirfd(directory), path, names.line[i], now);
 	closedir(directory);
@@ -658,7 +668,7 @@ static void join_pools(struct pools *pools)
 	struct pool *pool = pools->pool;
 	size_t joined = 0;
 
-	qsort(pool, pools->pools, sizeof(*pool), compare_pools);
+	sort(pool, pools->pools, sizeof(*pool), compare_pools);
 	for (size_t i = 0; i < pools->pools; i++) {
 		if (joined && holds(&pool[joined - 1], &pool[i].prefix)) {
 			if (pool[i].rank < pool[joined - 1].rank)
@@ -670,7 +680,7 @@ static void join_pools(struct pools *pools)
 			joined--;
 	}
 	pools->pools = joined;
-	qsort(pool, joined, sizeof(*pool), compare_ranks);
+	sort(pool, joined, sizeof(*pool), compare_ranks);
 }
 
 /* Says whose pools there is no room for. */

@@ -24,6 +24,7 @@
 #define NEW_ADDRESS "addresses/new"
 #define NEW_MEMORY "new"
 #define CHANGE "change"
+#define DOUBT "doubt"
 #define VALUE_SIZE 256		/* bytes of a value that are kept */
 
 bool session_id_valid(const char *id)
@@ -85,6 +86,9 @@ static int open_directory(const struct state *state, int parent, const char *pat
 	int fd = openat(parent, path, DIRECTORY_FLAGS);
 
 	if (fd < 0 && errno == ENOENT && create) {
+		/* First, lest a run that is killed here leaves a directory without. */
+		if (parent != AT_FDCWD)
+			(void)!symlinkat("records", parent, DOUBT);
 		if (mkdirat(parent, path, 0700) < 0 && errno != EEXIST)
 			return complain(state, name, report);
 		fd = openat(parent, path, DIRECTORY_FLAGS);
@@ -158,6 +162,18 @@ void state_unlock(struct state *state)
 	if (state->locked)
 		flock(state->sessions, LOCK_UN);
 	state->locked = false;
+}
+
+bool state_doubts(const struct state *state)
+{
+	char target[8];
+
+	return readlinkat(state->directory, DOUBT, target, sizeof(target)) >= 0;
+}
+
+void state_trust(const struct state *state)
+{
+	unlinkat(state->directory, DOUBT, 0);
 }
 
 /* Reads a small file whole, with a NUL behind it; its length, or -1. */

@@ -47,6 +47,13 @@ int state_lock(struct state *state, struct report *report);
 void state_unlock(struct state *state);
 
 /*
+ * state_doubts - whether there may be live sessions without a record: the directory was made when something of ours was
+ *	in the kernel already, as after a change of state_dir; state_trust - there are none
+ */
+bool state_doubts(const struct state *state);
+void state_trust(const struct state *state);
+
+/*
  * state_record - keep a session, in place of an earlier one with its ID; under the lock
  *
  * Returns 0, or -1 with the reason in @report, also where its worker is gone.

@@ -10,6 +10,7 @@
 
 #define NAME_MOST 24	/* bytes of the longest that is near one of ours */
 #define SLIPS 2
+#define BYPASS "VPN_BYPASS_"	/* several begin so */
 
 static const struct known { const char *name; bool ours, asks; } known[] = {
 	{ "VPN_GATEWAY", true, true }, { "VPN_GATEWAY6", true, true }, { "WAN_IF", true, true },
@@ -19,21 +20,48 @@ static const struct known { const char *name; bool ours, asks; } known[] = {
 	{ "VPN_GATEWAYS", false, true }, { "VPN_GATEWAYS6", false, true }, { "VPN_GATEWAYS_FILE", false, true },
 	{ "VPN_USER_GATEWAY", false, true }, { "VPN_USER_GATEWAY_FILE", false, true },
 	{ "VPN_GATEWAY_BYPASS", false, true }, { "VPN_GATEWAYS_BYPASS", false, true },
-	{ "VPN_USER_BYPASS", false, true }, { "VPN_BYPASS_", false, true },	/* the beginning of several */
+	{ "VPN_USER_BYPASS", false, true },
 };
 #define KNOWN (sizeof(known) / sizeof(*known))
 
 /* Near one of ours, and words of their own. */
 static const char *const others[] = { "LAN_IF", "LAN_IP", "WAN_IP", "WAN_ID", "VPN_IP", "VPN_ID" };
 
-/* The letters and digits of a name, as bits: one slip changes at most two of them. */
-static uint64_t letters(const char *name, size_t length)
+/* What tells most names from each other at once. */
+struct gist {
+	size_t length;
+	uint32_t letters;	/* as bits, of which one slip changes at most two */
+};
+
+static struct gist gist_of(const char *name, size_t length)
 {
-	uint64_t mask = 0;
+	struct gist gist = { .length = length };
 
 	for (size_t i = 0; i < length; i++)
-		mask |= 1ULL << ((unsigned char)name[i] & 31);
-	return mask;
+		gist.letters |= 1U << ((unsigned char)name[i] & 31);
+	return gist;
+}
+
+static bool may_be_near(const struct gist *a, const struct gist *b)
+{
+	uint32_t different = a->letters ^ b->letters;
+
+	if (a->length > b->length + SLIPS || b->length > a->length + SLIPS)
+		return false;
+	for (int i = 0; i < 2 * SLIPS && different; i++)
+		different &= different - 1;
+	return !different;
+}
+
+/* In capitals. */
+static size_t slips(const char *known_name, const char *name, size_t length)
+{
+	char upper[NAME_MOST + 1];
+
+	for (size_t i = 0; i < length; i++)
+		upper[i] = (char)toupper((unsigned char)name[i]);
+	upper[length] = '\0';
+	return text_distance(upper, known_name);
 }
 
 static bool is_name(const char *name, size_t length, const char *other)
@@ -41,68 +69,67 @@ static bool is_name(const char *name, size_t length, const char *other)
 	return strncmp(name, other, length) == 0 && other[length] == '\0';
 }
 
-static bool is_the_images(const struct known *it, const char *name, size_t length)
+static bool is_other(const char *name, size_t length)
 {
-	if (it->ours)
-		return false;
-	return is_name(name, length, it->name) ||
-	       (it->name[strlen(it->name) - 1] == '_' && strncmp(name, it->name, strlen(it->name)) == 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (is_name(name, length, others[i]))
+			return true;
+	return false;
 }
 
-/* How many slips @name is from a known one; more than SLIPS where that is too many to tell. */
-static size_t slips(const struct known *it, const char *name, size_t length)
+/* The known one that is nearest; NULL where none is near. @distance: twice its slips; 0: the very name. */
+static const struct known *nearest(const struct gist gists[KNOWN], const char *name, size_t length, size_t *distance)
 {
-	char upper[NAME_MOST + 1];
-	size_t known_length = strlen(it->name);
-
-	if (length > known_length + SLIPS || known_length > length + SLIPS ||
-	    __builtin_popcountll(letters(it->name, known_length) ^ letters(name, length)) > 2 * SLIPS)
-		return SLIPS + 1;
-	for (size_t i = 0; i < length; i++)
-		upper[i] = (char)toupper((unsigned char)name[i]);
-	upper[length] = '\0';
-	return text_distance(upper, it->name);
-}
-
-static void look_at(const char *entry, size_t length, variable_visitor visit, void *data)
-{
-	struct strange_variable found = { .name = entry, .length = (int)length };
+	struct gist gist = gist_of(name, length);
 	const struct known *near = NULL;
-	size_t least = SLIPS + 1;
 
+	*distance = 2 * SLIPS + 1;
 	for (size_t i = 0; i < KNOWN; i++) {
-		if (known[i].ours && is_name(entry, length, known[i].name))
-			return;
-		if (is_the_images(&known[i], entry, length)) {
-			found.asks = true;
-			visit(&found, data);
-			return;
-		}
-		if (length <= NAME_MOST) {
-			size_t distance = slips(&known[i], entry, length);
+		size_t away;
 
-			if (distance < least) {
-				least = distance;
-				near = &known[i];
-			}
+		if (!may_be_near(&gists[i], &gist))
+			continue;
+		if (is_name(name, length, known[i].name)) {
+			*distance = 0;
+			return &known[i];
+		}
+		/* With no slip but the case of letters it is nearer still. */
+		away = slips(known[i].name, name, length);
+		away = away ? 2 * away : 1;
+		if (away < *distance) {
+			*distance = away;
+			near = &known[i];
 		}
 	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others) && near; i++)
-		if (is_name(entry, length, others[i]))
-			near = NULL;
-	if (!near)
-		return;
-	found.meant = near->name;
-	found.asks = near->asks;
+	return near;
+}
+
+static void look_at(const struct gist gists[KNOWN], const char *entry, size_t length, variable_visitor visit, void *data)
+{
+	struct strange_variable found = { .name = entry, .length = (int)length, .asks = true };
+	const struct known *near = NULL;
+	size_t distance = 0;
+
+	if (strncmp(entry, BYPASS, strlen(BYPASS)) != 0) {
+		near = length <= NAME_MOST ? nearest(gists, entry, length, &distance) : NULL;
+		if (!near || (distance == 0 && near->ours) || is_other(entry, length))
+			return;
+		found.asks = near->asks;
+		found.meant = distance ? near->name : NULL;
+	}
 	visit(&found, data);
 }
 
 void variables_visit_strange(variable_visitor visit, void *data)
 {
-	for (char **entry = environ; *entry; entry++) {
+	struct gist gists[KNOWN];
+
+	for (size_t i = 0; i < KNOWN; i++)
+		gists[i] = gist_of(known[i].name, strlen(known[i].name));
+	for (char **entry = environ; entry && *entry; entry++) {
 		const char *end = strchr(*entry, '=');
 
 		if (end)
-			look_at(*entry, (size_t)(end - *entry), visit, data);
+			look_at(gists, *entry, (size_t)(end - *entry), visit, data);
 	}
 }

@@ -27,7 +27,8 @@ const char *plain_text(const struct config *config)
 	       config->file_read ?
 	       "neither [gateway] address4 nor address6 is set: clients leave by this host's own route, without a kill "
 	       "switch" :
-	       "no gateway is configured, there is no file: clients leave by this host's own route, without a kill switch";
+	       "no gateway is configured, and there is no " SYSCONFDIR "/ocserv/gateway.ini: clients leave by this host's own "
+	       "route, without a kill switch";
 }
 
 /* The records of live sessions, where there are any. */
@@ -37,8 +38,8 @@ static int cover_check_dry(const struct config *config, const struct situation *
 	struct report unread = { 0 };
 	struct state state;
 	bool readable = state_open(&state, config->state_dir, false, &unread) == 0;
-	const char *own = doer == BY_HOOK ? getenv("ID") : NULL;
-	int result = cover_check(config, situation, doer, readable ? &state : NULL, own, report);
+	struct session own = { .id = getenv("ID"), .device = getenv("DEVICE") };
+	int result = cover_check(config, situation, doer, readable ? &state : NULL, doer == BY_HOOK ? &own : NULL, report);
 
 	state_close(&state);
 	report_free(&unread);
@@ -122,6 +123,8 @@ static int change_kernel(const struct config *config, enum goal goal, enum doer 
 	if (result == 0)
 		result = cover_check(config, &situation, doer, state, NULL, report);
 	if (result == 0) {
+		if (goal == GOAL_REMOVE || !situation.plan.anything_present)
+			state_trust(state);
 		was = take_problems(&situation);
 		result = converge(&situation, config, goal, &remembered, sockets, &change, report);
 	}

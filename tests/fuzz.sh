@@ -8,7 +8,7 @@ set -u
 top=$(cd "${0%/*}/.." && pwd)
 . "$top/tests/lib/tap.sh"
 seconds=${OGW_FUZZ_SECONDS:-30}
-targets=(config hook session netlink ocserv)
+targets=(config hook session netlink ocserv pools)
 
 [ -n "$(type -P clang)" ] || skip_all "needs clang"
 work=$(mktemp -d)

@@ -7,7 +7,7 @@ import sys
 # What says something, or hands on a part of what is said.
 CALLS = (
     "report_error", "report_warning", "report_note", "config_error", "line_error", "log_line", "log_last_words", "finding", "complain",
-    "refuse_variable", "usage_error", "lines_add", "note_rule", "note_route",
+    "refuse_variable", "usage_error", "lines_add", "note_rule", "note_route", "leave_out", "refuse_session",
 )
 LITERAL = r'"(?:[^"\\]|\\.)*"'
 # Literals side by side are one; a macro between them is shown in braces.

@@ -91,7 +91,7 @@ session='
 	echo "purged: $(dpkg-query -W -f "\${db:Status-Status}" ocserv-gateway 2>&1)"
 '
 seen='units: valid
-without a configuration: exit status 78
+without a configuration: exit status 1
 installed
 repaired
 purged: dpkg-query: no packages found matching ocserv-gateway'

@@ -12,7 +12,7 @@ begin
 ocserv_stop
 
 ok "ocserv starts with the variables of a container" \
-	ocserv_start OCSERV_GATEWAY_CONFIG= VPN_GATEWAY="$UPSTREAM4" \
+	ocserv_start -u OCSERV_GATEWAY_CONFIG VPN_GATEWAY="$UPSTREAM4" \
 	VPN_SUBNET="$CLIENTS4" IPV6_SUBNET="$CLIENTS6"
 ok "there is no file: alice connects" client_connect client1 alice
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
@@ -32,6 +32,11 @@ gateway_ini gateway.address4="$UPSTREAM4"
 ok "alice connects" client_connect client1 alice
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the file's gateway"
 client_disconnect client1
+ocserv_stop
+
+ok "ocserv starts with a name of the file that is empty" ocserv_start OCSERV_GATEWAY_CONFIG= VPN_GATEWAY="$UPSTREAM4"
+not_ok "alice is refused" client_connect client1 alice
+ok "the log says why" wait_for 5 logged "OCSERV_GATEWAY_CONFIG is empty"
 ocserv_stop
 
 ok "ocserv starts with a variable that is wrong" ocserv_start VPN_GATEWAY=nordvpn.example

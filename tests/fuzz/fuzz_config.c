@@ -102,8 +102,7 @@ static unsigned int check_pair(const struct config *config, const char *section,
 	setting = &config->setting[key];
 	cut_comment(value);
 	value = trim(value);
-	if (!value[0])
-		return 0;
+	require(value[0] != '\0', "each key of an accepted file has a value");
 	/* The target's own file comes before one that the input names. */
 	if (key == KEY_OCSERV_CONF)
 		return 0;
@@ -164,6 +163,7 @@ static void use(const struct config *config)
 		require(plan.steps > 0 && plan.step[0].kind == STEP_GUARD_LOAD, "the kill switch is the first step");
 	else
 		require(plan.steps == 0, "where nothing is governed, nothing is installed");
+	require(!config_is_plain(config) || !config->asking_line, "what asks for a gateway is not plain");
 	script_add_plan(&script, "fuzz", &plan);
 	plan_free(&plan);
 	policy_free(&policy);

@@ -185,11 +185,11 @@ ocserv_up() {
 	syslog_up && tunnel_script && ocserv_conf "$@" && ocserv_start
 }
 
-# ocserv_start [VARIABLE=VALUE...]: with these in its environment. It has its own
+# ocserv_start [VARIABLE=VALUE...]: with these in its environment, or other words of env(1). It has its own
 # process group, so that it can be killed with all its workers.
 ocserv_start() {
 	rm -f "$OGW_WORK"/{ocserv,occtl}.socket*
-	setsid ip netns exec server env OCSERV_GATEWAY_CONFIG="$GATEWAY_INI" \
+	setsid ip netns exec server env OCSERV_GATEWAY_CONFIG="$GATEWAY_INI" env \
 		"$@" ocserv -f -c "$OCSERV_CONF" >>"$OCSERV_LOG" 2>&1 &
 	OCSERV_PID=$!
 	wait_for 10 listens server 443 && return

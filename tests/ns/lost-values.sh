@@ -93,7 +93,7 @@ test_addresses() {
 	test_lost "the file has no name" "OCSERV_GATEWAY_CONFIG is empty" file_unnamed
 	test_lost "the file is a link to nowhere" "$DEFAULT_INI: No such file" file_dangling
 	test_lost "VPN_GATEWAY is empty" "environment: VPN_GATEWAY=: is empty.*$or" variable_empty
-	test_lost "VPN_GATEWAY is misspelt" "VPN_GATWAY: is not read; is VPN_GATEWAY meant.*$or" variable_misspelt
+	test_lost "VPN_GATEWAY is misspelt" "VPN_GATWAY: is not read, and may be a slip of VPN_GATEWAY.*$or" variable_misspelt
 	test_lost "VPN_GATEWAY is in lower case" "vpn_gateway: is not read" variable_in_lower_case
 	test_lost "VPN_GATEWAYS is not understood" "VPN_GATEWAYS: is not understood" variable_of_the_image
 	test_lost "VPN_GATEWAYS is not understood, nor empty" "VPN_GATEWAYS: is not understood" variable_of_the_image_empty
@@ -287,6 +287,93 @@ test_auto() {
 	over
 }
 
+# In another state directory there is no record of alice.
+test_state_dir() {
+	local elsewhere=(session.state_dir=/run/elsewhere session.remove_after_last=yes)
+	rm -rf /run/elsewhere
+	ok "another state_dir: alice is connected" live session.remove_after_last=yes
+	worker_start
+	bob=$worker
+	ini "${elsewhere[@]}"
+	ok "another state_dir: a connect" hook connect ID="$bob" "${BOB[@]}"
+	is "$(field routing)" intact "another state_dir: finds all in place"
+	ini "${elsewhere[@]}" clients.subnet4=10.20.0.51/32
+	refused_by "another state_dir, less subnets: up" "tunnel vpns0 has no record in /run/elsewhere.*nothing is changed" program up
+	ini "${elsewhere[@]}"
+	ok "another state_dir: the last one's end" hook disconnect ID="$bob" "${BOB[@]}"
+	like "$err" "warning: tunnel vpns0 has no record in /run/elsewhere.*nothing is removed" "another state_dir: the log says"
+	ok "another state_dir: nothing is removed" state_is "$installed"
+	over
+	ok "another state_dir: her tunnel goes with her" ip link del vpns0
+	installed=$(state)
+	ok "another state_dir: a connect" hook connect ID="$bob" "${BOB[@]}"
+	ok "another state_dir: the last one's end" hook disconnect ID="$bob" "${BOB[@]}"
+	is "$(field routing)" removed "another state_dir: removes all"
+	worker_stop "$bob"
+}
+
+# Pools of users: what is wrong with one is no loss for the others.
+test_pools() {
+	local i users=$OGW_WORK/users
+	mkdir "$users"
+	printf '%s\n' 'device = vpns' 'ipv4-network = 10.20.0.0/24' 'ipv6-network = fd20::/64' "config-per-user = $users" \
+		>"$OGW_WORK/ocserv.conf"
+	ok "pools: alice is connected" live clients.subnet4=auto clients.subnet6=auto clients.ocserv_conf="$OGW_WORK/ocserv.conf"
+	echo 'ipv4-network = 198.0.0.0/8' >"$users/eve"
+	ok "pools: with eve's a connect" hook connect "${BOB[@]}"
+	like "$err" "warning: $users/eve: the pool 198.0.0.0/8 is no private network.*left out" "pools: warns of hers"
+	ok "pools: and leaves all as it is" state_is "$installed"
+	hook connect DEVICE=vpns1 IP_REMOTE=198.1.2.3 IPV6_REMOTE=
+	is "$status" 78 "pools: she herself is refused"
+	program check
+	like "$err" "warning: $users/eve: the pool 198.0.0.0/8" "pools: check warns, too"
+	unlike "$err" "error: $users" "pools: and finds no fault with the rest"
+	ok "pools: up" program up
+	like "$err" "warning: $users/eve: the pool 198.0.0.0/8" "pools: up warns, too"
+	rm "$users/eve"
+	for ((i = 1; i <= 17; i++)); do
+		echo "explicit-ipv4 = 10.30.$i.1" >"$users/user$i"
+	done
+	ok "pools: with 17 of users a connect" hook connect "${BOB[@]}"
+	is "$(field routing)" repaired "pools: takes them in"
+	is "$(ip rule show priority 1000 | wc -l)" 16 "pools: those that there is room for"
+	like "$err" "warning: $users/user[0-9]*: the pool 10.30.[0-9]*.1/32 is one more than 16 subnets" "pools: names the others"
+	over
+	rm -r "$users"
+}
+
+# What was read is not read again, until it changes.
+test_pools_kept() {
+	local i users=$OGW_WORK/users
+	mkdir "$users"
+	for ((i = 0; i < 200; i++)); do
+		echo "explicit-ipv4 = 10.20.0.$i" >"$users/user$i"
+	done
+	sed -i "s|^config-per-user.*|config-per-user = $users|" "$OGW_WORK/ocserv.conf"
+	ok "files: alice is connected" live clients.subnet4=auto clients.subnet6=auto clients.ocserv_conf="$OGW_WORK/ocserv.conf"
+	ok "files: their times are past" wait_for 10 files_settled "$users"
+	hook connect "${BOB[@]}"
+	opens "files: unchanged" 0
+	echo 'explicit-ipv4 = 10.40.0.1' >"$users/user7"
+	opens "files: one changed" 1
+	is "$(field routing)" repaired "files: which is noticed at once"
+	opens "files: changed just now" 1
+	over
+	rm -r "$users"
+}
+
+files_settled() {
+	[ -z "$(find "$1" -newermt '3 seconds ago')" ]
+}
+
+# opens WHAT NUMBER: a connect opens so many files of users
+opens() {
+	WRAP=(strace -f -qq -e trace=open,openat -o "$OGW_WORK/trace")
+	ok "$1: a connect" hook connect "${BOB[@]}"
+	WRAP=()
+	is "$(grep -c '/users/user' "$OGW_WORK/trace")" "$2" "$1: opens $2"
+}
+
 # Other keys whose loss is none: the kernel keeps more than before, or as much.
 test_harmless() {
 	ok "another kill switch table: alice is connected" live
@@ -308,7 +395,8 @@ test_harmless() {
 	over
 }
 
-begin
+begin strace
+ENVIRONMENT+=(ASAN_OPTIONS=detect_leaks=0)
 mkdir -p /etc/ocserv
 ini
 test_addresses
@@ -321,4 +409,7 @@ test_nothing_to_do
 test_without_subnet6
 test_auto
 test_harmless
+test_pools
+test_pools_kept
+test_state_dir
 done_testing

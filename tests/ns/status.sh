@@ -155,11 +155,11 @@ test_layers() {
 	ini session.remove_after_last=yes
 	program status
 	is "$status" 0 "absence is right where the last session removes all"
-	ini clients.subnet6= gateway.address4=
+	echo '; nothing' >"$INI"
 	layers_are "none|none" "without a gateway nothing is wanted"
 	is "$status $(line state)" "0 state        off" "which is called off"
 	start
-	ini clients.subnet6= gateway.address4=
+	echo '; nothing' >"$INI"
 	program status
 	like "$(layers)" '^[0-9]+ problems in rules and routes\|altered, 1 problem$' "but all is there"
 	is "$status $(line state)" "1 state        degraded" "which is wrong"

@@ -150,8 +150,8 @@ const struct policy_case policy_cases[POLICY_CASES] = {
 	  "dns = block\n"
 	  "server = none\n" },
 	{ "plain",
-	  "[clients]\n"
-	  "subnet4 = 10.20.0.0/24\n" },
+	  "[log]\n"
+	  "level = warning\n" },
 };
 
 void case_tests(struct CMUnitTest tests[POLICY_CASES], const char *what, CMUnitTestFunction test)

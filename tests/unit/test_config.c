@@ -402,9 +402,9 @@ static void a_variable_that_asks_for_a_gateway_is_not_plain(void **state)
 		"VPN_GATEWAY", "VPN_GATEWAY6", "WAN_IF", "VPN_GATEWAY_TABLE", "VPN_GATEWAY_RULE_PRIO",
 	};
 	static const struct { const char *name, *said; } strange[] = {
-		{ "VPN_GATWAY", "environment: VPN_GATWAY: is not read; is VPN_GATEWAY meant; no gateway is configured: " },
-		{ "vpn_gateway6", "environment: vpn_gateway6: is not read; is VPN_GATEWAY6 meant" },
-		{ "OCSERV_GATEWAY_CONFI", "is OCSERV_GATEWAY_CONFIG meant" },
+		{ "VPN_GATWAY", "environment: VPN_GATWAY: is not read, and may be a slip of VPN_GATEWAY; no gateway is configured: " },
+		{ "vpn_gateway6", "environment: vpn_gateway6: is not read, and may be a slip of VPN_GATEWAY6" },
+		{ "OCSERV_GATEWAY_CONFI", "a slip of OCSERV_GATEWAY_CONFIG" },
 		{ "VPN_GATEWAYS", "environment: VPN_GATEWAYS: is not understood by this program; no gateway is configured" },
 		{ "VPN_BYPASS_TARGETS", "environment: VPN_BYPASS_TARGETS: is not understood by this program" },
 	};
@@ -435,10 +435,10 @@ static void a_variable_that_asks_for_a_gateway_is_not_plain(void **state)
 static void a_variable_that_is_not_read_is_told(void **state)
 {
 	static const struct { const char *name, *file, *said; } cases[] = {
-		{ "VPN_GATWAY", VALID, "environment: VPN_GATWAY: is not read; is VPN_GATEWAY meant; unset it if" },
+		{ "VPN_GATWAY", VALID, "environment: VPN_GATWAY: is not read, and may be a slip of VPN_GATEWAY; unset it if" },
 		{ "VPN_GATEWAYS", VALID, "environment: VPN_GATEWAYS: is not understood by this program; unset it if" },
-		{ "VPN_SUBNETS", VALID, "is VPN_SUBNET meant" },
-		{ "VPN_SUBNETS", "; nothing\n", "is VPN_SUBNET meant" },
+		{ "VPN_SUBNETS", VALID, "a slip of VPN_SUBNET" },
+		{ "VPN_SUBNETS", "; nothing\n", "a slip of VPN_SUBNET" },
 	};
 
 	(void)state;

@@ -485,7 +485,7 @@ static void take_code(struct text *code, const struct guard_match *match, enum g
 
 static void different_rules_have_different_code(void **state)
 {
-	struct guard_match match[40] = {
+	struct guard_match match[41] = {
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns", true } },
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns", false } },
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns0", true } },
@@ -523,6 +523,7 @@ static void different_rules_have_different_code(void **state)
 		{ .kind = MATCH_FLOW_SADDR, .prefix = prefix_of("10.20.0.0/24") },
 		{ .kind = MATCH_FLOW_SADDR, .prefix = prefix_of("10.20.0.0/23") },
 		{ .kind = MATCH_REPLY },
+		{ .kind = MATCH_FIRST },
 		{ .kind = MATCH_FLOWS_OVER, .flows = 20000 },
 		{ .kind = MATCH_FLOWS_OVER, .flows = 20001 },
 		{ .kind = MATCH_CT_STATE, .ct_states = CT_INVALID | CT_NEW | CT_UNTRACKED },

@@ -116,6 +116,7 @@ static void what_a_pool_may_be_counts(void **state)
 
 	(void)state;
 	begin();
+	becomes("10.20.0.0/24|");
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		write_user("bob", cases[i].line);
 		becomes(cases[i].list);
@@ -351,7 +352,7 @@ static void a_cache_is_read_strictly(void **state)
 		"D /d\nF 00000000000000ff 10.30.0.0/24=alice\n", "D /d\nF 00000000000000ff  =alice\n",
 		"D /d\nF 00000000000000ff =\n", "D /d\nF 00000000000000ff =alice",
 		"D /d\n" ENTRY ENTRY, "D /d\nF 0000000000000000 =b\nF 0000000000000000 =a\n", "D /d\n" ENTRY "\n",
-		"D /d\n" ENTRY "G 1\n",
+		"D /d\n" ENTRY "G 1\n", "D /d\n", "D /d\nD /e\n" ENTRY, "D /d\n" ENTRY "D /d\n" ENTRY, "D /d\n" ENTRY "D /e\n",
 	};
 
 	(void)state;
