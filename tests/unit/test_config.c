@@ -538,7 +538,8 @@ static void a_hardware_address_needs_a_gateway(void **state)
 	(void)state;
 	refused(VALID "mac6 = 02:00:00:00:00:02\n", "gateway.ini:5: [gateway] mac6 = 02:00:00:00:00:02: there is no IPv6 gateway",
 		"set [gateway] address6");
-	refused("[gateway]\nmac4 = 02:00:00:00:00:02\n", "[gateway] mac4 = 02:00:00:00:00:02: there is no IPv4 gateway");
+	refused("[gateway]\naddress6 = block\nmac4 = 02:00:00:00:00:02\n",
+		"[gateway] mac4 = 02:00:00:00:00:02: there is no IPv4 gateway");
 }
 
 /* Values */
