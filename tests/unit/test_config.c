@@ -538,7 +538,7 @@ static void a_hardware_address_needs_a_gateway(void **state)
 	(void)state;
 	refused(VALID "mac6 = 02:00:00:00:00:02\n", "gateway.ini:5: [gateway] mac6 = 02:00:00:00:00:02: there is no IPv6 gateway",
 		"set [gateway] address6");
-	refused("[gateway]\naddress6 = block\nmac4 = 02:00:00:00:00:02\n",
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress6 = block\nmac4 = 02:00:00:00:00:02\n",
 		"[gateway] mac4 = 02:00:00:00:00:02: there is no IPv4 gateway");
 }
 

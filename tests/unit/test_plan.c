@@ -828,6 +828,21 @@ static void a_host_that_would_lose_its_network_is_a_conflict(void **state)
 	assert_int_equal(install_with_local_rule("seed", 32765, NULL), 0);
 }
 
+static void a_host_that_would_lose_its_network_is_found_before_the_first_rule(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("no-others"));
+	kernel_free(&trial.kernel);
+	kernel_fresh(&trial.kernel);
+	trial.kernel.rule[0].priority = 1001;
+	trial_install(&trial);
+	assert_int_equal(trial.result, -1);
+	assert_int_equal(trial.plan.conflicts, 1);
+	trial_end(&trial);
+}
+
 /* Whether a rule of others that is added to what we have counts as one before ours; where @first, it was there before. */
 static bool bypasses(const struct rule *foreign, bool first)
 {
@@ -1910,7 +1925,7 @@ static void any_damage_is_removed_in_one_round(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * POLICY_CASES + 49] = {
+	struct CMUnitTest tests[4 * POLICY_CASES + 50] = {
 		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
 		in_directory(what_is_intact_is_removed_guard_last),
 		in_directory(nothing_is_removed_where_nothing_is),
@@ -1931,6 +1946,7 @@ int main(void)
 		in_directory(other_foreign_routes_are_left_alone),
 		in_directory(foreign_routes_of_a_family_without_a_gateway_are_left_alone),
 		in_directory(a_host_that_would_lose_its_network_is_a_conflict),
+		in_directory(a_host_that_would_lose_its_network_is_found_before_the_first_rule),
 		in_directory(a_rule_of_others_counts_until_the_last_of_ours),
 		in_directory(a_rule_of_others_counts_where_it_takes_a_client),
 		in_directory(a_rule_of_others_counts_where_it_matches_a_client),
