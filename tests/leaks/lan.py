@@ -69,14 +69,14 @@ def neighbour_answer(frame: bytes, hosts: dict[str, str]) -> bytes | None:
     return frame[6:12] + mac(asked) + b"\x86\xdd" + packet
 
 
-PORTLESS = (wire.ESP, wire.GRE, wire.IPIP, wire.SIXIN4)
+PORTLESS = (wire.ESP, wire.AH, wire.GRE, wire.IPIP, wire.SIXIN4)
 # protocol: (request, reply, what the change adds to the checksum)
 ECHO = {wire.ICMP: (8, 0, 0x0800), wire.ICMPV6: (128, 129, 0xFEFF)}
 
 
 def turned_round(proto: int, body: bytes) -> bytes | None:
     """The same datagram or segment the other way round; echo becomes reply."""
-    if proto in (wire.UDP, wire.TCP, wire.SCTP):
+    if proto in (wire.UDP, wire.TCP, wire.SCTP, wire.UDPLITE, wire.DCCP):
         return body[2:4] + body[:2] + body[4:]
     if proto in PORTLESS:
         return body

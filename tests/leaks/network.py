@@ -81,9 +81,14 @@ def sysctl(key: str, value: int) -> None:
 
 
 def conntrack_sysctls() -> None:
-    """Those that exist once a rule has asked for connection tracking."""
+    """Those that exist once a rule has asked for connection tracking.
+
+    Without checksums, since the kernel checks UDP-Lite as if it were UDP, and takes right ones for
+    wrong, and since a stamp makes SCTP's wrong.
+    """
     if os.path.exists("/proc/sys/net/netfilter/nf_conntrack_frag6_timeout"):
         sysctl("net/netfilter/nf_conntrack_frag6_timeout", 1)
+        sysctl("net/netfilter/nf_conntrack_checksum", 0)
 
 
 def lenience(permissive: bool) -> None:

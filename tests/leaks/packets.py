@@ -144,6 +144,18 @@ def esp(_src: str, _dst: str, number: int) -> tuple[int, bytes]:
     return wire.ESP, b"\0\0\x10\0" + number.to_bytes(4, "big") + wire.marker(number)
 
 
+def udplite(src: str, dst: str, number: int) -> tuple[int, bytes]:
+    return wire.UDPLITE, wire.udplite(src, dst, port(number), CLOSED_PORT, wire.marker(number))
+
+
+def dccp(src: str, dst: str, number: int) -> tuple[int, bytes]:
+    return wire.DCCP, wire.dccp_request(src, dst, port(number), OPEN_PORT, wire.marker(number))
+
+
+def ah(_src: str, _dst: str, number: int) -> tuple[int, bytes]:
+    return wire.AH, wire.authentication_header(wire.NO_NEXT, number) + wire.marker(number)
+
+
 def tunnelled(src: str, dst: str, number: int, inner: int) -> bytes:
     """A datagram of family `inner` between the like-named addresses."""
     other = {"10.20.0.50": "fd20::50", "fd20::50": "10.20.0.50"}
@@ -172,7 +184,10 @@ MAIN_PROTOCOLS: dict[str, Body] = {"UDP": udp, "TCP SYN": syn, "ICMP echo": echo
 OTHER_PROTOCOLS: dict[str, Body] = {
     "TCP ACK": ack,
     "SCTP": sctp,
+    "UDP-Lite": udplite,
+    "DCCP": dccp,
     "ESP": esp,
+    "AH": ah,
     "GRE": gre,
     "IPv4 in IP": in4,
     "IPv6 in IP": in6,
