@@ -17,6 +17,7 @@ import time
 import traceback
 from typing import Callable, Iterator, NamedTuple
 
+import attacks
 import bench as benches
 import troubles
 import variants
@@ -140,6 +141,27 @@ def lone(_: bool) -> list[Case]:
     ]
 
 
+def struck(attack: attacks.Attack, control: bool) -> list[Case]:
+    """An attack with each of the damages."""
+    damages = attacks.DAMAGES[:1] if control or attack.only_whole else attacks.DAMAGES
+    strike = troubles.Trouble("the attack", troubles.NETWORK, attack.strike)
+    return [
+        Case(
+            attack.group,
+            f"{attack.name}; {damage.name}",
+            (damage, strike),
+            packets=attack.packets,
+            excuse=damaged(damage),
+        )
+        for damage in damages
+    ]
+
+
+def attackers(_: bool) -> list[Case]:
+    """Every single trouble, with all that hostile packets could use at hand."""
+    return [chosen._replace(packets="attackers") for chosen in singles(True)]
+
+
 class Plan(NamedTuple):
     """What is installed, and the part of the battery that it goes through."""
 
@@ -147,6 +169,8 @@ class Plan(NamedTuple):
     variant: variants.Variant
     make: Callable[[bool], list[Case]]
     rules: variants.Rules | None = None  # None: the program's
+    prepare: Callable[[benches.Bench], None] | None = None  # what is there beside
+    attack: attacks.Attack | None = None
 
     @property
     def control(self) -> bool:
@@ -157,8 +181,20 @@ def everything(quick: bool) -> list[Case]:
     return singles(quick) + programs() + ([] if quick else pairs())
 
 
+def attack_plans(title: str, variant: variants.Variant, rules=None) -> Iterator[Plan]:
+    for attack in attacks.everyone():
+        yield Plan(
+            title,
+            variant._replace(settings=variant.settings | attack.settings),
+            lambda _, a=attack: struck(a, rules is not None),
+            rules,
+            attack.prepare,
+            attack,
+        )
+
+
 def plans() -> list[Plan]:
-    first = variants.MAIN_VARIANTS[0]
+    first, dual = variants.MAIN_VARIANTS
     return [
         Plan("control: a next-hop guard", first, controls, variants.NextHopGuard()),
         Plan("control: no rules", first, controls, variants.Nothing()),
@@ -169,6 +205,10 @@ def plans() -> list[Plan]:
             Plan(variant.name, variant, lambda _: undisturbed(0))
             for variant in variants.OPTION_VARIANTS
         ),
+        Plan("dual stack, others beside", dual, attackers, prepare=attacks.all_beside),
+        *attack_plans("attacks, control", first, variants.NextHopGuard()),
+        *attack_plans("attacks", dual),
+        *attack_plans("attacks, IPv6 blocked", first),
     ]
 
 
@@ -181,6 +221,7 @@ class Result(NamedTuple):
     name: str
     row: benches.Row | None
     problem: str
+    lost: int = 0
 
 
 LOST = "clients no longer reach the gateway"
@@ -205,25 +246,62 @@ def measure(bench: benches.Bench, chosen: Case) -> tuple[benches.Row, str]:
     return row, ""
 
 
+def measure_attack(bench: benches.Bench, attack: attacks.Attack, chosen: Case) -> tuple:
+    bench.dirty, bench.damage = True, chosen.troubles[0]
+    row, problem = measure(bench, chosen)
+    failed = [f"the attack itself failed: {failure}" for failure in bench.failures]
+    lost = bench.problems + attacks.spared(bench, attack)
+    return row, "; ".join([*[problem] * bool(problem), *failed, *lost[:3]]), len(lost)
+
+
+def installed(bench: benches.Bench, plan: Plan) -> str:
+    """Why the plan's rules are not installed, or nothing."""
+    bench.answering = not plan.control
+    try:
+        bench.install(plan.variant, plan.rules or bench.program, plan.prepare)
+    except RuntimeError as error:
+        if not plan.attack:
+            raise
+        return f"not installed: {error}"
+    return ""
+
+
+def run_plan(index: int, plan: Plan, bench: benches.Bench, share: tuple, only: str) -> Iterator[Result]:
+    """The cases of a plan, or those of them that are this worker's share."""
+    (quick, first, jobs) = share
+    for number, chosen in enumerate(plan.make(quick), 1):
+        if number % jobs != first or only and only not in chosen.name:
+            continue
+        bench.reset()
+        if plan.attack:
+            yield Result(index, chosen.group, chosen.name, *measure_attack(bench, plan.attack, chosen))
+        else:
+            row, problem = measure(bench, chosen)
+            yield Result(index, chosen.group, chosen.name, row, problem, problem == LOST)
+    bench.verify_reset()
+
+
 def work(worker: int, options: argparse.Namespace, results) -> None:
     directory = tempfile.mkdtemp(prefix="leaks-")
     bench = benches.Bench(variants.Program(options.program, directory))
     for index, plan in enumerate(plans()):
         if options.variant and options.variant not in plan.title:
             continue
-        bench.answering = not plan.control
-        bench.install(plan.variant, plan.rules or bench.program)
-        if not plan.control and worker == 0:
+        share = options.quick, worker, options.jobs
+        if plan.attack:  # a worker does all of it
+            if index % options.jobs != worker or options.only not in plan.attack.name:
+                continue
+            share = options.quick, 0, 1
+        problem = installed(bench, plan)
+        if problem:
+            results.put(Result(index, plan.attack.group, plan.attack.name, None, problem, 1))
+            continue
+        if not plan.control and not plan.attack and worker == 0:
             for name, problem in works.works(bench):
                 results.put(Result(index, "it works", name, None, problem))
-        cases = plan.make(options.quick)
-        for number, chosen in enumerate(cases, 1):
-            if number % options.jobs != worker or options.only and options.only not in chosen.name:
-                continue
-            bench.reset()
-            row, problem = measure(bench, chosen)
-            results.put(Result(index, chosen.group, chosen.name, row, problem))
-        bench.verify_reset()
+        only = "" if plan.attack else options.only
+        for result in run_plan(index, plan, bench, share, only):
+            results.put(result)
 
 
 def worker_main(worker: int, options: argparse.Namespace, results) -> None:
@@ -286,7 +364,7 @@ def table_line(title: str, results: list[Result]) -> str:
         sum(row.sent for row in rows),
         sum(row.delivered for row in rows),
         sum(row.leaks for row in rows),
-        sum(result.problem == LOST for result in results),
+        sum(result.lost for result in results),
         sum(row.excused for row in rows),
     )
 
@@ -298,13 +376,21 @@ def grouped(results: list[Result]) -> dict[str, list[Result]]:
     return groups
 
 
+def same_titles(everyone: list[Plan]) -> dict[str, list[int]]:
+    """Titles, and the indexes of their plans."""
+    titles: dict[str, list[int]] = {}
+    for index, plan in enumerate(everyone):
+        titles.setdefault(plan.title, []).append(index)
+    return titles
+
+
 def report_plan(tap: Tap, plan: Plan, results: list[Result], most: int) -> None:
     for group, members in grouped(results).items():
         bad = [result for result in members if result.problem]
         title = f"{plan.title}: {group}"
         if plan.control:
-            leaking = sum(bool(result.row.leaks) for result in members)
-            tap.check(leaking > 0, f"{title}: leaks are found ({leaking} of {len(members)} cases)")
+            found = sum(bool(result.lost or result.row and result.row.leaks) for result in members)
+            tap.check(found > 0, f"{title}: leaks are found ({found} of {len(members)} cases)")
         else:
             tap.check(
                 not bad,
@@ -320,12 +406,11 @@ def report(tap: Tap, results: list[Result], errors: list[str], most: int) -> Non
     tap.check(not errors, "the battery ran to its end")
     tap.say(*errors)
     lines = []
-    for index, plan in enumerate(everyone):
-        mine = [result for result in results if result.plan == index]
-        report_plan(tap, plan, mine, most)
+    for title, indexes in same_titles(everyone).items():
+        mine = [result for index in indexes for result in results if result.plan == index]
+        report_plan(tap, everyone[indexes[0]], mine, most)
         lines += [
-            table_line(f"{plan.title}: {group}", members)
-            for group, members in grouped(mine).items()
+            table_line(f"{title}: {group}", members) for group, members in grouped(mine).items()
         ]
     ours = [result for result in results if not everyone[result.plan].control and result.row]
     delivered = sum(result.row.delivered for result in ours)
@@ -333,7 +418,9 @@ def report(tap: Tap, results: list[Result], errors: list[str], most: int) -> Non
     tap.show(COLUMNS.format("", "cases", "sent", "delivered", "leaks", "lost", "limits"), *lines)
     tap.show(table_line("all that is ours", ours))
     tap.show(
-        "lost: cases in which clients no longer reach the gateway, though they should",
+        "lost: cases in which clients no longer reach the gateway, though they should; of",
+        "attacks what else must go on and does not, such as the host's own traffic, or is",
+        "let through without a frame that leaks",
         "limits: frames that only the damaged nft table could stop (forged sources from",
         "outside the pool, and the server's answers to others than clients; with",
         "forward_others = no the server's answers alone)",

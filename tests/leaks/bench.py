@@ -52,12 +52,18 @@ class Bench:
         self.case_names: dict[int, str] = {}
         self.case = wire.NO_CASE
         self.failures: list[str] = []  # commands that failed in this case
+        self.problems: list[str] = []  # what this case's attack found amiss
+        self.damage = None  # the trouble that it comes with
 
     # what is installed
 
-    def install(self, variant: variants.Variant, rules) -> None:
+    def install(self, variant: variants.Variant, rules, prepare: Callable | None = None) -> None:
+        """The rules, on a server that has been prepared: other interfaces, tables of others."""
         self.variant, self.dirty, self.first_case = variant, True, self.case + 1
         self.clean()
+        self.allow(variant.ways)
+        if prepare:
+            prepare(self)
         rules.install(variant)
         network.conntrack_sysctls()
         network.reverse_path_filter(variant.reverse_path_filter)
@@ -67,6 +73,7 @@ class Bench:
         self.routing = kernel.routing()
         self.ruleset = kernel.run(["nft", "-s", "list", "ruleset"])
         self.addresses = kernel.addresses()
+        self.neighbours = kernel.permanent_neighbours()
         self.verify_reset()
 
     def verify_reset(self) -> None:
@@ -75,13 +82,22 @@ class Bench:
         for was, now in (
             (self.routing, kernel.routing()),
             (self.addresses, kernel.addresses()),
+            (self.neighbours, kernel.permanent_neighbours()),
         ):
             if was != now:
                 raise RuntimeError(f"reset does not bring back {was}, but {now}")
 
     def clean(self) -> None:
         kernel.nft("flush ruleset")
+        self.server.remove_others()
+        self.server.name_tunnels("vpns")
+        self.server.restore_lan(self.answering)
         self.restore_routing(self.plain_routing)
+
+    def rename_tunnels(self, prefix: str) -> None:
+        self.server.name_tunnels(prefix)
+        self.server.rebuild()
+        self.server.main_routes()
 
     def restore_routing(self, lines: dict[int, str]) -> None:
         self.server.rebuild()
@@ -96,6 +112,7 @@ class Bench:
             self.server.restore_links()
             self.restore_routing(self.routing)
             self.server.restore_lan(self.answering)
+            kernel.ip_batch(self.neighbours)
             self.program.configure(self.variant.settings)
             self.allow(self.variant.ways)
         kernel.nft("flush ruleset\n" + self.ruleset)
@@ -131,8 +148,8 @@ class Bench:
     def send_all(self) -> None:
         self.send(len(self.sending))
 
-    def send_while(self, command: list[str], stdin: str = "") -> None:
-        """Run a command, packets flowing until it ends."""
+    def send_while(self, command: list[str], stdin: str = "") -> int:
+        """Run a command, packets flowing until it ends; its exit status."""
         with subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -150,6 +167,7 @@ class Bench:
                     process.kill()
             if process.returncode:
                 self.failures.append(f"{' '.join(command)}: {process.stderr.read().strip()}")
+            return process.returncode
 
     def send_watched(self) -> None:
         """A few packets; while the guard may be away, only judged if it was there throughout."""
@@ -180,7 +198,7 @@ class Bench:
         """Packets before, during and after the acts, and what came of them."""
         self.case += 1
         self.case_names[self.case] = name
-        self.failures = []
+        self.failures, self.problems = [], []
         network.lenience(not excuse)
         self.capture.forget()
         self.start(self.case, self.catalogue.choose(choice, self.variant.watched))

@@ -3,6 +3,7 @@
 A frame is delivered if it goes to the gateway's MAC on the gateway's interface.
 Any other frame is a leak if it carries a marker, and also if it is an IP packet
 at all: nothing else in the sandbox sends any, so it answers a client's packet.
+The host's own traffic is told by the bytes that it carries, or by its far end.
 """
 
 import ctypes
@@ -21,6 +22,7 @@ LOAD_ABS, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 LINK_LOCAL_TALK = {130, 131, 132, 133, 134, 135, 136, 143}  # MLD and neighbour discovery
 IGMP = 2
 OWN_TRAFFIC = b"oWnTrAfFiC"
+NO_LINK_HEADER = 0xFFFE  # a tun device's frames are bare packets
 
 
 class Frame(NamedTuple):
@@ -49,16 +51,27 @@ def filter_program(skipped: list[int]) -> bytes:
 
 
 def small_talk(data: bytes) -> bool:
-    """ARP, neighbour discovery and group membership: the interface's own."""
+    """ARP, neighbour discovery and group membership: the interface's own, in VXLAN, too."""
     kind = data[12:14]
     if kind == b"\x08\x00":
-        return data[23] == IGMP
+        return data[23] == IGMP or in_vxlan(data, data[23], 34)
     if kind == b"\x86\xdd":
         at, proto = 54, data[20]
+        if in_vxlan(data, proto, at):
+            return True
         if proto == wire.HOPOPTS:
             proto, at = data[54], 62
         return proto == wire.ICMPV6 and data[at] in LINK_LOCAL_TALK
     return True
+
+
+def in_vxlan(data: bytes, proto: int, at: int) -> bool:
+    """Small talk in VXLAN, the frame's payload being at that offset."""
+    return (
+        proto == wire.UDP
+        and struct.unpack_from("!H", data, at + 2)[0] == wire.VXLAN_PORT
+        and small_talk(data[at + 16 :])
+    )
 
 
 class Capture:
@@ -75,13 +88,14 @@ class Capture:
         self.socket.setblocking(False)
         self.ways: set[tuple[str, bytes]] = set()
         self.case = wire.NO_CASE
+        self.peers: set[str] = set()  # far ends that this host itself speaks with
         self.forget()
 
     def forget(self) -> None:
         self.delivered: dict[int, int] = {}
         self.seen: set[int] = set()
         self.leaks: list[Leak] = []
-        self.own = 0
+        self.own: list[Frame] = []
 
     def allow(self, ways: set[tuple[str, bytes]]) -> None:
         """Interfaces and MACs by which the gateway is reached."""
@@ -96,6 +110,8 @@ class Capture:
         try:
             while True:
                 data, origin = receive(2048)
+                if origin[3] == NO_LINK_HEADER:
+                    data = bytes(12) + origin[1].to_bytes(2, "big") + data
                 self.judge(Frame(origin[0], data))
         except BlockingIOError:
             pass
@@ -107,10 +123,14 @@ class Capture:
             if mark:
                 self.delivered[case] = self.delivered.get(case, 0) + 1
                 self.seen.add(mark[0])
-        elif OWN_TRAFFIC in frame.data:
-            self.own += 1
+        elif OWN_TRAFFIC in frame.data or not mark and self.to_peer(frame.data):
+            self.own.append(frame)
         elif mark or not small_talk(frame.data):
             self.leaks.append(Leak(case, mark[0] if mark else None, frame))
+
+    def to_peer(self, data: bytes) -> bool:
+        is_packet = data[12:14] in (b"\x08\x00", b"\x86\xdd")
+        return bool(self.peers) and is_packet and addresses(data[14:])[1] in self.peers
 
 
 def addresses(packet: bytes) -> tuple[str, str]:

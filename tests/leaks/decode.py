@@ -21,7 +21,10 @@ PROTOCOLS = {
     41: "IPv6 in IP",
     47: "GRE",
     50: "ESP",
+    33: "DCCP",
+    51: "AH",
     132: "SCTP",
+    136: "UDP-Lite",
     59: "no next header",
 }
 ERRORS = {

@@ -22,7 +22,8 @@ def run(command: list[str], stdin: str = "", check: bool = True) -> str:
 
 def ip_batch(lines: str) -> None:
     """Run lines for `ip`; those with an IPv6 address in them need no -6."""
-    run(["ip", "-batch", "-"], lines.strip() + "\n")
+    if lines.strip():
+        run(["ip", "-batch", "-"], lines.strip() + "\n")
 
 
 def ip_family_batch(family: int, lines: str) -> None:
@@ -82,7 +83,13 @@ def routing() -> dict[int, str]:
     }
 
 
+def permanent_neighbours() -> str:
+    """Those that somebody has set, as commands that set them again."""
+    lines = run(["ip", "neigh", "show", "nud", "permanent"]).splitlines()
+    return "\n".join(f"neigh replace {line.lower().replace('permanent', 'nud permanent')}" for line in lines)
+
+
 def addresses() -> list[list[str]]:
     """Interfaces and their addresses, in words."""
-    lines = run(["ip", "-br", "address"]).splitlines()
+    lines = sorted(run(["ip", "-br", "address"]).splitlines())
     return [[line.split()[0].split("@")[0], *line.split()[1:]] for line in lines]

@@ -15,6 +15,7 @@ import select
 import socket
 import struct
 
+import malformed
 import wire
 
 ETH_ALL = 0x0003
@@ -39,6 +40,11 @@ HOSTS = {
         "192.0.2.7": "02:00:00:29:00:07",
         "fd29::1": "02:00:00:29:00:01",
         "fd29::7": "02:00:00:29:00:07",
+    },
+    # What is behind an interface of others, where there is one.
+    "lan9": {
+        "10.8.0.5": "02:00:00:08:00:05",
+        "fd08::5": "02:00:00:08:00:05",
     },
 }
 
@@ -69,14 +75,14 @@ def neighbour_answer(frame: bytes, hosts: dict[str, str]) -> bytes | None:
     return frame[6:12] + mac(asked) + b"\x86\xdd" + packet
 
 
-PORTLESS = (wire.ESP, wire.GRE, wire.IPIP, wire.SIXIN4)
+PORTLESS = (wire.ESP, wire.AH, wire.GRE, wire.IPIP, wire.SIXIN4)
 # protocol: (request, reply, what the change adds to the checksum)
 ECHO = {wire.ICMP: (8, 0, 0x0800), wire.ICMPV6: (128, 129, 0xFEFF)}
 
 
 def turned_round(proto: int, body: bytes) -> bytes | None:
     """The same datagram or segment the other way round; echo becomes reply."""
-    if proto in (wire.UDP, wire.TCP, wire.SCTP):
+    if proto in (wire.UDP, wire.TCP, wire.SCTP, wire.UDPLITE, wire.DCCP):
         return body[2:4] + body[:2] + body[4:]
     if proto in PORTLESS:
         return body
@@ -154,8 +160,9 @@ def unreachable(src: str, packet: bytes) -> bytes:
     return wire.ip(router, src, proto, wire.with_checksum(body, 2, pseudo), ANSWER_TTL)
 
 
-def answers(packet: bytes) -> list[bytes]:
-    """What comes back through the gateway for a packet that reached it."""
+def answers(packet: bytes, badly: bool) -> list[bytes]:
+    """What comes back through the gateway for a packet that reached it; badly: with headers that are
+    wrong, too."""
     fields = parsed(packet)
     if not fields or wire.MAGIC not in packet or ttl(packet) <= ANSWER_TTL:
         return []
@@ -167,6 +174,8 @@ def answers(packet: bytes) -> list[bytes]:
     if back:
         found.append(wire.ip(dst, src, proto, back, ANSWER_TTL))
         found.append(wire.ip(dst, src, proto, back, 1))
+    if back and badly:
+        found += malformed.forms(dst, src, proto, back, ANSWER_TTL)
     if proto == wire.UDP and len(body) < TUNNEL_MTU:
         found += [overlong(src, dst, body), first_fragment(src, dst, body)]
     if proto == wire.TCP and len(body) >= 20:
@@ -180,6 +189,7 @@ class Lan:
         self.hosts = {name: dict(table) for name, table in HOSTS.items()}
         self.gateways: set[bytes] = set()
         self.answering = True
+        self.malformed = False
         self.held: list[tuple[socket.socket, bytes]] | None = None  # None: none are held back
         self.ports: dict[str, socket.socket] = {}
         self.poll = select.poll()
@@ -234,7 +244,7 @@ class Lan:
         elif kind == b"\x86\xdd" and frame[20] == wire.ICMPV6 and frame[54] == 135:
             replies = [neighbour_answer(frame, self.hosts[name])]
         elif self.answering and frame[:6] in self.gateways:
-            late = [frame[6:12] + frame[:6] + kind + packet for packet in answers(frame[14:])]
+            late = [frame[6:12] + frame[:6] + kind + packet for packet in answers(frame[14:], self.malformed)]
         if self.held is not None:
             self.held += [(port, reply) for reply in late]
         else:
@@ -265,10 +275,13 @@ class Lan:
             self.gateways = {mac(text) for text in what["macs"]}
         elif do == "answering":
             self.answering = what["yes"]
+        elif do == "malformed":
+            self.malformed = what["yes"]
         elif do == "hold":
             self.hold(what["yes"])
         elif do == "send":
-            self.put(self.ports[what["name"]], bytes.fromhex(what["frame"]))
+            for frame in what["frame"].split():
+                self.put(self.ports[what["name"]], bytes.fromhex(frame))
         elif do == "drain":
             while self.drain():
                 pass

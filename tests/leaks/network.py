@@ -32,8 +32,11 @@ UPLINKS = {
 }
 IN_VPN = {4: "10.20.0.1", 6: "fd20::1"}
 OTHER_ADDRESS = "172.28.0.33/24"  # which eth0 gets in a trouble
+ROGUE_ADDRESSES = ("172.28.0.66/25", "fd28::66/65")  # which eth1 gets in others
 OWN = {
-    address.split("/")[0] for _, _, *more in UPLINKS.values() for address in (*more, OTHER_ADDRESS)
+    address.split("/")[0]
+    for _, _, *more in UPLINKS.values()
+    for address in (*more, OTHER_ADDRESS, *ROGUE_ADDRESSES)
 }
 
 # What the kernel does for a client, it shall do at once and at any rate.
@@ -81,9 +84,14 @@ def sysctl(key: str, value: int) -> None:
 
 
 def conntrack_sysctls() -> None:
-    """Those that exist once a rule has asked for connection tracking."""
+    """Those that exist once a rule has asked for connection tracking.
+
+    Without checksums, since the kernel checks UDP-Lite as if it were UDP, and takes right ones for
+    wrong, and since a stamp makes SCTP's wrong.
+    """
     if os.path.exists("/proc/sys/net/netfilter/nf_conntrack_frag6_timeout"):
         sysctl("net/netfilter/nf_conntrack_frag6_timeout", 1)
+        sysctl("net/netfilter/nf_conntrack_checksum", 0)
 
 
 def lenience(permissive: bool) -> None:
@@ -105,7 +113,8 @@ lenience.now = None
 def reverse_path_filter(on: bool) -> None:
     """Whether the kernel drops IPv4 from a tunnel whose source it would not answer by that tunnel."""
     for interface in INTERFACES:
-        sysctl(f"net/ipv4/conf/{interface}/rp_filter", int(on and interface in CLIENTS))
+        if os.path.exists(f"/proc/sys/net/ipv4/conf/{interface}"):
+            sysctl(f"net/ipv4/conf/{interface}/rp_filter", int(on and interface in CLIENTS))
 
 
 def unshare_network() -> None:
@@ -122,6 +131,8 @@ class Server:
         for key, value in SYSCTLS.items():
             sysctl(key, value)
         self.tunnels = {name: self.make_tunnel(name) for name in CLIENTS}
+        self.devices = {name: name for name in CLIENTS}  # what they are called now
+        self.others: dict[str, int] = {}  # interfaces beside: descriptor of a tun device, or -1
         ip_batch("link set lo up")
         for name in UPLINKS:
             self.make_uplink(name)
@@ -155,6 +166,33 @@ class Server:
         )
         return descriptor
 
+    def name_tunnels(self, prefix: str) -> None:
+        """Call the clients' tunnels PREFIX0 and PREFIX1; their routes and addresses go."""
+        for number, name in enumerate(CLIENTS):
+            old, new = self.devices[name], f"{prefix}{number}"
+            if old != new:
+                ip_batch(f"link set {old} down\nlink set {old} name {new}")
+                self.devices[name] = new
+
+    def add_other(self, name: str, kind: str, *addresses: str) -> None:
+        """An interface beside those of clients and uplinks: "tun", or what `ip link add` takes."""
+        self.others[name] = self.make_tunnel(name) if kind == "tun" else -1
+        lines = [] if kind == "tun" else [f"link add name {name} {kind}"]
+        lines.append(f"link set {name} up")
+        lines += [
+            f"address add {address} dev {name}" + " nodad" * (":" in address)
+            for address in addresses
+        ]
+        ip_batch("\n".join(lines))
+
+    def remove_others(self) -> None:
+        for name, descriptor in self.others.items():
+            if descriptor >= 0:
+                os.close(descriptor)  # takes the device with it
+            else:
+                ip_batch(f"link delete {name}")
+        self.others = {}
+
     def make_uplink(self, name: str) -> None:
         other, mac, *_ = UPLINKS[name]
         ip_batch(
@@ -178,7 +216,9 @@ class Server:
     def rebuild(self) -> None:
         """Links and addresses as they were at first."""
         lines = [f"address flush dev eth0 to {OTHER_ADDRESS}"]
-        for name, (four, six) in CLIENTS.items():
+        lines += [f"address flush dev eth1 to {address}" for address in ROGUE_ADDRESSES]
+        for client, (four, six) in CLIENTS.items():
+            name = self.devices[client]
             lines += [
                 f"link set {name} up mtu {lan.TUNNEL_MTU}",
                 f"address replace 10.20.0.1 peer {four}/32 dev {name}",
@@ -195,7 +235,9 @@ class Server:
 
     def main_routes(self) -> None:
         """What else is in table main: host routes to clients, and the default."""
-        clients = [f"route replace {six}/128 dev {name}" for name, (_, six) in CLIENTS.items()]
+        clients = [
+            f"route replace {six}/128 dev {self.devices[name]}" for name, (_, six) in CLIENTS.items()
+        ]
         defaults = [
             f"route replace default via {router} dev eth0" for router in ("172.28.0.1", "fd28::1")
         ]
@@ -222,4 +264,5 @@ class Server:
     def restore_lan(self, answering: bool) -> None:
         self.tell_lan("hosts", hosts=lan.HOSTS)
         self.tell_lan("answering", yes=answering)
+        self.tell_lan("malformed", yes=False)
         ip_batch("neigh flush all nud permanent\nneigh flush all")

@@ -1,10 +1,11 @@
 """What a hostile client sends: the packets, as tables.
 
-The client is 10.20.0.50 / fd20::50 on vpns0. `everything()` is the product of
-the tables below; `essence()` is the part that is sent while pairs of troubles
-are tried.
+The client is 10.20.0.50 / fd20::50 on vpns0. `crafted()` is the product of
+the tables below; the essential part of it is sent while pairs of troubles are
+tried. `BESIDE` is sent where something else is on the server that it is meant for.
 """
 
+import itertools
 from typing import Callable, Iterator, NamedTuple
 
 import wire
@@ -113,6 +114,7 @@ OPEN_PORT = 443
 CLOSED_PORT = 33434
 
 Body = Callable[[str, str, int], tuple[int, bytes]]
+Builder = Callable[[int], list[bytes]]
 
 
 def port(number: int) -> int:
@@ -144,6 +146,18 @@ def esp(_src: str, _dst: str, number: int) -> tuple[int, bytes]:
     return wire.ESP, b"\0\0\x10\0" + number.to_bytes(4, "big") + wire.marker(number)
 
 
+def udplite(src: str, dst: str, number: int) -> tuple[int, bytes]:
+    return wire.UDPLITE, wire.udplite(src, dst, port(number), CLOSED_PORT, wire.marker(number))
+
+
+def dccp(src: str, dst: str, number: int) -> tuple[int, bytes]:
+    return wire.DCCP, wire.dccp_request(src, dst, port(number), OPEN_PORT, wire.marker(number))
+
+
+def ah(_src: str, _dst: str, number: int) -> tuple[int, bytes]:
+    return wire.AH, wire.authentication_header(wire.NO_NEXT, number) + wire.marker(number)
+
+
 def tunnelled(src: str, dst: str, number: int, inner: int) -> bytes:
     """A datagram of family `inner` between the like-named addresses."""
     other = {"10.20.0.50": "fd20::50", "fd20::50": "10.20.0.50"}
@@ -172,7 +186,10 @@ MAIN_PROTOCOLS: dict[str, Body] = {"UDP": udp, "TCP SYN": syn, "ICMP echo": echo
 OTHER_PROTOCOLS: dict[str, Body] = {
     "TCP ACK": ack,
     "SCTP": sctp,
+    "UDP-Lite": udplite,
+    "DCCP": dccp,
     "ESP": esp,
+    "AH": ah,
     "GRE": gre,
     "IPv4 in IP": in4,
     "IPv6 in IP": in6,
@@ -319,7 +336,7 @@ class Crafted(NamedTuple):
     name: str
     family: int
     source: str
-    build: Callable[[int], list[bytes]]
+    build: Builder
     essential: bool = False
 
 
@@ -437,6 +454,85 @@ def unknown_protocols(family: int) -> Iterator[Crafted]:
             )
 
 
+# Tunnels that end on the server; the frame inside is for this address of theirs.
+VXLAN_MAC = "02:00:00:30:00:01"
+VXLAN = {4: 7, 6: 8}  # network, by the family of what is outside
+INSIDE = (
+    "its own address",
+    "another client",
+    "the server in the VPN",
+    "a LAN neighbour",
+    "the gateway",
+    "an internet host",
+)
+INSIDE_TO = (
+    "internet",
+    "the LAN neighbour",
+    "the host router",
+    "the second uplink's neighbour",
+    "the gateway",
+    "another client",
+    "the server on the LAN",
+    "the server in the VPN",
+)
+
+
+def encapsulated(client: str, server: str, body: Body, src: str, dst: str) -> Builder:
+    """A client's VXLAN to the server, with a packet in it."""
+    mac = bytes.fromhex(VXLAN_MAC.replace(":", ""))
+    network = VXLAN[6 if ":" in client else 4]
+
+    def build(number: int) -> list[bytes]:
+        frame = wire.ethernet(mac, b"\x02" + bytes(5), wire.ip(src, dst, *body(src, dst, number)))
+        payload = wire.vxlan(network, frame)
+        datagram = wire.udp(client, server, port(number), wire.VXLAN_PORT, payload)
+        return [wire.ip(client, server, wire.UDP, datagram)]
+
+    return build
+
+
+def in_vxlan(family: int) -> Iterator[Crafted]:
+    client = SOURCES[family]["its own address"]
+    chosen = itertools.product(
+        ("the server in the VPN", "the server on the LAN"), (4, 6), MAIN_PROTOCOLS, INSIDE, INSIDE_TO
+    )
+    for server, inner, protocol, source, target in chosen:
+        yield Crafted(
+            f"VXLAN to {server}, in it IPv{inner} {protocol} from {source} to {target}",
+            family,
+            source,
+            encapsulated(
+                client,
+                DESTINATIONS[family][server],
+                MAIN_PROTOCOLS[protocol],
+                SOURCES[inner][source],
+                DESTINATIONS[inner][target],
+            ),
+        )
+
+
+OTHER_VPN = {4: "10.8.0.5", 6: "fd08::5"}
+
+
+def to_other_vpn(family: int) -> Iterator[Crafted]:
+    """To a host behind another VPN of the server's."""
+    for source in FEW_SOURCES:
+        src, dst = SOURCES[family][source], OTHER_VPN[family]
+        for protocol, body in MAIN_PROTOCOLS.items():
+            yield Crafted(
+                f"{protocol} from {source} to another VPN",
+                family,
+                source,
+                lambda n, b=body, s=src, d=dst: [wire.ip(s, d, *b(s, d, n))],
+            )
+
+
+BESIDE: dict[str, Callable[[int], Iterator[Crafted]]] = {
+    "vxlan": in_vxlan,
+    "another VPN": to_other_vpn,
+}
+
+
 def honest(protocol: str, target: str, family: int) -> str:
     """The name of an ordinary packet of the client."""
     return f"{protocol} from its own address to {target}" + " (IPv6)" * (family == 6)
@@ -451,8 +547,8 @@ def crafted(families: tuple[int, ...]) -> Iterator[Crafted]:
         yield from unknown_protocols(family)
 
 
-def everything() -> Iterator[Packet]:
-    for number, craft in enumerate(crafted((4, 6))):
+def numbered(crafts: Iterator[Crafted], first: int = 0) -> Iterator[Packet]:
+    for number, craft in enumerate(crafts, first):
         for data in craft.build(number):
             yield Packet(
                 number,
@@ -474,13 +570,21 @@ class Catalogue:
     """All packets, and the choices from them that cases are tried with."""
 
     def __init__(self) -> None:
-        found = list(everything())
+        everything = list(numbered(crafted((4, 6))))
+        found = list(everything)
         names = ordinary(4) | ordinary(6)
         self.choices = {
-            "all": found,
-            "essence": [packet for packet in found if packet.essential],
-            "ordinary": [packet for packet in found if packet.name in names],
+            "all": everything,
+            "essence": [packet for packet in everything if packet.essential],
+            "ordinary": [packet for packet in everything if packet.name in names],
         }
+        for kind, make in BESIDE.items():
+            crafts = [craft for family in (4, 6) for craft in make(family)]
+            self.choices[kind] = list(numbered(crafts, found[-1].number + 1))
+            found += self.choices[kind]
+        self.choices["attackers"] = [
+            packet for kind in ("essence", *BESIDE) for packet in self.choices[kind]
+        ]
         self.by_name = {packet.name: packet for packet in found}
         self.by_number = {packet.number: packet for packet in found}
 

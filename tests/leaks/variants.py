@@ -120,6 +120,13 @@ class Program:
     def command(self, verb: str) -> list[str]:
         return [self.path, "-c", self.config, verb]
 
+    def connect(self, device: str, four: str, six: str) -> list[str]:
+        """As ocserv runs it for a session, whose worker is this process."""
+        session = {"REASON": "connect", "ID": str(os.getpid()), "USERNAME": "alice"}
+        session |= {"DEVICE": device, "IP_REMOTE": four, "IPV6_REMOTE": six, "IPV6_PREFIX": "128"}
+        variables = [f"{name}={value}" for name, value in session.items()]
+        return ["env", "-i", *variables, self.path, "-c", self.config]
+
     def install(self, variant: Variant) -> None:
         self.configure(variant.settings)
         kernel.run(self.command("up"))

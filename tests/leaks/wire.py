@@ -14,6 +14,8 @@ NO_CASE = 0
 
 ICMP, IPIP, TCP, UDP, SIXIN4, ROUTING, FRAGMENT, GRE, ESP = 1, 4, 6, 17, 41, 43, 44, 47, 50
 ICMPV6, NO_NEXT, DSTOPTS, SCTP, HOPOPTS = 58, 59, 60, 132, 0
+DCCP, AH, UDPLITE = 33, 51, 136
+VXLAN_PORT = 4789
 PARAMETER_PROBLEM = 12  # of ICMP
 
 MORE_FRAGMENTS, DONT_FRAGMENT = 0x2000, 0x4000
@@ -101,6 +103,12 @@ def udp(src: str, dst: str, sport: int, dport: int, payload: bytes) -> bytes:
     return with_checksum(data, 6, pseudo_header(src, dst, UDP, len(data)))
 
 
+def udplite(src: str, dst: str, sport: int, dport: int, payload: bytes) -> bytes:
+    """With a checksum over all of it."""
+    data = struct.pack("!HHHH", sport, dport, 0, 0) + payload
+    return with_checksum(data, 6, pseudo_header(src, dst, UDPLITE, len(data)))
+
+
 def tcp(src: str, dst: str, sport: int, dport: int, flags: int, payload: bytes) -> bytes:
     data = struct.pack("!HHIIBBHHH", sport, dport, sport << 16, 1, 0x50, flags, 8192, 0, 0)
     data += payload
@@ -126,6 +134,24 @@ def sctp_init(sport: int, dport: int, payload: bytes) -> bytes:
     chunk = struct.pack("!BBHIIHHI", 1, 0, 20 + len(payload), sport, 65536, 1, 1, sport) + payload
     head = struct.pack("!HHI", sport, dport, 0)
     return head + struct.pack("<I", crc32c(head + b"\0" * 4 + chunk)) + chunk
+
+
+def dccp_request(src: str, dst: str, sport: int, dport: int, payload: bytes) -> bytes:
+    data = struct.pack("!HHBBHBBHII", sport, dport, 5, 0, 0, 1, 0, 0, sport, 0) + payload
+    return with_checksum(data, 6, pseudo_header(src, dst, DCCP, len(data)))
+
+
+def authentication_header(next_header: int, number: int) -> bytes:
+    return struct.pack("!BBHII", next_header, 4, 0, 0x2000, number) + b"\0" * 12
+
+
+def ethernet(target: bytes, source: bytes, packet: bytes) -> bytes:
+    """A frame with an IP packet in it."""
+    return target + source + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\x00") + packet
+
+
+def vxlan(network: int, frame: bytes) -> bytes:
+    return struct.pack("!II", 0x08000000, network << 8) + frame
 
 
 def source_route(kind: int, pointer: int, hops: list[str]) -> bytes:

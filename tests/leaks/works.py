@@ -103,7 +103,7 @@ def own_way(bench: Bench, address: str, forget: bool = True) -> bool:
     own_datagram(address)
     time.sleep(0.02)
     bench.capture.read()
-    return bench.capture.own == 1
+    return len(bench.capture.own) == 1
 
 
 def delivered(bench: Bench, packet: bytes) -> bool:
