@@ -270,7 +270,8 @@ static int connect_locked(const struct config *config, const struct session *ses
 	int result;
 
 	seal_load(state, remembered.seal);
-	remembered_read(&remembered, config, state);
+	if (remembered_read(&remembered, config, state, report) < 0)
+		return -1;
 	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 
 	if (result == 0) {
@@ -411,8 +412,7 @@ static void remove_after_last(const struct config *config, struct state *state, 
 
 	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
 		return;
-	remembered_read(&remembered, config, state);
-	if (sockets_open(sockets, report) == 0 &&
+	if (remembered_read(&remembered, config, state, report) == 0 && sockets_open(sockets, report) == 0 &&
 	    situation_read(&situation, config, GOAL_REMOVE, &remembered, sockets, report) == 0 &&
 	    converge(&situation, config, GOAL_REMOVE, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
 		state_note_change(state, change_text(*change));

@@ -83,9 +83,10 @@ static int change_kernel(const struct config *config, enum goal goal, bool move,
 	struct lines was CLEANUP(lines_free) = { 0 };
 	struct situation situation;
 	enum change change;
-	int result;
+	int result = remembered_read(&remembered, config, state, report);
 
-	remembered_read(&remembered, config, state);
+	if (result < 0)
+		return -1;
 	result = situation_read(&situation, config, goal, &remembered, sockets, report);
 	if (result == 0) {
 		was = take_problems(&situation);
