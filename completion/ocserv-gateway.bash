@@ -36,11 +36,12 @@ _ocserv_gateway() {
 	case $verb in
 	explain) offer='--config --verbose' ;;
 	check) offer='--config --ocserv-conf --verbose' ;;
-	up | down) offer='--config --diff --dry-run --verbose' ;;
+	up) offer='--config --diff --dry-run --move --verbose' ;;
+	down) offer='--config --diff --dry-run --verbose' ;;
 	status) offer='--config --format --json --verbose --watch' ;;
 	*)
 		offer='check up down status explain'
-		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --ocserv-conf --verbose --watch --help --version'
+		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --move --ocserv-conf --verbose --watch --help --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")

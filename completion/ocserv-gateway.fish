@@ -23,6 +23,8 @@ complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down exp
     -a 'json prometheus' -d 'Status for programs'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s w -l watch \
     -d 'Status again and again'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check down status explain' -l move \
+    -d "Choose the gateway's interface anew"
 complete -c ocserv-gateway -s v -l verbose -d 'Log debug messages'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'
 complete -c ocserv-gateway -n $no_verb -s V -l version -d 'Print the version'

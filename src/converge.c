@@ -61,16 +61,19 @@ static void name_interfaces(const struct config *config, const struct host *host
 static const char *const choice_names[FAMILIES] = { [IPV4] = "gateway4", [IPV6] = "gateway6" };
 
 /* Of a family without a gateway there is but what an earlier configuration left. */
-void remembered_read(struct remembered *remembered, const struct config *config, const struct state *state)
+int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
+		    struct report *report)
 {
 	char text[CHOICE_TEXT];
 
 	for (int family = 0; family < FAMILIES; family++) {
 		if (remembered->quick && config->gateway[family].mode != GATEWAY_ADDRESS)
 			continue;
-		state_recall(state, choice_names[family], text, sizeof(text));
+		if (state_recall(state, choice_names[family], text, sizeof(text), report) < 0)
+			return -1;
 		choice_parse(&remembered->gateway[family], text);
 	}
+	return 0;
 }
 
 void remembered_look(struct remembered *remembered, const struct config *config)
@@ -80,7 +83,7 @@ void remembered_look(struct remembered *remembered, const struct config *config)
 
 	*remembered = (struct remembered){ 0 };
 	if (state_open(&state, config->state_dir, false, &ignored) == 0)
-		remembered_read(remembered, config, &state);
+		remembered_read(remembered, config, &state, &ignored);
 	state_close(&state);
 	report_free(&ignored);
 }

@@ -297,7 +297,8 @@ static int connect_locked(const struct config *config, const struct session *ses
 	seal_read_left_out(remembered.seal, &host);
 	if (host_leaves_out(&host, session->device))
 		remembered.seal[0] = '\0';
-	remembered_read(&remembered, config, state);
+	if (remembered_read(&remembered, config, state, report) < 0)
+		return -1;
 	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 
 	if (result == 0 && goal_of(config) == GOAL_INSTALL)
@@ -455,8 +456,7 @@ static void remove_after_last(const struct config *config, const struct session 
 		return;
 	}
 	state_trust(state);
-	remembered_read(&remembered, config, state);
-	if (sockets_open(sockets, report) == 0 &&
+	if (remembered_read(&remembered, config, state, report) == 0 && sockets_open(sockets, report) == 0 &&
 	    situation_read(&situation, config, GOAL_REMOVE, &remembered, sockets, report) == 0 &&
 	    converge(&situation, config, GOAL_REMOVE, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
 		state_note_change(state, change_text(*change));

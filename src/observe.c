@@ -218,7 +218,7 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 	*object = "the routes";
 	if (observe_routes(context, sockets, error) < 0)
 		return -1;
-	*object = "the neighbours";
+	*object = "the hardware address of the gateway";
 	if (observe_neighbours(context, sockets, error) < 0)
 		return -1;
 	*object = "the kill switch (nf_tables)";

@@ -441,11 +441,12 @@ int state_remember(const struct state *state, const char *name, const char *text
 	return put_link(state, text, NEW_MEMORY, name, report);
 }
 
-void state_recall(const struct state *state, const char *name, char *text, size_t size)
+int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report)
 {
 	ssize_t length = readlinkat(state->directory, name, text, size - 1);
 
 	text[length > 0 ? length : 0] = '\0';
+	return length >= 0 || errno == ENOENT || errno == EINVAL ? 0 : complain(state, name, report);
 }
 
 void state_release(const struct state *state, const char *address)

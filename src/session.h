@@ -90,11 +90,12 @@ void state_release(const struct state *state, const char *address);
 /*
  * state_remember - keep @text under @name, a file name that nothing else in the directory has, until another one; under
  *	the lock. It is the target of a symbolic link, renamed into its place: read by one system call, never half-written.
- *	Returns 0, or -1 with the reason in @report.
- * state_recall - what is kept under @name, cut at @size bytes with its NUL; "" where nothing is
+ * state_recall - what is kept under @name, cut at @size bytes with its NUL; "" where nothing is, or no such link
+ *
+ * Return 0, or -1 with the reason in @report.
  */
 int state_remember(const struct state *state, const char *name, const char *text, struct report *report);
-void state_recall(const struct state *state, const char *name, char *text, size_t size);
+int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report);
 
 #define STATE_CHANGE 16		/* bytes of a word of change_text() with its NUL */
 

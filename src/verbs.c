@@ -116,9 +116,10 @@ static int change_kernel(const struct config *config, enum goal goal, enum doer 
 	struct lines was CLEANUP(lines_free) = { 0 };
 	struct situation situation;
 	enum change change;
-	int result;
+	int result = remembered_read(&remembered, config, state, report);
 
-	remembered_read(&remembered, config, state);
+	if (result < 0)
+		return -1;
 	result = situation_read(&situation, config, goal, &remembered, sockets, report);
 	if (result == 0)
 		result = cover_check(config, &situation, doer, state, NULL, report);

@@ -64,7 +64,7 @@ is "$(in_bash -n s | words)" "status " "bash offers a verb by its beginning, aft
 is "$(in_bash -v --config etc/gateway.ini d | words)" "down " "bash offers a verb after the file"
 is "$(in_bash --config up '' | words)" "$verbs" "bash takes a file for no verb"
 is "$(in_bash check -- | words)" "--config --ocserv-conf --verbose " "bash offers the options of check"
-is "$(in_bash up '' | words)" "--config --diff --dry-run --verbose " "bash offers the options of up"
+is "$(in_bash up '' | words)" "--config --diff --dry-run --move --verbose " "bash offers the options of up"
 is "$(in_bash down '' | words)" "--config --diff --dry-run --verbose " "bash offers the options of down"
 is "$(in_bash explain -- | words)" "--config --verbose " "bash offers the options of explain"
 is "$(in_bash status -f | words)" "" "bash takes -f for an option"

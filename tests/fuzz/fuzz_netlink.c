@@ -46,7 +46,7 @@ static const char *const configs[] = {
 	"subnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway]\naddress4 = 172.28.0.2\naddress6 = fd28::2\n",
 	"subnet4 = 10.20.0.0/24, 10.21.128.0/17\n[gateway]\naddress4 = block\ntable = 4711\n",
 	("subnet6 = fd20::/64\n[gateway]\naddress4 = direct\naddress6 = fe80::2\ninterface = eth0\n"
-	 "[killswitch]\nforward_others = no\n"),
+	 "mac6 = 02:00:00:00:00:02\n[killswitch]\nforward_others = no\n"),
 	"[gateway]\n",
 };
 
@@ -206,6 +206,25 @@ static void plan_toward(const struct config *with, const struct kernel *kernel, 
 }
 
 /* Messages as they come, each to the parser of its kind; then what a run makes of them. */
+static void take_address(const struct nlmsghdr *message)
+{
+	unsigned int interface;
+	struct prefix prefix;
+
+	if (rtnetlink_parse_address(message, &prefix, &interface))
+		require(prefix.length <= address_size(prefix.address.family) * 8, "a prefix is no longer than its address");
+}
+
+static void take_neighbour(struct kernel *kernel, const struct nlmsghdr *message)
+{
+	struct neighbour neighbour;
+
+	if (!rtnetlink_parse_neighbour(message, &neighbour))
+		return;
+	kernel->neighbour = make_room_for_one(kernel->neighbour, kernel->neighbours, sizeof(*kernel->neighbour));
+	kernel->neighbour[kernel->neighbours++] = neighbour;
+}
+
 static void parse(const struct config *with, const uint8_t *data, size_t size)
 {
 	/* Of its very size, so that reading behind it is noticed. */
@@ -224,6 +243,12 @@ static void parse(const struct config *with, const uint8_t *data, size_t size)
 			break;
 		case RTM_NEWROUTE:
 			take_route(&kernel, message);
+			break;
+		case RTM_NEWADDR:
+			take_address(message);
+			break;
+		case RTM_NEWNEIGH:
+			take_neighbour(&kernel, message);
 			break;
 		case NFT(NFT_MSG_NEWGEN):
 			nftables_parse_generation(message, &kernel.guard);

@@ -10,6 +10,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,23 @@ static void answer_route(const struct nlmsghdr *request)
 	memcpy(out + 1, &interface, sizeof(interface));
 }
 
+/* Two on eth0 that hold all others of their family. */
+static void answer_addresses(const struct nlmsghdr *request)
+{
+	const struct ifaddrmsg *asked = mnl_nlmsg_get_payload(request);
+	size_t size = asked->ifa_family == AF_INET ? 4 : 16;
+
+	for (int half = 0; half < 2; half++) {
+		struct nlmsghdr *message = answer(request, RTM_NEWADDR, NLM_F_MULTI, sizeof(*asked) + sizeof(struct nlattr) + size);
+		struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+		struct nlattr *address = (struct nlattr *)(header + 1);
+
+		*header = (struct ifaddrmsg){ .ifa_family = asked->ifa_family, .ifa_prefixlen = 1, .ifa_index = 2 };
+		*address = (struct nlattr){ .nla_type = IFA_ADDRESS, .nla_len = (uint16_t)(sizeof(*address) + size) };
+		*(uint8_t *)(address + 1) = half ? 0x80 : 0;
+	}
+}
+
 /* One more with each request to change something is enough: in truth a transaction counts as one. */
 static void answer_generation(const struct nlmsghdr *request)
 {
@@ -210,6 +228,7 @@ static void take_request(const struct nlmsghdr *request)
 	switch (request->nlmsg_type) {
 	case RTM_NEWRULE:
 	case RTM_NEWROUTE:
+	case RTM_NEWNEIGH:
 	case NFT(NFT_MSG_NEWTABLE):
 	case NFT(NFT_MSG_NEWCHAIN):
 	case NFT(NFT_MSG_NEWRULE):
@@ -223,6 +242,18 @@ static void take_request(const struct nlmsghdr *request)
 		break;
 	case NFT(NFT_MSG_DELTABLE):
 		forget(0, true);
+		break;
+	case RTM_DELNEIGH:
+		forget(RTM_NEWNEIGH, false);
+		break;
+	case RTM_GETADDR:
+		answer_addresses(request);
+		break;
+	case RTM_GETNEIGH:
+		if (!(request->nlmsg_flags & NLM_F_DUMP) && !kernel_kept(RTM_NEWNEIGH))
+			answer_error(request, ENOENT);
+		else if (!(request->nlmsg_flags & NLM_F_DUMP))
+			answer_kept(request, RTM_NEWNEIGH, 0);
 		break;
 	case RTM_GETROUTE:
 		if (!(request->nlmsg_flags & NLM_F_DUMP))
@@ -361,7 +392,7 @@ char *if_indextoname(unsigned int index, char *name)
 	return strcpy(name, interfaces[index]);
 }
 
-/* Names of interfaces are all that is asked for. */
+/* What of interfaces is asked for; all are of Ethernet. */
 int ioctl(int fd, unsigned long request, ...)
 {
 	struct ifreq *asked;
@@ -371,6 +402,12 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	asked = va_arg(args, struct ifreq *);
 	va_end(args);
+	if (request == SIOCGIFFLAGS || request == SIOCGIFHWADDR) {
+		memset(&asked->ifr_ifru, 0, sizeof(asked->ifr_ifru));
+		if (request == SIOCGIFHWADDR)
+			asked->ifr_hwaddr.sa_family = ARPHRD_ETHER;
+		return if_nametoindex(asked->ifr_name) ? 0 : -1;
+	}
 	if (request != SIOCGIFNAME)
 		abort();
 	return if_indextoname((unsigned int)asked->ifr_ifindex, asked->ifr_name) ? 0 : -1;

@@ -25,8 +25,8 @@ void kernel_answer(const uint8_t *data, size_t size);
 /*
  * kernel_keep - be a small kernel, with nothing in it yet
  *
- * It keeps the rules, routes and nft objects that it is told and dumps them as they came. Every destination is
- * on-link on eth0, and an address of this host where its last byte is 1.
+ * It keeps the rules, routes, neighbours and nft objects that it is told and dumps them as they came. Every
+ * destination is in a network of eth0, and an address of this host where its last byte is 1.
  */
 void kernel_keep(void);
 
