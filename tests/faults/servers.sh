@@ -61,8 +61,8 @@ met() {
 # The state, with the tables in an order that does not depend on who came first.
 both_state() {
 	state | sed '/^table inet/,$d'
-	nft -s list table inet ocserv_gw 2>/dev/null
-	nft -s list table inet ocserv_gw_second 2>/dev/null
+	listed_ruleset | sed -n '/^table inet ocserv_gw {/,/^}/p'
+	listed_ruleset | sed -n '/^table inet ocserv_gw_second {/,/^}/p'
 }
 
 # both_are WANTED

@@ -173,6 +173,11 @@ field() {
 	echo "${value%\"}"
 }
 
+# nftables without counters, and without what packets have put into sets.
+listed_ruleset() {
+	nft -s list ruleset | sed -e '/^\t\telements = {.*}$/d' -e '/^\t\telements = {/,/}$/d'
+}
+
 # The kernel's state in one text, as far as we could have a hand in it.
 state() {
 	local family
@@ -181,7 +186,7 @@ state() {
 			ip "-$family" -batch - <<<"rule show
 route show table all"
 		done
-		nft -s list ruleset
+		listed_ruleset
 	} | grep -v ' table local '
 }
 
