@@ -93,15 +93,17 @@ int remembered_keep(const struct remembered *remembered, const struct config *co
 {
 	for (int family = 0; family < FAMILIES; family++) {
 		struct gateway_choice choice = { .address = config->gateway[family].address };
-		char text[CHOICE_TEXT], known[CHOICE_TEXT];
+		const struct gateway_choice *known = &remembered->gateway[family];
+		char text[CHOICE_TEXT];
 
 		if (!situation->path[family].interface)
 			continue;
 		if (!config->gateway_interface[0])
 			memcpy(choice.interface, situation->path[family].interface_name, IFNAMSIZ);
+		if (address_equal(&choice.address, &known->address) && strcmp(choice.interface, known->interface) == 0)
+			continue;
 		choice_text(&choice, text);
-		choice_text(&remembered->gateway[family], known);
-		if (strcmp(text, known) != 0 && state_remember(state, choice_names[family], text, report) < 0)
+		if (state_remember(state, choice_names[family], text, report) < 0)
 			return -1;
 	}
 	return 0;

@@ -400,7 +400,7 @@ neighbours() {
 
 test_mac() {
 	local mac=02:00:00:00:0a:01 wanted shown
-	local keys=("${both_families[@]}" gateway.mac4=$mac gateway.mac6=$mac)
+	local keys=("${both_families[@]}" "gateway.mac4=$mac" "gateway.mac6=$mac")
 	must "stations" stations_up
 	program up
 	ok "the rogue answers for the gateway" asked
@@ -458,7 +458,7 @@ test_mac() {
 
 test_mac_conflicts() {
 	local mac=02:00:00:00:0a:01
-	local keys=("${both_families[@]}" gateway.mac4=$mac)
+	local keys=("${both_families[@]}" "gateway.mac4=$mac")
 	ini "${keys[@]}"
 	ip neigh replace 172.28.0.2 lladdr $mac dev eth0 nud permanent
 	ok "mac: somebody else's equal one serves: up" program up
