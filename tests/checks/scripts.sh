@@ -7,7 +7,7 @@ top=$(cd "${0%/*}/../.." && pwd)
 cd "$top" || exit 1
 
 for script in tests/run tests/install-deps tests/demo .ci/run autogen.sh tests/*.sh tests/*/*.sh \
-	tests/coverage tests/lib/fresh-network tests/fuzz/{build,record} bench/{run,counts} completion/ocserv-gateway.bash; do
+	tests/coverage tests/lib/fresh-network tests/vm/run tests/fuzz/{build,record} bench/{run,counts} completion/ocserv-gateway.bash; do
 	ok "shellcheck $script" shellcheck --external-sources "$script"
 done
 ok "shellcheck of the shim, as POSIX sh" shellcheck --shell=sh hooks/ocserv-gateway-hook.in
