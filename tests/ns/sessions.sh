@@ -430,7 +430,7 @@ terminate_hook() {
 
 # Without another process between, so that the signal reaches the hook itself.
 hook_in_background() {
-	env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" REASON=connect ID="$A" "$OGW_PROGRAM" \
+	env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" REASON="${1:-connect}" ID="$A" "$OGW_PROGRAM" \
 		</dev/null >/dev/null 2>&1 &
 	hook_pid=$!
 }
@@ -449,6 +449,28 @@ test_sigterm_waiting() {
 	terminate_hook
 	is "$?" 143 "SIGTERM: and dies of it"
 	kill_tree "$holder"
+	stop A
+}
+
+# What was trusted when the hook began is not when the script is to be run.
+test_next_changed() {
+	local reason=$1 wanted=$2 holder
+	fresh_start session.next_script="$OGW_WORK/next"
+	next_script "exit 0"
+	ini session.next_script="$OGW_WORK/next"
+	start A
+	connect A
+	rm -f "$OGW_WORK/next.env"
+	flock "$STATE_DIR/sessions" sleep infinity &
+	holder=$!
+	wait_for 10 lock_held
+	hook_in_background "$reason"
+	ok "next script, $reason: the hook waits for the lock" wait_for 10 waits_for_lock "$hook_pid"
+	chmod 757 "$OGW_WORK/next"
+	kill_tree "$holder"
+	wait "$hook_pid"
+	is "$?" "$wanted" "next script, changed meanwhile, $reason: status $wanted"
+	not_ok "next script, changed meanwhile, $reason: it is not run" test -e "$OGW_WORK/next.env"
 	stop A
 }
 
@@ -619,6 +641,8 @@ test_strangers
 test_next_script
 test_sigterm
 test_sigterm_waiting
+test_next_changed connect 78
+test_next_changed disconnect 0
 test_held_by_others
 test_log_dry_run
 test_host_update

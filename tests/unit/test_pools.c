@@ -285,6 +285,23 @@ static void what_was_read_is_kept_until_the_file_changes(void **state)
 	assert_int_equal(access("state/pools", F_OK), -1);
 }
 
+/* However long ago: nobody has looked since. */
+static void what_was_changed_long_ago_is_read_again(void **state)
+{
+	(void)state;
+	begin();
+	write_user("alice", "ipv4-network = 10.30.0.0/24\n");
+	wait_until_settled("users/alice");
+	becomes("10.20.0.0/24, 10.30.0.0/24|");
+	forge_cache("10.30.0.0/24", "10.31.0.0/24");
+	becomes("10.20.0.0/24, 10.31.0.0/24|");
+	write_user("alice", "ipv4-network = 10.32.0.0/24\n");
+	settle("users/alice");
+	wait_until_settled("users/alice");
+	becomes("10.20.0.0/24, 10.32.0.0/24|");
+	becomes("10.20.0.0/24, 10.32.0.0/24|");
+}
+
 static void a_cache_that_is_not_ours_is_passed_over(void **state)
 {
 	(void)state;
@@ -398,6 +415,7 @@ int main(void)
 		in_directory(what_can_not_be_read_is_named),
 		in_directory(the_number_of_files_is_bounded),
 		in_directory(what_was_read_is_kept_until_the_file_changes),
+		in_directory(what_was_changed_long_ago_is_read_again),
 		in_directory(a_cache_that_is_not_ours_is_passed_over),
 		in_directory(a_cache_is_read_strictly),
 		in_directory(a_cache_is_written_as_it_is_read),
