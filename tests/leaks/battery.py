@@ -185,7 +185,7 @@ def attack_plans(title: str, variant: variants.Variant, rules=None) -> Iterator[
     for attack in attacks.everyone():
         yield Plan(
             title,
-            variant._replace(settings=variant.settings | attack.settings),
+            variant._replace(settings=attacks.settings(attack, variant)),
             lambda _, a=attack: struck(a, rules is not None),
             rules,
             attack.prepare,
@@ -289,7 +289,7 @@ def work(worker: int, options: argparse.Namespace, results) -> None:
             continue
         share = options.quick, worker, options.jobs
         if plan.attack:  # a worker does all of it
-            if index % options.jobs != worker or options.only not in plan.attack.name:
+            if index % options.jobs != worker or options.only not in f"{plan.attack.group}: {plan.attack.name}":
                 continue
             share = options.quick, 0, 1
         problem = installed(bench, plan)
