@@ -5,8 +5,7 @@
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ATTEMPTS 20	/* to read a table that others keep changing */
@@ -151,7 +150,8 @@ struct search {
 	const struct kernel *kernel;
 	const struct netlink *netlink;
 	const struct rule *rule;	/* that looks the table up; NULL for tables local and main */
-	struct lines found;		/* of this table */
+	struct route *suspect;		/* of this table */
+	size_t suspects;
 	bool leads;			/* the rule's table leads elsewhere */
 };
 
@@ -176,26 +176,10 @@ static bool leads_elsewhere(const struct search *search, const struct route *rou
 	       !interface_matches(&search->config->clients, interface);
 }
 
-static void PRINTF(3, 4) note_route(struct search *search, const struct route *route, const char *format, ...)
+static bool look_at_local(const struct search *search, const struct route *route)
 {
-	struct text text CLEANUP(text_free) = { 0 };
-	char what[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(what, sizeof(what), format, args);
-	va_end(args);
-	route_add_text(&text, route);
-	lines_add(&search->found, "the %s route `%s%s%s` (protocol %u) %s", family_name(index_of(route->family)),
-		  text_string(&text), route->other ? " with " : "", route->other ? route->other : "", route->protocol, what);
-}
-
-static void look_at_local(struct search *search, const struct route *route)
-{
-	if (leads_elsewhere(search, route) &&
-	    !plan_lacks_local(search->config, search->policy, search->kernel, index_of(route->family)))
-		note_route(search, route, "is looked up before our policy rules, since it is in table local: the kill switch "
-			   "alone drops the clients' packets that it takes elsewhere; move it to table main");
+	return route->table == RT_TABLE_LOCAL && leads_elsewhere(search, route) &&
+	       !plan_lacks_local(search->config, search->policy, search->kernel, index_of(route->family));
 }
 
 /* Whether a rule of ours looks @route up in table main: one to the VPN's own addresses. */
@@ -212,11 +196,9 @@ static bool is_looked_up(const struct policy *policy, const struct route *route)
 	return false;
 }
 
-static void look_at_main(struct search *search, const struct route *route)
+static bool look_at_main(const struct search *search, const struct route *route)
 {
-	if (is_looked_up(search->policy, route) && leads_elsewhere(search, route))
-		note_route(search, route, "is to clients' addresses, but not into a tunnel: the kill switch alone drops replies "
-			   "and other packets to clients there; remove it, or give these addresses to no client");
+	return route->table == RT_TABLE_MAIN && is_looked_up(search->policy, route) && leads_elsewhere(search, route);
 }
 
 static void look_at_other(struct search *search, const struct route *route)
@@ -242,12 +224,22 @@ static int take_route(const struct nlmsghdr *message, void *data)
 		return 0;
 	if (search->rule)
 		look_at_other(search, &route);
-	else if (route.table == RT_TABLE_LOCAL)
-		look_at_local(search, &route);
-	else if (route.table == RT_TABLE_MAIN)
-		look_at_main(search, &route);
-	route_free(&route);
+	if (search->rule || (!look_at_local(search, &route) && !look_at_main(search, &route))) {
+		route_free(&route);
+		return 0;
+	}
+	search->suspect = make_room_for_one(search->suspect, search->suspects, sizeof(*search->suspect));
+	search->suspect[search->suspects++] = route;
 	return 0;
+}
+
+static void forget_suspects(struct search *search)
+{
+	for (size_t i = 0; i < search->suspects; i++)
+		route_free(&search->suspect[i]);
+	free(search->suspect);
+	search->suspect = NULL;
+	search->suspects = 0;
 }
 
 static int read_table(struct search *search, uint32_t table, struct netlink *route, struct report *report)
@@ -256,7 +248,7 @@ static int read_table(struct search *search, uint32_t table, struct netlink *rou
 	struct netlink_error error = { 0 };
 
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		lines_free(&search->found);
+		forget_suspects(search);
 		search->leads = false;
 		/* A table that never had a route does not exist. */
 		if (netlink_request(route, rtnetlink_dump_routes(buffer, table), take_route, search, &error) == 0 ||
@@ -269,14 +261,36 @@ static int read_table(struct search *search, uint32_t table, struct netlink *rou
 			    "packets elsewhere: %s", table, netlink_error_text(&error));
 }
 
+/* Each IPv6 address of this host has a route in table main, too, which table local comes before. */
+static bool is_own_address(const struct route *route, struct netlink *netlink)
+{
+	return route->destination_length == address_size(route->family) * 8 &&
+	       gateway_is_local(netlink, &route->destination);
+}
+
+static void note_suspect(struct lines *found, const struct route *route)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	route_add_text(&text, route);
+	lines_add(found, route->table == RT_TABLE_LOCAL ?
+		  "the %s route `%s%s%s` (protocol %u) is looked up before our policy rules, since it is in table local: the kill "
+		  "switch alone drops the clients' packets that it takes elsewhere; move it to table main" :
+		  "the %s route `%s%s%s` (protocol %u) is to clients' addresses, but not into a tunnel: the kill switch alone drops "
+		  "replies and other packets to clients there; remove it, or give these addresses to no client",
+		  family_name(index_of(route->family)), text_string(&text), route->other ? " with " : "",
+		  route->other ? route->other : "", route->protocol);
+}
+
 static int find_routes(struct lines *found, struct search *search, uint32_t table, struct netlink *route,
 		       struct report *report)
 {
 	int result = read_table(search, table, route, report);
 
-	for (size_t i = 0; i < search->found.count; i++)
-		lines_add(found, "%s", search->found.line[i]);
-	lines_free(&search->found);
+	for (size_t i = 0; i < search->suspects; i++)
+		if (table == RT_TABLE_LOCAL || !is_own_address(&search->suspect[i], route))
+			note_suspect(found, &search->suspect[i]);
+	forget_suspects(search);
 	return result;
 }
 

@@ -356,10 +356,12 @@ static void connect_once(const struct config *with, struct sockets *sockets)
 	enum change change;
 
 	if (situation_read(&situation, with, goal_of(with), &nothing, sockets, &report) == 0 &&
-	    converge(&situation, with, goal_of(with), &nothing, sockets, &change, &report) == 0)
-		advise(with, &situation, &report);
-	else
+	    converge(&situation, with, goal_of(with), &nothing, sockets, &change, &report) == 0) {
+		advise_bypasses(with, &situation, &sockets->route, &report);
+		advise(with, &situation, NULL, &report);
+	} else {
 		require(report.status != 0 && report.errors.count > 0, "what fails says why");
+	}
 	situation_free(&situation);
 	report_free(&report);
 }

@@ -197,7 +197,8 @@ ip4|route add 10.20.0.0/16 dev eth1
 ip4|route add 10.20.0.51 dev vpns1
 ip4|route add unreachable 10.20.0.52
 ip6|route add fd20::/64 dev eth1
-ip6|route add fd20::51 dev vpns1'
+ip6|route add fd20::51 dev vpns1
+ip6|addr add fd20::2/128 dev eth1 nodad'
 
 # undone TOOL COMMANDS: of additions
 undone() {
