@@ -183,10 +183,12 @@ void pools_add_cached(struct text *text, const char *directory_before, const str
 
 static struct prefix *copy_pools(const struct prefix *pool, size_t pools)
 {
-	struct prefix *copy = pools ? allocate(pools, sizeof(*copy)) : NULL;
+	struct prefix *copy;
 
-	if (pools)
-		memcpy(copy, pool, pools * sizeof(*copy));
+	if (!pool || !pools)
+		return NULL;
+	copy = allocate(pools, sizeof(*copy));
+	memcpy(copy, pool, pools * sizeof(*copy));
 	return copy;
 }
 

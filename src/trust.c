@@ -76,14 +76,14 @@ static int follow(char path[PATH_MAX], size_t start, size_t length, struct text 
 	if (got < 0)
 		return complain(wrong) ? 0 : -1;
 	target[got] = '\0';
-	strcpy(rest, path + length);
+	memcpy(rest, path + length, strlen(path + length) + 1);
 	kept = target[0] == '/' ? 0 : start;
 	if (kept + (size_t)got + strlen(rest) >= PATH_MAX) {
 		errno = ENAMETOOLONG;
 		return complain(wrong) ? 0 : -1;
 	}
 	memcpy(path + kept, target, (size_t)got);
-	strcpy(path + kept + got, rest);
+	memcpy(path + kept + got, rest, strlen(rest) + 1);
 	return 1;
 }
 
@@ -97,7 +97,7 @@ bool path_is_trusted(const char *given, struct stat *status, struct text *wrong)
 		errno = ENAMETOOLONG;
 		return complain(wrong);
 	}
-	strcpy(path, given);
+	memcpy(path, given, strlen(given) + 1);
 	for (;;) {
 		size_t length = strcspn(path + start, "/");
 		int followed;

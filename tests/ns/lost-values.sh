@@ -368,7 +368,7 @@ files_settled() {
 
 # opens WHAT NUMBER: a connect opens so many files of users
 opens() {
-	WRAP=(strace -f -qq -e trace=open,openat -o "$OGW_WORK/trace")
+	WRAP=(strace -f -qq -e "trace=open,openat" -o "$OGW_WORK/trace")
 	ok "$1: a connect" hook connect "${BOB[@]}"
 	WRAP=()
 	is "$(grep -c '/users/user' "$OGW_WORK/trace")" "$2" "$1: opens $2"
