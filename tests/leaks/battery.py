@@ -143,7 +143,7 @@ def lone(_: bool) -> list[Case]:
 
 def struck(attack: attacks.Attack, control: bool) -> list[Case]:
     """An attack with each of the damages."""
-    damages = attacks.DAMAGES[:1] if control or attack.only_whole else attacks.DAMAGES
+    damages = [attacks.DAMAGES[name] for name in attack.damages[: 1 if control else None]]
     strike = troubles.Trouble("the attack", troubles.NETWORK, attack.strike)
     return [
         Case(
@@ -181,8 +181,8 @@ def everything(quick: bool) -> list[Case]:
     return singles(quick) + programs() + ([] if quick else pairs())
 
 
-def attack_plans(title: str, variant: variants.Variant, rules=None) -> Iterator[Plan]:
-    for attack in attacks.everyone():
+def attack_plans(title: str, variant: variants.Variant, chosen, rules=None) -> Iterator[Plan]:
+    for attack in chosen:
         yield Plan(
             title,
             variant._replace(settings=attacks.settings(attack, variant)),
@@ -194,7 +194,7 @@ def attack_plans(title: str, variant: variants.Variant, rules=None) -> Iterator[
 
 
 def plans() -> list[Plan]:
-    first, dual = variants.MAIN_VARIANTS
+    (first, dual), second = variants.MAIN_VARIANTS, variants.SIDE_VARIANTS[1]
     return [
         Plan("control: a next-hop guard", first, controls, variants.NextHopGuard()),
         Plan("control: no rules", first, controls, variants.Nothing()),
@@ -206,9 +206,10 @@ def plans() -> list[Plan]:
             for variant in variants.OPTION_VARIANTS
         ),
         Plan("dual stack, others beside", dual, attackers, prepare=attacks.all_beside),
-        *attack_plans("attacks, control", first, variants.NextHopGuard()),
-        *attack_plans("attacks", dual),
-        *attack_plans("attacks, IPv6 blocked", first),
+        *attack_plans("attacks, control", first, attacks.everyone(), variants.NextHopGuard()),
+        *attack_plans("attacks", dual, attacks.everyone()),
+        *attack_plans("attacks, IPv6 blocked", first, attacks.everyone()),
+        *attack_plans("attacks, second uplink", second, attacks.of_replies()),
     ]
 
 
@@ -251,7 +252,7 @@ def measure_attack(bench: benches.Bench, attack: attacks.Attack, chosen: Case) -
     row, problem = measure(bench, chosen)
     failed = [f"the attack itself failed: {failure}" for failure in bench.failures]
     lost = bench.problems + attacks.spared(bench, attack)
-    return row, "; ".join([*[problem] * bool(problem), *failed, *lost[:3]]), len(lost)
+    return row, "; ".join([*[problem] * bool(problem), *failed, *lost[: attacks.FINDINGS]]), len(lost)
 
 
 def installed(bench: benches.Bench, plan: Plan) -> str:
@@ -274,6 +275,7 @@ def run_plan(index: int, plan: Plan, bench: benches.Bench, share: tuple, only: s
             continue
         bench.reset()
         if plan.attack:
+            bench.capture.read()  # what left while the last case was looked at
             yield Result(index, chosen.group, chosen.name, *measure_attack(bench, plan.attack, chosen))
         else:
             row, problem = measure(bench, chosen)

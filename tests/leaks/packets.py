@@ -8,6 +8,7 @@ tried. `BESIDE` is sent where something else is on the server that it is meant f
 import itertools
 from typing import Callable, Iterator, NamedTuple
 
+import malformed
 import wire
 
 Addresses = dict[str, str]
@@ -477,13 +478,13 @@ INSIDE_TO = (
 )
 
 
-def encapsulated(client: str, server: str, body: Body, src: str, dst: str) -> Builder:
+def encapsulated(client: str, server: str, inner: Builder) -> Builder:
     """A client's VXLAN to the server, with a packet in it."""
     mac = bytes.fromhex(VXLAN_MAC.replace(":", ""))
     network = VXLAN[6 if ":" in client else 4]
 
     def build(number: int) -> list[bytes]:
-        frame = wire.ethernet(mac, b"\x02" + bytes(5), wire.ip(src, dst, *body(src, dst, number)))
+        frame = wire.ethernet(mac, b"\x02" + bytes(5), *inner(number))
         payload = wire.vxlan(network, frame)
         datagram = wire.udp(client, server, port(number), wire.VXLAN_PORT, payload)
         return [wire.ip(client, server, wire.UDP, datagram)]
@@ -491,24 +492,38 @@ def encapsulated(client: str, server: str, body: Body, src: str, dst: str) -> Bu
     return build
 
 
+def inside() -> Iterator[Crafted]:
+    """What may be in it."""
+    for family in (4, 6):
+        for source, target in itertools.product(INSIDE, INSIDE_TO):
+            src, dst = SOURCES[family][source], DESTINATIONS[family][target]
+            words = f"from {source} to {target}, IPv{family}"
+            for protocol, body in MAIN_PROTOCOLS.items():
+                for ttl in (64, 1):
+                    yield Crafted(
+                        f"{protocol} {words}" + ", TTL 1" * (ttl == 1),
+                        family,
+                        source,
+                        lambda n, b=body, s=src, d=dst, t=ttl: [wire.ip(s, d, *b(s, d, n), t)],
+                    )
+            yield Crafted(
+                f"UDP with headers that are wrong {words}",
+                family,
+                source,
+                lambda n, s=src, d=dst: [next(malformed.forms(s, d, *udp(s, d, n), 64))],
+            )
+
+
 def in_vxlan(family: int) -> Iterator[Crafted]:
     client = SOURCES[family]["its own address"]
-    chosen = itertools.product(
-        ("the server in the VPN", "the server on the LAN"), (4, 6), MAIN_PROTOCOLS, INSIDE, INSIDE_TO
-    )
-    for server, inner, protocol, source, target in chosen:
-        yield Crafted(
-            f"VXLAN to {server}, in it IPv{inner} {protocol} from {source} to {target}",
-            family,
-            source,
-            encapsulated(
-                client,
-                DESTINATIONS[family][server],
-                MAIN_PROTOCOLS[protocol],
-                SOURCES[inner][source],
-                DESTINATIONS[inner][target],
-            ),
-        )
+    for server in ("the server in the VPN", "the server on the LAN"):
+        for inner in inside():
+            yield Crafted(
+                f"VXLAN to {server}, in it {inner.name}",
+                family,
+                inner.source,
+                encapsulated(client, DESTINATIONS[family][server], inner.build),
+            )
 
 
 OTHER_VPN = {4: "10.8.0.5", 6: "fd08::5"}
