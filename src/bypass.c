@@ -148,6 +148,7 @@ struct search {
 	const struct config *config;
 	const struct policy *policy;
 	const struct kernel *kernel;
+	const struct host *host;
 	const struct netlink *netlink;
 	const struct rule *rule;	/* that looks the table up; NULL for tables local and main */
 	struct route *suspect;		/* of this table */
@@ -173,7 +174,7 @@ static bool leads_elsewhere(const struct search *search, const struct route *rou
 			return false;
 	return route->indirect || !route->interface ||
 	       !netlink_interface_name(search->netlink, route->interface, interface) ||
-	       !interface_matches(&search->config->clients, interface);
+	       !interface_matches(&search->config->clients, interface) || host_leaves_out(search->host, interface);
 }
 
 static bool look_at_local(const struct search *search, const struct route *route)
@@ -316,7 +317,8 @@ int bypass_find(struct lines *found, const struct config *config, const struct s
 		struct netlink *route, struct report *report)
 {
 	const struct kernel *kernel = &situation->kernel;
-	struct search search = { .config = config, .policy = &situation->policy, .kernel = kernel, .netlink = route };
+	struct search search = { .config = config, .policy = &situation->policy, .kernel = kernel,
+				 .host = &situation->host, .netlink = route };
 	int result = find_routes(found, &search, RT_TABLE_LOCAL, route, report);
 
 	if (find_routes(found, &search, RT_TABLE_MAIN, route, report) < 0)

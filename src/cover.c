@@ -179,6 +179,7 @@ static int refuse_lost_guard(const struct config *config, const struct situation
 struct cover {
 	const struct config *config;
 	const struct plan *plan;
+	const struct host *host;
 	const struct session *own;
 	struct report *report;
 	int result;
@@ -247,6 +248,9 @@ static bool check_session(const struct session *session, void *data)
 	if (!interface_matches(&cover->config->clients, session->device))
 		cover->result = refuse_session(cover, session, "ip4", session->ip4,
 					       "its device does not match [clients] interface any more");
+	if (host_leaves_out(cover->host, session->device))
+		cover->result = refuse_session(cover, session, "ip4", session->ip4, "its tunnel has no address of the clients any "
+					       "more, and would be taken for another program's; give it back its address");
 	if (check_address(cover, session, IPV4, session->ip4) < 0 || check_address(cover, session, IPV6, session->ip6) < 0)
 		cover->result = -1;
 	return true;
@@ -322,10 +326,11 @@ static int check_unrecorded(const struct config *config, const struct plan *plan
 	return 0;
 }
 
-static int check_sessions(const struct config *config, const struct plan *plan, const struct state *state,
+static int check_sessions(const struct config *config, const struct situation *situation, const struct state *state,
 			  const struct session *own, struct report *report)
 {
-	struct cover cover = { config, plan, own, report, 0 };
+	const struct plan *plan = &situation->plan;
+	struct cover cover = { config, plan, &situation->host, own, report, 0 };
 	int before = report->status;
 
 	if (state_visit(state, false, check_session, &cover, report) < 0 || report->status != before)
@@ -347,5 +352,5 @@ int cover_check(const struct config *config, const struct situation *situation, 
 	if (doer == BY_HOOK && (refuse_lost_rules(config, plan, report) < 0 ||
 				refuse_lost_guard(config, situation, report) < 0))
 		return -1;
-	return state ? check_sessions(config, plan, state, own, report) : 0;
+	return state ? check_sessions(config, situation, state, own, report) : 0;
 }

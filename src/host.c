@@ -10,6 +10,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define ATTEMPTS 20	/* to read addresses that others keep changing */
+
 bool host_leaves_out(const struct host *host, const char *name)
 {
 	for (unsigned int i = 0; i < host->left_outs; i++)
@@ -76,28 +78,51 @@ static int compare_seen(const void *a, const void *b)
 	return other->clients - one->clients;
 }
 
+/* What can't be left out counts as a tunnel of clients, which denies. */
 static int leave_out(struct host *host, const struct config *config, const char *name, struct report *report)
 {
 	if (!config->clients.wildcard)
 		return config_error(config, report, KEY_CLIENT_INTERFACE, "has no address of the clients, so it is none of "
 				    "their tunnels; set it to ocserv's `device` and a *");
 	if (!interface_name_valid(name))
-		return config_error(config, report, KEY_CLIENT_INTERFACE, "matches '%s', which is no tunnel of clients, and "
-				    "whose name can't be written in a rule of the kill switch; rename it", name);
-	if (host->left_outs == GUARD_LEFT_OUT)
-		return config_error(config, report, KEY_CLIENT_INTERFACE, "matches %s, %s and more interfaces, which are no "
-				    "tunnels of clients; set it, and ocserv's `device`, to a name that no other has",
-				    host->left_out[0], name);
-	snprintf(host->left_out[host->left_outs++], IFNAMSIZ, "%s", name);
+		report_warning(report, "[clients] interface matches '%s', which is no tunnel of clients, but whose name can't be "
+			       "written in a rule of the kill switch: what comes in there is dropped; rename it", name);
+	else if (host->left_outs == GUARD_LEFT_OUT)
+		report_warning(report, "[clients] interface matches %s and %d other interfaces that are no tunnels of clients, and no "
+			       "more are left out: what comes in there is dropped; set it, and ocserv's `device`, to a name that no "
+			       "other has", name, GUARD_LEFT_OUT);
+	else
+		snprintf(host->left_out[host->left_outs++], IFNAMSIZ, "%s", name);
 	return 0;
+}
+
+/* The first address of an interface of which none may be a client's. */
+static bool is_anothers(const struct look *look, size_t i)
+{
+	return !look->seen[i].clients && (i == 0 || look->seen[i].index != look->seen[i - 1].index);
+}
+
+/* A dump that a change interrupted is made again. */
+static int read_addresses(struct look *look, struct netlink *route, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		look->count = 0;
+		if (netlink_request(route, rtnetlink_dump_addresses(buffer, AF_UNSPEC, 0), take_address, look, error) == 0)
+			return 0;
+		if (error->number != EINTR)
+			break;
+	}
+	return -1;
 }
 
 int host_find_left_out(struct host *host, const struct config *config, struct netlink *route, struct report *report)
 {
 	struct look look = { .config = config };
-	char buffer[NETLINK_MESSAGE_SIZE], name[IFNAMSIZ];
 	struct netlink_error error;
-	int result = netlink_request(route, rtnetlink_dump_addresses(buffer, AF_UNSPEC, 0), take_address, &look, &error);
+	int result = read_addresses(&look, route, &error);
+	char name[IFNAMSIZ];
 
 	if (look.count)
 		qsort(look.seen, look.count, sizeof(*look.seen), compare_seen);
@@ -106,7 +131,7 @@ int host_find_left_out(struct host *host, const struct config *config, struct ne
 		report_error(report, netlink_error_status(&error), "can't read the addresses of this host: %s",
 			     netlink_error_text(&error));
 	for (size_t i = 0; i < look.count && result == 0; i++)
-		if (!look.seen[i].clients && (i == 0 || look.seen[i].index != look.seen[i - 1].index) && netlink_interface_name(route, look.seen[i].index, name) &&
+		if (is_anothers(&look, i) && netlink_interface_name(route, look.seen[i].index, name) &&
 		    interface_matches(&config->clients, name))
 			result = leave_out(host, config, name, report);
 	free(look.seen);

@@ -20,8 +20,8 @@ struct host {
  *
  * An interface is left out where it has addresses, and all of them lie outside the clients' subnets of families that
  * are governed. One without an address is a client's, lest a tunnel is left out that is about to get its own.
- * Its cost grows with the number of interfaces. Returns 0, or -1 with the reason in @report (EX_CONFIG where too many are
- * to be left out, or the one that [clients] interface names).
+ * Its cost grows with the number of interfaces. No more than GUARD_LEFT_OUT are left out; of further ones is warned. Returns 0, or
+ * -1 with the reason in @report (EX_CONFIG where it is the one that [clients] interface names).
  */
 int host_find_left_out(struct host *host, const struct config *config, struct netlink *route, struct report *report);
 

@@ -218,13 +218,12 @@ static void limit_flows(struct guard_chain *chain, const struct config *config, 
  * By a tunnel alone a packet is not a client's: another program's may have a name like theirs.
  *   oifname "vpns*" ip daddr 10.20.0.0/24 accept
  */
-static struct guard_rule *accept_to_clients(struct guard_chain *chain, const struct config *config, int family,
-					    unsigned int i)
+static struct guard_rule *accept_to_clients(struct guard_chain *chain, const struct terms *of, int family, unsigned int i)
 {
 	struct guard_rule *rule = add_accept(chain);
 
-	match_interface(rule, MATCH_OIFNAME, config->clients);
-	match_destination(rule, &config->subnets[family].prefix[i]);
+	match_tunnels(rule, MATCH_OIFNAME, of);
+	match_destination(rule, &of->config->subnets[family].prefix[i]);
 	return rule;
 }
 
@@ -251,7 +250,7 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 	limit_flows(chain, config, "");
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
 		for (unsigned int i = 0; config_governs(config, family) && i < config->subnets[family].count; i++) {
-			rule = accept_to_clients(chain, config, family, i);
+			rule = accept_to_clients(chain, of, family, i);
 			rule->counter = true;
 			COMMENT(rule, "client to client of %s: let through", config->subnets[family].text[i]);
 		}
@@ -385,19 +384,19 @@ static void drop_errors_about_replies(struct guard_chain *chain, const struct co
 }
 
 /* To clients' own addresses; and what this host sends to all of them, be it from its address of the VPN. */
-static void accept_into_tunnels(struct guard_chain *chain, const struct config *config, int family)
+static void accept_into_tunnels(struct guard_chain *chain, const struct terms *of, int family)
 {
-	const struct subnets *subnets = &config->subnets[family];
+	const struct subnets *subnets = &of->config->subnets[family];
 	struct guard_rule *rule;
 	struct prefix multicast;
 
 	for (unsigned int i = 0; i < subnets->count; i++) {
-		rule = accept_to_clients(chain, config, family, i);
+		rule = accept_to_clients(chain, of, family, i);
 		COMMENT(rule, "to a client of %s by a tunnel: let through", subnets->text[i]);
 	}
 	prefix_parse(&multicast, family == IPV4 ? "224.0.0.0/4" : "ff00::/8");
 	rule = add_accept(chain);
-	match_interface(rule, MATCH_OIFNAME, config->clients);
+	match_tunnels(rule, MATCH_OIFNAME, of);
 	match_destination(rule, &multicast);
 	COMMENT(rule, "%s multicast by a tunnel: let through", family_name(family));
 }
@@ -428,7 +427,7 @@ static void fill_leaving(struct guard_chain *chain, const struct terms *of)
 
 	for (int family = 0; family < FAMILIES; family++)
 		if (config_governs(config, family))
-			accept_into_tunnels(chain, config, family);
+			accept_into_tunnels(chain, of, family);
 	rule = add_accept(chain);
 	match_interface(rule, MATCH_OIFNAME, exact("lo"));
 	COMMENT(rule, "to this host itself: let through");

@@ -18,7 +18,7 @@ left_out() {
 excepted_everywhere() {	# NAME
 	local about
 	about=$(nft -s list table inet ocserv_gw |
-		grep -E 'iifname "vpns\*"|oifname "vpns\*" (oifname|ct|counter|meta)' | grep -v "!= \"$1\"")
+		grep -E '[io]ifname "vpns\*"' | grep -v "!= \"$1\"")
 	[ -z "$about" ] || { echo "$about"; return 1; }
 }
 
@@ -117,17 +117,57 @@ refused() {	# NAME REGEX VARIABLE=VALUE...
 	like "$err" "$words" "$name: it says why"
 }
 
+# The tunnel of a live session is never left out, whatever becomes of its addresses.
+test_live_session() {
+	local before
+	ini gateway.address6=block
+	clear_state >/dev/null
+	ok "alice connects" hook connect
+	before=$(state)
+	ip addr flush dev vpns0
+	ip addr add 192.168.77.1/24 dev vpns0
+	ok "her tunnel has another address, and somebody changes nftables" nft add table ip other
+	worker_start
+	refused "the next one" "live session user=alice .*device=vpns0 .*: its tunnel has no address of the clients any more" \
+		ID="$worker" DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=
+	fails_with 78 "up" program up
+	is "$(left_out)" "" "her tunnel is not left out"
+	nft delete table ip other
+	ip addr flush dev vpns0
+	ip addr add 10.20.0.1 peer 10.20.0.50/32 dev vpns0
+	ip addr add fd20::1/128 dev vpns0 nodad
+	ok "all is as it was" state_is "$before"
+	ok "the next one connects" hook connect ID="$worker" DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=
+	worker_stop "$worker"
+	hook disconnect
+}
+
+# What is left out is no way to clients, whatever is routed there.
+test_route_to_clients() {
+	ini
+	clear_state >/dev/null
+	add_other vpns-office 10.8.0.1/24
+	ok "another program's interface has a route to clients' addresses" ip route add 10.20.0.128/25 dev vpns-office
+	ok "up" program up
+	is "$(left_out)" vpns-office "it is left out"
+	ok "also where packets go to clients" excepted_everywhere vpns-office
+	fails_with 1 "status" program status
+	like "$out" "10.20.0.128/25 dev vpns-office" "it names the route"
+	ip link del vpns-office
+}
+
 test_too_many() {
-	local number before
+	local number
 	ini
 	clear_state >/dev/null
 	for number in 1 2 3 4 5; do
 		ok "interface $number" add_other "vpns-x$number" "10.8.$number.1/24"
 	done
-	before=$(state)
-	fails_with 78 "up with five of them" program up
-	like "$err" "matches vpns-x1, vpns-x5 and more interfaces, which are no tunnels of clients" "it names two"
-	ok "nothing was changed" state_is "$before"
+	ok "up with five of them" program up
+	like "$err" "matches vpns-x5 and 4 other interfaces that are no tunnels of clients, and no more are left out" \
+		"it warns of the fifth"
+	is "$(left_out)" "vpns-x1 vpns-x2 vpns-x3 vpns-x4" "four are left out"
+	ok "connect" hook connect
 	ip link del vpns-x5
 	ok "up with four" program up
 	is "$(left_out)" "vpns-x1 vpns-x2 vpns-x3 vpns-x4" "all are left out"
@@ -144,5 +184,7 @@ begin
 test_left_out
 test_of_clients
 test_name_of_a_session
+test_live_session
+test_route_to_clients
 test_too_many
 done_testing
