@@ -81,19 +81,29 @@ ways() {
 		link = bytes.fromhex("020000000003020000000303")
 
 		def ask(family, question, destination, kind, answer):
-		    tunnel.send(link + destination)
-		    tunnel.send(link + question(echo(kind)))
-		    while True:
-		        if not select.select([tunnel], [], [], 10)[0]:
-		            print(family, "NO ANSWER")
-		            return
+		    for attempt in range(30):
+		        tunnel.send(link + destination)
+		        tunnel.send(link + question(echo(kind)))
+		        if answered(answer):
+		            break
+		    else:
+		        print(family, "NO ANSWER")
+		    for place, s in sockets.items():
+		        if s and seen(s):
+		            print(family, place.split(":")[place.startswith("outside")])
+
+		def answered(answer):
+		    while select.select([tunnel], [], [], 1)[0]:
 		        frame = tunnel.recv(2048)
 		        if b"are you there" in frame and answer(frame):
-		            break
-		    for place, s in sockets.items():
-		        while s and select.select([s], [], [], 0)[0]:
-		            if b"of-client!" in s.recv(2048):
-		                print(family, place.split(":")[place.startswith("outside")])
+		            return True
+		    return False
+
+		def seen(s):
+		    count = 0
+		    while select.select([s], [], [], 0)[0]:
+		        count += b"of-client!" in s.recv(2048)
+		    return count
 
 		ask("IPv4", lambda data: packet4("10.20.0.1", 1, data), packet4("198.51.100.7", 17, udp()), 8,
 		    lambda frame: frame[12:14] == b"\x08\x00" and frame[34] == 0)
@@ -157,7 +167,7 @@ test_attacks() {
 		"ip addr del 172.28.0.66/25 dev eth1"
 	attack "a lease of the host's address alone" "$MOVED" "ip addr add 172.28.0.66 peer 172.28.0.2/32 dev eth1" \
 		"ip addr del 172.28.0.66 peer 172.28.0.2/32 dev eth1"
-	attack "a router advertisement's prefix" "$MOVED" "ip route add fd28::2/128 dev eth1 proto ra expires 1000" \
+	attack "a router advertisement's prefix" "$MOVED" "ip route add fd28::2/128 dev eth1 proto ra" \
 		"ip route del fd28::2/128"
 	attack "a router advertisement's address" "$MOVED" "ip addr add fd28::66/120 dev eth1 nodad" \
 		"ip addr del fd28::66/120 dev eth1"
