@@ -1,6 +1,7 @@
 #!/bin/bash
 # The leak battery: forged packets from a client's side while things go wrong,
-# every frame that leaves the server looked at. See tests/leaks/battery.py.
+# every frame that leaves the server looked at. See tests/leaks/battery.py, and
+# tests/leaks/attacks.py for what neighbours and other software add to it.
 #
 # OGW_PROGRAM     the program under test
 # OGW_LEAKS       more arguments, such as "--quick" or "--only redirects"

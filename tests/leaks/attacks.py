@@ -492,14 +492,14 @@ def tunnels_reached(bench: Bench) -> None:
 # Replies that the server does not know for what they are
 
 
+def table_of_others(bench: Bench, rules: str) -> str:
+    """As nft takes it; UPLINK stands for the gateway's interface."""
+    ((uplink, _),) = bench.variant.ways
+    return f"table inet of_others {{\n{rules.replace('UPLINK', uplink)}\n}}"
+
+
 def of_others(rules: str) -> Callable[[Bench], None]:
-    """A table of others; UPLINK stands for the gateway's interface."""
-
-    def prepare(bench: Bench) -> None:
-        ((uplink, _),) = bench.variant.ways
-        kernel.nft(f"table inet of_others {{\n{rules.replace('UPLINK', uplink)}\n}}")
-
-    return prepare
+    return lambda bench: kernel.nft(table_of_others(bench, rules))
 
 
 COMING = "chain prerouting { type filter hook prerouting priority raw; %s; }\n"
@@ -534,6 +534,20 @@ def answered(bench: Bench) -> None:
     bench.send_all()
     bench.server.tell_lan("drain")
     troubles.forgotten()(bench)
+
+
+def answered_untracked(rules: str) -> Callable[[Bench], None]:
+    """The table comes when the answers of flows that are known are under way."""
+
+    def strike(bench: Bench) -> None:
+        bench.server.tell_lan("hold", yes=True)
+        bench.send_all()
+        bench.server.tell_lan("drain")
+        bench.send_while(["nft", "-f", "-"], table_of_others(bench, rules))
+        bench.server.tell_lan("hold", yes=False)
+        answered(bench)
+
+    return strike
 
 
 def flows_deleted(bench: Bench) -> None:
@@ -817,9 +831,10 @@ def to_the_server() -> Iterator[Attack]:
 
 def of_replies() -> Iterator[Attack]:
     group = "replies of unknown flows"
-    for what, tables in (("notrack", UNTRACKED), ("zones", ZONES)):
-        for name, rules in tables.items():
-            yield Attack(group, f"{what} {name}", answered, host_goes_on, of_others(rules))
+    for name, rules in UNTRACKED.items():
+        yield Attack(group, f"notrack {name}", answered_untracked(rules), host_goes_on)
+    for name, rules in ZONES.items():
+        yield Attack(group, f"zones {name}", answered, host_goes_on, of_others(rules))
     yield Attack(group, "SYNPROXY", answered, host_goes_on, with_synproxy)
     yield Attack(group, "flows deleted under traffic", flows_deleted, host_goes_on)
     group = "malformed replies"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The leak battery: every packet under every trouble, in TAP.
+"""The leak battery: every packet under every trouble, and attacks with what is beside, in TAP.
 
     battery.py --program PATH [--quick] [--only WORDS] [--variant WORDS]
 

@@ -140,6 +140,9 @@ class Server:
         self.listeners = [self.listen(address) for address in ("0.0.0.0", "::")]
         self.rebuild()
         self.main_routes()
+        # The kernel flushes no table that it has never seen.
+        for route in ("blackhole 203.0.113.0/24", "blackhole 2001:db8:113::/64"):
+            ip_batch(f"route add {route} table 100\nroute delete {route} table 100")
 
     def start_lan(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
