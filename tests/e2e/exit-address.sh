@@ -15,7 +15,8 @@ counted() {
 
 begin
 
-gateway_ini
+install -m 600 /dev/null "$GATEWAY_INI"
+echo "; nothing is configured yet" >"$GATEWAY_INI"
 ok "no gateway is configured: a client connects" client_connect client1 alice
 must "captures run" leak_captures_start
 is "$(exit_address client1 4)" "$ROUTER_EXIT4" "it leaves by the server's own router"
@@ -66,8 +67,9 @@ like "$line" "bytes_out=[0-9]" "how much went out"
 ok "status counted in the same sense, while she was there: $bytes" counted "$bytes" "$line"
 ok "bob leaves" client_disconnect client2
 
-gateway_ini
-ok "the gateway is taken out: alice connects" client_connect client1 alice
+gateway_ini gateway.address4=direct gateway.address6=direct
+ok "the gateway is taken out: up" server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" up
+ok "alice connects" client_connect client1 alice
 ok "nothing is left of it" nothing_installed
 is "$(exit_address client1 4)" "$ROUTER_EXIT4" "she leaves by the server's own router"
 
