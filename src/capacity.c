@@ -13,15 +13,27 @@
 #define FLOWS_MAX "/proc/sys/net/netfilter/nf_conntrack_max"
 #define LISTENERS_NAMED 5	/* in one message */
 
-/* Reads up to two numbers; the second is left alone where there is one. Returns how many there are. */
-static int read_numbers(const char *path, unsigned long *first, unsigned long *second)
+/* Reads up to two numbers of a line. Returns how many there are. */
+static int read_numbers(const char *path, unsigned long numbers[2])
 {
 	FILE *file = fopen(path, "re");
-	int count = file ? fscanf(file, "%lu %lu", first, second) : 0;
+	char line[64] = "", *next = line;
+	int count = 0;
 
+	if (file && !fgets(line, sizeof(line), file))
+		line[0] = '\0';
 	if (file)
 		fclose(file);
-	return count > 0 ? count : 0;
+	for (; count < 2; count++) {
+		char *end;
+		unsigned long number = strtoul(next, &end, 10);
+
+		if (end == next)
+			break;
+		numbers[count] = number;
+		next = end;
+	}
+	return count;
 }
 
 static bool masquerades(const struct config *config)
@@ -183,14 +195,20 @@ static void advise_ports(const struct config *config, unsigned long flows, struc
 
 /* Listeners */
 
-/* The words of the kernel's tables, in its own byte order. */
-static bool is_loopback(const char *address, int length)
+/* A word of an address as the kernel's tables have it, in its own byte order: 8 hexadecimal digits from the @place-th on. */
+static uint32_t word_at(const char *address, size_t place)
 {
-	unsigned int word;
+	char digits[9] = "";
 
+	memcpy(digits, address + place, 8);
+	return ntohl((uint32_t)strtoul(digits, NULL, 16));
+}
+
+static bool is_loopback(const char *address, size_t length)
+{
 	if (length == 32 && strncmp(address, "000000000000000000000000", 24) == 0)
-		return sscanf(address + 24, "%8x", &word) == 1 && word == htonl(1);
-	return sscanf(address + length - 8, "%8x", &word) == 1 && ntohl(word) >> 24 == IN_LOOPBACKNET &&
+		return word_at(address, 24) == 1;
+	return word_at(address, length - 8) >> 24 == IN_LOOPBACKNET &&
 	       (length == 8 || strncmp(address, "0000000000000000FFFF0000", 24) == 0);
 }
 
@@ -208,22 +226,32 @@ struct listener {
 static bool parse_listener(const char *line, uint8_t protocol, const struct port_range *ephemeral,
 			   struct listener *listener)
 {
-	unsigned int port, state, inode;
-	char address[33];
+	enum { LOCAL = 1, STATE = 3, INODE = 9, FIELDS };
+	char *copy = duplicate(line), *field[FIELDS], *save = NULL, *colon;
+	size_t length;
+	bool is_one;
+	int count = 0;
 
-	if (sscanf(line, " %*u: %32[0-9A-F]:%4x %*[0-9A-F]:%*4x %2x %*x:%*x %*x:%*x %*x %*u %*u %u", address, &port, &state,
-		   &inode) != 4 || (strlen(address) != 8 && strlen(address) != 32))
-		return false;
-	/* TCP_LISTEN; of UDP TCP_CLOSE, which is a socket that talks to anybody (linux/tcp.h, net/tcp_states.h). */
-	if (state != (protocol == IPPROTO_TCP ? 10 : 7) || is_loopback(address, (int)strlen(address)))
-		return false;
-	*listener = (struct listener){
-		.protocol = protocol,
-		.port = (uint16_t)port,
-		/* Those of the kernel itself, such as WireGuard's, have no inode. */
-		.certain = protocol == IPPROTO_TCP || inode == 0 || port < ephemeral->first || port > ephemeral->last,
-	};
-	return true;
+	while (count < FIELDS && (field[count] = strtok_r(count ? NULL : copy, " \n", &save)))
+		count++;
+	colon = count == FIELDS ? strchr(field[LOCAL], ':') : NULL;
+	length = colon ? (size_t)(colon - field[LOCAL]) : 0;
+	/* TCP_LISTEN; of UDP TCP_CLOSE, which is a socket that talks to anybody (net/tcp_states.h). */
+	is_one = (length == 8 || length == 32) && strtoul(field[STATE], NULL, 16) == (protocol == IPPROTO_TCP ? 10 : 7) &&
+		 !is_loopback(field[LOCAL], length);
+	if (is_one) {
+		unsigned long port = strtoul(colon + 1, NULL, 16);
+
+		*listener = (struct listener){
+			.protocol = protocol,
+			.port = (uint16_t)port,
+			/* Those of the kernel itself, such as WireGuard's, have no inode. */
+			.certain = protocol == IPPROTO_TCP || strcmp(field[INODE], "0") == 0 || port < ephemeral->first ||
+				   port > ephemeral->last,
+		};
+	}
+	free(copy);
+	return is_one;
 }
 
 struct listeners {
@@ -265,11 +293,11 @@ static void read_listeners(const struct config *config, const char *path, uint8_
 static void advise_listeners(const struct config *config, struct report *report)
 {
 	struct listeners listeners = { 0 };
-	unsigned long first = 32768, last = 60999;
+	unsigned long ports[2] = { 32768, 60999 };
 	struct port_range ephemeral;
 
-	read_numbers("/proc/sys/net/ipv4/ip_local_port_range", &first, &last);
-	ephemeral = (struct port_range){ (uint16_t)first, (uint16_t)last };
+	read_numbers("/proc/sys/net/ipv4/ip_local_port_range", ports);
+	ephemeral = (struct port_range){ (uint16_t)ports[0], (uint16_t)ports[1] };
 	read_listeners(config, "/proc/net/tcp", IPPROTO_TCP, &ephemeral, &listeners);
 	read_listeners(config, "/proc/net/tcp6", IPPROTO_TCP, &ephemeral, &listeners);
 	read_listeners(config, "/proc/net/udp", IPPROTO_UDP, &ephemeral, &listeners);
@@ -288,12 +316,12 @@ static void advise_listeners(const struct config *config, struct report *report)
 
 void capacity_advise(const struct config *config, struct netlink *nft, struct report *report)
 {
-	unsigned long flows = 0, most = 0, ignored;
+	unsigned long flows[2] = { 0 }, most[2] = { 0 };
 
-	if (read_numbers(FLOWS, &flows, &ignored) && read_numbers(FLOWS_MAX, &most, &ignored) && most)
-		advise_tracking(config, flows, most, report);
+	if (read_numbers(FLOWS, flows) && read_numbers(FLOWS_MAX, most) && most[0])
+		advise_tracking(config, flows[0], most[0], report);
 	if (!masquerades(config))
 		return;
-	advise_ports(config, flows, nft, report);
+	advise_ports(config, flows[0], nft, report);
 	advise_listeners(config, report);
 }
