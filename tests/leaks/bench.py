@@ -264,12 +264,18 @@ class Bench:
         seen = {self.catalogue.by_number[number].name for number in known}
         return all(seen & packets.ordinary(family) for family in self.variant.families)
 
+    def left_over(self, leak: capture.Leak) -> bool:
+        """Whether the guard was damaged when its packet came, or when its fragments were given up in
+        the case before this one, and it has waited for a neighbour since."""
+        late = leak.case < self.case and self.case - 1 in self.excused_cases
+        return late or leak.case in self.excused_cases
+
     def row(self, excuse: bool) -> Row:
         if excuse:
             self.excused_cases.add(self.case)
         leaks, excused = [], []
         for leak in self.capture.leaks:
-            if (excuse or leak.case in self.excused_cases) and self.excusable(leak):
+            if (excuse or self.left_over(leak)) and self.excusable(leak):
                 excused.append(leak)
             elif leak.case >= self.first_case:  # no fragment left from another variant
                 leaks.append(leak)

@@ -85,8 +85,8 @@ def routing() -> dict[int, str]:
 
 def permanent_neighbours() -> str:
     """Those that somebody has set, as commands that set them again."""
-    lines = run(["ip", "neigh", "show", "nud", "permanent"]).splitlines()
-    return "\n".join(f"neigh replace {line.lower().replace('permanent', 'nud permanent')}" for line in lines)
+    lines = sorted(run(["ip", "neigh", "show", "nud", "permanent"]).lower().splitlines())
+    return "\n".join(f"neigh replace {line.replace('permanent', 'nud permanent')}" for line in lines)
 
 
 def addresses() -> list[list[str]]:
