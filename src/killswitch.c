@@ -106,6 +106,8 @@ static struct guard_rule *add_goto(struct guard_chain *chain, const char *name)
 #define COMMENT(rule, ...) snprintf((rule)->comment, sizeof((rule)->comment), __VA_ARGS__)
 
 /*
+ * What a tunnel of this host has unpacked of a client's packet is dropped before routing, which may answer it:
+ *   meta mark & 0xff000000 == 0xff000000 counter drop
  * Sources are checked before routing, and before fragments are put together, which the kernel may answer:
  *   iifname "vpns*" ip hdrlength > 5 counter drop
  *   iifname "vpns*" ip saddr != 10.20.0.0/24 counter drop
@@ -116,8 +118,10 @@ static struct guard_rule *add_goto(struct guard_chain *chain, const char *name)
 static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
 {
 	const struct config *config = of->config;
-	struct guard_rule *rule;
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 
+	guard_add_match(rule, MATCH_MARK);
+	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host, before routing: dropped");
 	if (config_governs(config, IPV4)) {
 		rule = add_counted(chain, VERDICT_DROP);
 		match_tunnels(rule, MATCH_IIFNAME, of);

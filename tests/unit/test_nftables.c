@@ -303,7 +303,7 @@ static void objects_of_a_batch_are_described(void **state)
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 0), "chain prerouting");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 7),
 			  "chain postrouting (needs nft_chain_nat, of Linux 5.2)");
-	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWRULE, 1),
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWRULE, 2),
 			  "rule \"IPv4 from a client with a source outside its subnet: dropped\" of chain prerouting");
 	check_description(&batch, 101, "the transaction");
 	check_description(&batch, sequence, "the transaction");
