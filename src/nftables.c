@@ -987,8 +987,10 @@ static void take_next(struct nftables_batch *batch, const struct nlmsghdr *messa
 	batch->size += message->nlmsg_len;
 	if (batch->size + MESSAGE_ROOM <= batch->room)
 		return;
+	batch->buffer = reallocate(batch->buffer, 2 * batch->room, 1);
+	/* The padding of attributes goes to the kernel too. */
+	memset(batch->buffer + batch->room, 0, batch->room);
 	batch->room *= 2;
-	batch->buffer = reallocate(batch->buffer, batch->room, 1);
 }
 
 static struct nlmsghdr *put_table(struct nftables_batch *batch, const struct guard *guard, uint16_t type,
