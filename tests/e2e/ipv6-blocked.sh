@@ -35,7 +35,8 @@ ok "no packet left by another way" no_leak
 client_disconnect client1
 
 gateway_ini gateway.address4="$UPSTREAM4" clients.subnet6=
-ok "subnet6 is not configured: a client connects" client_connect client1 alice
+ok "subnet6 is not configured: up" server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" up
+ok "a client connects" client_connect client1 alice
 must "captures run" leak_captures_start
 not_ok "IPv6 has no way out" has_internet client1 6
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "IPv4 leaves by the upstream"

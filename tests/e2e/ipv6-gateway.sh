@@ -49,7 +49,8 @@ ok "no packet left by another way" no_leak
 client_disconnect client1
 
 gateway_ini gateway.address4="$UPSTREAM4" gateway.address6=direct
-ok "IPv6 is left alone: a client connects" client_connect client1 alice
+ok "IPv6 is left alone: up" server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" up
+ok "a client connects" client_connect client1 alice
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "IPv4 leaves by the upstream"
 is "$(exit_address client1 6)" "$ROUTER_EXIT6" "IPv6 leaves by the server's router"
 
