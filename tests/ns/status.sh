@@ -319,7 +319,7 @@ test_counters() {
 	nft add rule inet ocserv_gw forward counter comment '"of somebody else"'
 	nft add rule inet ocserv_gw forward counter
 	program status
-	like "$(section stopped)" '^ +0 +0 B  prerouting +IPv4 from a client with options' "what stops has its place"
+	like "$(section stopped)" '^ +0 +0 B  prerouting +from a client, unpacked by a tunnel' "what stops has its place"
 	like "$(section stopped)" ': rejected' "what rejects, too"
 	unlike "$(section stopped)" 'let through|our address|somebody' "and nothing else is there"
 	is "$(section 'let through' | grep -vc ': let through$')" 0 "what lets through has its own"
