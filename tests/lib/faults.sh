@@ -120,9 +120,10 @@ start_nothing() {
 	rm -rf "$STATE_DIR"
 }
 
-# One session is live.
+# One session is live. The directory stays: a new one beside what is installed
+# says that there may be sessions without a record.
 start_installed() {
-	rm -rf "$STATE_DIR"
+	rm -rf "$STATE_DIR"/sessions/* "$STATE_DIR"/addresses/*
 	hook connect ID="$live"
 }
 
