@@ -63,8 +63,8 @@ static void advise_local(const struct config *config, const struct situation *si
 		if (config->forward_others &&
 		    plan_lacks_local(config, &situation->policy, &situation->kernel, family))
 			report_warning(report, "no %s policy rule before priority %u looks up table local: what clients send to "
-				       "this host itself goes to the gateway; ip -%c rule add priority 0 lookup local",
-				       family_name(family), config->priority - 1, family == IPV4 ? '4' : '6');
+				       "this host itself goes to the gateway; ip -%c rule add priority %u lookup local",
+				       family_name(family), config->priority - 1, family == IPV4 ? '4' : '6', config->priority - 2);
 }
 
 void advise(const struct config *config, const struct situation *situation, const struct lines *known,

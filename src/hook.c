@@ -5,6 +5,7 @@
 #include "converge.h"
 #include "cover.h"
 #include "deadline.h"
+#include "overlap.h"
 #include "privileges.h"
 #include "session.h"
 #include "trust.h"
@@ -303,6 +304,8 @@ static int connect_locked(const struct config *config, const struct session *ses
 
 	if (result == 0 && goal_of(config) == GOAL_INSTALL)
 		result = check_tunnel(&situation, session, report);
+	if (result == 0 && goal_of(config) == GOAL_INSTALL)
+		result = overlap_refuse(config, &situation, true, &sockets->route, report);
 	if (result == 0)
 		result = cover_check(config, &situation, BY_HOOK, state, session, report);
 	if (result == 0) {
@@ -341,6 +344,8 @@ static int dry_run_to_log(const struct config *config, struct report *report)
 	remembered_look(&remembered, config);
 	if (result == 0)
 		result = situation_read(&situation, config, goal_of(config), &remembered, &sockets, report);
+	if (result == 0 && goal_of(config) == GOAL_INSTALL)
+		result = overlap_refuse(config, &situation, true, &sockets.route, report);
 	if (result == 0)
 		result = cover_check(config, &situation, BY_HOOK, NULL, NULL, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)

@@ -705,8 +705,8 @@ static int check_local_rule(const struct config *config, const struct policy *po
 		return 0;
 	return config_error(config, report, KEY_FORWARD_OTHERS, "no %s policy rule before priority %u looks up table local, "
 			    "so this host would drop what is sent to itself, and lose its network; "
-			    "ip -%c rule add priority 0 lookup local", family_name(family), config->priority - 1,
-			    family == IPV4 ? '4' : '6');
+			    "ip -%c rule add priority %u lookup local", family_name(family), config->priority - 1,
+			    family == IPV4 ? '4' : '6', config->priority - 2);
 }
 
 static int note_conflict(struct plan *plan, enum layer layer, int result)

@@ -5,6 +5,7 @@
 #include "deadline.h"
 #include "capacity.h"
 #include "neighbour.h"
+#include "overlap.h"
 #include "terminal.h"
 #include "verbs.h"
 #include "watch.h"
@@ -93,7 +94,7 @@ static enum verdict judge(const struct status *status)
 		return DEGRADED;
 	if (goal_of(status->config) == GOAL_REMOVE)
 		return plan->steps ? DEGRADED : OFF;
-	if (plan->steps == 0 && status->wrong_ways == 0 && status->bypasses.count == 0)
+	if (plan->steps == 0 && status->wrong_ways == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
 		return INSTALLED;
 	return plan->anything_present ? DEGRADED : ABSENT;
 }
@@ -110,7 +111,7 @@ static bool any_routing(const struct plan *plan)
 size_t status_wrong(const struct status *status, enum layer layer)
 {
 	return status->situation->plan.wrong[layer] +
-	       (layer == LAYER_ROUTING ? status->wrong_ways + status->bypasses.count : 0);
+	       (layer == LAYER_ROUTING ? status->wrong_ways + status->bypasses.count + status->overlaps.cut.count : 0);
 }
 
 static enum layer_verdict judge_layer(const struct status *status, enum layer layer)
@@ -142,6 +143,10 @@ static void take_problems(struct status *status, const struct report *report)
 	for (size_t i = 0; i < report->errors.count; i++) {
 		lines_add(&status->errors, "%s", report->errors.line[i]);
 		lines_add(&status->problems, "%s", report->errors.line[i]);
+	}
+	for (size_t i = 0; i < status->overlaps.cut.count; i++) {
+		lines_add(&status->errors, "%s: this host is cut off from there", status->overlaps.cut.line[i]);
+		lines_add(&status->problems, "%s: this host is cut off from there", status->overlaps.cut.line[i]);
 	}
 	for (size_t i = 0; i < missing->count; i++)
 		lines_add(&status->problems, "%s", missing->line[i]);
@@ -370,6 +375,8 @@ static void add_json(struct text *json, const struct status *status, const struc
 static void status_free(struct status *status)
 {
 	lines_free(&status->bypasses);
+	lines_free(&status->overlaps.cut);
+	lines_free(&status->overlaps.shared);
 	lines_free(&status->errors);
 	lines_free(&status->problems);
 	free_sessions(&status->sessions);
@@ -380,8 +387,10 @@ static void find_bypasses(struct status *status, struct netlink *route)
 {
 	struct report report = { 0 };
 
-	if (goal_of(status->config) == GOAL_INSTALL && status->situation->planned)
+	if (goal_of(status->config) == GOAL_INSTALL && status->situation->planned) {
 		bypass_find(&status->bypasses, status->config, status->situation, route, &report);
+		overlap_find(&status->overlaps, status->config, &status->situation->host, route, &report);
+	}
 	for (size_t i = 0; i < report.errors.count; i++)
 		lines_add(&status->bypasses, "%s", report.errors.line[i]);
 	report_free(&report);

@@ -4,6 +4,7 @@
 
 #include "converge.h"
 #include "device.h"
+#include "overlap.h"
 #include "session.h"
 
 /* What is known of this host when `status` is asked. */
@@ -32,6 +33,7 @@ struct status {
 	enum layer_verdict layer[LAYERS];
 	size_t wrong_ways;		/* reasons for which the kernel knows no way to a gateway */
 	struct lines bypasses;		/* what takes clients' packets past the policy rules */
+	struct overlaps overlaps;	/* of clients' subnets with what this host has */
 	struct lines errors, problems;	/* what is in the way; the same, and what is missing or wrong */
 	struct sessions sessions;
 	unsigned long long changed;	/* when, in seconds since the epoch; 0 where unknown */

@@ -4,6 +4,7 @@
 #include "deadline.h"
 #include "capacity.h"
 #include "ocserv.h"
+#include "overlap.h"
 #include "privileges.h"
 #include "script.h"
 #include "session.h"
@@ -59,6 +60,8 @@ int print_dry_run(const struct config *config, const struct options *options, en
 	remembered.move = options->move;
 	if (result == 0)
 		result = situation_read(&situation, config, goal, &remembered, &sockets, report);
+	if (result == 0 && goal == GOAL_INSTALL)
+		result = overlap_refuse(config, &situation, doer == BY_HOOK, &sockets.route, report);
 	if (result == 0)
 		result = cover_check_dry(config, &situation, doer, report);
 	if (result == 0) {
@@ -121,6 +124,8 @@ static int change_kernel(const struct config *config, enum goal goal, enum doer 
 	if (result < 0)
 		return -1;
 	result = situation_read(&situation, config, goal, &remembered, sockets, report);
+	if (result == 0 && goal == GOAL_INSTALL)
+		result = overlap_refuse(config, &situation, false, &sockets->route, report);
 	if (result == 0)
 		result = cover_check(config, &situation, doer, state, NULL, report);
 	if (result == 0) {
@@ -300,6 +305,7 @@ static void check_host(const struct config *config, struct report *report)
 		print_gateway(config, &situation, IPV6);
 		gateway_advise(&sockets.route, config, situation.path, report);
 		if (goal_of(config) == GOAL_INSTALL) {
+			overlap_refuse(config, &situation, false, &sockets.route, report);
 			advise_bypasses(config, &situation, &sockets.route, report);
 			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets.nft, report);

@@ -4,7 +4,7 @@
 set -u
 top=$(cd "${0%/*}/.." && pwd)
 cd "$top" || exit 1
-tests=(tests/ns/flows.sh tests/vm/doors.sh)
+tests=(tests/ns/flows.sh tests/vm/doors.sh tests/vm/vrf.sh)
 seconds=600
 
 # Without KVM all is slow, and 2 GB of memory make room for 65,536 flows.

@@ -66,6 +66,9 @@ sandbox_inner() {
 	if [ -d /etc/ocserv ]; then
 		mount -t tmpfs -o mode=755 ogw-etc /etc/ocserv || return
 	fi
+	# The machine's resolvers are none of the sandbox's host.
+	: >/run/resolv.conf
+	[ ! -f /etc/resolv.conf ] || mount --bind /run/resolv.conf /etc/resolv.conf || return
 	OGW_WORK=/run/work
 	TMPDIR=$OGW_WORK
 	export OGW_WORK TMPDIR

@@ -79,7 +79,7 @@ a rule about others with a tos|priority 1001 .*tos 0x10|ip4|rule add priority 10
 an IPv6 rule about others that answers|priority 1001 not from all iif lo unreachable|ip6|rule add priority 1001 not iif lo unreachable'
 
 # With forward_others = no, which would drop what is for this host itself.
-LOCAL_CONFLICTS='no rule for table local|no IPv4 policy rule before priority 999 .*rule add priority 0 lookup local|ip4|rule del priority 0
+LOCAL_CONFLICTS='no rule for table local|no IPv4 policy rule before priority 999 .*rule add priority 998 lookup local|ip4|rule del priority 0
 a rule for table local behind ours|no IPv4 policy rule before priority 999|ip4|rule add priority 32765 lookup local;;rule del priority 0
 a rule for table local that is not for all|no IPv4 policy rule before priority 999|ip4|rule add priority 1 iif eth0 lookup local;;rule del priority 0
 no IPv6 rule for table local|no IPv6 policy rule before priority 999|ip6|rule del priority 0'
