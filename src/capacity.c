@@ -74,23 +74,13 @@ struct census {
 	size_t flows;
 };
 
-static const struct nlattr *find_attribute(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *attribute;
-
-	mnl_attr_for_each_nested(attribute, nest)
-		if (mnl_attr_get_type(attribute) == type)
-			return attribute;
-	return NULL;
-}
-
 static bool get_address(struct address *address, const struct nlattr *ip, uint16_t type4, uint16_t type6)
 {
-	const struct nlattr *attribute = find_attribute(ip, type4);
+	const struct nlattr *attribute = netlink_find_nested(ip, type4);
 
 	*address = (struct address){ .family = attribute ? AF_INET : AF_INET6 };
 	if (!attribute)
-		attribute = find_attribute(ip, type6);
+		attribute = netlink_find_nested(ip, type6);
 	if (!attribute || mnl_attr_get_payload_len(attribute) != address_size(address->family))
 		return false;
 	memcpy(address->bytes, mnl_attr_get_payload(attribute), address_size(address->family));
@@ -100,9 +90,9 @@ static bool get_address(struct address *address, const struct nlattr *ip, uint16
 /* The far end of a flow's first packet; false where that is no client's, or has no ports. */
 static bool read_far_end(const struct config *config, const struct nlattr *tuple, struct far_end *far_end)
 {
-	const struct nlattr *ip = find_attribute(tuple, CTA_TUPLE_IP), *protocol = find_attribute(tuple, CTA_TUPLE_PROTO);
-	const struct nlattr *number = protocol ? find_attribute(protocol, CTA_PROTO_NUM) : NULL;
-	const struct nlattr *port = protocol ? find_attribute(protocol, CTA_PROTO_DST_PORT) : NULL;
+	const struct nlattr *ip = netlink_find_nested(tuple, CTA_TUPLE_IP), *protocol = netlink_find_nested(tuple, CTA_TUPLE_PROTO);
+	const struct nlattr *number = protocol ? netlink_find_nested(protocol, CTA_PROTO_NUM) : NULL;
+	const struct nlattr *port = protocol ? netlink_find_nested(protocol, CTA_PROTO_DST_PORT) : NULL;
 	struct address source, destination;
 
 	if (!ip || !number || !port || mnl_attr_get_payload_len(number) < 1 || mnl_attr_get_payload_len(port) < 2 ||

@@ -76,21 +76,11 @@ static void flows_free(struct flows *flows)
 	text_free(&flows->deletions);
 }
 
-static const struct nlattr *find_attribute(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *attribute;
-
-	mnl_attr_for_each_nested(attribute, nest)
-		if (mnl_attr_get_type(attribute) == type)
-			return attribute;
-	return NULL;
-}
-
 static bool comes_from(const struct nlattr *tuple, const struct address *address)
 {
 	uint16_t type = address->family == AF_INET ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
-	const struct nlattr *ip = tuple ? find_attribute(tuple, CTA_TUPLE_IP) : NULL;
-	const struct nlattr *source = ip ? find_attribute(ip, type) : NULL;
+	const struct nlattr *ip = tuple ? netlink_find_nested(tuple, CTA_TUPLE_IP) : NULL;
+	const struct nlattr *source = ip ? netlink_find_nested(ip, type) : NULL;
 	unsigned int size = address_size(address->family);
 
 	return source && mnl_attr_get_payload_len(source) == size &&

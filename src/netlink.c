@@ -273,6 +273,16 @@ int netlink_send_deletions(struct netlink *netlink, const void *messages, size_t
 	return exchange(netlink, &deletions, error);
 }
 
+const struct nlattr *netlink_find_nested(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, nest)
+		if (mnl_attr_get_type(attribute) == type)
+			return attribute;
+	return NULL;
+}
+
 bool netlink_interface_name(const struct netlink *netlink, unsigned int index, char name[IFNAMSIZ])
 {
 	struct ifreq request = { .ifr_ifindex = (int)index };

@@ -67,6 +67,9 @@ int netlink_send_batch(struct netlink *netlink, const void *messages, size_t siz
 int netlink_send_deletions(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,
 			   struct netlink_error *error);
 
+/* netlink_find_nested - the first attribute of that type within @nest, NULL where there is none */
+const struct nlattr *netlink_find_nested(const struct nlattr *nest, uint16_t type);
+
 /* netlink_interface_name - that of an index, as if_indextoname(3), without a socket more; false where there is none */
 bool netlink_interface_name(const struct netlink *netlink, unsigned int index, char name[IFNAMSIZ]);
 
