@@ -88,7 +88,7 @@ no_others_damages() {
 
 begin
 install_configuration dual-stack
-damages=$(all_damages)
+damages=$(all_damages | sampled)
 test_all dual-stack <<<"$damages"
 everything_gone
 program status
@@ -96,16 +96,18 @@ is "$status ${out%%$'\n'*}" "1 state        absent" "everything gone: status say
 ok "everything gone: a connect installs all" hook connect
 is "$(field routing)" installed "everything gone: its log says so"
 ok "everything gone: the state is whole" state_is "$installed"
-damages=$(some_damages | awk 'NR % 14 == 0')
-test_pairs <<<"$damages"
+if [ -z "${OGW_SANITIZERS:-}" ]; then
+	damages=$(some_damages | awk 'NR % 14 == 0')
+	test_pairs <<<"$damages"
+fi
 
 install_configuration seed
-damages=$(some_damages)
+damages=$(some_damages | sampled)
 test_all seed <<<"$damages"
 
 install_configuration no-others
 like "$installed" $'\n1001:\tnot from all iif lo blackhole proto ' "no-others: the rule is there"
-damages=$(no_others_damages)
+damages=$(no_others_damages | sampled)
 test_all no-others <<<"$damages"
 everything_gone
 ok "no-others: everything gone: a connect installs all" hook connect
