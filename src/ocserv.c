@@ -104,8 +104,11 @@ static void check_writing(const struct check *check, const struct ocserv_conf *c
 		finding(check, conf, entry, WARNING, "behind a value `;` begins no comment, and belongs to the value; write #");
 }
 
-static void check_end(const struct check *check, const struct ocserv_conf *conf)
+static void check_lines(const struct check *check, const struct ocserv_conf *conf)
 {
+	if (conf->too_long)
+		report_warning(check->report, "%s:%u: is longer than 2,047 bytes: ocserv 1.5 does not start with it, earlier ones take "
+			       "what is behind them for another line; shorten it", conf->path, conf->too_long);
 	if (conf->fault && conf->outer)
 		report_warning(check->report, "%s:%u: is neither `name = value` nor a comment: ocserv reads no further, or refuses "
 			       "who has this file; correct that line", conf->path, conf->fault);
@@ -315,7 +318,7 @@ static void note_restriction(const struct ocserv_conf *conf, void *data)
 
 static void check_values(const struct ocserv_conf *conf, void *data)
 {
-	check_end(data, conf);
+	check_lines(data, conf);
 	ocserv_conf_visit_pools(conf, check_pool, data);
 	ocserv_conf_visit_lans(conf, check_lan, data);
 	for (size_t i = 0; i < conf->entries; i++) {

@@ -146,6 +146,8 @@ static void read_lines(struct reader *reader, FILE *stream)
 
 	while (fgets(line, sizeof(line), stream)) {
 		reader->line++;
+		if (strlen(line) == sizeof(line) - 1 && line[sizeof(line) - 2] != '\n' && !reader->conf->too_long)
+			reader->conf->too_long = reader->line;
 		if (!take_line(reader, line, last)) {
 			reader->conf->fault = reader->line;
 			return;

@@ -28,6 +28,7 @@ struct ocserv_conf {
 	struct ocserv_entry *entry;
 	size_t entries;
 	unsigned int fault;			/* the line at which ocserv stops reading; 0: none */
+	unsigned int too_long;			/* the first line that is cut in two; 0: none */
 };
 
 /*

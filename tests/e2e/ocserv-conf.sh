@@ -290,7 +290,8 @@ facts_of_check() {	# FACTS_OF_OCSERV
 	said=$(server_exec "$OGW_PROGRAM" check --ocserv-conf "$OCSERV_CONF" 2>&1)
 	printf '%s\n' "$said" >"$OGW_WORK/said"
 	if grep -q "ocserv does not start" <<<"$said" ||
-	   { is_since 1.4.2 && grep -q "ocserv 1.4.2 and later do not start" <<<"$said"; }; then
+	   { is_since 1.4.2 && grep -q "ocserv 1.4.2 and later do not start" <<<"$said"; } ||
+	   { is_since 1.5.0 && grep -q "ocserv 1.5 does not start" <<<"$said"; }; then
 		echo "starts=no"
 		return
 	fi
