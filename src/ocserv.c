@@ -2,10 +2,12 @@
 #include "ocserv.h"
 #include "gateway.h"
 #include "ocserv_conf.h"
+#include "ocserv_place.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sysexits.h>
@@ -341,19 +343,59 @@ static void check_all(struct check *check, const struct ocserv_conf *conf)
 	ocserv_conf_visit_named(conf, check_values, check);
 }
 
+/* Where nobody has named the file, that of the ocserv that runs here counts. */
+static bool looks_for_file(const struct config *config)
+{
+	return config->setting[KEY_OCSERV_CONF].origin == FROM_DEFAULT;
+}
+
+static bool is_automatic(const struct config *config)
+{
+	return config->setting[KEY_SUBNET4].automatic || config->setting[KEY_SUBNET6].automatic ||
+	       config->setting[KEY_CLIENT_INTERFACE].automatic;
+}
+
+static void tell_place(const struct config *config, const struct ocserv_place *place, struct report *report)
+{
+	const char *usual = config->ocserv_conf;
+
+	if (!place->path)
+		report_note(report, "there is no %s, and no ocserv that runs here: nothing of its configuration is compared; name "
+			    "its file with --ocserv-conf, or [clients] ocserv_conf", usual);
+	else if (place->copy)
+		report_note(report, "there is no %s: compared is %s, what ocserv (process %d) has read of its file; name that file "
+			    "with --ocserv-conf, or [clients] ocserv_conf", usual, place->path, (int)place->process);
+	else if (!place->process)
+		report_note(report, "there is no %s: compared is %s; set [clients] ocserv_conf = %s", usual, place->path, place->path);
+	else if (is_automatic(config))
+		report_warning(report, "ocserv (process %d) runs with %s, but values that are auto are those of %s; set [clients] "
+			       "ocserv_conf = %s", (int)place->process, place->path, usual, place->path);
+	else
+		report_note(report, "ocserv (process %d) runs with %s: that is compared, not %s; set [clients] ocserv_conf = %s",
+			    (int)place->process, place->path, usual, place->path);
+}
+
 bool ocserv_check(const struct config *config, struct netlink *route, struct report *report)
 {
 	char own[4096] = "";
 	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	struct check check = { config, route, report, length > 0 ? own : "/usr/sbin/" PROGRAM, false, false };
+	struct ocserv_place place = { 0 };
 	struct ocserv_conf conf;
-	bool read = ocserv_conf_read(&conf, config->ocserv_conf, NULL) == 0;
+	bool read, missing;
 
+	if (looks_for_file(config))
+		ocserv_place_find(&place, config->ocserv_conf);
+	read = ocserv_conf_read(&conf, place.path ? place.path : config->ocserv_conf, NULL) == 0;
+	missing = !read && errno == ENOENT;
 	if (read)
 		check_all(&check, &conf);
-	else if (config->setting[KEY_OCSERV_CONF].origin != FROM_DEFAULT || errno != ENOENT)
+	else if (!looks_for_file(config) || !missing)
 		config_error(config, report, KEY_OCSERV_CONF, "%s; name ocserv's configuration there or with --ocserv-conf",
 			     strerror(errno));
+	if (looks_for_file(config) && (place.path || missing))
+		tell_place(config, &place, report);
 	ocserv_conf_free(&conf);
+	free(place.path);
 	return read;
 }

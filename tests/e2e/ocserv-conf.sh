@@ -303,8 +303,8 @@ facts_of_check() {	# FACTS_OF_OCSERV
 		echo "starts=yes hook=no admitted=no device= dns= restricted= local="
 		return
 	fi
-	subnets=$(sed -n 's/^subnet4 *= \(.*[^ ]\) *; .*, auto$/\1/p' <<<"$said")
-	device=$(sed -n 's/^interface *= \([^ ]*\)\* *; .*, auto$/\1/p' <<<"$said" | head -n 1)
+	subnets=$(sed -n 's/^subnet4 *= \(.*[^ ]\) *; .*, auto: .*/\1/p' <<<"$said")
+	device=$(sed -n 's/^interface *= \([^ ]*\)\* *; .*, auto: .*/\1/p' <<<"$said" | head -n 1)
 	local=$(sed -n 's/.* local=//p' <<<"$1")
 	first_addresses "$subnets" | grep -qxF "$local" || local="none of $subnets"
 	echo "starts=yes hook=yes admitted=yes device=$device" \
