@@ -108,6 +108,20 @@ bool prefix_overlaps(const struct prefix *a, const struct prefix *b)
 	return a->length <= b->length ? prefix_contains(a, &b->address) : prefix_contains(b, &a->address);
 }
 
+/* RFC 1918, RFC 6598, RFC 4193 */
+bool prefix_is_private(const struct prefix *prefix)
+{
+	static const struct prefix networks[] = {
+		{ { AF_INET, { 10 } }, 8 }, { { AF_INET, { 172, 16 } }, 12 }, { { AF_INET, { 192, 168 } }, 16 },
+		{ { AF_INET, { 100, 64 } }, 10 }, { { AF_INET6, { 0xfc } }, 7 },
+	};
+
+	for (size_t i = 0; i < sizeof(networks) / sizeof(*networks); i++)
+		if (networks[i].length <= prefix->length && prefix_contains(&networks[i], &prefix->address))
+			return true;
+	return false;
+}
+
 bool address_is_link_local(const struct address *address)
 {
 	return address->family == AF_INET6 && address->bytes[0] == 0xfe && (address->bytes[1] & 0xc0) == 0x80;

@@ -56,6 +56,9 @@ bool address_equal(const struct address *a, const struct address *b);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *prefix, const struct address *address);
 bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
+
+/* prefix_is_private - whether all of it is a private network, which nobody else on the internet has */
+bool prefix_is_private(const struct prefix *prefix);
 bool address_is_link_local(const struct address *address);
 
 /* mac_parse - six octets in hexadecimal with : or - between them, of one station; false where @text is none */

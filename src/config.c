@@ -847,6 +847,19 @@ static void find_automatic(struct config *config, enum config_key key, const str
 	}
 }
 
+/* What stands behind a line that ends the file is not said: ocserv does not start with it. */
+static int read_ocserv_conf(const struct config *config, enum config_key key, struct ocserv_conf *conf,
+			    struct report *report)
+{
+	if (ocserv_conf_read(conf, config->ocserv_conf, NULL) < 0)
+		return config_error(config, report, key, "can't read %s: %s; name ocserv's configuration in "
+				    "[clients] ocserv_conf", config->ocserv_conf, strerror(errno));
+	if (conf->fault)
+		return config_error(config, report, key, "%s:%u: is neither `name = value` nor [vhost:NAME]: ocserv does not "
+				    "start with it; correct that line", conf->path, conf->fault);
+	return 0;
+}
+
 static void find_all_automatic(struct config *config, struct report *report)
 {
 	const bool wanted[FAMILIES] = {
@@ -861,11 +874,8 @@ static void find_all_automatic(struct config *config, struct report *report)
 	for (int key = 0; key < CONFIG_KEYS; key++) {
 		if (!is_automatic((enum config_key)key, &config->setting[key]))
 			continue;
-		if (!read && ocserv_conf_read(&conf, config->ocserv_conf) < 0) {
-			config_error(config, report, (enum config_key)key, "can't read %s: %s; name ocserv's configuration in "
-				     "[clients] ocserv_conf", config->ocserv_conf, strerror(errno));
+		if (!read && read_ocserv_conf(config, (enum config_key)key, &conf, report) < 0)
 			continue;
-		}
 		if (!read && (wanted[IPV4] || wanted[IPV6]))
 			pools_find(config, &conf, wanted, pools, report);
 		read = true;

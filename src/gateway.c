@@ -261,3 +261,20 @@ bool gateway_is_local(struct netlink *netlink, const struct address *address)
 	route_free(&route);
 	return local;
 }
+
+bool gateway_host_route(struct netlink *netlink, const struct address *address, struct prefix *network,
+			char interface[IFNAMSIZ])
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct nlmsghdr *request = rtnetlink_get_route(buffer, address, 0);
+	struct netlink_error error;
+	struct route route = { 0 };
+	bool found;
+
+	((struct rtmsg *)mnl_nlmsg_get_payload(request))->rtm_flags = RTM_F_FIB_MATCH;
+	found = netlink_request(netlink, request, rtnetlink_take_route, &route, &error) == 0 && route.type == RTN_UNICAST &&
+		route.destination_length > 1 && netlink_interface_name(netlink, route.interface, interface);
+	*network = (struct prefix){ .address = route.destination, .length = route.destination_length };
+	route_free(&route);
+	return found;
+}

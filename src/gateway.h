@@ -26,4 +26,12 @@ void gateway_advise(struct netlink *route, const struct config *config, const st
 /* gateway_is_local - whether @address is one of this host's own; false too where the kernel can't say */
 bool gateway_is_local(struct netlink *route, const struct address *address);
 
+/*
+ * gateway_host_route - whether a route of this host's own, other than a default one, leads to @address
+ * @network: set to where it leads
+ * @interface: set to the interface by which it leads there
+ */
+bool gateway_host_route(struct netlink *netlink, const struct address *address, struct prefix *network,
+			char interface[IFNAMSIZ]);
+
 #endif

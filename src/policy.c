@@ -20,7 +20,8 @@
  *   PRIORITY + 1: not iif lo blackhole					nor from anybody else
  *
  * N is the length of SUBNET: ocserv gives each client a longer route, and a shorter one, be it a half of
- * the default, goes elsewhere. Blackholes are silent, since an error would go to the sender by the main route.
+ * the default, goes elsewhere. Of several subnets each may be a LAN behind a client (iroute), to which ocserv has one route
+ * just as long: N is one less then. Blackholes are silent, since an error would go to the sender by the main route.
  * What is for this host itself finds table local first, and what it sends comes in by lo.
  */
 
@@ -36,7 +37,8 @@ static struct rule *add_rule(struct policy *policy, uint8_t family, uint32_t pri
 	return &policy->rule[policy->rules++];
 }
 
-static void add_local_rule(struct policy *policy, const struct config *config, const struct prefix *subnet)
+static void add_local_rule(struct policy *policy, const struct config *config, const struct prefix *subnet,
+			   bool may_be_lan)
 {
 	struct rule *rule = add_rule(policy, subnet->address.family, config->priority - 1);
 
@@ -44,8 +46,8 @@ static void add_local_rule(struct policy *policy, const struct config *config, c
 	rule->action = FR_ACT_TO_TBL;
 	rule->table = RT_TABLE_MAIN;
 	rule->suppress_prefixlength = subnet->length;
-	/* A subnet of a single address has no longer route than itself. */
-	if (subnet->length == address_size(subnet->address.family) * 8)
+	/* A subnet of a single address has no longer route than itself either. */
+	if (may_be_lan || subnet->length == address_size(subnet->address.family) * 8)
 		rule->suppress_prefixlength--;
 }
 
@@ -86,7 +88,7 @@ static void add_rules(struct policy *policy, const struct config *config, int fa
 	bool blocked = config->gateway[family].mode == GATEWAY_BLOCK;
 
 	for (unsigned int i = 0; i < subnets->count; i++)
-		add_local_rule(policy, config, &subnets->prefix[i]);
+		add_local_rule(policy, config, &subnets->prefix[i], subnets->count > 1);
 	for (unsigned int i = 0; i < subnets->count; i++)
 		add_stop_rules(policy, config, &subnets->prefix[i], blocked && config->blocked == BLOCKED_DROP);
 	if (!config->forward_others)

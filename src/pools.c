@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +26,7 @@ struct file {
 	char *name;
 	uint64_t digest;
 	bool settled;
+	struct ocserv_lengths lengths;
 	struct prefix *pool;
 	size_t pools;
 };
@@ -305,7 +305,8 @@ static void add_number(uint64_t *digest, uint64_t number)
 	*digest ^= *digest >> 32;
 }
 
-static uint64_t digest_of(const struct stat *status)
+/* Of what stat(2) says of a file, and of what its networks may lack. */
+static uint64_t digest_of(const struct stat *status, const struct ocserv_lengths *lengths)
 {
 	uint64_t digest = 0xcbf29ce484222325U;
 
@@ -316,6 +317,8 @@ static uint64_t digest_of(const struct stat *status)
 	add_number(&digest, (uint64_t)status->st_mtim.tv_nsec);
 	add_number(&digest, (uint64_t)status->st_ctim.tv_sec);
 	add_number(&digest, (uint64_t)status->st_ctim.tv_nsec);
+	for (int family = 0; family < FAMILIES; family++)
+		add_number(&digest, lengths->length[family]);
 	return digest;
 }
 
@@ -381,7 +384,7 @@ static void read_file(struct files *files, struct file *file)
 	struct ocserv_conf conf;
 
 	path_of(&path, file);
-	if (ocserv_conf_read(&conf, text_string(&path)) < 0) {
+	if (ocserv_conf_read(&conf, text_string(&path), &file->lengths) < 0) {
 		file->settled = false;
 		leave_out(files, "%.500s: %s; its pools are left out, and sessions with these addresses are refused",
 			  text_string(&path), strerror(errno));
@@ -390,6 +393,7 @@ static void read_file(struct files *files, struct file *file)
 			  "refused", text_string(&path), ENTRIES_MOST);
 	} else {
 		ocserv_conf_visit_pools(&conf, take_pool, file);
+		ocserv_conf_visit_lans(&conf, take_pool, file);
 	}
 	files->news = files->news || file->settled;
 	ocserv_conf_free(&conf);
@@ -402,7 +406,7 @@ static void look_into(struct files *files, struct file *file, const struct stat 
 
 	/* What is named itself is one or two, and read each time. */
 	if (file->directory[0]) {
-		file->digest = digest_of(status);
+		file->digest = digest_of(status, &file->lengths);
 		file->settled = is_settled(status, now);
 		cached = find_cached(files, file->name);
 	}
@@ -415,9 +419,10 @@ static void look_into(struct files *files, struct file *file, const struct stat 
 	file->pool = copy_pools(cached->pool, cached->pools);
 }
 
-static void add_file(struct files *files, int directory, const char *path, const char *name, time_t now)
+static void add_file(struct files *files, int directory, const char *path, const char *name,
+		     const struct ocserv_lengths *lengths, time_t now)
 {
-	struct file file = { .directory = path };
+	struct file file = { .directory = path, .lengths = *lengths };
 	struct stat status;
 
 	if (files->files == POOLS_FILES) {
@@ -442,8 +447,9 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void add_directory(struct files *files, const char *path, time_t now)
+static void add_directory(struct files *files, const struct ocserv_named *named, time_t now)
 {
+	const char *path = named->path;
 	struct lines names CLEANUP(lines_free) = { 0 };
 	const struct dirent *entry;
 	DIR *directory = opendir(path);
@@ -462,22 +468,18 @@ static void add_directory(struct files *files, const char *path, time_t now)
 	enter_cached(files, path);
 	sort(names.line, names.count, sizeof(*names.line), compare_names);
 	for (size_t i = 0; i < names.count; i++)
-		add_file(files, dirfd(directory), path, names.line[i], now);
+		add_file(files, dirfd(directory), path, names.line[i], &named->lengths, now);
 	closedir(directory);
 }
 
-static bool is_one_of(const char *name, const char *one, const char *other)
+/* Whether an entry before names the same; one cache is kept of a directory, with what its networks lacked there. */
+static bool is_repeated(const struct ocserv_conf *conf, size_t index, const struct ocserv_named *named)
 {
-	return strcasecmp(name, one) == 0 || strcasecmp(name, other) == 0;
-}
+	struct ocserv_named other;
 
-/* Whether an entry before names the same. */
-static bool is_repeated(const struct ocserv_conf *conf, size_t index)
-{
 	for (size_t i = 0; i < index; i++)
-		if (strcmp(conf->entry[i].value, conf->entry[index].value) == 0 &&
-		    (is_one_of(conf->entry[i].name, "config-per-group", "config-per-user") ||
-		     is_one_of(conf->entry[i].name, "default-group-config", "default-user-config")))
+		if (ocserv_conf_named(conf, i, &other) && strcmp(other.path, named->path) == 0 &&
+		    memcmp(&other.lengths, &named->lengths, sizeof(other.lengths)) == 0)
 			return true;
 	return false;
 }
@@ -487,16 +489,14 @@ static void find_files(struct files *files, const struct ocserv_conf *conf)
 	time_t now = time(NULL);
 
 	for (size_t i = 0; i < conf->entries; i++) {
-		const struct ocserv_entry *entry = &conf->entry[i];
-		bool directory = is_one_of(entry->name, "config-per-group", "config-per-user");
-		bool single = is_one_of(entry->name, "default-group-config", "default-user-config");
+		struct ocserv_named named;
 
-		if (!entry->value[0] || (!directory && !single) || is_repeated(conf, i))
+		if (!ocserv_conf_named(conf, i, &named) || is_repeated(conf, i, &named))
 			continue;
-		if (directory)
-			add_directory(files, entry->value, now);
+		if (named.directory)
+			add_directory(files, &named, now);
 		else
-			add_file(files, AT_FDCWD, "", entry->value, now);
+			add_file(files, AT_FDCWD, "", named.path, &named.lengths, now);
 	}
 	if (files->left_out)
 		report_warning(files->report, "%s: names more than %d files for groups and users; %zu of them are not read, and "
@@ -543,20 +543,6 @@ static unsigned int widest(const struct prefix *pool)
 	return index_of(pool) == IPV4 ? 8 : 16;
 }
 
-/* RFC 1918, RFC 6598, RFC 4193: what nobody else on the internet has. */
-static bool is_private_network(const struct prefix *pool)
-{
-	static const struct prefix networks[] = {
-		{ { AF_INET, { 10 } }, 8 }, { { AF_INET, { 172, 16 } }, 12 }, { { AF_INET, { 192, 168 } }, 16 },
-		{ { AF_INET, { 100, 64 } }, 10 }, { { AF_INET6, { 0xfc } }, 7 },
-	};
-
-	for (size_t i = 0; i < sizeof(networks) / sizeof(*networks); i++)
-		if (networks[i].length <= pool->length && prefix_contains(&networks[i], &pool->address))
-			return true;
-	return false;
-}
-
 /* Why a network is no pool of clients; NULL where it may be one. */
 static const char *fault_of(const struct config *config, const struct prefix *pool, bool named)
 {
@@ -567,7 +553,7 @@ static const char *fault_of(const struct config *config, const struct prefix *po
 		return ipv4 ? "is wider than /8" : "is wider than /16";
 	if (!address_is_usable(&pool->address))
 		return "can't be addresses of clients";
-	if (named && pool->length < 2 * widest(pool) && !is_private_network(pool))
+	if (named && pool->length < 2 * widest(pool) && !prefix_is_private(pool))
 		return ipv4 ? "is no private network, and wider than /16" : "is no private network, and wider than /32";
 	if (named && gateway->mode == GATEWAY_ADDRESS && prefix_contains(pool, &gateway->address))
 		return "holds the gateway";

@@ -246,7 +246,9 @@ static void print_origin(const struct config *config, const struct key_descripti
 		printf("%s", setting->value ? "default" : "not set");
 		break;
 	}
-	puts(setting->automatic ? ", auto" : "");
+	if (setting->automatic)
+		printf(", auto: %s", config->ocserv_conf);
+	putchar('\n');
 }
 
 static void print_settings(const struct config *config)

@@ -73,7 +73,7 @@ static void require_all_pools(struct config *config)
 {
 	struct ocserv_conf conf;
 
-	require(ocserv_conf_read(&conf, ocserv_conf) == 0, "the file is read again");
+	require(ocserv_conf_read(&conf, ocserv_conf, NULL) == 0, "the file is read again");
 	ocserv_conf_visit_pools(&conf, require_pool, config);
 	ocserv_conf_free(&conf);
 }

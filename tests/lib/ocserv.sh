@@ -223,7 +223,7 @@ client_settled() {
 }
 
 # client_connect CLIENT USER [OPTION...]: succeeds when the tunnel is up, fails
-# when the server refuses; CLIENT.log tells the rest
+# when the server refuses; CLIENT.log tells the rest. VPN_HOST may name a virtual host.
 client_connect() {
 	local client=$1 user=$2
 	shift 2
@@ -231,7 +231,7 @@ client_connect() {
 	OGW_CLIENT=$client ip netns exec "$client" openconnect \
 		--no-dtls --user "$user" --passwd-on-stdin --non-inter \
 		--servercert "$(ocserv_pin)" --interface tun0 \
-		--script "$OGW_WORK/tunnel-script" "$@" "https://$SERVER4" \
+		--script "$OGW_WORK/tunnel-script" "$@" "https://${VPN_HOST:-$SERVER4}" \
 		<<<"$VPN_PASSWORD" >"$OGW_WORK/$client.log" 2>&1 &
 	echo $! >"$OGW_WORK/$client.pid"
 	wait_for 30 client_settled "$client"

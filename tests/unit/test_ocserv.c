@@ -79,8 +79,9 @@ static void what_fits_is_passed_over(void **state)
 	expect_nothing("", FITTING "[vhost:two.example]\n\tipv4-network = 10.20.0.64/26\n");
 	expect_nothing("", SHIMS "restrict-user-to-routes = true\n");
 	expect_nothing("", FITTING "restrict-user-to-routes = false\n");
-	expect_nothing("", FITTING "explicit-ipv4 = 10.20.0.9\nexplicit-ipv6 = fd20::9\n");
-	expect_nothing("", FITTING "dns = no-address\nipv4-network = neither\nis neither key nor section\n");
+	expect_nothing("", FITTING "explicit-ipv4 = 10.99.0.9\n[other]\nconnect-script = ./another\nipv4-network = 10.30.0.0/24\n");
+	expect_nothing("", FITTING "ipv4-network = 10.20.0.0/24 ; all of them\n  # a comment\n");
+	expect_nothing("", FITTING "dns = no-address\nipv4-network = neither\n");
 }
 
 static void a_pool_outside_the_subnets_is_an_error(void **state)
@@ -93,7 +94,8 @@ static void a_pool_outside_the_subnets_is_an_error(void **state)
 	expect(ERROR, "", SCRIPTS "ipv4-network = 10.20.0.0\nipv4-netmask = 255.255.0.0\n", "add 10.20.0.0/16 to it");
 	expect(ERROR, "", SCRIPTS "ipv6-network = fd20::/48\n", "[clients] subnet6, so sessions with these");
 	expect(ERROR, "", SCRIPTS "ipv6-network = fd21::5\nipv6-prefix = 64\n", "add fd21::/64 to it");
-	expect(ERROR, "", SCRIPTS "explicit-ipv4 = 10.21.0.9\n", "add 10.21.0.9/32 to it");
+	expect(ERROR, "", SCRIPTS "ipv4-network = 10.20.0.0/24\nipv4-netmask = 255.255.0.0 # x\n", "add 10.20.0.0/16 to it");
+	expect(ERROR, "", SCRIPTS "ipv4-network = 10.20.0.0/24\n  10.30.0.0/24\n", ":4: ipv4-network = 10.30.0.0/24: is not");
 	expect(ERROR, "", FITTING "[vhost:two.example]\nipv4-network = 10.30.0.0/24\n",
 	       "ocserv.conf:8: ipv4-network = 10.30.0.0/24: is not within");
 }
@@ -166,12 +168,43 @@ static void scripts_are_to_name_this_program(void **state)
 	(void)state;
 	expect(ERROR, "", "disconnect-script = ./ocserv-gateway\n", "ocserv.conf: has no connect-script");
 	expect(WARNING, "", "connect-script = ./ocserv-gateway\n", "ocserv.conf: has no disconnect-script");
+	write_file("another", "");
+	chmod("another", 0755);
 	expect(WARNING, "", "connect-script = ./another\ndisconnect-script = ./ocserv-gateway\n",
 	       "ocserv.conf:1: connect-script = ./another: is another program: sessions are without a kill switch");
 	expect(ERROR, "", "connect-script = ./gone/ocserv-gateway\ndisconnect-script = ./ocserv-gateway\n",
 	       "connect-script = ./gone/ocserv-gateway: No such file or directory; ocserv refuses every session");
-	expect(WARNING, "", FITTING "[vhost:two.example]\ndisconnect-script = /bin/true\n",
-	       "ocserv.conf:8: disconnect-script = /bin/true: is another program");
+	expect(ERROR, "", "connect-script =\ndisconnect-script = ./ocserv-gateway\n", "ocserv.conf:1: connect-script = : No such");
+	expect(ERROR, "", "connect-script = ./ocserv-gateway\ndisconnect-script = ./gone\n",
+	       "disconnect-script = ./gone: No such file or directory; ocserv runs nothing when a session ends");
+}
+
+static void what_counts_for_all_stands_above_virtual_hosts(void **state)
+{
+	(void)state;
+	expect(ERROR, "", FITTING "[vhost:two.example]\nconnect-script = ./ocserv-gateway\n",
+	       "ocserv.conf:8: connect-script = ./ocserv-gateway: stands in [vhost:two.example]: ocserv 1.4.2 and later do not "
+	       "start with that, and earlier ones pass over it; write it above the first section");
+	expect(ERROR, "", FITTING "[vhost:two.example]\ndevice = tun\n", ":8: device = tun: stands in [vhost:two.example]");
+}
+
+static void what_is_not_read_as_it_looks_is_told(void **state)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	(void)state;
+	expect(WARNING, "", FITTING "keepalive = 60\n\tconnect-script = ./another\n", "ocserv.conf:8: keepalive = connect-script = "
+	       "./another: the line begins with a blank, so ocserv takes it for one more value of keepalive; write connect-script "
+	       "at the start of its line");
+	expect_nothing("", FITTING "banner = x\n  another = line\n");
+	expect(WARNING, "", FITTING "Connect-Script = ./another\n", "ocserv.conf:7: Connect-Script = ./another: ocserv passes over "
+	       "it, since it knows keys in lower case alone; write connect-script");
+	expect(WARNING, "", FITTING "config-per-user = users ; theirs\n", "behind a value `;` begins no comment, and belongs to the");
+	expect_nothing("", FITTING "banner = no comment ; at all\nconfig-per-user = us;ers\n");
+	expect(ERROR, "", FITTING "neither\nipv4-network = 10.30.0.0/24\n", "ocserv.conf:7: is neither `name = value` nor "
+	       "[vhost:NAME]: ocserv does not start with it; correct that line");
+	text_add(&text, "%sbanner = %02100d = 0\n", FITTING, 0);
+	expect(WARNING, "", text_string(&text), "ocserv.conf:7: is longer than 2,047 bytes: ocserv 1.5 does not start with it");
 }
 
 static void a_firewall_script_needs_the_shim(void **state)
@@ -193,21 +226,41 @@ static void files_for_groups_and_users_are_read(void **state)
 	expect(WARNING, "", FITTING "config-per-user = groups\n", "groups/staff:1: dns = 10.20.0.1: is this host");
 	write_file("groups/staff", "restrict-user-to-routes = yes\n");
 	expect(ERROR, "", SHIMS "connect-script = ./ocserv-gateway\nconfig-per-group = groups\n", "runs this with sh");
+	write_file("groups/staff", "ipv4-network = 10.31.0.0\n");
+	expect(ERROR, "", FITTING "config-per-group = groups\n", "groups/staff:1: ipv4-network = 10.31.0.0: is not within [clients] "
+	       "subnet4, so sessions with these addresses are refused; add 10.31.0.0/24 to it");
+	write_file("groups/staff", "neither\n");
+	expect(WARNING, "", FITTING "config-per-group = groups\n", "groups/staff:1: is neither `name = value` nor a comment: ocserv "
+	       "reads no further");
+	write_file("groups/staff", "");
 	write_file("default", "explicit-ipv4 = 10.33.0.1\n");
-	expect(ERROR, "", FITTING "default-user-config = default\n", "default:1: explicit-ipv4 = 10.33.0.1: is not");
+	expect(ERROR, "", FITTING "config-per-user = groups\ndefault-user-config = default\n",
+	       "default:1: explicit-ipv4 = 10.33.0.1: is not");
+	expect_nothing("", FITTING "default-user-config = default\n");
 	expect_nothing("", FITTING "config-per-group = missing\ndefault-group-config = missing\n");
 }
 
-static void a_line_may_have_any_length(void **state)
+static void a_lan_behind_a_client_is_to_be_covered(void **state)
 {
-	struct text text CLEANUP(text_free) = { 0 };
+#define ADDS "route-add-cmd = \"ip route add %{R} dev %{D}\"\nconfig-per-user = users\n"
+	static const struct { const char *line, *warning; } cases[] = {
+		{ "iroute = 192.168.50.0/24", "users/alice:1: iroute = 192.168.50.0/24: is not within [clients] subnet4, so what this "
+		  "network behind a client sends is dropped; add 192.168.50.0/24 to it" },
+		{ "iroute = 192.168.50.7/255.255.255.0", "add 192.168.50.0/24 to it" },
+		{ "iroute = fd50::/64 # hers", "is not within [clients] subnet6, so what this network behind a client" },
+	};
 
 	(void)state;
-	text_add(&text, "tls-priorities = \"");
-	for (int i = 0; i < 2000; i++)
-		text_add(&text, "dns = 127.0.0.1 ");
-	text_add(&text, "\"\n%s", FITTING "ipv4-network = 10.30.0.0/24\n");
-	expect(ERROR, "", text_string(&text), "ocserv.conf:8: ipv4-network = 10.30.0.0/24");
+	assert_int_equal(mkdir("users", 0755), 0);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		write_file("users/alice", cases[i].line);
+		expect(WARNING, "", FITTING ADDS, cases[i].warning);
+	}
+	write_file("users/alice", "iroute = 10.20.0.128/25\niroute = 192.168.50.0/255.0.255.0\niroute = 192.168.50.0/33\n");
+	expect_nothing("", FITTING ADDS);
+	write_file("users/alice", "iroute = 10.20.0.128/25\n");
+	expect(WARNING, "", FITTING "config-per-user = users\n", "users/alice:1: iroute = 10.20.0.128/25: ocserv adds no route to "
+	       "this network behind a client, and nothing reaches it");
 }
 
 static void a_file_that_was_named_must_be_there(void **state)
@@ -253,8 +306,8 @@ static void values_that_are_auto_are_those_of_ocserv_conf(void **state)
 	(void)state;
 	expect_automatic(AUTO, "fd00::1", "device = tun-\nipv4-network = 10.20.0.0/24\nipv6-network = fd20::/64\n",
 			 "auto 10.20.0.0/24|auto fd20::/64|auto tun-*");
-	/* As ocserv reads them: masked, of two entries, of virtual hosts, within each other, of another case. */
-	expect_automatic(AUTO, "block", "device = \"vpns\"\nIPv4-Network = 10.20.0.7\nipv4-netmask = 255.255.255.0\n"
+	/* As ocserv reads them: masked, of two entries, of virtual hosts, within each other. */
+	expect_automatic(AUTO, "block", "device = \"vpns\"\nipv4-network = 10.20.0.7\nipv4-netmask = 255.255.255.0\n"
 			 "ipv6-network = fd20::7\nipv6-prefix = 64\n[vhost:two]\nipv4-network = 10.30.0.0/16\n"
 			 "[vhost:three]\nipv4-network = 10.30.4.0/24\n[vhost:four]\nipv4-network = 10.20.0.0/24\n",
 			 "auto 10.20.0.0/24, 10.30.0.0/16|auto fd20::/64|auto vpns*");
@@ -263,9 +316,9 @@ static void values_that_are_auto_are_those_of_ocserv_conf(void **state)
 	expect_automatic("subnet4 = 10.1.0.0/16\nsubnet6 = auto\n", "block", "", "10.1.0.0/16|unset|vpns*");
 	assert_int_equal(mkdir("users", 0700), 0);
 	write_file("users/alice", "explicit-ipv4 = 10.40.0.1\nipv6-network = fd40::/64\n");
-	write_file("users/bob", "explicit-ipv4 = 10.20.0.9\n");
+	write_file("users/bob", "explicit-ipv4 = 10.20.0.9\niroute = 192.168.50.0/24\niroute = fd50::/64\n");
 	expect_automatic(AUTO, "block", "device = x\nipv4-network = 10.20.0.0/24\nconfig-per-user = users\n",
-			 "auto 10.20.0.0/24, 10.40.0.1/32|auto fd40::/64|auto x*");
+			 "auto 10.20.0.0/24, 10.40.0.1/32, 192.168.50.0/24|auto fd40::/64, fd50::/64|auto x*");
 }
 
 static void what_ocserv_conf_does_not_say_can_not_be_auto(void **state)
@@ -281,6 +334,9 @@ static void what_ocserv_conf_does_not_say_can_not_be_auto(void **state)
 			 "gateway.ini:4: [clients] interface = Auto: ocserv.conf has no device");
 	expect_automatic(AUTO, "block", "device =\nipv4-network = 10.20.0.0/24\n",
 			 "gateway.ini:4: [clients] interface = Auto: ocserv.conf has no device");
+	expect_automatic("subnet4 = auto", "block", "device = x\nneither\nipv4-network = 10.20.0.0/24\n",
+			 "gateway.ini:2: [clients] subnet4 = auto: ocserv.conf:2: is neither `name = value` nor [vhost:NAME]: ocserv "
+			 "does not start with it; correct that line");
 	/* What it says is checked as if it stood here. */
 	expect_automatic(AUTO, "block", "device = a/b\nipv4-network = 10.20.0.0/24\n",
 			 "gateway.ini:4: [clients] interface = auto (a/b*): must be an interface name of 1 to 15 characters "
@@ -302,7 +358,9 @@ int main(void)
 		in_directory(scripts_are_to_name_this_program),
 		in_directory(a_firewall_script_needs_the_shim),
 		in_directory(files_for_groups_and_users_are_read),
-		in_directory(a_line_may_have_any_length),
+		in_directory(a_lan_behind_a_client_is_to_be_covered),
+		in_directory(what_counts_for_all_stands_above_virtual_hosts),
+		in_directory(what_is_not_read_as_it_looks_is_told),
 		in_directory(a_file_that_was_named_must_be_there),
 		in_directory(values_that_are_auto_are_those_of_ocserv_conf),
 		in_directory(what_ocserv_conf_does_not_say_can_not_be_auto),

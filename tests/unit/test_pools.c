@@ -82,14 +82,16 @@ static void what_no_pool_is_counts_for_nobody_else(void **state)
 	static const struct { const char *line, *warning; } cases[] = {
 		{ "ipv4-network = 198.0.0.0/8", "users/eve: the pool 198.0.0.0/8 is no private network, and wider than /16: it is" },
 		{ "ipv4-network = 198.51.0.0/15", "the pool 198.50.0.0/15 is no private network, and wider than /16" },
-		{ "ipv4-network = 0.0.0.0/0", "the pool 0.0.0.0/0 is wider than /8" },
+		{ "ipv4-network = 0.0.0.0/1", "the pool 0.0.0.0/1 is wider than /8" },
+		{ "ipv4-network = 0.0.0.0/0", "the pool 0.0.0.0/24 can't be addresses of clients" },
+		{ "iroute = 172.28.0.0/16", "users/eve: the pool 172.28.0.0/16 holds the gateway" },
 		{ "ipv4-network = 10.0.0.0/7", "the pool 10.0.0.0/7 is wider than /8" },
 		{ "ipv4-network = 127.0.0.0/24", "the pool 127.0.0.0/24 can't be addresses of clients" },
 		{ "explicit-ipv4 = 224.0.0.1", "the pool 224.0.0.1/32 can't be addresses of clients" },
 		{ "ipv4-network = 172.28.0.0/24", "the pool 172.28.0.0/24 holds the gateway" },
 		{ "explicit-ipv4 = 172.28.0.2", "the pool 172.28.0.2/32 holds the gateway" },
 		{ "ipv6-network = 2001:db8::/31", "the pool 2001:db8::/31 is no private network, and wider than /32" },
-		{ "ipv6-network = ::/0", "the pool ::/0 is wider than /16" },
+		{ "ipv6-network = ::/1", "the pool ::/1 is wider than /16" },
 		{ "ipv6-network = fc00::/7", "the pool fc00::/7 is wider than /16" },
 		{ "ipv6-network = ff02::/64", "the pool ff02::/64 can't be addresses of clients" },
 	};
@@ -156,6 +158,28 @@ static void pools_side_by_side_are_one(void **state)
 	/* Nothing wider than one may be. */
 	write_file("ocserv.conf", "ipv4-network = 10.0.0.0/8\n[vhost:x]\nipv4-network = 11.0.0.0/8\n");
 	becomes("10.0.0.0/8, 11.0.0.0/8|");
+}
+
+/* What a network lacks stands in ocserv.conf: an edit there counts for files that are as they were. */
+static void what_a_network_lacks_is_of_the_section_that_names_its_file(void **state)
+{
+	(void)state;
+	begin();
+	write_user("bob", "ipv4-network = 10.51.0.200\n");
+	settle("users/bob");
+	becomes("10.20.0.0/24, 10.51.0.0/24|");
+	becomes("10.20.0.0/24, 10.51.0.0/24|");
+	write_file("ocserv.conf", MAIN "ipv4-netmask = 255.255.255.192\n");
+	becomes("10.20.0.0/26, 10.51.0.192/26|");
+	becomes("10.20.0.0/26, 10.51.0.192/26|");
+	write_file("ocserv.conf", MAIN "[vhost:x]\nipv4-network = 10.61.0.0/28\nconfig-per-user = users\n");
+	for (int i = 0; i < 2; i++)
+		becomes("10.20.0.0/24, 10.61.0.0/28, 10.51.0.0/24|");
+	write_file("ocserv.conf", MAIN "[vhost:x]\nipv4-network = 10.61.0.0\nipv4-netmask = 255.255.0.0\nconfig-per-user = users\n");
+	for (int i = 0; i < 2; i++)
+		becomes("10.20.0.0/24, 10.61.0.0/16, 10.51.0.0/16|");
+	write_user("bob", "ipv4-network = 10.51.0.200\nipv4-netmask = 255.255.255.252\n");
+	becomes("10.20.0.0/24, 10.61.0.0/16, 10.51.0.200/30|");
 }
 
 static void write_users(unsigned int count)
@@ -411,6 +435,7 @@ int main(void)
 		in_directory(what_a_pool_may_be_counts),
 		in_directory(ocserv_conf_itself_may_be_wider_but_not_wrong),
 		in_directory(pools_side_by_side_are_one),
+		in_directory(what_a_network_lacks_is_of_the_section_that_names_its_file),
 		in_directory(what_there_is_no_room_for_is_named),
 		in_directory(what_can_not_be_read_is_named),
 		in_directory(the_number_of_files_is_bounded),
