@@ -55,7 +55,7 @@ static void make_room(struct text *text, size_t length)
 	text->data = reallocate(text->data, text->size, 1);
 }
 
-static void PRINTF(2, 0) add_formatted(struct text *text, const char *format, va_list args)
+void text_add_formatted(struct text *text, const char *format, va_list args)
 {
 	va_list again;
 	int length;
@@ -91,7 +91,7 @@ void text_add(struct text *text, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add_formatted(text, format, args);
+	text_add_formatted(text, format, args);
 	va_end(args);
 }
 
@@ -117,7 +117,7 @@ void lines_add(struct lines *lines, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add_formatted(&text, format, args);
+	text_add_formatted(&text, format, args);
 	va_end(args);
 
 	lines->line = make_room_for_one(lines->line, lines->count, sizeof(*lines->line));

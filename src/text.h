@@ -2,6 +2,7 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,6 +37,7 @@ void *make_room_for_one(void *array, size_t count, size_t size);
 char *duplicate(const char *string);
 
 void text_add(struct text *text, const char *format, ...) PRINTF(2, 3);
+void text_add_formatted(struct text *text, const char *format, va_list args) PRINTF(2, 0);
 void text_add_string(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *bytes, size_t length);
 void text_free(struct text *text);
