@@ -71,6 +71,9 @@ void text_add_value(struct text *text, const char *value, size_t limit);
  */
 char *text_next_pair(char **cursor, char **value);
 
+/* text_add_escaped - \xNN for each byte outside printable ASCII */
+void text_add_escaped(struct text *text, const char *bytes, size_t length);
+
 /* text_add_printable - a line as it is, but "?" for each byte outside printable ASCII: names in the kernel may hold any */
 void text_add_printable(struct text *text, const char *line);
 
@@ -82,6 +85,9 @@ void text_add_shell(struct text *text, const char *word);
 
 /* text_add_json - add a JSON string with its quotes; what is not UTF-8 becomes U+FFFD */
 void text_add_json(struct text *text, const char *string);
+
+/* text_add_json_list - @lines as the member @name, in a line each, of an object that goes on behind it */
+void text_add_json_list(struct text *json, const char *name, const struct lines *lines);
 
 /*
  * text_distance - edits from @a to @b: characters more, less, or in place of others; SIZE_MAX where @b is longer than
