@@ -17,14 +17,14 @@
 static volatile sig_atomic_t waiting_for_lock;
 static struct timespec started;
 static unsigned int most;	/* seconds */
-static char last_words[64];
+static char message[64];
 
 static void on_alarm(int number)
 {
 	(void)number;
 	if (waiting_for_lock)
 		return;
-	log_last_words(last_words);
+	log_last_words(message);
 	_exit(EX_TEMPFAIL);
 }
 
@@ -45,7 +45,7 @@ void deadline_start(unsigned int seconds)
 	sigset_t alarm_only;
 
 	most = seconds;
-	snprintf(last_words, sizeof(last_words), "not done within %u seconds, given up; run it again", seconds);
+	snprintf(message, sizeof(message), "not done within %u seconds, given up; run it again", seconds);
 	sigaction(SIGALRM, &action, NULL);
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);

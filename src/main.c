@@ -36,23 +36,23 @@ static const struct verb {
 static const struct verb hook = { "a hook", hook_run, 0, "cndv", "REASON=connect ...: as ocserv runs it" };
 
 static const struct known_option {
-	int letter;
 	const char *name;
-	int argument;		/* as struct option has it */
 	const char *form;	/* of the argument, with what leads to it */
 	const char *help;
+	int letter;
+	int argument;		/* as struct option has it */
 } known[] = {
-	{ 'c', "config", required_argument, " FILE", "instead of " SYSCONFDIR "/ocserv/gateway.ini" },
-	{ 'n', "dry-run", no_argument, "", "print what would be done, and do nothing: a shell script, or on a terminal a diff" },
-	{ 'd', "diff", no_argument, "", "with -n: a diff in any case" },
-	{ OPTION_MOVE, "move", no_argument, "", "choose the gateway's interface anew, where it has moved to another one" },
-	{ 'j', "json", no_argument, "", "for programs" },
-	{ 'f', "format", required_argument, " FORMAT", "json, or prometheus for node_exporter's textfile collector" },
-	{ 'w', "watch", optional_argument, " [SECONDS]", "again and again (SECONDS else 2), until interrupted" },
-	{ 'o', "ocserv-conf", required_argument, " FILE", "instead of " SYSCONFDIR "/ocserv/ocserv.conf" },
-	{ 'v', "verbose", no_argument, "", "log each change of the kernel, as a command; check: print each value" },
-	{ 'h', "help", no_argument, "", "this; with a verb, what it is and its options" },
-	{ 'V', "version", no_argument, "", "the version" },
+	{ "config", " FILE", "instead of " SYSCONFDIR "/ocserv/gateway.ini", 'c', required_argument },
+	{ "dry-run", "", "print what would be done, and do nothing: a shell script, or on a terminal a diff", 'n', no_argument },
+	{ "diff", "", "with -n: a diff in any case", 'd', no_argument },
+	{ "move", "", "choose the gateway's interface anew, where it has moved to another one", OPTION_MOVE, no_argument },
+	{ "json", "", "for programs", 'j', no_argument },
+	{ "format", " FORMAT", "json, or prometheus for node_exporter's textfile collector", 'f', required_argument },
+	{ "watch", " [SECONDS]", "again and again (SECONDS else 2), until interrupted", 'w', optional_argument },
+	{ "ocserv-conf", " FILE", "instead of " SYSCONFDIR "/ocserv/ocserv.conf", 'o', required_argument },
+	{ "verbose", "", "log each change of the kernel, as a command; check: print each value", 'v', no_argument },
+	{ "help", "", "this; with a verb, what it is and its options", 'h', no_argument },
+	{ "version", "", "the version", 'V', no_argument },
 };
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))

@@ -11,7 +11,7 @@ static void PRINTF(2, 0) add(struct lines *lines, const char *format, va_list ar
 	char message[2048];
 
 	if (vsnprintf(message, sizeof(message), format, args) >= (int)sizeof(message))
-		strcpy(message + sizeof(message) - sizeof("..."), "...");
+		memcpy(message + sizeof(message) - sizeof("..."), "...", sizeof("..."));
 	for (size_t i = 0; i < lines->count; i++)
 		if (strcmp(lines->line[i], message) == 0)
 			return;

@@ -49,7 +49,7 @@ isnt_usage() {
 }
 
 test_misspelt() {
-	local line
+	local words said
 	while IFS='|' read -r words said; do
 		usage "$words" "$said"
 	done <<-'END'
