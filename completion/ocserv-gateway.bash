@@ -34,8 +34,8 @@ _ocserv_gateway() {
 	esac
 
 	case $verb in
-	explain) offer='--config --verbose' ;;
-	check) offer='--config --ocserv-conf --verbose' ;;
+	explain) offer='--config --json --verbose' ;;
+	check) offer='--config --json --ocserv-conf --verbose' ;;
 	up) offer='--config --diff --dry-run --move --verbose' ;;
 	down) offer='--config --diff --dry-run --verbose' ;;
 	status) offer='--config --format --json --verbose --watch' ;;

@@ -15,8 +15,7 @@ complete -c ocserv-gateway -s c -l config -r -F -d 'Read this file as the config
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain' -s n -l dry-run \
     -d 'Print what would be done, and do nothing'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain' -s d -l diff -d 'With -n, as a diff'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s j -l json \
-    -d 'Status for programs'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down' -s j -l json -d 'For programs'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status explain' -s o -l ocserv-conf -r -F \
     -d "Read this file as ocserv's own"
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s f -l format -x \
@@ -25,6 +24,6 @@ complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down exp
     -d 'Status again and again'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check down status explain' -l move \
     -d "Choose the gateway's interface anew"
-complete -c ocserv-gateway -s v -l verbose -d 'Log debug messages'
+complete -c ocserv-gateway -s v -l verbose -d 'Log each change; with check, print each value'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'
 complete -c ocserv-gateway -n $no_verb -s V -l version -d 'Print the version'

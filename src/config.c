@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,8 @@
 #include <unistd.h>
 
 #define DEFAULT_PATH SYSCONFDIR "/ocserv/gateway.ini"
-#define FILE_SIZE_MAX 65536
+#define FILE_SIZE_MAX 1048576
+#define LINE_SIZE_MAX 65536	/* without blanks around it and comments */
 #define VALUE_SHOWN 200		/* bytes of a bad value that a message quotes */
 
 /*
@@ -101,11 +101,8 @@ static bool parse_subnet(const struct key *key, struct subnets *subnets, const c
 			return false;
 		}
 	}
-	if (subnets->count == CONFIG_SUBNETS) {
-		text_add(wrong, "%s'%s' is one more than %d subnets; join some of them", separator, value,
-			 CONFIG_SUBNETS);
-		return false;
-	}
+	if (subnets->count == CONFIG_SUBNETS)
+		return true;	/* the caller says that once */
 	subnets->prefix[subnets->count] = prefix;
 	prefix_text(&prefix, subnets->text[subnets->count++]);
 	return true;
@@ -115,11 +112,17 @@ static bool parse_subnets(const struct key *key, void *field, const char *value,
 {
 	struct subnets subnets = { 0 };
 	char *list = duplicate(value), *save = NULL;
+	unsigned int items = 0;
 	bool ok = true;
 
-	for (char *item = strtok_r(list, ", \t", &save); item; item = strtok_r(NULL, ", \t", &save))
+	for (char *item = strtok_r(list, ", \t", &save); item; item = strtok_r(NULL, ", \t", &save), items++)
 		if (!parse_subnet(key, &subnets, item, wrong))
 			ok = false;
+	if (ok && items > CONFIG_SUBNETS) {
+		text_add(wrong, "names %u subnets, and %d is the most; join some that lie side by side into a larger one", items,
+			 CONFIG_SUBNETS);
+		ok = false;
+	}
 	if (ok && subnets.count == 0)
 		ok = complain(wrong, "names no subnet");
 	if (ok)
@@ -509,14 +512,14 @@ static void add_origin(struct text *text, const struct config *config, const str
 int config_error(const struct config *config, struct report *report, enum config_key key, const char *format, ...)
 {
 	struct text message CLEANUP(text_free) = { 0 };
-	char reason[1024];
 	va_list args;
 
-	va_start(args, format);
-	vsnprintf(reason, sizeof(reason), format, args);
-	va_end(args);
 	add_origin(&message, config, &keys[key].is, &config->setting[key]);
-	return report_error(report, EX_CONFIG, "%s: %s", text_string(&message), reason);
+	text_add_string(&message, ": ");
+	va_start(args, format);
+	text_add_formatted(&message, format, args);
+	va_end(args);
+	return report_error(report, EX_CONFIG, "%s", text_string(&message));
 }
 
 /* Whether the value is still to be found in ocserv.conf. */
@@ -577,11 +580,12 @@ static bool section_known(const char *section)
 	return false;
 }
 
-/* The file in memory, handed to inih line by line. */
+/* The file in memory, which is cut into strings as it is read. */
 struct stream {
 	struct config *config;
 	struct report *report;
-	const char *next, *end;
+	char *next, *end;
+	const char *section;
 	unsigned int line;
 	unsigned int seen[CONFIG_KEYS];		/* the line in which each key stands */
 };
@@ -589,6 +593,7 @@ struct stream {
 static void line_error(struct stream *stream, const char *message)
 {
 	report_error(stream->report, EX_CONFIG, "%s:%u: %s", stream->config->path, stream->line, message);
+	stream->config->lines_refused = true;
 }
 
 static bool has_controls(const char *line, size_t length)
@@ -610,13 +615,10 @@ static size_t content_length(const char *line, size_t length)
 	return length;
 }
 
-/* What inih would pass over in silence, or would report as the first error alone. */
-static const char *line_fault(const char *line, size_t length, size_t most)
+static const char *line_fault(const char *line, size_t length)
 {
 	const char *bracket;
 
-	if (length > most)
-		return "the line is too long; spread a list of subnets over fewer or larger ones";
 	if (length == 0 || line[0] == '#')
 		return NULL;
 	bracket = memchr(line, ']', length);
@@ -631,57 +633,16 @@ static const char *line_fault(const char *line, size_t length, size_t most)
 	return NULL;
 }
 
-/*
- * A reader for ini_parse_stream, like fgets. The leading blanks go, since inih would take an indented
- * line as the continuation of the value before.
- */
-static char *read_line(char *buffer, int size, void *user)
-{
-	struct stream *stream = user;
-	const char *start = stream->next, *newline, *fault;
-	size_t length;
-
-	if (start == stream->end || size < 2)
-		return NULL;
-	stream->line++;
-	newline = memchr(start, '\n', (size_t)(stream->end - start));
-	stream->next = newline ? newline + 1 : stream->end;
-	length = (size_t)((newline ? newline : stream->end) - start);
-
-	if (stream->line == 1 && length >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) {
-		start += 3;
-		length -= 3;
-	}
-	while (length > 0 && (*start == ' ' || *start == '\t')) {
-		start++;
-		length--;
-	}
-	if (has_controls(start, length)) {
-		line_error(stream, "the line holds control characters; is this a text file?");
-		stream->next = stream->end;	/* one such line is enough to know */
-		return NULL;
-	}
-	length = content_length(start, length);
-	fault = line_fault(start, length, (size_t)size - 2);
-	if (fault) {
-		line_error(stream, fault);
-		length = 0;
-	}
-	memcpy(buffer, start, length);
-	memcpy(buffer + length, "\n", 2);
-	return buffer;
-}
-
 /* Whether a key is about gateway, kill switch or clients, and so is not there without one of them being meant. */
 static bool asks_in_file(const struct key_description *key)
 {
 	return strcmp(key->section, "session") != 0 && strcmp(key->section, "log") != 0;
 }
 
-static int take_pair(void *user, const char *section, const char *name, const char *value)
+static void take_pair(struct stream *stream, const char *name, const char *value)
 {
-	struct stream *stream = user;
 	struct config *config = stream->config;
+	const char *section = stream->section;
 	int key = find_key(section, name);
 	char message[512];
 
@@ -702,25 +663,94 @@ static int take_pair(void *user, const char *section, const char *name, const ch
 				 "the nearest is [%s]", name, section, near->section);
 		}
 		line_error(stream, message);
-		return 0;
+		return;
 	}
 	if (stream->seen[key]) {
 		snprintf(message, sizeof(message), "[%s] %s stands already in line %u; keep one of them",
 			 section, name, stream->seen[key]);
 		line_error(stream, message);
-		return 0;
+		return;
 	}
 	stream->seen[key] = stream->line;
 	if (!value[0]) {
 		snprintf(message, sizeof(message), "[%s] %s is empty; write a value or delete the line", section, name);
 		line_error(stream, message);
-		return 0;
+		return;
 	}
 	if (!config->asking_line && asks_in_file(&keys[key].is))
 		config->asking_line = stream->line;
 	set(config, stream->report, (enum config_key)key,
 	    (struct setting){ .value = (char *)value, .origin = FROM_FILE, .line = stream->line });
-	return 1;
+}
+
+/* What is between @start and @end without the blanks around it, as a string in its place. */
+static char *trimmed(char *start, char *end)
+{
+	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*end = '\0';
+	return start + strspn(start, " \t");
+}
+
+static void take_content(struct stream *stream, char *line, size_t length)
+{
+	char *equals = memchr(line, '=', length), *value;
+
+	if (length == 0 || line[0] == '#')
+		return;
+	if (line[0] == '[') {
+		line[length - 1] = '\0';
+		stream->section = line + 1;
+		return;
+	}
+	value = trimmed(equals + 1, line + length);
+	take_pair(stream, trimmed(line, equals), value);
+}
+
+static void take_line(struct stream *stream, char *start, size_t length)
+{
+	const char *fault;
+	char message[128];
+
+	if (stream->line == 1 && length >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) {
+		start += 3;
+		length -= 3;
+	}
+	while (length > 0 && (*start == ' ' || *start == '\t')) {
+		start++;
+		length--;
+	}
+	if (has_controls(start, length)) {
+		line_error(stream, "the line holds control characters; is this a text file?");
+		/* One such line is enough to know. */
+		if (memchr(start, '\0', length))
+			stream->next = stream->end;
+		return;
+	}
+	length = content_length(start, length);
+	fault = line_fault(start, length);
+	if (length > LINE_SIZE_MAX) {
+		snprintf(message, sizeof(message), "the line has %zu bytes, and %d is the most; does it lack a line break?", length,
+			 LINE_SIZE_MAX);
+		fault = message;
+	}
+	if (fault)
+		line_error(stream, fault);
+	else
+		take_content(stream, start, length);
+}
+
+/* The byte behind each line becomes its NUL. */
+static void take_lines(struct stream *stream)
+{
+	while (stream->next < stream->end) {
+		char *start = stream->next, *newline = memchr(start, '\n', (size_t)(stream->end - start));
+		char *end = newline ? newline : stream->end;
+
+		stream->line++;
+		stream->next = newline ? newline + 1 : end;
+		take_line(stream, start, (size_t)(end - start));
+	}
 }
 
 /* Whether to trust what is in an open configuration file; -1 with the reason in @report. */
@@ -765,21 +795,18 @@ static bool is_blank(const struct text *file)
 
 static int parse_file(struct config *config, int fd, struct report *report)
 {
-	struct stream stream = { .config = config, .report = report };
+	struct stream stream = { .config = config, .report = report, .section = "" };
 	struct text file CLEANUP(text_free) = { 0 };
-	int fault;
 
 	if (check_file(config, fd, report) < 0 || read_all(config, fd, &file, report) < 0)
 		return -1;
 	if (is_blank(&file))
 		return report_error(report, EX_CONFIG, "%s: is empty, as a full disk leaves it; write [gateway] address4 = "
 				    "ADDRESS, or remove the file if no gateway is meant", config->path);
-	stream.next = text_string(&file);
+	stream.next = file.data;
 	stream.end = stream.next + file.length;
-	fault = ini_parse_stream(read_line, &stream, take_pair, &stream);
+	take_lines(&stream);
 	config->file_read = true;
-	if (fault != 0 && report->status == 0)
-		return report_error(report, EX_CONFIG, "%s:%d: can't be read as an INI file", config->path, fault);
 	return 0;
 }
 
@@ -895,7 +922,7 @@ static void check_gateway(const struct config *config, int family, struct report
 	bool needed = gateway->mode == GATEWAY_ADDRESS || (gateway->mode == GATEWAY_BLOCK && family == IPV4);
 	const struct subnets *subnets = &config->subnets[family];
 
-	if (needed && !config->setting[subnet].value)
+	if (needed && !config->setting[subnet].value && !config->lines_refused)
 		config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
 			     family_name(family));
 	if (gateway->mode != GATEWAY_ADDRESS)

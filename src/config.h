@@ -76,6 +76,7 @@ struct setting {
 struct config {
 	char *path;		/* the file */
 	bool file_read;		/* false where the environment alone configures */
+	bool lines_refused;	/* one or more of the file: what is missing may have been meant there */
 	unsigned int asking_line;	/* of the first key about gateway, kill switch or clients; 0: none */
 	struct setting setting[CONFIG_KEYS];
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/time.h>
@@ -15,13 +16,15 @@
 
 static volatile sig_atomic_t waiting_for_lock;
 static struct timespec started;
+static unsigned int most;	/* seconds */
+static char message[64];
 
 static void on_alarm(int number)
 {
 	(void)number;
 	if (waiting_for_lock)
 		return;
-	log_last_words("not done within 5 seconds, given up; run it again");
+	log_last_words(message);
 	_exit(EX_TEMPFAIL);
 }
 
@@ -36,17 +39,19 @@ static void set_timer(time_t seconds, suseconds_t microseconds)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-void deadline_start(void)
+void deadline_start(unsigned int seconds)
 {
 	struct sigaction action = { .sa_handler = on_alarm };
 	sigset_t alarm_only;
 
+	most = seconds;
+	snprintf(message, sizeof(message), "not done within %u seconds, given up; run it again", seconds);
 	sigaction(SIGALRM, &action, NULL);
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);
 	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &started);
-	set_timer(DEADLINE_SECONDS, 0);
+	set_timer((time_t)seconds, 0);
 }
 
 void deadline_stop(void)
@@ -61,7 +66,7 @@ static void resume(void)
 	long long left;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	left = (started.tv_sec + DEADLINE_SECONDS - now.tv_sec) * 1000000LL + (started.tv_nsec - now.tv_nsec) / 1000;
+	left = (started.tv_sec + (time_t)most - now.tv_sec) * 1000000LL + (started.tv_nsec - now.tv_nsec) / 1000;
 	if (left < 1000)
 		left = 1000;
 	set_timer((time_t)(left / 1000000), (suseconds_t)(left % 1000000));

@@ -4,10 +4,11 @@
 
 /* A run is bounded, since ocserv's main process can wait for it: five seconds in all, three for the lock. */
 #define DEADLINE_SECONDS 5
+#define DEADLINE_EXAMINE_SECONDS 10	/* of verbs that read all that others may have, and hold up nobody */
 #define DEADLINE_LOCK_SECONDS 3
 
 /* deadline_start - from now on the program ends with EX_TEMPFAIL when the time is over, at any point */
-void deadline_start(void);
+void deadline_start(unsigned int seconds);
 
 /* deadline_stop - no limit from here on: what follows is not ours */
 void deadline_stop(void);

@@ -353,26 +353,21 @@ int verb_explain(const struct options *options)
 	struct question question = { 0 };
 	struct situation situation = { 0 };
 	struct remembered remembered;
-	struct sockets sockets = { 0 };
-	struct report report = { 0 };
-	struct config config;
-	int result = -1, status;
+	struct run run;
+	const struct config *config = &run.config;
+	struct report *report = &run.report;
+	int result = -1;
 
-	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
-	if (config_load(&config, options->config, NULL, &report) == 0 &&
-	    parse_packet(&config, options, &question, &report) == 0 && find_tunnel(&config, &question, &report) == 0 &&
-	    sockets_open(&sockets, &report) == 0) {
-		remembered_look(&remembered, &config);
-		if (situation_read(&situation, &config, goal_of(&config), &remembered, &sockets, &report) == 0)
-			result = explain_situation(&config, &question, &sockets, &situation, &report);
+	if (run_begin(&run, options, RUN_EXAMINE) == 0 && parse_packet(config, options, &question, report) == 0 &&
+	    find_tunnel(config, &question, report) == 0 && sockets_open(&run.sockets, report) == 0) {
+		remembered_look(&remembered, config);
+		if (situation_read(&situation, config, goal_of(config), &remembered, &run.sockets, report) == 0)
+			result = explain_situation(config, &question, &run.sockets, &situation, report);
 	}
-	if (result >= 0 && report.status == 0)
-		report.status = result;
+	if (result >= 0 && report->status == 0)
+		report->status = result;
 	fflush(stdout);
-	status = log_report(&report);
 	situation_free(&situation);
-	sockets_close(&sockets);
 	free(question.user);
-	config_free(&config);
-	return status;
+	return run_end(&run);
 }

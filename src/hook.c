@@ -6,8 +6,7 @@
 #include "cover.h"
 #include "deadline.h"
 #include "overlap.h"
-#include "privileges.h"
-#include "session.h"
+#include "run.h"
 #include "trust.h"
 #include "verbs.h"
 
@@ -285,10 +284,13 @@ static int check_tunnel(const struct situation *situation, const struct session 
 }
 
 /* Routing and kill switch, and the record of the session, under the lock. */
-static int connect_locked(const struct config *config, const struct session *session, struct state *state,
-			  struct sockets *sockets, struct stale *stale, enum change *change, struct text *wrong,
-			  struct report *report)
+static int connect_locked(struct run *run, const struct session *session, struct stale *stale, enum change *change,
+			  struct text *wrong)
 {
+	const struct config *config = &run->config;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
+	struct state *state = &run->state;
 	struct remembered remembered = { .quick = true };
 	struct situation situation;
 	struct host host;
@@ -334,24 +336,24 @@ static int connect_locked(const struct config *config, const struct session *ses
 }
 
 /* [log] dry_run: what would be done, in the log. */
-static int dry_run_to_log(const struct config *config, struct report *report)
+static int dry_run_to_log(struct run *run)
 {
+	const struct config *config = &run->config;
+	struct report *report = &run->report;
 	struct situation situation = { 0 };
 	struct remembered remembered;
-	struct sockets sockets;
-	int result = sockets_open(&sockets, report);
+	int result = sockets_open(&run->sockets, report);
 
 	remembered_look(&remembered, config);
 	if (result == 0)
-		result = situation_read(&situation, config, goal_of(config), &remembered, &sockets, report);
+		result = situation_read(&situation, config, goal_of(config), &remembered, &run->sockets, report);
 	if (result == 0 && goal_of(config) == GOAL_INSTALL)
-		result = overlap_refuse(config, &situation, true, &sockets.route, report);
+		result = overlap_refuse(config, &situation, true, &run->sockets.route, report);
 	if (result == 0)
 		result = cover_check(config, &situation, BY_HOOK, NULL, NULL, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
 		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
-	sockets_close(&sockets);
 	return result;
 }
 
@@ -383,55 +385,51 @@ static void warn_plain(const struct config *config, struct report *report)
 		report_warning(report, "%s", plain_text(config));
 }
 
-static int hook_connect(const struct config *config, const struct options *options, const struct timespec *begun,
-			struct report *report)
+static int hook_connect(struct run *run, const struct timespec *begun)
 {
+	const struct config *config = &run->config;
 	struct session session = read_session();
 	struct text wrong CLEANUP(text_free) = { 0 };
-	struct sockets sockets = { 0 };
+	struct report *report = &run->report;
 	struct stale stale = { 0 };
-	struct state state;
 	enum change change;
 	int result;
 
 	warn_plain(config, report);
 	if (check_session(config, &session, report) < 0)
 		return -1;
-	if (options->dry_run)
-		return print_dry_run(config, options, goal_of(config), BY_HOOK, "connect", report);
+	if (run->options->dry_run)
+		return print_dry_run(run, goal_of(config), BY_HOOK, "connect");
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
 		report_warning(report, "[log] dry_run = yes: this session is let in without a look at its kill switch");
-		dry_run_to_log(config, report);
+		dry_run_to_log(run);
 		report->status = 0;
 		log_connect(config, &session, "dry-run", NULL, begun);
 		return 0;
 	}
 
-	result = state_open(&state, config->state_dir, true, report);
+	result = run_lock(run);
 	if (result == 0)
-		result = state_lock(&state, report);
+		result = sockets_open(&run->sockets, report);
 	if (result == 0)
-		result = sockets_open(&sockets, report);
-	if (result == 0)
-		result = connect_locked(config, &session, &state, &sockets, &stale, &change, &wrong, report);
-	state_unlock(&state);
+		result = connect_locked(run, &session, &stale, &change, &wrong);
+	state_unlock(&run->state);
 	/*
 	 * Without the lock, since the kernel looks at all flows. They end before the session begins. A run that is killed
 	 * here is refused, and the next holder finds that this one has ended.
 	 */
 	for (unsigned int i = 0; i < stale.count && result == 0; i++)
-		conntrack_forget(&sockets.nft, &stale.address[i], report);
-	sockets_close(&sockets);
+		conntrack_forget(&run->sockets.nft, &stale.address[i], report);
+	sockets_close(&run->sockets);
 	if (result == 0 && config->next_script) {
 		deadline_stop();
 		result = check_next(config, report);
 		if (result == 0)
 			result = run_next(config, report);
 		if (result < 0)
-			state_forget(&state, session.id, report);
+			state_forget(&run->state, session.id, report);
 	}
-	state_close(&state);
 	if (result == 0)
 		log_connect(config, &session, config_is_plain(config) ? "plain" : change_text(change), &wrong, begun);
 	return result;
@@ -445,9 +443,12 @@ static bool note_live(const struct session *session, void *data)
 }
 
 /* Removes all when no session is left. What goes wrong here is said, but must not be refused: it has ended. */
-static void remove_after_last(const struct config *config, const struct session *session, struct state *state,
-			      struct sockets *sockets, enum change *change, struct report *report)
+static void remove_after_last(struct run *run, const struct session *session, enum change *change)
 {
+	const struct config *config = &run->config;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
+	struct state *state = &run->state;
 	struct situation situation = { 0 };
 	struct remembered remembered = { 0 };
 	char tunnel[IFNAMSIZ];
@@ -535,9 +536,9 @@ static bool note_other(const struct session *session, void *data)
 	return false;
 }
 
-static int disconnect_dry_run(const struct config *config, const struct options *options, const char *id,
-			      struct report *report)
+static int disconnect_dry_run(struct run *run, const char *id)
 {
+	const struct config *config = &run->config;
 	const char *alone = id;	/* NULL once another live session was seen */
 	struct report unread = { 0 };
 	struct state state;
@@ -547,33 +548,30 @@ static int disconnect_dry_run(const struct config *config, const struct options 
 	state_close(&state);
 	report_free(&unread);
 	if (removes_after_last(config) && alone)
-		return print_dry_run(config, options, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session", report);
+		return print_dry_run(run, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session");
 	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
 	       config->remove_after_last ? "other sessions are live" : "[session] remove_after_last is no");
 	return 0;
 }
 
-static int hook_disconnect(const struct config *config, const struct options *options, struct report *report)
+static int hook_disconnect(struct run *run)
 {
+	const struct config *config = &run->config;
 	struct session session = read_session();
 	enum change change = CHANGE_NONE;
-	struct sockets sockets = { 0 };
-	struct state state;
+	struct report *report = &run->report;
 
 	if (check_id(&session, report) < 0)
 		return -1;
-	if (options->dry_run)
-		return disconnect_dry_run(config, options, session.id, report);
-	if (!config->log_dry_run) {
-		if (state_open(&state, config->state_dir, true, report) == 0 && state_lock(&state, report) == 0) {
-			if (state_forget(&state, session.id, report) == 0 && removes_after_last(config))
-				remove_after_last(config, &session, &state, &sockets, &change, report);
-			/* Before the sockets: to close one waits until the kernel has cleared a table away. */
-			state_unlock(&state);
-			sockets_close(&sockets);
-			release_addresses(config, &session, &state, report);
-		}
-		state_close(&state);
+	if (run->options->dry_run)
+		return disconnect_dry_run(run, session.id);
+	if (!config->log_dry_run && run_lock(run) == 0) {
+		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
+			remove_after_last(run, &session, &change);
+		/* Before the sockets: to close one waits until the kernel has cleared a table away. */
+		state_unlock(&run->state);
+		sockets_close(&run->sockets);
+		release_addresses(config, &session, &run->state, report);
 	}
 	log_disconnect(config, &session, change);
 	if (config->next_script) {
@@ -596,18 +594,17 @@ static int hook_host_update(const struct config *config)
 	return 0;
 }
 
-static int run_reason(const struct config *config, const struct options *options, const struct timespec *begun,
-		      struct report *report)
+static int run_reason(struct run *run, const struct timespec *begun)
 {
 	const char *reason = variable("REASON");
 
 	if (strcmp(reason, "connect") == 0)
-		return hook_connect(config, options, begun, report);
+		return hook_connect(run, begun);
 	if (strcmp(reason, "disconnect") == 0)
-		return hook_disconnect(config, options, report);
+		return hook_disconnect(run);
 	if (strcmp(reason, "host-update") == 0)
-		return hook_host_update(config);
-	return refuse_variable(report, EX_USAGE, "REASON", "must be connect, disconnect or host-update");
+		return hook_host_update(&run->config);
+	return refuse_variable(&run->report, EX_USAGE, "REASON", "must be connect, disconnect or host-update");
 }
 
 /* Who was refused, or whose end went wrong: the errors alone do not say. */
@@ -626,24 +623,16 @@ static void log_failure(int status)
 
 int hook_run(const struct options *options)
 {
-	struct report report = { 0 };
-	struct config config;
 	struct timespec begun;
+	struct run run;
 	int status;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	signal(SIGTERM, SIG_DFL);
-	deadline_start();
-	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, !options->dry_run);
-	if (config_load(&config, options->config, NULL, &report) == 0) {
-		log_open(options->verbose ? LOG_LEVEL_DEBUG : config.log_level, !options->dry_run);
-		if (!config.next_script)
-			privileges_drop();
-		run_reason(&config, options, &begun, &report);
-	}
-	status = log_report(&report);
+	if (run_begin(&run, options, RUN_HOOK) == 0)
+		run_reason(&run, &begun);
+	status = run_end(&run);
 	if (status)
 		log_failure(status);
-	config_free(&config);
 	return status;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "hook.h"
+#include "log.h"
 #include "verbs.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,50 +15,131 @@
 
 #define WATCH_SECONDS 2
 #define WATCH_SECONDS_MOST 86400
-#define OPTION_MOVE 256		/* has no letter */
+#define OPTION_MOVE 'm'		/* has no short form */
+#define HELP_COLUMN 23
 
+/* The verbs, each with the letters of the options that it knows beside --help and --version. */
 static const struct verb {
 	const char *name;
 	int (*run)(const struct options *options);
 	int arguments;		/* at most */
+	const char *options;
 	const char *help;
 } verbs[] = {
-	{ "check", verb_check, 0, "read the configuration; say what does not fit it, ocserv and this host" },
-	{ "up", verb_up, 0, "install or repair routing and kill switch now" },
-	{ "down", verb_down, 0, "remove what is ours" },
-	{ "status", verb_status, 0, "what is installed, what is wrong, live sessions, drop counters" },
-	{ "explain", verb_explain, 2, "ADDRESS [DESTINATION]: which way a client's packet would take now" },
+	{ "check", verb_check, 0, "cojv", "read the configuration; say what does not fit it, ocserv and this host" },
+	{ "up", verb_up, 0, "cndmv", "install or repair routing and kill switch now" },
+	{ "down", verb_down, 0, "cndv", "remove what is ours" },
+	{ "status", verb_status, 0, "cjfwv", "what is installed, what is wrong, live sessions, drop counters" },
+	{ "explain", verb_explain, 2, "cjv", "ADDRESS [DESTINATION]: which way a client's packet would take now" },
 };
+
+static const struct verb hook = { "a hook", hook_run, 0, "cndv", "REASON=connect ...: as ocserv runs it" };
+
+static const struct known_option {
+	const char *name;
+	const char *form;	/* of the argument, with what leads to it */
+	const char *help;
+	int letter;
+	int argument;		/* as struct option has it */
+} known[] = {
+	{ "config", " FILE", "instead of " SYSCONFDIR "/ocserv/gateway.ini", 'c', required_argument },
+	{ "dry-run", "", "print what would be done, and do nothing: a shell script, or on a terminal a diff", 'n', no_argument },
+	{ "diff", "", "with -n: a diff in any case", 'd', no_argument },
+	{ "move", "", "choose the gateway's interface anew, where it has moved to another one", OPTION_MOVE, no_argument },
+	{ "json", "", "for programs", 'j', no_argument },
+	{ "format", " FORMAT", "json, or prometheus for node_exporter's textfile collector", 'f', required_argument },
+	{ "watch", " [SECONDS]", "again and again (SECONDS else 2), until interrupted", 'w', optional_argument },
+	{ "ocserv-conf", " FILE", "instead of " SYSCONFDIR "/ocserv/ocserv.conf", 'o', required_argument },
+	{ "verbose", "", "log each change of the kernel, as a command; check: print each value", 'v', no_argument },
+	{ "help", "", "this; with a verb, what it is and its options", 'h', no_argument },
+	{ "version", "", "the version", 'V', no_argument },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(*verbs))
+#define KNOWN (sizeof(known) / sizeof(*known))
+
+/* What the command line says. */
+struct command {
+	struct options options;
+	bool given[KNOWN];
+	bool help, version;
+};
+
+static int PRINTF(1, 2) usage_error(const char *format, ...)
+{
+	struct text message CLEANUP(text_free) = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	text_add_formatted(&message, format, args);
+	va_end(args);
+	/* A question is a remedy already. */
+	log_line(LOG_LEVEL_ERROR, "%s%s", text_string(&message),
+		 message.data[message.length - 1] == '?' ? "" : "; see ocserv-gateway --help");
+	return EX_USAGE;
+}
+
+static bool verb_knows(const struct verb *verb, int letter)
+{
+	return letter == 'h' || letter == 'V' || strchr(verb->options, letter);
+}
+
+static void print_option(const struct known_option *option)
+{
+	char letter[] = { '-', (char)option->letter, ',', '\0' }, name[HELP_COLUMN];
+
+	snprintf(name, sizeof(name), "--%s%s", option->name, option->form);
+	printf("  %-3s %-*s %s", option->letter == OPTION_MOVE ? "" : letter, HELP_COLUMN - 4, name, option->help);
+}
+
+/* (check, status): the verbs that know an option, where not all do. */
+static void print_verbs_of(const struct known_option *option)
+{
+	struct text names CLEANUP(text_free) = { 0 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < VERBS; i++)
+		if (verb_knows(&verbs[i], option->letter))
+			text_add(&names, "%s%s", count++ ? ", " : "", verbs[i].name);
+	if (count < VERBS)
+		printf(" (%s)", text_string(&names));
+}
+
+static void print_options(const struct verb *verb)
+{
+	putchar('\n');
+	for (size_t i = 0; i < KNOWN; i++) {
+		if (verb && !verb_knows(verb, known[i].letter))
+			continue;
+		print_option(&known[i]);
+		if (!verb)
+			print_verbs_of(&known[i]);
+		putchar('\n');
+	}
+}
 
 static void print_help(void)
 {
 	printf("ocserv-gateway: send ocserv's clients through another VPN, with a kill switch\n\n"
 	       "usage: ocserv-gateway [OPTION...] VERB\n"
 	       "       REASON=connect ... ocserv-gateway [OPTION...]     as ocserv runs it\n\n");
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+	for (size_t i = 0; i < VERBS; i++)
 		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
-	printf("\n  -c, --config FILE   instead of " SYSCONFDIR "/ocserv/gateway.ini\n"
-	       "  -n, --dry-run       print what would be done, and do nothing: a shell script, or on a terminal a diff\n"
-	       "  -d, --diff          with -n: a diff in any case\n"
-	       "  -j, --json          status for programs, as --format json\n"
-	       "  -f, --format FORMAT status as json, or prometheus for node_exporter's textfile collector\n"
-	       "      --move          up: choose the gateway's interface anew, where it has moved to another one\n"
-	       "  -w, --watch[=SECONDS]\n"
-	       "                      status again and again (SECONDS else 2), until interrupted\n"
-	       "  -o, --ocserv-conf FILE\n"
-	       "                      check with this instead of " SYSCONFDIR "/ocserv/ocserv.conf\n"
-	       "  -v, --verbose       log each change of the kernel, as a command\n"
-	       "  -h, --help\n"
-	       "  -V, --version\n\n"
-	       "exit status: 0 done; 1 status found something wrong, check something to warn of, explain a drop or leak;\n"
+	print_options(NULL);
+	printf("\nexit status: 0 done; 1 status found something wrong, check something to warn of, explain a drop or leak;\n"
 	       "64 usage; 69 next_script failed; 71 the kernel refused; 73 state directory; 75 busy; 77 needs CAP_NET_ADMIN;\n"
 	       "78 configuration\n");
 }
 
-static int usage_error(const char *message, const char *what)
+static int print_help_of(const struct verb *verb)
 {
-	fprintf(stderr, "ocserv-gateway: error: %s%s; see ocserv-gateway --help\n", message, what);
-	return EX_USAGE;
+	if (verb) {
+		printf("usage: ocserv-gateway [OPTION...] %s\n\n%s\n", verb->name, verb->help);
+		print_options(verb);
+	} else {
+		print_help();
+	}
+	return EX_OK;
 }
 
 /* Descriptors 0 to 2 are open, lest a file of ours becomes one of them: ocserv may close the first. */
@@ -64,22 +148,6 @@ static void open_standard_files(void)
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			exit(EX_OSERR);
-}
-
-static int run_verb(char **words, int count, struct options *options)
-{
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-		if (strcmp(verbs[i].name, words[0]) != 0)
-			continue;
-		if (count - 1 > verbs[i].arguments)
-			return usage_error("one verb is enough: ", words[verbs[i].arguments + 1]);
-		if (options->move && verbs[i].run != verb_up)
-			return usage_error("--move is for up alone", "");
-		for (int j = 1; j < count; j++)
-			options->argument[j - 1] = words[j];
-		return verbs[i].run(options);
-	}
-	return usage_error("there is no verb ", words[0]);
 }
 
 static bool parse_seconds(const char *text, unsigned int *seconds)
@@ -92,70 +160,201 @@ static bool parse_seconds(const char *text, unsigned int *seconds)
 	return true;
 }
 
-int main(int argc, char **argv)
+/* Keeps an option; an exit status where its argument is wrong. */
+static int take_option(struct command *command, const struct known_option *option, const char *argument)
 {
-	static const struct option long_options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "dry-run", no_argument, NULL, 'n' },
-		{ "json", no_argument, NULL, 'j' },	    { "verbose", no_argument, NULL, 'v' },
-		{ "ocserv-conf", required_argument, NULL, 'o' }, { "format", required_argument, NULL, 'f' },
-		{ "diff", no_argument, NULL, 'd' },	    { "watch", optional_argument, NULL, 'w' },
-		{ "move", no_argument, NULL, OPTION_MOVE },
-		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct options options = { 0 };
-	int option;
+	struct options *options = &command->options;
 
-	open_standard_files();
-	while ((option = getopt_long(argc, argv, "c:dnjf:o:w::vhV", long_options, NULL)) >= 0) {
-		switch (option) {
-		case 'c':
-			options.config = optarg;
-			break;
-		case 'd':
-			options.diff = true;
-			break;
-		case OPTION_MOVE:
-			options.move = true;
-			break;
-		case 'n':
-			options.dry_run = true;
-			break;
-		case 'j':
-			options.json = true;
-			break;
-		case 'f':
-			if (strcmp(optarg, "json") != 0 && strcmp(optarg, "prometheus") != 0)
-				return usage_error("the format is to be json or prometheus, not ", optarg);
-			options.format = optarg;
-			break;
-		case 'o':
-			options.ocserv_conf = optarg;
-			break;
-		case 'w':
-			if (!parse_seconds(optarg, &options.watch))
-				return usage_error("--watch takes seconds, 1 to 86400, not ", optarg);
-			break;
-		case 'v':
-			options.verbose = true;
-			break;
-		case 'h':
-			print_help();
-			return EX_OK;
-		case 'V':
-			puts("ocserv-gateway " PACKAGE_VERSION);
-			return EX_OK;
-		default:
-			return EX_USAGE;
+	command->given[option - known] = true;
+	switch (option->letter) {
+	case 'c':
+		options->config = argument;
+		break;
+	case 'd':
+		options->diff = true;
+		break;
+	case OPTION_MOVE:
+		options->move = true;
+		break;
+	case 'n':
+		options->dry_run = true;
+		break;
+	case 'j':
+		options->json = true;
+		break;
+	case 'f':
+		if (strcmp(argument, "json") != 0 && strcmp(argument, "prometheus") != 0)
+			return usage_error("the format is to be json or prometheus, not %s", argument);
+		options->format = argument;
+		break;
+	case 'o':
+		options->ocserv_conf = argument;
+		break;
+	case 'w':
+		if (!parse_seconds(argument, &options->watch))
+			return usage_error("--watch takes seconds, 1 to 86400, not %s", argument);
+		break;
+	case 'v':
+		options->verbose = true;
+		break;
+	case 'h':
+		command->help = true;
+		break;
+	case 'V':
+		command->version = true;
+		break;
+	}
+	return EX_OK;
+}
+
+/* The nearest of @names, which has few edits, else NULL. */
+static const char *did_you_mean(const char *word, const char *(*name_at)(size_t))
+{
+	size_t least = strlen(word) / 2 + 1;
+	const char *best = NULL, *name;
+
+	for (size_t i = 0; (name = name_at(i)); i++) {
+		size_t distance = text_distance(word, name);
+
+		if (distance < least && distance < strlen(name)) {
+			least = distance;
+			best = name;
 		}
 	}
-	if (options.watch && (options.json || options.format))
-		return usage_error("--watch is for people: without --json and --format", "");
+	return best;
+}
+
+static const char *verb_name_at(size_t i)
+{
+	return i < VERBS ? verbs[i].name : NULL;
+}
+
+static const char *option_name_at(size_t i)
+{
+	return i < KNOWN ? known[i].name : NULL;
+}
+
+/* --jsno, or --json=x: @word as it was typed. */
+static int unknown_long_option(const char *word)
+{
+	char *name = strndup(word, strcspn(word, "="));
+	const char *near = name ? did_you_mean(name, option_name_at) : NULL;
+	int status = near ? usage_error("there is no option --%s; did you mean --%s?", name, near) :
+			    usage_error("there is no option --%s", word);
+
+	free(name);
+	return status;
+}
+
+static const struct known_option *option_of(int letter)
+{
+	for (size_t i = 0; i < KNOWN; i++)
+		if (known[i].letter == letter)
+			return &known[i];
+	return NULL;
+}
+
+/* What getopt(3) says of the option before argv[optind]; optopt is 0 where that is long and unknown. */
+static int wrong_option(bool lacks_argument, char **argv)
+{
+	const struct known_option *option = option_of(optopt);
+	const char *word = argv[optind - 1];
+
+	if (!optopt)
+		return unknown_long_option(word + strspn(word, "-"));
+	if (!option || (optopt == OPTION_MOVE && word[1] != '-'))
+		return usage_error("there is no option -%c", optopt);
+	return usage_error("--%s %s argument", option->name, lacks_argument ? "needs an" : "takes no");
+}
+
+/* The argument of --watch may be a word of its own, as of other programs. */
+static char *argument_of(const struct known_option *option, int argc, char **argv)
+{
+	if (option->argument == optional_argument && !optarg && optind < argc && isdigit((unsigned char)argv[optind][0]))
+		return argv[optind++];
+	return optarg;
+}
+
+static int take_options(struct command *command, int argc, char **argv)
+{
+	struct option long_options[KNOWN + 1] = { 0 };
+	int found, status = EX_OK;
+
+	for (size_t i = 0; i < KNOWN; i++)
+		long_options[i] = (struct option){ known[i].name, known[i].argument, NULL, known[i].letter };
+	opterr = 0;
+	while (status == EX_OK && (found = getopt_long(argc, argv, ":c:dnjf:o:w::vhV", long_options, NULL)) >= 0) {
+		const struct known_option *option = found == '?' || found == ':' ? NULL : option_of(found);
+
+		status = option ? take_option(command, option, argument_of(option, argc, argv)) :
+				  wrong_option(found == ':', argv);
+	}
+	return status;
+}
+
+/* Options that go together with others, or do not. */
+static int check_options(const struct command *command, const struct verb *verb)
+{
+	const struct options *options = &command->options;
+
+	for (size_t i = 0; i < KNOWN; i++)
+		if (command->given[i] && !verb_knows(verb, known[i].letter))
+			return usage_error("--%s is no option of %s", known[i].name, verb->name);
+	if (options->diff && !options->dry_run)
+		return usage_error("--diff is for --dry-run alone");
+	if (options->watch && (options->json || options->format))
+		return usage_error("--watch is for people: without --json and --format");
+	if (options->json && options->format && strcmp(options->format, "json") != 0)
+		return usage_error("either --json or --format %s", options->format);
+	return EX_OK;
+}
+
+static int run_verb(const struct verb *verb, struct command *command, char **words, int count)
+{
+	int status;
+
+	if (command->help)
+		return print_help_of(verb);
+	if (count > verb->arguments)
+		return usage_error("unexpected argument '%s'", words[verb->arguments]);
+	status = check_options(command, verb);
+	if (status != EX_OK)
+		return status;
+	for (int i = 0; i < count; i++)
+		command->options.argument[i] = words[i];
+	return verb->run(&command->options);
+}
+
+static int run_word(struct command *command, char **words, int count)
+{
+	const char *near;
+
+	for (size_t i = 0; i < VERBS; i++)
+		if (strcmp(verbs[i].name, words[0]) == 0)
+			return run_verb(&verbs[i], command, words + 1, count - 1);
+	near = did_you_mean(words[0], verb_name_at);
+	return near ? usage_error("there is no verb %s; did you mean %s?", words[0], near) :
+		      usage_error("there is no verb %s", words[0]);
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = { 0 };
+	int status;
+
+	open_standard_files();
+	status = take_options(&command, argc, argv);
+	if (status != EX_OK)
+		return status;
+	if (command.version) {
+		puts("ocserv-gateway " PACKAGE_VERSION);
+		return EX_OK;
+	}
 	if (optind < argc)
-		return run_verb(argv + optind, argc - optind, &options);
-	if (options.move)
-		return usage_error("--move is for up alone", "");
+		return run_word(&command, argv + optind, argc - optind);
+	if (command.help)
+		return print_help_of(NULL);
 	if (getenv("REASON"))
-		return hook_run(&options);
-	return usage_error("no verb, and no REASON in the environment", "");
+		return run_verb(&hook, &command, NULL, 0);
+	return usage_error("no verb, and no REASON in the environment");
 }

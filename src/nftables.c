@@ -26,9 +26,12 @@
 #define TABLE_OWNER 2U			/* NFT_TABLE_F_OWNER, of Linux 5.12 */
 #define INSTANCE_TYPE 111		/* in a table's user data: of nft(8) there are 0 to 2 (libnftnl/udata.h) */
 #define EXPRESSION_ATTRIBUTES 16	/* more than any expression of ours has */
-#define MESSAGE_ROOM 8192		/* more than any message of a batch: rules of 16 subnets have 3.1 KiB */
+#define MATCH_ROOM 300			/* more than the expressions of any match */
+#define MESSAGE_ROOM 8192		/* more than any message of a batch: of a rule, which has up to 512 beside its matches */
 #define TYPE_IFINDEX 20			/* nft's iface_index (TYPE_IFINDEX of its datatype.h), for listings alone */
 #define SET_EVAL 0x20U			/* NFT_SET_EVAL: rules add elements */
+
+_Static_assert(GUARD_MATCHES * MATCH_ROOM + 512 <= MESSAGE_ROOM, "put_rule() has room for the longest rule");
 
 /* libnftnl copies strings and data; where that fails, what is built would lack them. */
 static void copied(int result)

@@ -22,4 +22,13 @@ void report_warning(struct report *report, const char *format, ...) PRINTF(2, 3)
 void report_note(struct report *report, const char *format, ...) PRINTF(2, 3);
 void report_free(struct report *report);
 
+/* report_add_summary - `ok`, or how many of each there are, in a line; green, yellow or red with @colour */
+void report_add_summary(struct text *text, const struct report *report, bool colour);
+
+/* report_add_findings - errors, warnings, notes: each with a line below it for each remedy */
+void report_add_findings(struct text *text, const struct report *report, bool colour);
+
+/* report_add_json - "errors", "warnings" and "notes" as members of an object that goes on behind them */
+void report_add_json(struct text *json, const struct report *report);
+
 #endif

@@ -172,16 +172,6 @@ const char *mode_text(enum gateway_mode mode)
 	return names[mode];
 }
 
-static void add_json_lines(struct text *json, const char *name, const struct lines *lines)
-{
-	text_add(json, "  \"%s\": [", name);
-	for (size_t i = 0; i < lines->count; i++) {
-		text_add(json, "%s\n    ", i ? "," : "");
-		text_add_json(json, lines->line[i]);
-	}
-	text_add(json, "%s],\n", lines->count ? "\n  " : "");
-}
-
 static void add_json_pair(struct text *json, const char *name, const char *value)
 {
 	text_add(json, "\"%s\": ", name);
@@ -359,8 +349,8 @@ static void add_json(struct text *json, const struct status *status, const struc
 	text_add(json, "{\n  \"state\": \"%s\",\n", verdict_names[status->verdict]);
 	text_add(json, "  \"layers\": { \"routing\": \"%s\", \"kill_switch\": \"%s\" },\n",
 		 layer_names[status->layer[LAYER_ROUTING]], layer_names[status->layer[LAYER_KILLSWITCH]]);
-	add_json_lines(json, "problems", &status->problems);
-	add_json_lines(json, "warnings", &report->warnings);
+	text_add_json_list(json, "problems", &status->problems);
+	text_add_json_list(json, "warnings", &report->warnings);
 	if (status->changed) {
 		text_add(json, "  \"changed\": { \"at\": %llu, \"what\": ", status->changed);
 		text_add_json(json, status->change);
@@ -449,19 +439,16 @@ static int show(struct text *text, const struct config *config, const struct opt
 	return result;
 }
 
-static void look(struct text *text, const struct options *options, struct report *report)
+/* run_end() when the text is shown, which may take any time. */
+static void look(struct text *text, const struct options *options, struct run *run)
 {
-	struct sockets sockets = { 0 };
-	struct config config;
+	struct report *report = &run->report;
 	int wrong = 0;
 
-	deadline_start();
-	if (config_load(&config, options->config, NULL, report) == 0 && sockets_open(&sockets, report) == 0)
-		wrong = show(text, &config, options, &sockets, report);
+	if (run_begin(run, options, RUN_VERB) == 0 && sockets_open(&run->sockets, report) == 0)
+		wrong = show(text, &run->config, options, &run->sockets, report);
 	if (wrong >= 0 && report->errors.count == 0)
 		report->status = wrong;
-	sockets_close(&sockets);
-	config_free(&config);
 	deadline_stop();
 }
 
@@ -472,13 +459,13 @@ static int watch(const struct options *options)
 
 	watch_begin();
 	do {
-		struct report report = { 0 };
 		struct text text CLEANUP(text_free) = { 0 };
+		struct run run;
 
 		text_add_string(&text, terminal ? TERMINAL_CLEAR : first ? "" : "\n");
-		look(&text, options, &report);
+		look(&text, options, &run);
 		goes_on = watch_print(&text);
-		status = log_report(&report);
+		status = run_end(&run);
 		first = false;
 	} while (goes_on && watch_wait(options->watch));
 	return status;
@@ -486,14 +473,13 @@ static int watch(const struct options *options)
 
 int verb_status(const struct options *options)
 {
-	struct report report = { 0 };
 	struct text text CLEANUP(text_free) = { 0 };
+	struct run run;
 
-	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
 	if (options->watch)
 		return watch(options);
-	look(&text, options, &report);
+	look(&text, options, &run);
 	fputs(text_string(&text), stdout);
 	fflush(stdout);
-	return log_report(&report);
+	return run_end(&run);
 }

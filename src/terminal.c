@@ -9,7 +9,12 @@ bool terminal_is_there(void)
 	return isatty(STDOUT_FILENO);
 }
 
+bool terminal_wants_colour_on(int fd)
+{
+	return isatty(fd) && !getenv("NO_COLOR");
+}
+
 bool terminal_wants_colour(void)
 {
-	return terminal_is_there() && !getenv("NO_COLOR");
+	return terminal_wants_colour_on(STDOUT_FILENO);
 }

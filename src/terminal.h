@@ -10,6 +10,9 @@ bool terminal_is_there(void);
 /* terminal_wants_colour - the same, and NO_COLOR is not in the environment */
 bool terminal_wants_colour(void);
 
+/* terminal_wants_colour_on - the same of another descriptor */
+bool terminal_wants_colour_on(int fd);
+
 /* As ECMA-48 has them (SGR, CUP, ED). */
 #define TERMINAL_PLAIN "\033[0m"
 #define TERMINAL_BOLD "\033[1m"

@@ -55,7 +55,7 @@ static void make_room(struct text *text, size_t length)
 	text->data = reallocate(text->data, text->size, 1);
 }
 
-static void PRINTF(2, 0) add_formatted(struct text *text, const char *format, va_list args)
+void text_add_formatted(struct text *text, const char *format, va_list args)
 {
 	va_list again;
 	int length;
@@ -91,7 +91,7 @@ void text_add(struct text *text, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add_formatted(text, format, args);
+	text_add_formatted(text, format, args);
 	va_end(args);
 }
 
@@ -117,7 +117,7 @@ void lines_add(struct lines *lines, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	add_formatted(&text, format, args);
+	text_add_formatted(&text, format, args);
 	va_end(args);
 
 	lines->line = make_room_for_one(lines->line, lines->count, sizeof(*lines->line));
@@ -137,6 +137,15 @@ static bool is_plain(unsigned char c)
 	return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
 }
 
+void text_add_escaped(struct text *text, const char *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+
+		text_add(text, c < ' ' || c >= 0x7f ? "\\x%02x" : "%c", c);
+	}
+}
+
 void text_add_value(struct text *text, const char *value, size_t limit)
 {
 	size_t length = strnlen(value, limit);
@@ -151,14 +160,9 @@ void text_add_value(struct text *text, const char *value, size_t limit)
 	}
 	text_add_string(text, "\"");
 	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)value[i];
-
-		if (c == '"' || c == '\\')
-			text_add(text, "\\%c", c);
-		else if (c < ' ' || c >= 0x7f)
-			text_add(text, "\\x%02x", c);
-		else
-			text_add_bytes(text, &c, 1);
+		if (value[i] == '"' || value[i] == '\\')
+			text_add_string(text, "\\");
+		text_add_escaped(text, &value[i], 1);
 	}
 	if (value[length] != '\0')
 		text_add_string(text, "...");
@@ -282,6 +286,16 @@ static size_t utf8_length(const unsigned char *s)
 	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return length;
+}
+
+void text_add_json_list(struct text *json, const char *name, const struct lines *lines)
+{
+	text_add(json, "  \"%s\": [", name);
+	for (size_t i = 0; i < lines->count; i++) {
+		text_add(json, "%s\n    ", i ? "," : "");
+		text_add_json(json, lines->line[i]);
+	}
+	text_add(json, "%s],\n", lines->count ? "\n  " : "");
 }
 
 void text_add_json(struct text *text, const char *string)

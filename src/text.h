@@ -2,6 +2,7 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,6 +37,7 @@ void *make_room_for_one(void *array, size_t count, size_t size);
 char *duplicate(const char *string);
 
 void text_add(struct text *text, const char *format, ...) PRINTF(2, 3);
+void text_add_formatted(struct text *text, const char *format, va_list args) PRINTF(2, 0);
 void text_add_string(struct text *text, const char *string);
 void text_add_bytes(struct text *text, const void *bytes, size_t length);
 void text_free(struct text *text);
@@ -69,6 +71,9 @@ void text_add_value(struct text *text, const char *value, size_t limit);
  */
 char *text_next_pair(char **cursor, char **value);
 
+/* text_add_escaped - \xNN for each byte outside printable ASCII */
+void text_add_escaped(struct text *text, const char *bytes, size_t length);
+
 /* text_add_printable - a line as it is, but "?" for each byte outside printable ASCII: names in the kernel may hold any */
 void text_add_printable(struct text *text, const char *line);
 
@@ -80,6 +85,9 @@ void text_add_shell(struct text *text, const char *word);
 
 /* text_add_json - add a JSON string with its quotes; what is not UTF-8 becomes U+FFFD */
 void text_add_json(struct text *text, const char *string);
+
+/* text_add_json_list - @lines as the member @name, in a line each, of an object that goes on behind it */
+void text_add_json_list(struct text *json, const char *name, const struct lines *lines);
 
 /*
  * text_distance - edits from @a to @b: characters more, less, or in place of others; SIZE_MAX where @b is longer than

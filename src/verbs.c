@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "verbs.h"
 #include "advice.h"
-#include "deadline.h"
 #include "capacity.h"
-#include "ocserv.h"
 #include "overlap.h"
-#include "privileges.h"
 #include "script.h"
-#include "session.h"
 #include "terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-
-static int load(struct config *config, const struct options *options, struct report *report)
-{
-	log_open(options->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, false);
-	return config_load(config, options->config, options->ocserv_conf, report);
-}
 
 const char *plain_text(const struct config *config)
 {
@@ -47,21 +37,21 @@ static int cover_check_dry(const struct config *config, const struct situation *
 	return result;
 }
 
-int print_dry_run(const struct config *config, const struct options *options, enum goal goal, enum doer doer,
-		  const char *doing, struct report *report)
+int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *doing)
 {
 	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
+	const struct config *config = &run->config;
+	struct report *report = &run->report;
 	struct situation situation = { 0 };
 	struct remembered remembered;
-	struct sockets sockets;
-	int result = sockets_open(&sockets, report);
+	int result = sockets_open(&run->sockets, report);
 
 	remembered_look(&remembered, config);
-	remembered.move = options->move;
+	remembered.move = run->options->move;
 	if (result == 0)
-		result = situation_read(&situation, config, goal, &remembered, &sockets, report);
+		result = situation_read(&situation, config, goal, &remembered, &run->sockets, report);
 	if (result == 0 && goal == GOAL_INSTALL)
-		result = overlap_refuse(config, &situation, doer == BY_HOOK, &sockets.route, report);
+		result = overlap_refuse(config, &situation, doer == BY_HOOK, &run->sockets.route, report);
 	if (result == 0)
 		result = cover_check_dry(config, &situation, doer, report);
 	if (result == 0) {
@@ -69,14 +59,13 @@ int print_dry_run(const struct config *config, const struct options *options, en
 			 config->file_read ? config->path : "the environment alone",
 			 situation.kernel.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
 							 "CAP_NET_ADMIN" : "");
-		if (options->diff || terminal_is_there())
+		if (run->options->diff || terminal_is_there())
 			script_add_diff(&script, text_string(&heading), &situation.plan, terminal_wants_colour());
 		else
 			script_add_plan(&script, text_string(&heading), &situation.plan);
 		fputs(text_string(&script), stdout);
 	}
 	situation_free(&situation);
-	sockets_close(&sockets);
 	return result;
 }
 
@@ -112,10 +101,13 @@ static void warn_of_left(const struct config *config, const struct kernel *kerne
 		report_warning(report, "%s, of another configuration: name that with --config to remove it", left.line[i]);
 }
 
-static int change_kernel(const struct config *config, enum goal goal, enum doer doer, bool move,
-			 const struct state *state, struct sockets *sockets, struct report *report)
+static int change_locked(struct run *run, enum goal goal, enum doer doer)
 {
-	struct remembered remembered = { .move = move };
+	struct remembered remembered = { .move = run->options->move };
+	const struct config *config = &run->config;
+	const struct state *state = &run->state;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
 	struct lines was CLEANUP(lines_free) = { 0 };
 	struct situation situation;
 	enum change change;
@@ -170,173 +162,45 @@ static void warn_of_sessions(const struct state *state, struct report *report)
 			       live);
 }
 
-static int run(const struct config *config, enum goal goal, enum doer doer, bool move, struct report *report)
+static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 {
-	struct sockets sockets = { 0 };
-	struct state state;
-	int result = state_open(&state, config->state_dir, true, report);
+	int result = run_lock(run);
 
 	if (result == 0)
-		result = state_lock(&state, report);
+		result = sockets_open(&run->sockets, &run->report);
 	if (result == 0)
-		result = sockets_open(&sockets, report);
-	if (result == 0)
-		result = change_kernel(config, goal, doer, move, &state, &sockets, report);
+		result = change_locked(run, goal, doer);
 	if (result == 0 && goal == GOAL_REMOVE)
-		warn_of_sessions(&state, report);
-	state_close(&state);
-	sockets_close(&sockets);
+		warn_of_sessions(&run->state, &run->report);
 	return result;
 }
 
 int verb_up(const struct options *options)
 {
-	struct report report = { 0 };
-	struct config config;
-	int status;
+	struct run run;
 
-	deadline_start();
-	if (load(&config, options, &report) == 0) {
-		privileges_drop();
-		if (goal_of(&config) == GOAL_REMOVE)
-			report_warning(&report, "%s", plain_text(&config));
+	if (run_begin(&run, options, RUN_VERB) == 0) {
+		enum goal goal = goal_of(&run.config);
+
+		if (goal == GOAL_REMOVE)
+			report_warning(&run.report, "%s", plain_text(&run.config));
 		if (options->dry_run)
-			print_dry_run(&config, options, goal_of(&config), BY_ADMIN, "up", &report);
+			print_dry_run(&run, goal, BY_ADMIN, "up");
 		else
-			run(&config, goal_of(&config), BY_ADMIN, options->move, &report);
+			change_kernel(&run, goal, BY_ADMIN);
 	}
-	status = log_report(&report);
-	config_free(&config);
-	return status;
+	return run_end(&run);
 }
 
 int verb_down(const struct options *options)
 {
-	struct report report = { 0 };
-	struct config config;
-	int status;
+	struct run run;
 
-	deadline_start();
-	if (load(&config, options, &report) == 0) {
-		privileges_drop();
+	if (run_begin(&run, options, RUN_VERB) == 0) {
 		if (options->dry_run)
-			print_dry_run(&config, options, GOAL_REMOVE, BY_REMOVAL, "down", &report);
+			print_dry_run(&run, GOAL_REMOVE, BY_REMOVAL, "down");
 		else
-			run(&config, GOAL_REMOVE, BY_REMOVAL, false, &report);
+			change_kernel(&run, GOAL_REMOVE, BY_REMOVAL);
 	}
-	status = log_report(&report);
-	config_free(&config);
-	return status;
-}
-
-static void print_origin(const struct config *config, const struct key_description *key,
-			 const struct setting *setting)
-{
-	switch (setting->origin) {
-	case FROM_FILE:
-		printf("%s:%u", config->path, setting->line);
-		break;
-	case FROM_ENVIRONMENT:
-		printf("environment, %s", key->environment);
-		break;
-	case FROM_OPTION:
-		printf("--ocserv-conf");
-		break;
-	case FROM_DEFAULT:
-		printf("%s", setting->value ? "default" : "not set");
-		break;
-	}
-	if (setting->automatic)
-		printf(", auto: %s", config->ocserv_conf);
-	putchar('\n');
-}
-
-static void print_settings(const struct config *config)
-{
-	const char *section = "";
-
-	for (int i = 0; i < CONFIG_KEYS; i++) {
-		const struct setting *setting = &config->setting[i];
-		struct key_description key;
-
-		config_describe_key((enum config_key)i, &key);
-		if (strcmp(section, key.section) != 0)
-			printf("%s[%s]\n", section[0] ? "\n" : "", key.section);
-		section = key.section;
-		printf("%-18s = %-24s ; ", key.name, setting->value ? setting->value : "");
-		print_origin(config, &key, setting);
-	}
-}
-
-static void print_gateway(const struct config *config, const struct situation *situation, int family)
-{
-	char address[ADDRESS_TEXT];
-	const char *interface = "";
-
-	for (size_t i = 0; i < situation->policy.routes; i++)
-		if (situation->policy.route[i].family == family_of(family))
-			interface = situation->policy.route[i].interface_name;
-	switch (config->gateway[family].mode) {
-	case GATEWAY_UNSET:
-	case GATEWAY_DIRECT:
-		printf("%s of clients: leaves by this host's own route, without a kill switch\n", family_name(family));
-		break;
-	case GATEWAY_BLOCK:
-		printf("%s of clients: blocked\n", family_name(family));
-		break;
-	case GATEWAY_ADDRESS:
-		printf("%s of clients: leaves by the gateway %s on %s\n", family_name(family),
-		       address_text(&config->gateway[family].address, address), interface);
-		break;
-	}
-}
-
-static void check_host(const struct config *config, struct report *report)
-{
-	struct situation situation = { 0 };
-	struct remembered remembered;
-	struct sockets sockets;
-
-	remembered_look(&remembered, config);
-	if (sockets_open(&sockets, report) == 0 && !config_is_plain(config))
-		ocserv_check(config, &sockets.route, report);
-	if (sockets.nft.socket &&
-	    situation_read(&situation, config, goal_of(config), &remembered, &sockets, report) == 0) {
-		putchar('\n');
-		print_gateway(config, &situation, IPV4);
-		print_gateway(config, &situation, IPV6);
-		gateway_advise(&sockets.route, config, situation.path, report);
-		if (goal_of(config) == GOAL_INSTALL) {
-			overlap_refuse(config, &situation, false, &sockets.route, report);
-			advise_bypasses(config, &situation, &sockets.route, report);
-			advise(config, &situation, NULL, report);
-			capacity_advise(config, &sockets.nft, report);
-		}
-		if (goal_of(config) == GOAL_INSTALL && !situation.kernel.unprivileged)
-			examine(config, &situation, &sockets, report);
-	}
-	situation_free(&situation);
-	sockets_close(&sockets);
-}
-
-int verb_check(const struct options *options)
-{
-	struct report report = { 0 };
-	struct config config;
-	int status;
-
-	if (load(&config, options, &report) == 0) {
-		print_settings(&config);
-		if (goal_of(&config) == GOAL_REMOVE)
-			report_warning(&report, "%s", plain_text(&config));
-		if (config.log_dry_run)
-			report_warning(&report, "[log] dry_run = yes: hooks install nothing, there is NO kill switch");
-		check_host(&config, &report);
-		if (report.status == 0 && report.warnings.count > 0)
-			report.status = 1;
-	}
-	fflush(stdout);
-	status = log_report(&report);
-	config_free(&config);
-	return status;
+	return run_end(&run);
 }

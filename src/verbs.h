@@ -3,11 +3,11 @@
 #define VERBS_H
 
 #include "cover.h"
-#include "options.h"
+#include "run.h"
 
 /* What an admin types. Each returns the exit status. */
 
-int verb_check(const struct options *options);
+int verb_check(const struct options *options);	/* in check.c */
 int verb_up(const struct options *options);
 int verb_down(const struct options *options);
 int verb_explain(const struct options *options);	/* in explain.c */
@@ -19,8 +19,7 @@ int verb_status(const struct options *options);	/* in status.c */
  *
  * Refuses what the real run refuses.
  */
-int print_dry_run(const struct config *config, const struct options *options, enum goal goal, enum doer doer,
-		  const char *doing, struct report *report);
+int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *doing);
 
 /* plain_text - a warning of a configuration by which nothing is to be installed */
 const char *plain_text(const struct config *config);

@@ -51,6 +51,11 @@ in_zsh() {
 		. $1' zsh "$zsh_file"
 }
 
+# What a verb takes beside --help and --version, which stand alone.
+options_of() {
+	"$program" "$1" --help | grep -oE -- '--[a-z-]+' | grep -vxE -- '--(help|version)'
+}
+
 help=$("$program" --help)
 verbs=$(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' <<<"$help" | words)
 options=$(grep -oE -- '--[a-z-]+' <<<"$help" | words)
@@ -63,10 +68,9 @@ is "$(in_bash - | words)" "$options" "bash offers each long option"
 is "$(in_bash -n s | words)" "status " "bash offers a verb by its beginning, after an option"
 is "$(in_bash -v --config etc/gateway.ini d | words)" "down " "bash offers a verb after the file"
 is "$(in_bash --config up '' | words)" "$verbs" "bash takes a file for no verb"
-is "$(in_bash check -- | words)" "--config --ocserv-conf --verbose " "bash offers the options of check"
-is "$(in_bash up '' | words)" "--config --diff --dry-run --move --verbose " "bash offers the options of up"
-is "$(in_bash down '' | words)" "--config --diff --dry-run --verbose " "bash offers the options of down"
-is "$(in_bash explain -- | words)" "--config --verbose " "bash offers the options of explain"
+for verb in $verbs; do
+	is "$(in_bash "$verb" -- | words)" "$(options_of "$verb" | words)" "bash offers the options of $verb"
+done
 is "$(in_bash status -f | words)" "" "bash takes -f for an option"
 is "$(in_bash status --format p | words)" "prometheus " "bash offers formats"
 is "$(in_bash status --j | words)" "--json " "bash offers --json to status"
@@ -86,6 +90,9 @@ is "$(in_fish '' | words)" "$verbs" "fish offers each verb"
 is "$(in_fish -- | words)" "$options" "fish offers each long option"
 for letter in $(grep -oE '^ +-[a-zA-Z],' <<<"$help" | tr -d ' ,-'); do
 	like "$(in_fish -)" "(^|"$'\n'")-$letter("$'\n'"|\$)" "fish offers -$letter"
+done
+for verb in $verbs; do
+	is "$(in_fish "$verb" -- | words)" "$(options_of "$verb" | words)" "fish offers the options of $verb"
 done
 is "$(in_fish status --j)" "--json" "fish offers --json to status"
 is "$(in_fish up --j)" "" "fish does not offer it to up"

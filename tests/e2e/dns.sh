@@ -26,7 +26,7 @@ checks() {
 	local said result
 	said=$(server_exec "$OGW_PROGRAM" check 2>&1 >/dev/null)
 	result=$?
-	said=$(grep -v '^ocserv-gateway: note: ' <<<"$said")
+	said=$(awk '/^[^ ]/ { note = /^note: / } !note' <<<"$said")
 	is "$result" "$1" "check: status $1"
 	if [ -n "${2:-}" ]; then
 		like "$said" "$2" "check: says it"

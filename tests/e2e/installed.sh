@@ -48,7 +48,7 @@ check_is() {
 	local said result
 	said=$(server_exec ocserv-gateway check 2>&1 >/dev/null)
 	result=$?
-	said=$(grep -v '^ocserv-gateway: note: ' <<<"$said")
+	said=$(awk '/^[^ ]/ { note = /^note: / } !note' <<<"$said")
 	[[ $result = "$1" && $said =~ ${2:-^$} ]] && return
 	echo "status $result: $said"
 	return 1

@@ -139,9 +139,16 @@ captured() {
 	return "$status"
 }
 
-# program [OPTION...] [VERB]
+# What check finds, as other verbs log it: a line each, with its remedies.
+as_logged() {
+	sed ':all; N; $!b all; s/\n    /; /g' | sed 's/^\(error\|warning\|note\): /ocserv-gateway: &/'
+}
+
+# program [OPTION...] [VERB]; what check writes to stderr as_logged
 program() {
 	captured env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" "$@"
+	[[ " $* " != *" check "* ]] || err=$(as_logged <<<"$err")
+	return "$status"
 }
 
 # What ocserv hands to a hook; a variable given again wins. The worker of this

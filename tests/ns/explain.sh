@@ -121,7 +121,7 @@ test_refused() {
 	refused 64 "'alice' is not an address; name a client's" "a name" alice
 	refused 64 "'::1' is not an IPv4 address" "two families" 10.20.0.50 ::1
 	refused 64 "10\.99\.0\.1 is not within \[clients\] subnet4" "another network" 10.99.0.1
-	refused 64 "one verb is enough: more" "too much" 10.20.0.50 1.1.1.1 more
+	refused 64 "unexpected argument 'more'" "too much" 10.20.0.50 1.1.1.1 more
 	ip link set vpns0 name tun0
 	ip link set vpns1 name tun1
 	refused 69 "no tunnel of the clients is there" "no tunnel" 10.20.0.50

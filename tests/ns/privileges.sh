@@ -7,21 +7,129 @@ lib=${0%/*}/../lib
 . "$lib/tap.sh"
 . "$lib/host.sh"
 
-# The /proc/PID/status of a run that waits for the lock: by then it has done all but its work.
-waiting_status() {
-	local holder hook_pid
+RUNS=(check up down status explain "up --dry-run" "down --dry-run" connect disconnect)
+# CAP_NET_ADMIN is number 12.
+NET_ADMIN=0000000000001000
+
+# arguments RUN: sets $arguments of the program and $variables of its environment
+arguments() {
+	variables=() arguments=()
+	case $1 in
+	connect | disconnect) variables=("${SESSION[@]}" REASON="$1") ;;
+	explain) arguments=(explain 10.20.0.50) ;;
+	*) read -ra arguments <<<"$1" ;;
+	esac
+}
+
+# start RUN [TRACER...]: in the background, as $run_pid
+start() {
+	arguments "$1"
+	env -i "${ENVIRONMENT[@]}" ASAN_OPTIONS=detect_leaks=0 "${variables[@]}" timeout --foreground 60 "${@:2}" \
+		"$OGW_PROGRAM" "${arguments[@]}" >"$OGW_WORK/${1// /}.out" 2>"$OGW_WORK/${1// /}.err" &
+	run_pid=$!
+}
+
+# The process of the program itself, below what began it.
+program_of() {
+	local pid=$1 child
+	while child=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null) && [ -n "$child" ]; do
+		pid=${child%% *}
+	done
+	echo "$pid"
+}
+
+# Number 47 is recvmsg(2), 45 recvfrom(2).
+waits_for_answer() {
+	[ "$(readlink "/proc/$(program_of "$1")/exe")" = "$(readlink -f "$OGW_PROGRAM")" ] &&
+		grep -qE '^(45|47) ' "/proc/$(program_of "$1")/syscall"
+}
+
+of_status() {
+	sed -n "s/^$1:[[:blank:]]*//p" <<<"$seen"
+}
+
+# kept RUN: what $seen says that it has
+kept() {
+	is "$(of_status CapEff)" $NET_ADMIN "$1: keeps CAP_NET_ADMIN alone"
+	is "$(of_status CapPrm)" $NET_ADMIN "$1: and can take no other"
+	is "$(of_status CapInh)" 0000000000000000 "$1: and leaves none to others"
+	is "$(of_status NoNewPrivs)" 1 "$1: it can gain no privileges"
+}
+
+# The kernel never gets what it is asked, and no run waits for its answer without end.
+test_silent_kernel() {
+	local run index pids=()
+	ini session.remove_after_last=yes
+	for run in "${RUNS[@]}"; do
+		rm -rf "$STATE_DIR"
+		start "$run" strace -qq -o /dev/null -e trace=sendto -e inject=sendto:retval=4096
+		pids+=("$run_pid")
+		ok "$run: waits for the kernel" wait_for 10 waits_for_answer "$run_pid"
+		seen=$(cat "/proc/$(program_of "$run_pid")/status")
+		kept "$run"
+	done
+	for index in "${!RUNS[@]}"; do
+		wait "${pids[index]}"
+		ok "${RUNS[index]}: ends by itself" test $? != 124
+	done
+}
+
+# The deadline is set before all else, and ends each run wherever it is.
+test_deadlines() {
+	local run seconds
+	ini session.remove_after_last=yes
+	for run in "${RUNS[@]}"; do
+		rm -rf "$STATE_DIR"
+		case $run in
+		check | explain) seconds=10 ;;
+		*) seconds=5 ;;
+		esac
+		start "$run" strace -qq -o "$OGW_WORK/trace" -e trace=setitimer,recvmsg,recvfrom \
+			-e inject=recvmsg,recvfrom:signal=SIGALRM:when=1
+		wait "$run_pid"
+		is "$?" 75 "$run: the deadline: status 75"
+		like "$(cat "$OGW_WORK/${run// /}.err")" "error: not done within $seconds seconds, given up; run it again" \
+			"$run: the deadline: says so"
+		like "$(grep -m 1 '' "$OGW_WORK/trace")" "^setitimer\(ITIMER_REAL, .*it_value=\{tv_sec=$seconds, tv_usec=0\}" \
+			"$run: the deadline: it is set"
+	done
+}
+
+# A file that nobody writes to.
+test_silent_file() {
+	local run index pids=()
+	mkfifo -m 600 "$OGW_WORK/ocserv.conf"
+	ini clients.subnet4=auto clients.ocserv_conf="$OGW_WORK/ocserv.conf"
+	for run in "${RUNS[@]}"; do
+		start "$run"
+		pids+=("$run_pid")
+	done
+	for index in "${!RUNS[@]}"; do
+		wait "${pids[index]}"
+		status=$?
+		like "$status" "^(75|78)$" "${RUNS[index]}: ocserv.conf without a writer ends it"
+	done
+}
+
+# With a script of the admin's the hook keeps what it has, since that is root's; no verb runs it.
+test_next_script() {
+	local holder run
+	ini session.next_script=/bin/true
 	rm -rf "$STATE_DIR"
 	mkdir -m 700 "$STATE_DIR" "$STATE_DIR/sessions"
-	flock "$STATE_DIR/sessions" sleep infinity &
+	flock --no-fork "$STATE_DIR/sessions" sleep infinity &
 	holder=$!
 	wait_for 10 lock_held
-	env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" REASON=connect "$OGW_PROGRAM" 2>"$OGW_WORK/stderr" &
-	hook_pid=$!
-	wait_for 10 waits_for_lock "$hook_pid"
-	cat "/proc/$hook_pid/status"
-	kill "$hook_pid" "$holder"
-	wait "$hook_pid" "$holder" 2>/dev/null
-	pkill -f 'sleep infinity'
+	for run in connect up; do
+		start "$run"
+		ok "next_script: $run waits for the lock" wait_for 10 waits_for_lock "$run_pid"
+		seen=$(cat "/proc/$(program_of "$run_pid")/status")
+		is "$(of_status NoNewPrivs)" "$([ "$run" = up ] && echo 1 || echo 0)" "next_script: $run: no_new_privs"
+		wait "$run_pid"
+		is "$?" 75 "next_script: $run: ends by itself"
+	done
+	kill "$holder"
+	wait "$holder" 2>/dev/null
 }
 
 lock_held() {
@@ -29,26 +137,7 @@ lock_held() {
 }
 
 waits_for_lock() {
-	grep -q "FLOCK.* $1 " /proc/locks
-}
-
-of_status() {
-	sed -n "s/^$1:[[:blank:]]*//p" <<<"$seen"
-}
-
-test_capabilities() {
-	# CAP_NET_ADMIN is number 12.
-	local net_admin=0000000000001000
-	ini
-	seen=$(waiting_status)
-	is "$(of_status CapEff)" $net_admin "a hook keeps CAP_NET_ADMIN alone"
-	is "$(of_status CapPrm)" $net_admin "and can take no other"
-	is "$(of_status CapInh)" 0000000000000000 "and leaves none to others"
-	is "$(of_status NoNewPrivs)" 1 "it can gain no privileges"
-
-	ini session.next_script=/bin/true
-	seen=$(waiting_status)
-	is "$(of_status NoNewPrivs)" 0 "with next_script it keeps what it has, since the script is root's"
+	grep -q "FLOCK.* $(program_of "$1") " /proc/locks
 }
 
 test_script_environment() {
@@ -78,8 +167,11 @@ umask_hook() {
 	(umask 0 && hook connect)
 }
 
-begin flock pkill
-test_capabilities
+begin flock strace
+test_silent_kernel
+test_deadlines
+test_silent_file
+test_next_script
 test_script_environment
 test_modes
 done_testing

@@ -181,7 +181,12 @@ const char *case_text(const char *name)
 
 void wanted_make_largest(struct wanted *wanted)
 {
+	static const struct host host = {
+		.ipsec = true, .left_outs = GUARD_LEFT_OUT,
+		.left_out = { "vpns-aaaaaaaaa1", "vpns-aaaaaaaaa2", "vpns-aaaaaaaaa3", "vpns-aaaaaaaaa4" },
+	};
 	struct text list4 CLEANUP(text_free) = { 0 }, list6 CLEANUP(text_free) = { 0 };
+	struct text services CLEANUP(text_free) = { 0 }, file CLEANUP(text_free) = { 0 };
 
 	for (unsigned int i = 0; i < CONFIG_SUBNETS; i++) {
 		text_add(&list4, "192.168.255.%u/31,", 100 + 2 * i);
@@ -189,7 +194,11 @@ void wanted_make_largest(struct wanted *wanted)
 	}
 	setenv("VPN_SUBNET", text_string(&list4), 1);
 	setenv("IPV6_SUBNET", text_string(&list6), 1);
-	wanted_make(wanted, "[gateway]\naddress4 = 172.28.0.2\naddress6 = fd28::2\n");
+	for (unsigned int i = 0; i < CONFIG_SERVICES; i++)
+		text_add(&services, "%s%s %u", i ? ", " : "", i % 2 ? "tcp" : "udp", 65500 + i);
+	text_add(&file, "[clients]\nflows = 2147483647\n[gateway]\naddress4 = 172.28.0.2\naddress6 = fd28::2\n[killswitch]\n"
+		 "client_to_client = no\ndns = block\nserver = services\nservices_ports = %s\n", text_string(&services));
+	wanted_make_on(wanted, text_string(&file), &host);
 }
 
 void check_case_golden(const char *kind, const struct policy_case *one, const char *text, const char *file, int line)

@@ -170,12 +170,18 @@ void load_valid(struct config *config, const char *text)
 
 void wanted_make(struct wanted *wanted, const char *text)
 {
-	static const struct gateway_path path[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
 	static const struct host host = { .ipsec = true };
+
+	wanted_make_on(wanted, text, &host);
+}
+
+void wanted_make_on(struct wanted *wanted, const char *text, const struct host *host)
+{
+	static const struct gateway_path path[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
 
 	load_valid(&wanted->config, text);
 	policy_make(&wanted->policy, &wanted->config, path);
-	policy_add_guard(&wanted->policy, &wanted->config, path, &host);
+	policy_add_guard(&wanted->policy, &wanted->config, path, host);
 	nftables_compile(&wanted->policy.guard);
 }
 

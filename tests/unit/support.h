@@ -74,6 +74,7 @@ struct wanted {
 
 /* wanted_make - with its guard compiled; wanted_free() when done */
 void wanted_make(struct wanted *wanted, const char *text);
+void wanted_make_on(struct wanted *wanted, const char *text, const struct host *host);
 void wanted_free(struct wanted *wanted);
 
 /* kernel_fresh - a kernel with its own three policy rules of each family and nothing else */

@@ -250,6 +250,45 @@ static void every_message_is_about_our_table(void **state)
 	wanted_free(&wanted);
 }
 
+static unsigned int count_expressions(const struct nlmsghdr *message)
+{
+	const struct nlattr *attribute, *element;
+	unsigned int count = 0;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == NFTA_RULE_EXPRESSIONS)
+			mnl_attr_for_each_nested(element, attribute)
+				count++;
+	return count;
+}
+
+/* The kernel takes 128 expressions (NFT_RULE_MAXEXPRS), and put_rule() has room for 300 bytes a match. */
+static void rules_are_bounded_in_the_largest_policy(void **state)
+{
+	const struct nlmsghdr *message = NULL;
+	struct nftables_batch batch;
+	struct wanted wanted;
+	uint32_t sequence = 0;
+	unsigned int most = 0;
+
+	(void)state;
+	wanted_make_largest(&wanted);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	for (size_t i = 0; i < wanted.policy.guard.chains; i++) {
+		for (size_t j = 0; j < wanted.policy.guard.chain[i].rules; j++) {
+			unsigned int matches = wanted.policy.guard.chain[i].rule[j].matches;
+
+			message = find_message(&batch, message, NFT_MSG_NEWRULE);
+			assert_in_range(count_expressions(message), 1, 128);
+			assert_in_range(message->nlmsg_len, 1, 512 + 300 * matches);
+			most = matches > most ? matches : most;
+		}
+	}
+	assert_in_range(most, CONFIG_SUBNETS + GUARD_LEFT_OUT, GUARD_MATCHES);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
 /* Its buffer grows, and none of its messages is near the room that is kept for one. */
 static void the_largest_batch_has_room(void **state)
 {
@@ -967,6 +1006,7 @@ int main(void)
 		in_directory(every_message_is_numbered_and_the_last_acknowledged),
 		in_directory(a_table_is_made_exclusively),
 		in_directory(every_message_is_about_our_table),
+		in_directory(rules_are_bounded_in_the_largest_policy),
 		in_directory(the_largest_batch_has_room),
 		in_directory(objects_of_a_batch_are_described),
 		in_directory(the_expression_at_fault_is_named_with_its_module),

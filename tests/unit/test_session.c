@@ -838,7 +838,7 @@ static void the_lock_is_waited_for_three_seconds(void **unused)
 	open_state(&holder);
 	open_state(&state);
 	assert_int_equal(state_lock(&holder, &report), 0);
-	deadline_start();
+	deadline_start(DEADLINE_SECONDS);
 	begun = seconds_now();
 	assert_int_equal(state_lock(&state, &report), -1);
 	waited = seconds_now() - begun;
