@@ -3,6 +3,7 @@
 #include "rtnetlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,4 +143,15 @@ int host_find_left_out(struct host *host, const struct config *config, struct ne
 bool host_has_ipsec(void)
 {
 	return access("/proc/net/xfrm_stat", F_OK) == 0 || access("/proc/sys/net/core/xfrm_larval_drop", F_OK) == 0;
+}
+
+int host_read_setting(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char digit = '\0';
+	ssize_t got = fd < 0 ? -1 : read(fd, &digit, 1);
+
+	if (fd >= 0)
+		close(fd);
+	return got == 1 ? digit - '0' : -1;
 }

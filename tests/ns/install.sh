@@ -161,6 +161,7 @@ counted() {
 }
 
 begin
+must "the gateways answer" gateways_known
 for file in "$CONFIGURATIONS"/*.ini; do
 	name=${file##*/}
 	name=${name%.ini}
