@@ -50,12 +50,12 @@ static void say(struct look *look, enum have have, const char *format, ...)
 /* IPv4 asks the interface that a packet comes in by, IPv6 the setting for all. */
 static bool forwards(int family, const char *interface)
 {
-	char path[96];
+	char name[64];
 
 	if (family == IPV6)
-		return host_read_setting("/proc/sys/net/ipv6/conf/all/forwarding") != 0;
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", interface);
-	return host_read_setting(path) != 0;
+		return host_setting("ipv6/conf/all/forwarding") != 0;
+	snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", interface);
+	return host_setting(name) != 0;
 }
 
 /* @way is NULL where there is no gateway, and so no answers from there. */
@@ -63,8 +63,7 @@ static bool forwarding_is_off(struct look *look, const struct route *way)
 {
 	const char *const interfaces[] = { look->device, way ? way->interface_name : "" };
 
-	if (host_read_setting(look->family == IPV4 ? "/proc/sys/net/ipv4/ip_forward" :
-			      "/proc/sys/net/ipv6/conf/all/forwarding") == 0) {
+	if (host_setting(look->family == IPV4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding") == 0) {
 		say(look, HAVE_NOTHING, "%s forwarding is off: sysctl -w net.%s=1", family_name(look->family),
 		    look->family == IPV4 ? "ipv4.ip_forward" : "ipv6.conf.all.forwarding");
 		return true;
@@ -89,6 +88,8 @@ static bool is_dropped(const struct look *look, const struct packet *packet, boo
 	if (ours)
 		config.killswitch_table[0] = '\0';
 	dropped = foreign_check_packet(&config, packet, &look->sockets->nft, &findings, &ignored);
+	/* What ocserv itself has made confines one session to its routes; others go on. */
+	dropped = dropped && !(findings.warnings.count && strstr(findings.warnings.line[0], " ocserv_fwd`"));
 	if (dropped && findings.warnings.count)
 		text_add_string(by, findings.warnings.line[0]);
 	report_free(&findings);
@@ -237,6 +238,18 @@ void client_make(struct client *client, const struct config *config)
 		snprintf(client->device, IFNAMSIZ, "%.12s999", config->clients.name);
 	else
 		snprintf(client->device, IFNAMSIZ, "%s", config->clients.name);
+}
+
+void client_take(struct client *client, const char *ip4, const char *ip6, const char *device)
+{
+	const char *const text[FAMILIES] = { [IPV4] = ip4, [IPV6] = ip6 };
+
+	*client = (struct client){ 0 };
+	for (int family = 0; family < FAMILIES; family++)
+		if (!address_parse_unscoped(&client->address[family], text[family]) ||
+		    client->address[family].family != family_of(family))
+			client->address[family] = (struct address){ 0 };
+	snprintf(client->device, sizeof(client->device), "%s", device);
 }
 
 static void take_client(struct look *look, const struct client *client)

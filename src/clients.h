@@ -39,6 +39,9 @@ struct client {
 /* client_make - one that may be: an address of each subnet's, and a tunnel that nobody has */
 void client_make(struct client *client, const struct config *config);
 
+/* client_take - as a record of a session has it */
+void client_take(struct client *client, const char *ip4, const char *ip6, const char *device);
+
 /*
  * clients_look - what those clients have, the worst of it
  * @client, @count: who is connected

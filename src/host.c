@@ -145,13 +145,17 @@ bool host_has_ipsec(void)
 	return access("/proc/net/xfrm_stat", F_OK) == 0 || access("/proc/sys/net/core/xfrm_larval_drop", F_OK) == 0;
 }
 
-int host_read_setting(const char *path)
+int host_setting(const char *name)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char digit = '\0';
-	ssize_t got = fd < 0 ? -1 : read(fd, &digit, 1);
+	char path[128], digit = '\0';
+	ssize_t got = -1;
+	int fd;
 
-	if (fd >= 0)
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		got = read(fd, &digit, 1);
 		close(fd);
+	}
 	return got == 1 ? digit - '0' : -1;
 }

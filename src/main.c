@@ -25,6 +25,7 @@ static const struct verb {
 	{ "down", verb_down, 0, "remove what is ours" },
 	{ "status", verb_status, 0, "what is installed, what is wrong, live sessions, drop counters" },
 	{ "explain", verb_explain, 2, "ADDRESS [DESTINATION]: which way a client's packet would take now" },
+	{ "test", verb_test, 1, "[USER|ADDRESS]: does the gateway answer, and what is beyond it, by the way of clients" },
 };
 
 static void print_help(void)
@@ -37,7 +38,7 @@ static void print_help(void)
 	printf("\n  -c, --config FILE   instead of " SYSCONFDIR "/ocserv/gateway.ini\n"
 	       "  -n, --dry-run       print what would be done, and do nothing: a shell script, or on a terminal a diff\n"
 	       "  -d, --diff          with -n: a diff in any case\n"
-	       "  -j, --json          status for programs, as --format json\n"
+	       "  -j, --json          status and test for programs; of status as --format json\n"
 	       "  -f, --format FORMAT status as json, or prometheus for node_exporter's textfile collector\n"
 	       "      --move          up: choose the gateway's interface anew, where it has moved to another one\n"
 	       "  -w, --watch[=SECONDS]\n"
@@ -47,7 +48,8 @@ static void print_help(void)
 	       "  -v, --verbose       log each change of the kernel, as a command\n"
 	       "  -h, --help\n"
 	       "  -V, --version\n\n"
-	       "exit status: 0 done; 1 status found something wrong, check something to warn of, explain a drop or leak;\n"
+	       "exit status: 0 done; 1 clients do not reach the gateway, or status found something wrong, check something to warn of,\n"
+	       "explain a drop or leak, test no answer;\n"
 	       "64 usage; 69 next_script failed; 71 the kernel refused; 73 state directory; 75 busy; 77 needs CAP_NET_ADMIN;\n"
 	       "78 configuration\n");
 }

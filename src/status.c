@@ -306,14 +306,6 @@ static void look_for_gateways(struct status *status, struct netlink *route)
 	}
 }
 
-static void take_client(struct client *client, const struct session *session)
-{
-	*client = (struct client){ 0 };
-	address_parse_unscoped(&client->address[IPV4], session->ip4);
-	address_parse_unscoped(&client->address[IPV6], session->ip6);
-	snprintf(client->device, sizeof(client->device), "%s", session->device);
-}
-
 /* Where there may be sessions without a record, each tunnel is taken for that of one. */
 static void add_unrecorded(const struct status *status, struct client **clients, size_t *count)
 {
@@ -337,8 +329,10 @@ static void look_for_clients(struct status *status, struct sockets *sockets)
 	size_t count = 0;
 
 	for (size_t i = 0; i < status->sessions.count; i++) {
+		const struct session *session = &status->sessions.live[i].session;
+
 		client = make_room_for_one(client, count, sizeof(*client));
-		take_client(&client[count++], &status->sessions.live[i].session);
+		client_take(&client[count++], session->ip4, session->ip6, session->device);
 	}
 	if (status->doubt)
 		add_unrecorded(status, &client, &count);

@@ -101,6 +101,10 @@ net.ipv4.conf.eth0.forwarding=1; with IPv6 they would $REACH" 1 "nobody is conne
 }
 
 test_foreign_chains() {
+	start gateway.address6=fd28::2
+	hook disconnect
+	hook connect IPV6_REMOTE=
+	have "$REACH" 0 "a session without IPv6"
 	start
 	nft 'add table inet other; add chain inet other forward { type filter hook forward priority 0; policy drop; }'
 	program status
