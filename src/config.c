@@ -285,7 +285,7 @@ static bool parse_probe(struct probes *probes, char *value, struct text *wrong)
 			return complain(wrong, "has no port behind its :, which is a number from 1 to 65535");
 		*colon = '\0';
 	}
-	if (!address_parse(&probe.address, address) || !address_is_usable(&probe.address))
+	if ((bracket && !colon) || !address_parse(&probe.address, address) || !address_is_usable(&probe.address))
 		return complain(wrong, "must be neighbour, no, or addresses like 1.1.1.1, 1.1.1.1:443 or [2606:4700:4700::1111]:443");
 	if (probes->count == CONFIG_PROBES) {
 		text_add(wrong, "names more than %d addresses", CONFIG_PROBES);
@@ -306,6 +306,8 @@ static bool parse_probes(const struct key *key, void *field, const char *value, 
 	if (probes.neighbour && strcasecmp(value, "neighbour") != 0)
 		for (char *item = strtok_r(list, ", \t", &save); item && ok; item = strtok_r(NULL, ", \t", &save))
 			ok = parse_probe(&probes, item, wrong);
+	if (ok && probes.neighbour && strcasecmp(value, "neighbour") != 0 && !probes.count)
+		ok = complain(wrong, "names no address");
 	if (ok)
 		*(struct probes *)field = probes;
 	free(list);

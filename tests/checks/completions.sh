@@ -67,6 +67,7 @@ is "$(in_bash check -- | words)" "--config --ocserv-conf --verbose " "bash offer
 is "$(in_bash up '' | words)" "--config --diff --dry-run --move --verbose " "bash offers the options of up"
 is "$(in_bash down '' | words)" "--config --diff --dry-run --verbose " "bash offers the options of down"
 is "$(in_bash explain -- | words)" "--config --verbose " "bash offers the options of explain"
+is "$(in_bash test -- | words)" "--config --json --verbose " "bash offers the options of test"
 is "$(in_bash status -f | words)" "" "bash takes -f for an option"
 is "$(in_bash status --format p | words)" "prometheus " "bash offers formats"
 is "$(in_bash status --j | words)" "--json " "bash offers --json to status"
@@ -88,6 +89,8 @@ for letter in $(grep -oE '^ +-[a-zA-Z],' <<<"$help" | tr -d ' ,-'); do
 	like "$(in_fish -)" "(^|"$'\n'")-$letter("$'\n'"|\$)" "fish offers -$letter"
 done
 is "$(in_fish status --j)" "--json" "fish offers --json to status"
+is "$(in_fish test --j)" "--json" "fish offers it to test"
+is "$(in_fish test --w)" "" "but not --watch"
 is "$(in_fish up --j)" "" "fish does not offer it to up"
 is "$(in_fish status --w)" "--watch" "fish offers --watch to status"
 is "$(in_fish up --w)" "" "fish does not offer it to up"
