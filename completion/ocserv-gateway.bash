@@ -14,7 +14,7 @@ _ocserv_gateway() {
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
-			check | up | down | status | explain) verb=$before ;;
+			check | up | down | status | explain | test) verb=$before ;;
 			esac
 			;;
 		esac
@@ -36,11 +36,12 @@ _ocserv_gateway() {
 	case $verb in
 	explain) offer='--config --json --verbose' ;;
 	check) offer='--config --json --ocserv-conf --verbose' ;;
+	test) offer='--config --json --verbose' ;;
 	up) offer='--config --diff --dry-run --move --verbose' ;;
 	down) offer='--config --diff --dry-run --verbose' ;;
 	status) offer='--config --format --json --verbose --watch' ;;
 	*)
-		offer='check up down status explain'
+		offer='check up down status explain test'
 		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --move --ocserv-conf --verbose --watch --help --version'
 		;;
 	esac

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fish completion for ocserv-gateway
 
-set -l verbs check up down status explain
+set -l verbs check up down status explain test
 set -l no_verb "not __fish_seen_subcommand_from $verbs"
 
 complete -c ocserv-gateway -f
@@ -10,19 +10,20 @@ complete -c ocserv-gateway -n $no_verb -a up -d 'Install or repair routing and k
 complete -c ocserv-gateway -n $no_verb -a down -d 'Remove what is ours'
 complete -c ocserv-gateway -n $no_verb -a status -d 'What is installed, what is wrong, live sessions'
 complete -c ocserv-gateway -n $no_verb -a explain -d 'Which way a packet of a client would take now'
+complete -c ocserv-gateway -n $no_verb -a test -d 'Does the gateway answer, and what is beyond it'
 
 complete -c ocserv-gateway -s c -l config -r -F -d 'Read this file as the configuration'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain' -s n -l dry-run \
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain test' -s n -l dry-run \
     -d 'Print what would be done, and do nothing'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain' -s d -l diff -d 'With -n, as a diff'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check status explain test' -s d -l diff -d 'With -n, as a diff'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down' -s j -l json -d 'For programs'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status explain' -s o -l ocserv-conf -r -F \
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status explain test' -s o -l ocserv-conf -r -F \
     -d "Read this file as ocserv's own"
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s f -l format -x \
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain test' -s f -l format -x \
     -a 'json prometheus' -d 'Status for programs'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain' -s w -l watch \
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain test' -s w -l watch \
     -d 'Status again and again'
-complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check down status explain' -l move \
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check down status explain test' -l move \
     -d "Choose the gateway's interface anew"
 complete -c ocserv-gateway -s v -l verbose -d 'Log each change; with check, print each value'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'

@@ -2,32 +2,18 @@
 #include "advice.h"
 #include "apply.h"
 #include "bypass.h"
+#include "contact.h"
 #include "foreign.h"
-#include "neighbour.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-/* A number from /proc/sys/net; -1 where there is none. */
-static int read_setting(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char digit = '\0';
-	ssize_t got = fd < 0 ? -1 : read(fd, &digit, 1);
-
-	if (fd >= 0)
-		close(fd);
-	return got == 1 ? digit - '0' : -1;
-}
 
 static void advise_forwarding(const struct config *config, struct report *report)
 {
-	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && read_setting("/proc/sys/net/ipv4/ip_forward") == 0)
+	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && host_setting("ipv4/ip_forward") == 0)
 		report_warning(report, "IPv4 forwarding is off: clients reach nothing; sysctl -w net.ipv4.ip_forward=1");
 	if (config->gateway[IPV6].mode == GATEWAY_ADDRESS &&
-	    read_setting("/proc/sys/net/ipv6/conf/all/forwarding") == 0)
+	    host_setting("ipv6/conf/all/forwarding") == 0)
 		report_warning(report, "IPv6 forwarding is off: clients reach nothing; "
 			       "sysctl -w net.ipv6.conf.all.forwarding=1");
 }
@@ -85,26 +71,35 @@ void advise_bypasses(const struct config *config, const struct situation *situat
 		report_warning(report, "%s", found.line[i]);
 }
 
-static void examine_gateways(const struct situation *situation, struct netlink *route, struct report *report)
+static void examine_gateways(const struct config *config, const struct situation *situation, struct netlink *route,
+			     struct report *report)
 {
 	char address[ADDRESS_TEXT];
 
 	for (size_t i = 0; i < situation->policy.routes; i++) {
 		const struct route *way = &situation->policy.route[i];
+		struct contact contact;
 
-		if (!neighbour_answers(route, &way->gateway, way->interface))
+		contact_make(&contact, route, way, config->masquerade);
+		address_text(&way->gateway, address);
+		if (contact.there && !contact.asked)
+			report_note(report, "the gateway %s is on %s, which is up; nobody is to be asked there (point-to-point)",
+				    address, way->interface_name);
+		else if (!contact.there && contact.asked)
 			report_warning(report, "the gateway %s does not answer %s on %s: clients reach nothing until it does; is "
-				       "it up, and is it in this network? ip neigh show dev %s",
-				       address_text(&way->gateway, address), way->family == AF_INET ? "ARP" : "ND",
-				       way->interface_name, way->interface_name);
+				       "it up, and is it in this network? ip neigh show dev %s", address,
+				       way->family == AF_INET ? "ARP" : "ND", way->interface_name, way->interface_name);
+		else if (!contact.there)
+			report_warning(report, "the gateway %s %s: clients reach nothing; ip addr show dev %s", address,
+				       contact.why, way->interface_name);
 	}
 }
 
 /* A tunnel gets the default; of that and the setting for all, the larger one counts (ip-sysctl.rst). */
 static void examine_reverse_path(const struct config *config, struct report *report)
 {
-	int all = read_setting("/proc/sys/net/ipv4/conf/all/rp_filter");
-	int tunnels = read_setting("/proc/sys/net/ipv4/conf/default/rp_filter");
+	int all = host_setting("ipv4/conf/all/rp_filter");
+	int tunnels = host_setting("ipv4/conf/default/rp_filter");
 
 	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && (all > tunnels ? all : tunnels) != 1)
 		report_note(report, "rp_filter is not 1 on new tunnels: while nftables is flushed, a client that forges its "
@@ -127,7 +122,7 @@ void examine(const struct config *config, const struct situation *situation, str
 	     struct report *report)
 {
 	examine_left_out(config, &situation->host, report);
-	examine_gateways(situation, &sockets->route, report);
+	examine_gateways(config, situation, &sockets->route, report);
 	apply_rehearse(&situation->policy.guard, situation->kernel.guard.exists, &sockets->nft, report);
 	foreign_check(config, &situation->policy, &sockets->nft, report);
 	examine_reverse_path(config, report);

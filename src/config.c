@@ -275,6 +275,95 @@ static bool parse_services(const struct key *key, void *field, const char *value
 	return ok;
 }
 
+/* 1.1.1.1, 1.1.1.1:443, 2606:4700::1111, [2606:4700::1111]:443 */
+static bool parse_probe(struct probes *probes, char *value, struct text *wrong)
+{
+	bool bracket = value[0] == '[';
+	char *colon = bracket ? strstr(value, "]:") : strchr(value, ':'), *address = value + bracket;
+	struct probe probe = { 0 };
+	unsigned long long port = 0;
+
+	if (colon && (bracket || strchr(colon + 1, ':') == NULL)) {
+		if (!number_parse(colon + 1 + bracket, 1, UINT16_MAX, &port))
+			return complain(wrong, "has no port behind its :, which is a number from 1 to 65535");
+		*colon = '\0';
+	}
+	if ((bracket && !colon) || !address_parse(&probe.address, address) || !address_is_usable(&probe.address))
+		return complain(wrong, "must be neighbour, no, or addresses like 1.1.1.1, 1.1.1.1:443 or [2606:4700:4700::1111]:443");
+	if (probes->count == CONFIG_PROBES) {
+		text_add(wrong, "names more than %d addresses", CONFIG_PROBES);
+		return false;
+	}
+	probe.port = (uint16_t)port;
+	probes->probe[probes->count++] = probe;
+	return true;
+}
+
+static bool parse_probes(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	struct probes probes = { .neighbour = strcasecmp(value, "no") != 0 };
+	char *list = duplicate(value), *save = NULL;
+	bool ok = true;
+
+	(void)key;
+	if (probes.neighbour && strcasecmp(value, "neighbour") != 0)
+		for (char *item = strtok_r(list, ", \t", &save); item && ok; item = strtok_r(NULL, ", \t", &save))
+			ok = parse_probe(&probes, item, wrong);
+	if (ok && probes.neighbour && strcasecmp(value, "neighbour") != 0 && !probes.count)
+		ok = complain(wrong, "names no address");
+	if (ok)
+		*(struct probes *)field = probes;
+	free(list);
+	return ok;
+}
+
+/* A part of an URL: printable ASCII without blanks. */
+static bool take_part(char part[CONFIG_URL], const char *from, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (from[i] <= ' ' || from[i] > '~')
+			return false;
+	if (length >= CONFIG_URL)
+		return false;
+	memcpy(part, from, length);
+	part[length] = '\0';
+	return true;
+}
+
+/* http://ifconfig.me/ip, http://198.51.100.80:8080, http://[2001:db8::80]/ */
+static bool parse_http(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	static const char scheme[] = "http://";
+	struct http http = { .port = 80, .path = "/" };
+	const char *host = value + sizeof(scheme) - 1, *end, *path;
+	unsigned long long port = 80;
+	char number[8] = "";
+	bool bracket;
+
+	(void)key;
+	if (strncasecmp(value, scheme, sizeof(scheme) - 1) != 0)
+		return complain(wrong, "must begin with http://; what clients see by TLS can't be asked for here");
+	bracket = host[0] == '[';
+	path = host + strcspn(host, "/");
+	host += bracket;
+	end = host + strcspn(host, bracket ? "]/" : ":/");
+	if (bracket && *end != ']')
+		return complain(wrong, "has a [ without a ]");
+	if (end + bracket != path && (end[bracket] != ':' || (size_t)(path - end) - bracket > sizeof(number)))
+		return complain(wrong, "must be like http://ifconfig.me/ip");
+	if (end + bracket != path) {
+		memcpy(number, end + bracket + 1, (size_t)(path - end) - bracket - 1);
+		if (!number_parse(number, 1, UINT16_MAX, &port))
+			return complain(wrong, "has no port behind its :, which is a number from 1 to 65535");
+	}
+	http.port = (uint16_t)port;
+	if (end == host || !take_part(http.host, host, (size_t)(end - host)) ||
+	    (*path && !take_part(http.path, path, strlen(path))))
+		return complain(wrong, "must be like http://ifconfig.me/ip, each part of at most 255 characters");
+	*(struct http *)field = http;
+	return true;
+}
+
 static bool parse_killswitch_table(const struct key *key, void *field, const char *value, struct text *wrong)
 {
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -380,6 +469,14 @@ static const struct key keys[CONFIG_KEYS] = {
 		{ "gateway", "ports", NULL, "32768-60999",
 		  "source ports that clients get where they are masqueraded: a range in which this host listens on none" },
 		parse_ports, FIELD(ports) },
+	[KEY_PROBE] = {
+		{ "gateway", "probe", NULL, "neighbour",
+		  "what `test` asks: neighbour (ARP, ND), addresses beyond too (1.1.1.1: ICMP echo; 1.1.1.1:443: TCP), or no" },
+		parse_probes, FIELD(probes) },
+	[KEY_PROBE_HTTP] = {
+		{ "gateway", "probe_http", NULL, NULL,
+		  "a page that tells who asks, such as http://ifconfig.me/ip: `test` says which address the world sees" },
+		parse_http, FIELD(probe_http) },
 	[KEY_KILLSWITCH_TABLE] = {
 		{ "killswitch", "table", NULL, "ocserv_gw",
 		  "name of the inet table of the kill switch" },

@@ -12,6 +12,8 @@
 
 #define CONFIG_SUBNETS 16	/* client subnets of a family; a nft rule holds at most 128 expressions */
 #define CONFIG_SERVICES 16	/* ports in [killswitch] services_ports */
+#define CONFIG_PROBES 8		/* addresses in [gateway] probe */
+#define CONFIG_URL 256		/* bytes of the host name or the path in [gateway] probe_http with its NUL */
 #define CONFIG_TABLE_NAME 64	/* bytes of an nft table name with its NUL; the kernel takes 256 */
 
 enum gateway_mode {
@@ -29,7 +31,7 @@ enum server { SERVER_ANY, SERVER_SERVICES, SERVER_NONE };
 enum config_key {
 	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF, KEY_FLOWS,
 	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_MAC4, KEY_MAC6, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
-	KEY_PORTS,
+	KEY_PORTS, KEY_PROBE, KEY_PROBE_HTTP,
 	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
 	KEY_FORWARD_OTHERS, KEY_SERVER, KEY_SERVICES_PORTS,
 	KEY_REMOVE_AFTER_LAST, KEY_FORGET_FLOWS, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
@@ -58,6 +60,25 @@ struct port_range {
 struct services {
 	struct { uint8_t protocol; uint16_t port; } service[CONFIG_SERVICES];	/* IPPROTO_TCP, IPPROTO_UDP */
 	unsigned int count;
+};
+
+/* What is asked to see whether what clients send arrives. */
+struct probe {
+	struct address address;
+	uint16_t port;		/* TCP; 0: ICMP echo */
+};
+
+struct probes {
+	bool neighbour;		/* the gateway is asked by ARP or ND */
+	struct probe probe[CONFIG_PROBES];
+	unsigned int count;	/* beyond it */
+};
+
+/* http://HOST:PORT/PATH */
+struct http {
+	char host[CONFIG_URL];	/* a name or an address; "" where there is none */
+	uint16_t port;
+	char path[CONFIG_URL];
 };
 
 struct gateway {
@@ -91,6 +112,8 @@ struct config {
 	uint32_t priority;
 	bool masquerade;
 	struct port_range ports;		/* the source ports of clients that are masqueraded */
+	struct probes probes;
+	struct http probe_http;
 
 	char killswitch_table[CONFIG_TABLE_NAME];
 	enum blocked blocked;

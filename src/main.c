@@ -31,6 +31,7 @@ static const struct verb {
 	{ "down", verb_down, 0, "cndv", "remove what is ours" },
 	{ "status", verb_status, 0, "cjfwv", "what is installed, what is wrong, live sessions, drop counters" },
 	{ "explain", verb_explain, 2, "cjv", "ADDRESS [DESTINATION]: which way a client's packet would take now" },
+	{ "test", verb_test, 1, "cjv", "[USER|ADDRESS]: does the gateway answer, and what is beyond it, by the way of clients" },
 };
 
 static const struct verb hook = { "a hook", hook_run, 0, "cndv", "REASON=connect ...: as ocserv runs it" };
@@ -126,7 +127,8 @@ static void print_help(void)
 	for (size_t i = 0; i < VERBS; i++)
 		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
 	print_options(NULL);
-	printf("\nexit status: 0 done; 1 status found something wrong, check something to warn of, explain a drop or leak;\n"
+	printf("\nexit status: 0 done; 1 clients do not reach the gateway, or status found something wrong, check something to warn of,\n"
+	       "explain a drop or leak, test no answer;\n"
 	       "64 usage; 69 next_script failed; 71 the kernel refused; 73 state directory; 75 busy; 77 needs CAP_NET_ADMIN;\n"
 	       "78 configuration\n");
 }

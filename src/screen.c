@@ -37,28 +37,57 @@ static void add_line(struct text *screen, const char *label, const char *rest, e
 static void add_state(struct text *screen, const struct status *status, bool colour)
 {
 	add_line(screen, "state", verdict_names[status->verdict],
-		 status->wrong ? BAD : status->verdict == INSTALLED ? GOOD : NEUTRAL, colour);
+		 status->verdict == INSTALLED ? GOOD : status->wrong ? BAD : NEUTRAL, colour);
+}
+
+/* Red comes first: those who are connected leave by another way, or nothing of ours is there. */
+static bool clients_come_first(const struct status *status)
+{
+	return clients_worst(&status->clients) == HAVE_LEAK || (status->verdict == ABSENT && status->clients.connected);
+}
+
+static void add_clients(struct text *screen, const struct status *status, bool colour)
+{
+	enum have worst = clients_worst(&status->clients);
+	struct text line CLEANUP(text_free) = { 0 };
+
+	clients_add_text(&line, &status->clients);
+	add_line(screen, "clients", text_string(&line),
+		 worst >= HAVE_NOTHING || clients_come_first(status) ? BAD : worst == HAVE_GATEWAY ? GOOD : NEUTRAL, colour);
+}
+
+static void add_contact(struct text *line, const struct contact *contact, int family)
+{
+	if (contact->asked && !contact->there)
+		text_add(line, "does NOT answer %s", family == IPV4 ? "ARP" : "ND");
+	else if (contact->asked)
+		text_add_string(line, "answers");
+	else if (contact->there)
+		text_add_string(line, "up; nobody to ask there (point-to-point)");
+	else
+		text_add_string(line, contact->why);
 }
 
 static void add_gateway(struct text *screen, const struct status *status, int family, bool colour)
 {
 	const struct gateway *gateway = &status->config->gateway[family];
+	const struct contact *contact = &status->contact[family];
 	const struct route *route = status_route(status, family);
 	struct text line CLEANUP(text_free) = { 0 };
 	char address[ADDRESS_TEXT];
-	bool reached = route && route->interface, answers = reached && status->answers[family];
 
 	if (gateway->mode != GATEWAY_ADDRESS) {
 		add_line(screen, family_name(family), mode_text(gateway->mode), NEUTRAL, colour);
 		return;
 	}
 	text_add(&line, "gateway %s", address_text(&gateway->address, address));
-	if (reached)
-		text_add(&line, " on %s, %s", route->interface_name,
-			 answers ? "answers" : family == IPV4 ? "does NOT answer ARP" : "does NOT answer ND");
-	else
+	if (!route || !route->interface) {
 		text_add(&line, ", to which there is NO way");
-	add_line(screen, family_name(family), text_string(&line), answers ? GOOD : BAD, colour);
+	} else {
+		text_add(&line, " on %s, ", route->interface_name);
+		add_contact(&line, contact, family);
+	}
+	add_line(screen, family_name(family), text_string(&line), contact->there ? GOOD : BAD, colour);
 }
 
 static const char *many(size_t count)
@@ -204,7 +233,13 @@ static void add_counters(struct text *screen, const struct present_guard *guard,
 
 void screen_add(struct text *screen, const struct status *status, bool colour)
 {
+	bool first = clients_come_first(status);
+
+	if (first)
+		add_clients(screen, status, colour);
 	add_state(screen, status, colour);
+	if (!first)
+		add_clients(screen, status, colour);
 	add_gateway(screen, status, IPV4, colour);
 	add_gateway(screen, status, IPV6, colour);
 	add_layer(screen, status, LAYER_ROUTING, colour);

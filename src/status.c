@@ -4,7 +4,6 @@
 #include "bypass.h"
 #include "deadline.h"
 #include "capacity.h"
-#include "neighbour.h"
 #include "overlap.h"
 #include "terminal.h"
 #include "verbs.h"
@@ -69,6 +68,7 @@ static void read_state(struct status *status)
 			qsort(status->sessions.live, status->sessions.count, sizeof(*status->sessions.live),
 			      compare_sessions);
 		status->changed = state_last_change(&state, status->change);
+		status->doubt = state_doubts(&state);
 	}
 	state_close(&state);
 	report_free(&ignored);
@@ -128,11 +128,16 @@ static enum layer_verdict judge_layer(const struct status *status, enum layer la
 	return LAYER_MISSING;
 }
 
-/* Absence is as it should be before the first session where the last one removes all. */
+/*
+ * Absence is as it should be before the first session where the last one removes all. Whatever is installed, clients
+ * must have what the configuration says.
+ */
 static bool is_wrong(const struct status *status)
 {
+	if (clients_worst(&status->clients) >= HAVE_NOTHING)
+		return true;
 	if (status->verdict == ABSENT)
-		return !status->config->remove_after_last || status->sessions.count > 0 || status->errors.count > 0;
+		return !status->config->remove_after_last || status->clients.connected || status->errors.count > 0;
 	return status->verdict == DEGRADED;
 }
 
@@ -172,11 +177,32 @@ const char *mode_text(enum gateway_mode mode)
 	return names[mode];
 }
 
+static const char *family_key(int family)
+{
+	return family == IPV4 ? "ipv4" : "ipv6";
+}
+
 static void add_json_pair(struct text *json, const char *name, const char *value)
 {
 	text_add(json, "\"%s\": ", name);
 	text_add_json(json, value);
 	text_add(json, ", ");
+}
+
+static void add_json_clients(struct text *json, const struct clients *clients)
+{
+	struct text said CLEANUP(text_free) = { 0 };
+
+	clients_add_text(&said, clients);
+	text_add(json, "  \"clients\": {\n    \"connected\": %s,\n    \"text\": ", clients->connected ? "true" : "false");
+	text_add_json(json, text_string(&said));
+	for (int family = 0; family < FAMILIES; family++) {
+		text_add(json, ",\n    \"%s\": { \"have\": \"%s\", \"why\": ", family_key(family),
+			 have_names[clients->lot[family].have]);
+		text_add_json(json, text_string(&clients->lot[family].why));
+		text_add_string(json, " }");
+	}
+	text_add_string(json, "\n  },\n");
 }
 
 static void add_json_gateway(struct text *json, const struct status *status)
@@ -187,13 +213,15 @@ static void add_json_gateway(struct text *json, const struct status *status)
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct gateway *gateway = &status->config->gateway[family];
 		const struct route *route = status_route(status, family);
+		const struct contact *contact = &status->contact[family];
 
-		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family == IPV4 ? "ipv4" : "ipv6",
+		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family_key(family),
 			 mode_text(gateway->mode));
 		if (gateway->mode == GATEWAY_ADDRESS)
-			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s",
+			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s, \"there\": %s",
 				 address_text(&gateway->address, address), route ? route->interface_name : "",
-				 status->answers[family] ? "true" : "false");
+				 !contact->asked ? "null" : contact->there ? "true" : "false",
+				 contact->there ? "true" : "false");
 		text_add(json, " }%s\n", family == IPV4 ? "," : "");
 	}
 	text_add(json, "  },\n");
@@ -263,15 +291,48 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 	text_add(json, "%s}\n", first ? "" : "\n  ");
 }
 
-/* Whether each gateway is alive, as far as its network tells. */
-static void ask_gateways(struct status *status, struct netlink *route)
+static void look_for_gateways(struct status *status, struct netlink *route)
 {
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct route *way = status_route(status, family);
 
-		if (way && way->interface)
-			status->answers[family] = neighbour_answers(route, &way->gateway, way->interface);
+		if (way)
+			contact_make(&status->contact[family], route, way, status->config->masquerade);
 	}
+}
+
+/* Where there may be sessions without a record, each tunnel is taken for that of one. */
+static void add_unrecorded(const struct status *status, struct client **clients, size_t *count)
+{
+	const struct config *config = status->config;
+	struct if_nameindex *all = if_nameindex();
+
+	for (const struct if_nameindex *each = all; each && each->if_index; each++) {
+		if (!interface_matches(&config->clients, each->if_name) ||
+		    host_leaves_out(&status->situation->host, each->if_name))
+			continue;
+		*clients = make_room_for_one(*clients, *count, sizeof(**clients));
+		client_make(&(*clients)[*count], config);
+		snprintf((*clients)[(*count)++].device, IFNAMSIZ, "%s", each->if_name);
+	}
+	if_freenameindex(all);
+}
+
+static void look_for_clients(struct status *status, struct sockets *sockets)
+{
+	struct client *client = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < status->sessions.count; i++) {
+		const struct session *session = &status->sessions.live[i].session;
+
+		client = make_room_for_one(client, count, sizeof(*client));
+		client_take(&client[count++], session->ip4, session->ip6, session->device);
+	}
+	if (status->doubt)
+		add_unrecorded(status, &client, &count);
+	clients_look(&status->clients, status->config, status->situation, client, count, status->contact, sockets);
+	free(client);
 }
 
 static void count_bytes(struct sessions *sessions, struct netlink *route)
@@ -289,16 +350,36 @@ static void add_gauge(struct text *text, const char *name, const char *help)
 	text_add(text, "# HELP ocserv_gateway_%s %s\n# TYPE ocserv_gateway_%s gauge\n", name, help, name);
 }
 
-static void add_prometheus_gateways(struct text *text, const struct status *status)
+static void add_prometheus_gateway(struct text *text, const struct status *status, const char *name, int family,
+				   bool value)
 {
 	char address[ADDRESS_TEXT];
 
-	add_gauge(text, "gateway_answers", "Whether the gateway answers ARP or ND.");
+	text_add(text, "ocserv_gateway_%s{family=\"%s\",address=\"%s\"} %d\n", name, family_key(family),
+		 address_text(&status->config->gateway[family].address, address), value);
+}
+
+static void add_prometheus_gateways(struct text *text, const struct status *status)
+{
+	const struct contact *contact = status->contact;
+
+	add_gauge(text, "gateway_there", "Whether the gateway answers ARP or ND, or its point-to-point interface is up.");
 	for (int family = 0; family < FAMILIES; family++)
 		if (status->config->gateway[family].mode == GATEWAY_ADDRESS)
-			text_add(text, "ocserv_gateway_gateway_answers{family=\"%s\",address=\"%s\"} %d\n",
-				 family == IPV4 ? "ipv4" : "ipv6",
-				 address_text(&status->config->gateway[family].address, address), status->answers[family]);
+			add_prometheus_gateway(text, status, "gateway_there", family, contact[family].there);
+	add_gauge(text, "gateway_answers", "Whether the gateway answers ARP or ND, where it can be asked.");
+	for (int family = 0; family < FAMILIES; family++)
+		if (contact[family].asked)
+			add_prometheus_gateway(text, status, "gateway_answers", family, contact[family].there);
+}
+
+static void add_prometheus_clients(struct text *text, const struct clients *clients)
+{
+	add_gauge(text, "clients", "What clients have, or would have: of these, one is 1 in each family.");
+	for (int family = 0; family < FAMILIES; family++)
+		for (int have = 0; have < HAVES; have++)
+			text_add(text, "ocserv_gateway_clients{family=\"%s\",have=\"%s\"} %d\n", family_key(family),
+				 have_names[have], clients->lot[family].have == (enum have)have);
 }
 
 static void add_prometheus_counters(struct text *text, const struct present_guard *guard, bool bytes)
@@ -327,6 +408,7 @@ static void add_prometheus(struct text *text, const struct status *status, const
 	add_gauge(text, "state", "Which state this host is in: of these, one is 1.");
 	for (size_t i = 0; i < sizeof(verdict_names) / sizeof(*verdict_names); i++)
 		text_add(text, "ocserv_gateway_state{state=\"%s\"} %d\n", verdict_names[i], i == status->verdict);
+	add_prometheus_clients(text, &status->clients);
 	add_gauge(text, "problems", "What is missing or wrong in routes, rules and kill switch.");
 	text_add(text, "ocserv_gateway_problems %zu\n", status->problems.count);
 	add_gauge(text, "warnings", "What of this host does not fit.");
@@ -347,6 +429,7 @@ static void add_prometheus(struct text *text, const struct status *status, const
 static void add_json(struct text *json, const struct status *status, const struct report *report)
 {
 	text_add(json, "{\n  \"state\": \"%s\",\n", verdict_names[status->verdict]);
+	add_json_clients(json, &status->clients);
 	text_add(json, "  \"layers\": { \"routing\": \"%s\", \"kill_switch\": \"%s\" },\n",
 		 layer_names[status->layer[LAYER_ROUTING]], layer_names[status->layer[LAYER_KILLSWITCH]]);
 	text_add_json_list(json, "problems", &status->problems);
@@ -369,6 +452,7 @@ static void status_free(struct status *status)
 	lines_free(&status->overlaps.shared);
 	lines_free(&status->errors);
 	lines_free(&status->problems);
+	clients_free(&status->clients);
 	free_sessions(&status->sessions);
 }
 
@@ -396,7 +480,8 @@ static void find_out(struct status *status, struct sockets *sockets, const struc
 	take_problems(status, report);
 	read_state(status);
 	count_bytes(&status->sessions, &sockets->route);
-	ask_gateways(status, &sockets->route);
+	look_for_gateways(status, &sockets->route);
+	look_for_clients(status, sockets);
 	status->wrong = is_wrong(status);
 }
 

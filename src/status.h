@@ -2,7 +2,7 @@
 #ifndef STATUS_H
 #define STATUS_H
 
-#include "converge.h"
+#include "clients.h"
 #include "device.h"
 #include "overlap.h"
 #include "session.h"
@@ -38,7 +38,9 @@ struct status {
 	struct sessions sessions;
 	unsigned long long changed;	/* when, in seconds since the epoch; 0 where unknown */
 	char change[STATE_CHANGE];
-	bool answers[FAMILIES];		/* the gateway, where there is one */
+	bool doubt;			/* there may be sessions without a record */
+	struct contact contact[FAMILIES];	/* with the gateway, where there is one */
+	struct clients clients;
 };
 
 extern const char *const verdict_names[], *const layer_names[];

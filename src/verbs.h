@@ -11,6 +11,7 @@ int verb_check(const struct options *options);	/* in check.c */
 int verb_up(const struct options *options);
 int verb_down(const struct options *options);
 int verb_explain(const struct options *options);	/* in explain.c */
+int verb_test(const struct options *options);	/* in test.c */
 int verb_status(const struct options *options);	/* in status.c */
 
 /*

@@ -95,6 +95,8 @@ for verb in $verbs; do
 	is "$(in_fish "$verb" -- | words)" "$(options_of "$verb" | words)" "fish offers the options of $verb"
 done
 is "$(in_fish status --j)" "--json" "fish offers --json to status"
+is "$(in_fish test --j)" "--json" "fish offers it to test"
+is "$(in_fish test --w)" "" "but not --watch"
 is "$(in_fish up --j)" "" "fish does not offer it to up"
 is "$(in_fish status --w)" "--watch" "fish offers --watch to status"
 is "$(in_fish up --w)" "" "fish does not offer it to up"

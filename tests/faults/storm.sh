@@ -136,6 +136,7 @@ test_flap() {
 }
 
 begin xargs shuf
+must "the gateways answer" gateways_known
 ini clients.subnet4=10.20.0.0/22 session.remove_after_last=yes
 : >"$log"
 must "there are $SESSIONS workers" workers_start

@@ -37,7 +37,7 @@ test_conflict() {
 
 test_conflict_status() {
 	program status
-	is "$status ${out%%$'\n'*}" "1 state        degraded" "$1: status calls it degraded"
+	is "$status $(grep -m 1 ^state <<<"$out")" "1 state        degraded" "$1: status calls it degraded"
 	like "$out" "problem +[^$nl]*$2" "$1: and says what is in the way"
 }
 
@@ -126,6 +126,13 @@ OTHERS_SERVES='an equal rule about others|ip4|rule add priority 1001 not iif lo 
 an equal IPv6 rule about others|ip6|rule add priority 1001 not iif lo blackhole
 an equal IPv6 route|ip6|route add default via fd28::2 dev eth0 table 100'
 
+other_gateways_known() {
+	local gateway
+	for gateway in 172.28.0.7 172.28.0.8 172.28.0.9 fd28::7 fd28::8 fd28::9; do
+		ip neigh replace "$gateway" lladdr 02:00:00:00:01:02 dev eth0 nud permanent || return
+	done
+}
+
 # test_all_serves LINES
 test_all_serves() {
 	local name tool commands
@@ -149,7 +156,7 @@ route add default via 192.0.2.1 table 200
 route add 198.18.0.0/15 via 172.28.0.9 table 200 proto 111'
 FOREIGN_NFT='table ip ocserv_gw { chain forward { type filter hook forward priority 0; accept; }; }
 table ip6 ocserv_gw { set s { type ipv6_addr; }; }
-table inet ocserv_vpns0 { chain forward { type filter hook forward priority 0; ip saddr 10.20.0.50 drop; }; }
+table inet ocserv_vpns0 { chain forward { type filter hook forward priority 0; ip saddr 10.20.0.51 drop; }; }
 table inet filter { chain input { type filter hook input priority 0; policy accept; tcp dport 443 accept; }; }'
 
 # The state without what is ours, when nothing of others' is in the way.
@@ -315,6 +322,8 @@ test_changes() {
 
 nl=$'\n'
 begin
+must "the gateways answer" gateways_known
+must "so do others" other_gateways_known
 ini $BOTH
 test_conflicts "$CONFLICTS"
 ini $BOTH killswitch.forward_others=no

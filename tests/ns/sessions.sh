@@ -626,6 +626,7 @@ test_parallel() {
 }
 
 begin flock
+must "the gateways answer" gateways_known
 test_one
 test_orders
 for device in vpns0 vpns1; do

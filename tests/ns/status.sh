@@ -36,7 +36,7 @@ test_gateway() {
 	ip -n outside addr flush dev eth0
 	ip neigh flush dev eth0
 	program status
-	is "$status $(line IPv4)" "0 IPv4         gateway 172.28.0.2 on eth0, does NOT answer ARP" "it is gone"
+	is "$status $(line IPv4)" "1 IPv4         gateway 172.28.0.2 on eth0, does NOT answer ARP" "it is gone"
 	is "$(line IPv6)" "IPv6         gateway fd28::2 on eth0, does NOT answer ND" "by IPv6, too"
 	program status --json
 	is "$(jq -c '[.gateway[].answers]' <<<"$out")" "[false,false]" "status --json says that, too"
@@ -49,8 +49,10 @@ is_exposition() {
 }
 
 test_prometheus() {
+	ini
+	program up
 	program status --format=prometheus
-	is "$status" 0 "prometheus: status 0"
+	is "$status" 1 "prometheus: status 1, for the gateway is silent"
 	ok "prometheus: each line is as it must be" is_exposition
 	is "$(metric 'ocserv_gateway_state{state="installed"}')" 1 "prometheus: installed"
 	is "$(metric 'ocserv_gateway_state{state="degraded"}')" 0 "prometheus: not degraded"
@@ -120,8 +122,9 @@ layers_are() {	# WANTED DESCRIPTION: now
 	is "$(layers)" "$1" "$2"
 }
 
-start() {	# all is installed, without sessions
+start() {	# all is installed, without sessions, and the gateways are there
 	clear_state >/dev/null
+	gateways_known
 	rm -rf "$STATE_DIR"
 	ini "$@"
 	program up
