@@ -149,6 +149,7 @@ test_later() {
 }
 
 begin
+must "the gateways are known" gateways_known
 nl=$'\n'
 test_cut
 test_shared

@@ -807,7 +807,7 @@ static int install_with_local_rule(const char *name, uint32_t priority, const ch
 	if (result < 0)
 		assert_line(&trial.report.errors, "[killswitch] forward_others = no: no IPv4 policy rule before priority 999 looks "
 			    "up table local, so this host would drop what is sent to itself, and lose its network; "
-			    "ip -4 rule add priority 0 lookup local");
+			    "ip -4 rule add priority 998 lookup local");
 	assert_true(plan_lacks_local(&trial.wanted.config, &trial.wanted.policy, &trial.kernel, IPV4) ==
 		    (priority == 0 || priority >= 999 || selector));
 	assert_false(plan_lacks_local(&trial.wanted.config, &trial.wanted.policy, &trial.kernel, IPV6));
