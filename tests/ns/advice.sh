@@ -295,8 +295,9 @@ test_silent_gateway() {
 	ok "the gateway is there" gateways_known
 }
 
+# But for that of the ocserv.conf that is not there.
 notes() {
-	sed -n 's/^ocserv-gateway: note: //p' <<<"$err"
+	sed -n 's/^ocserv-gateway: note: //p' <<<"$err" | grep -v '^there is no /etc/ocserv/ocserv\.conf'
 }
 
 test_reverse_path() {

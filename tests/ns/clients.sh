@@ -148,10 +148,12 @@ test_layers() {
 	have "$REACH" 1 "they do not need it, but it is missing"
 	start
 	ip addr del 10.20.0.1 peer 10.20.0.50/32 dev vpns0
+	ip addr del fd20::1/128 dev vpns0
 	ip link set vpns0 name gone
 	have "$REACH" 0 "a session whose tunnel is gone sends nothing"
 	ip link set gone name vpns0
 	ip addr replace 10.20.0.1 peer 10.20.0.50/32 dev vpns0
+	ip addr replace fd20::1/128 dev vpns0 nodad
 	ip link set vpns0 up
 }
 
