@@ -154,38 +154,33 @@ static char *find_copy(pid_t process)
 	return NULL;
 }
 
-/* The file of which @copy is one, among those that are known. */
-static const char *find_original(const char *copy, const char *usual)
+/* The file of which @copy is one, or else @copy; what is at the usual place may have been edited since it was read. */
+static void take_copy(struct ocserv_place *place, char *copy, const char *usual)
 {
-	if (has_same_text(copy, usual))
-		return usual;
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && !place->path && !exists(usual); i++)
 		if (has_same_text(copy, places[i]))
-			return places[i];
-	return NULL;
+			place->path = duplicate(places[i]);
+	if (!place->path && !exists(usual)) {
+		place->path = copy;
+		place->copy = true;
+		return;
+	}
+	free(copy);
 }
 
 static void look_at_process(struct ocserv_place *place, pid_t process, const char *usual)
 {
-	const char *original;
+	char *option = find_option(process), *copy = option ? NULL : find_copy(process);
 
-	place->path = find_option(process);
-	if (!place->path) {
-		place->path = find_copy(process);
-		original = place->path ? find_original(place->path, usual) : NULL;
-		place->copy = place->path && !original;
-		if (original) {
-			free(place->path);
-			place->path = duplicate(original);
-		}
-	}
-	place->process = place->path ? process : 0;
-	/* What is at the usual place may have been edited since it was read. */
-	if (place->path && (strcmp(place->path, usual) == 0 || same_file(place->path, usual) ||
-			    (place->copy && exists(usual)))) {
-		free(place->path);
-		*place = (struct ocserv_place){ .process = place->process };
-	}
+	if (!option && !copy)
+		return;
+	place->process = process;
+	if (copy)
+		take_copy(place, copy, usual);
+	else if (strcmp(option, usual) != 0 && !same_file(option, usual))
+		place->path = option;
+	else
+		free(option);
 }
 
 static void look_at_places(struct ocserv_place *place)

@@ -66,4 +66,22 @@ is "$(in_namespace server bash -c "head -n 1 </dev/tcp/127.0.0.1/53")" answer \
 	"the server itself can ask"
 client_disconnect client1
 
+# What is private and on this host's networks is hardly beyond the gateway; what only a default route leads to may be.
+notes() {	# ADDRESS
+	ocserv_conf dns="$1"
+	server_exec "$OGW_PROGRAM" check 2>&1 | sed -n 's/^ocserv-gateway: note: .*: dns = //p'
+}
+
+gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6"
+for address in "$ROUTER4" "$ROUTER6"; do
+	like "$(notes "$address")" "^$address: is in the private network [^ ]*, to which this host has a route by eth0, but clients \
+ask it by the gateway [^ ]*: unless" "check notes a private resolver on this host's network: $address"
+done
+ip -n server route add 192.168.7.0/24 via "$UPLINK2_4"
+like "$(notes 192.168.7.53)" "^192.168.7.53: is in the private network 192.168.7.0/24, to which this host has a route by eth1" \
+	"and one behind a router"
+for address in "$UPSTREAM4" 10.99.0.53 fd99::53 "${CLIENTS4%0/24}77" 9.9.9.9 "$UPLINK2_4"; do
+	is "$(notes "$address")" "" "none of $address"
+done
+
 done_testing
