@@ -35,7 +35,7 @@ from() {
 	in_namespace "$2" ping -n -c 1 -W 1 -I "$1" "$3"
 	local status=$?
 	ip -n "$2" addr del "$1" dev tun0
-	return $status
+	return "$status"
 }
 
 routed() {
@@ -77,7 +77,7 @@ is "$(exit_address client2 4) $(exit_address client2 6)" "$UPSTREAM_EXIT4 $UPSTR
 ok "bob reaches the LAN" pings client2 "$HOST4"
 ok "by IPv6 too" pings client2 "$HOST6"
 ok "the LAN reaches bob" pings lan "$(client_address client2 4)"
-unlike "$(server_exec "$OGW_PROGRAM" check 2>&1 >/dev/null)" 'iroute|192\.168\.50|fd50' "check has nothing to say of it"
+unlike "$({ server_exec "$OGW_PROGRAM" check >/dev/null; } 2>&1)" 'iroute|192\.168\.50|fd50' "check has nothing to say of it"
 
 must "captures run" lan_captures_start
 for destination in "$INTERNET4" "$(client_address client1 4)" "$UPSTREAM4"; do

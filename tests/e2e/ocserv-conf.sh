@@ -12,7 +12,6 @@ lib=${0%/*}/../lib
 files=/etc/ocserv/files
 hook=$OGW_WORK/bin/ocserv-gateway
 other_hook=$OGW_WORK/other/ocserv-gateway
-shim=$OGW_WORK/ocserv-gateway-hook
 dump=$OGW_WORK/dump
 
 # A case is a line `== WHO | WHAT`, and what stands behind the usual lines. WHO is a user, or USER@VHOST.
@@ -286,7 +285,7 @@ first_addresses() {
 
 # The same, as `check` has it. Where ocserv runs no hook, it tells nothing of what is in its environment.
 facts_of_check() {	# FACTS_OF_OCSERV
-	local said local subnets device
+	local said subnets device own
 	said=$(server_exec "$OGW_PROGRAM" check --ocserv-conf "$OCSERV_CONF" 2>&1)
 	printf '%s\n' "$said" >"$OGW_WORK/said"
 	if grep -q "ocserv does not start" <<<"$said" ||
@@ -305,11 +304,11 @@ facts_of_check() {	# FACTS_OF_OCSERV
 	fi
 	subnets=$(sed -n 's/^subnet4 *= \(.*[^ ]\) *; .*, auto: .*/\1/p' <<<"$said")
 	device=$(sed -n 's/^interface *= \([^ ]*\)\* *; .*, auto: .*/\1/p' <<<"$said" | head -n 1)
-	local=$(sed -n 's/.* local=//p' <<<"$1")
-	first_addresses "$subnets" | grep -qxF "$local" || local="none of $subnets"
+	own=${1##* local=}
+	first_addresses "$subnets" | grep -qxF "$own" || own="none of $subnets"
 	echo "starts=yes hook=yes admitted=yes device=$device" \
 		"dns=$(grep -q 'dns = .*is this host' <<<"$said" && echo this-host)" \
-		"restricted=$(grep -q "runs this with sh" <<<"$said" && echo 1)" "local=$local"
+		"restricted=$(grep -q "runs this with sh" <<<"$said" && echo 1)" "local=$own"
 }
 
 begin

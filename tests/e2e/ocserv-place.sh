@@ -8,8 +8,9 @@ lib=${0%/*}/../lib
 . "$lib/topology.sh"
 . "$lib/ocserv.sh"
 
+# What check finds, without the values.
 check() {
-	server_exec "$OGW_PROGRAM" check "$@" 2>&1 >/dev/null
+	{ server_exec "$OGW_PROGRAM" check "$@" >/dev/null; } 2>&1
 }
 
 # An ocserv that does not wipe its command line.
