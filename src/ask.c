@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AGAIN_MS 250	/* from one question to the next */
+#define AGAIN_US 250000LL	/* from one question to the next */
 
 long long clock_us(void)
 {
@@ -202,10 +202,10 @@ int ask_gateway(int fd, const struct route *way, const struct mac *mac, long lon
 	if (make_question(&question, way, fd) < 0 ||
 	    bind(fd, (struct sockaddr *)&question.to, sizeof(question.to)) < 0)
 		return -1;
-	for (int asked = 0; asked < ASK_PATIENCE_MS / AGAIN_MS; asked++) {
+	for (long long until = AGAIN_US; until <= ASK_PATIENCE_MS * 1000LL; until += AGAIN_US) {
 		if (sendto(fd, question.packet, question.size, 0, (struct sockaddr *)&question.to, sizeof(question.to)) < 0)
 			return -1;
-		if (await(&question, fd, mac, started + (asked + 1) * AGAIN_MS * 1000LL)) {
+		if (await(&question, fd, mac, started + until)) {
 			*took_us = clock_us() - started;
 			return 1;
 		}

@@ -121,14 +121,6 @@ static struct packet make_answer(const struct look *look, const char *incoming)
 	return answer;
 }
 
-static const struct route *find_way(const struct look *look)
-{
-	for (size_t i = 0; i < look->situation->policy.routes; i++)
-		if (look->situation->policy.route[i].family == family_of(look->family))
-			return &look->situation->policy.route[i];
-	return NULL;
-}
-
 /* What stands between clients and a gateway to which routing leads them. */
 static void look_beyond_routing(struct look *look, const struct route *way)
 {
@@ -203,28 +195,27 @@ static void look_nowhere(struct look *look, const struct route *way)
 /* Where the kernel knows no way to the gateway any more, our route to it may be there still. */
 static bool leads_to(const struct route *route, const struct route *way)
 {
-	return way && route->type == RTN_UNICAST && (route->interface == way->interface || !way->interface) &&
+	return way && (route->interface == way->interface || !way->interface) &&
 	       address_equal(&route->gateway, &way->gateway);
 }
 
 static void look_for_way(struct look *look)
 {
-	const struct route *way = find_way(look);
+	const struct route *way = policy_find_route(&look->situation->policy, look->family);
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
 	struct route route = { 0 };
 
-	if (netlink_request(&look->sockets->route,
-			    rtnetlink_get_client_route(buffer, &look->source, &look->destination,
-						       if_nametoindex(look->device)),
-			    rtnetlink_take_route, &route, &error) < 0)
+	/* Zero where it is an error. */
+	netlink_request(&look->sockets->route,
+			rtnetlink_get_client_route(buffer, &look->source, &look->destination, if_nametoindex(look->device)),
+			rtnetlink_take_route, &route, &error);
+	if (route.type != RTN_UNICAST)
 		look_nowhere(look, way);
 	else if (leads_to(&route, way))
 		look_to_gateway(look, way);
-	else if (route.type == RTN_UNICAST)
-		look_elsewhere(look, &route, way);
 	else
-		look_nowhere(look, way);
+		look_elsewhere(look, &route, way);
 	route_free(&route);
 }
 
@@ -262,7 +253,7 @@ static void take_client(struct look *look, const struct client *client)
 static void look_ahead(struct look *look)
 {
 	const struct situation *situation = look->situation;
-	const struct route *way = find_way(look);
+	const struct route *way = policy_find_route(&look->situation->policy, look->family);
 	struct client client;
 
 	client_make(&client, look->config);

@@ -107,7 +107,7 @@ static bool get_ipv4(struct datagram *datagram, const uint8_t *bytes, size_t siz
 	if (size < sizeof(header))
 		return false;
 	memcpy(&header, bytes, sizeof(header));
-	*before = header.ihl * 4U;
+	*before = (size_t)header.ihl * 4;
 	*end = ntohs(header.tot_len);
 	datagram->protocol = header.protocol;
 	datagram->source.family = datagram->destination.family = AF_INET;
@@ -147,19 +147,21 @@ static bool get_ip(struct datagram *datagram, const uint8_t *bytes, size_t size,
 static bool get_tcp(struct datagram *datagram, const uint8_t *body, size_t size)
 {
 	struct tcphdr header;
+	size_t before;
 
 	if (size < sizeof(header))
 		return false;
 	memcpy(&header, body, sizeof(header));
-	if (header.th_off * 4U < sizeof(header) || header.th_off * 4U > size)
+	before = (size_t)header.th_off * 4;
+	if (before < sizeof(header) || before > size)
 		return false;
 	datagram->from = ntohs(header.th_sport);
 	datagram->to = ntohs(header.th_dport);
 	datagram->sequence = ntohl(header.th_seq);
 	datagram->acknowledged = ntohl(header.th_ack);
 	datagram->flags = header.th_flags;
-	datagram->data = body + header.th_off * 4U;
-	datagram->size = size - header.th_off * 4U;
+	datagram->data = body + before;
+	datagram->size = size - before;
 	return true;
 }
 

@@ -156,3 +156,11 @@ void policy_free(struct policy *policy)
 	guard_free(&policy->guard);
 	*policy = (struct policy){ 0 };
 }
+
+const struct route *policy_find_route(const struct policy *policy, int family)
+{
+	for (size_t i = 0; i < policy->routes; i++)
+		if (policy->route[i].family == family_of(family))
+			return &policy->route[i];
+	return NULL;
+}

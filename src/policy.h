@@ -43,4 +43,7 @@ void policy_add_guard(struct policy *policy, const struct config *config, const 
 		      const struct host *host);
 void policy_free(struct policy *policy);
 
+/* policy_find_route - to the gateway of a family, NULL where none; its interface is 0 where the kernel knows no way */
+const struct route *policy_find_route(const struct policy *policy, int family);
+
 #endif

@@ -72,7 +72,7 @@ static void add_gateway(struct text *screen, const struct status *status, int fa
 {
 	const struct gateway *gateway = &status->config->gateway[family];
 	const struct contact *contact = &status->contact[family];
-	const struct route *route = status_route(status, family);
+	const struct route *route = policy_find_route(&status->situation->policy, family);
 	struct text line CLEANUP(text_free) = { 0 };
 	char address[ADDRESS_TEXT];
 

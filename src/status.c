@@ -159,14 +159,6 @@ static void take_problems(struct status *status, const struct report *report)
 		lines_add(&status->problems, "%s", status->bypasses.line[i]);
 }
 
-const struct route *status_route(const struct status *status, int family)
-{
-	for (size_t i = 0; i < status->situation->policy.routes; i++)
-		if (status->situation->policy.route[i].family == family_of(family))
-			return &status->situation->policy.route[i];
-	return NULL;
-}
-
 const char *mode_text(enum gateway_mode mode)
 {
 	static const char *const names[] = {
@@ -212,7 +204,7 @@ static void add_json_gateway(struct text *json, const struct status *status)
 	text_add(json, "  \"gateway\": {\n");
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct gateway *gateway = &status->config->gateway[family];
-		const struct route *route = status_route(status, family);
+		const struct route *route = policy_find_route(&status->situation->policy, family);
 		const struct contact *contact = &status->contact[family];
 
 		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family_key(family),
@@ -294,7 +286,7 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 static void look_for_gateways(struct status *status, struct netlink *route)
 {
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct route *way = status_route(status, family);
+		const struct route *way = policy_find_route(&status->situation->policy, family);
 
 		if (way)
 			contact_make(&status->contact[family], route, way, status->config->masquerade);

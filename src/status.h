@@ -45,9 +45,6 @@ struct status {
 
 extern const char *const verdict_names[], *const layer_names[];
 
-/* status_route - the wanted one of a family, NULL where none; its interface is 0 where the kernel knows no way */
-const struct route *status_route(const struct status *status, int family);
-
 /* status_wrong - how much is wrong with a layer, or in its way */
 size_t status_wrong(const struct status *status, enum layer layer);
 

@@ -85,14 +85,6 @@ static int find_client(struct test *test, struct report *report)
 	return 0;
 }
 
-static const struct route *find_way(const struct test *test, int family)
-{
-	for (size_t i = 0; i < test->situation.policy.routes; i++)
-		if (test->situation.policy.route[i].family == family_of(family))
-			return &test->situation.policy.route[i];
-	return NULL;
-}
-
 static void say_gateway(struct findings *findings, const struct route *way, const char *what)
 {
 	char address[ADDRESS_TEXT];
@@ -153,7 +145,7 @@ static void look_at_rules(struct test *test)
 static void try_gateway(struct test *test, int family)
 {
 	struct findings *findings = &test->family[family];
-	const struct route *way = find_way(test, family);
+	const struct route *way = policy_find_route(&test->situation.policy, family);
 	char address[ADDRESS_TEXT];
 
 	if (!way || !way->interface)
@@ -180,11 +172,11 @@ static size_t collect_probes(const struct probes *probes, int family, struct ech
 /* Probes go by the gateway alone: all of the kill switch must stand, and routing lead there at this moment. */
 static bool leads_to_gateway(struct test *test, const struct trial *trial, int family, const struct address *destination)
 {
-	const struct route *way = find_way(test, family);
+	const struct route *way = policy_find_route(&test->situation.policy, family);
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
 	struct route route = { 0 };
-	bool leads = netlink_request(&test->run->sockets.route,
+	bool leads = way && netlink_request(&test->run->sockets.route,
 				     rtnetlink_get_client_route(buffer, &trial->source[family], destination, trial->interface),
 				     rtnetlink_take_route, &route, &error) == 0 &&
 		     route.interface == way->interface && address_equal(&route.gateway, &way->gateway);

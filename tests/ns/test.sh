@@ -10,6 +10,7 @@ lib=${0%/*}/../lib
 # The gateway, in `outside`, and what is beyond it: 198.51.100.80 and 2001:db8:100::80 answer there, with a page that
 # tells who asks.
 gateway_up() {
+	# shellcheck disable=SC2016
 	ip netns exec outside sh -c 'for conf in eth0 eth1 lo; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done
 		echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding' &&
 		ip -n outside link set lo up && ip -n outside -batch - <<-END && page_up
@@ -87,7 +88,7 @@ ALL=(gateway.address6=fd28::2 'gateway.probe=198.51.100.80, 198.51.100.80:80, 20
 TOOK='[0-9]+\.[0-9][0-9] ms'
 
 test_all_fine() {
-	local before after
+	local before
 	start "${ALL[@]}"
 	before=$(remains)
 	capture_begin
