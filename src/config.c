@@ -783,10 +783,10 @@ static void take_pair(struct stream *stream, const char *name, const char *value
 /* What is between @start and @end without the blanks around it, as a string in its place. */
 static char *trimmed(char *start, char *end)
 {
-	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
+	while (end > start && strchr(" \t\r", end[-1]))
 		end--;
 	*end = '\0';
-	return start + strspn(start, " \t");
+	return start + strspn(start, " \t\r");
 }
 
 static void take_content(struct stream *stream, char *line, size_t length)

@@ -50,7 +50,7 @@ static void require(bool fact, const char *what)
 	abort();
 }
 
-/* The second opinion: what an accepted file says, read line by line without inih. */
+/* The second opinion: what an accepted file says, read line by line in another way. */
 
 /* Ends @text before its last blanks and returns it behind its first ones. */
 static char *trim(char *text)
@@ -90,7 +90,7 @@ static int find_key(const char *section, const char *name)
 /* Returns 1 where the line sets a value. */
 static unsigned int check_pair(const struct config *config, const char *section, char *line, unsigned int number)
 {
-	size_t length = strcspn(line, "=:");
+	size_t length = strcspn(line, "=");
 	const struct setting *setting;
 	char *value = line + length + 1;
 	int key;
