@@ -5,29 +5,15 @@
 #include "foreign.h"
 #include "neighbour.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-/* A number from /proc/sys/net; -1 where there is none. */
-static int read_setting(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char digit = '\0';
-	ssize_t got = fd < 0 ? -1 : read(fd, &digit, 1);
-
-	if (fd >= 0)
-		close(fd);
-	return got == 1 ? digit - '0' : -1;
-}
 
 static void advise_forwarding(const struct config *config, struct report *report)
 {
-	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && read_setting("/proc/sys/net/ipv4/ip_forward") == 0)
+	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && host_setting("ipv4/ip_forward") == 0)
 		report_warning(report, "IPv4 forwarding is off: clients reach nothing; sysctl -w net.ipv4.ip_forward=1");
 	if (config->gateway[IPV6].mode == GATEWAY_ADDRESS &&
-	    read_setting("/proc/sys/net/ipv6/conf/all/forwarding") == 0)
+	    host_setting("ipv6/conf/all/forwarding") == 0)
 		report_warning(report, "IPv6 forwarding is off: clients reach nothing; "
 			       "sysctl -w net.ipv6.conf.all.forwarding=1");
 }
@@ -103,13 +89,13 @@ static void examine_gateways(const struct situation *situation, struct netlink *
 /* A tunnel gets the default; of that and the setting for all, the larger one counts (ip-sysctl.rst). */
 static void examine_reverse_path(const struct config *config, struct report *report)
 {
-	int all = read_setting("/proc/sys/net/ipv4/conf/all/rp_filter");
-	int tunnels = read_setting("/proc/sys/net/ipv4/conf/default/rp_filter");
+	int all = host_setting("ipv4/conf/all/rp_filter"), tunnels = host_setting("ipv4/conf/default/rp_filter");
 
 	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && (all > tunnels ? all : tunnels) != 1)
 		report_note(report, "rp_filter is not 1 on new tunnels: while nftables is flushed, a client that forges its "
-			    "source address could send by this host's own route; sysctl -w net.ipv4.conf.default.rp_filter=1 "
-			    "net.ipv4.conf.all.rp_filter=0");
+			    "source address could send by this host's own route; sysctl -w%s%s",
+			    tunnels == 1 ? "" : " net.ipv4.conf.default.rp_filter=1",
+			    all <= 1 ? "" : " net.ipv4.conf.all.rp_filter=0");
 }
 
 /* What a pattern that is too wide takes with it. */
@@ -129,6 +115,6 @@ void examine(const struct config *config, const struct situation *situation, str
 	examine_left_out(config, &situation->host, report);
 	examine_gateways(situation, &sockets->route, report);
 	apply_rehearse(&situation->policy.guard, situation->kernel.guard.exists, &sockets->nft, report);
-	foreign_check(config, &situation->policy, &sockets->nft, report);
+	foreign_check(config, situation, sockets, report);
 	examine_reverse_path(config, report);
 }

@@ -3,6 +3,7 @@
 #include "rtnetlink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,4 +143,19 @@ int host_find_left_out(struct host *host, const struct config *config, struct ne
 bool host_has_ipsec(void)
 {
 	return access("/proc/net/xfrm_stat", F_OK) == 0 || access("/proc/sys/net/core/xfrm_larval_drop", F_OK) == 0;
+}
+
+int host_setting(const char *name)
+{
+	char path[128], digit = '\0';
+	ssize_t got = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		got = read(fd, &digit, 1);
+		close(fd);
+	}
+	return got == 1 ? digit - '0' : -1;
 }

@@ -28,6 +28,9 @@ int host_find_left_out(struct host *host, const struct config *config, struct ne
 /* host_has_ipsec - whether the kernel knows IPsec policies (XFRM) */
 bool host_has_ipsec(void);
 
+/* host_setting - the digit in a file of /proc/sys/net, of which @name is the rest of the path; -1 where there is none */
+int host_setting(const char *name);
+
 /* host_leaves_out - whether the interface with this name is left out */
 bool host_leaves_out(const struct host *host, const char *name);
 

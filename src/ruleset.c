@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libnftnl/common.h>
+#include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdlib.h>
@@ -10,24 +11,35 @@
 
 #define ATTEMPTS 20	/* to read what others keep changing */
 
-static int take_chain(const struct nlmsghdr *message, void *data)
+static int take_table(const struct nlmsghdr *message, struct ruleset *ruleset)
 {
-	struct ruleset *ruleset = data;
+	struct nftnl_table *table = nftnl_table_alloc();
+
+	if (!table)
+		out_of_memory();
+	ruleset->table = make_room_for_one(ruleset->table, ruleset->tables, sizeof(struct nftnl_table *));
+	ruleset->table[ruleset->tables++] = table;
+	if (nftnl_table_nlmsg_parse(message, table) < 0 || !nftnl_table_get_str(table, NFTNL_TABLE_NAME))
+		return EBADMSG;
+	return 0;
+}
+
+static int take_chain(const struct nlmsghdr *message, struct ruleset *ruleset)
+{
 	struct nftnl_chain *chain = nftnl_chain_alloc();
 
 	if (!chain)
 		out_of_memory();
-	ruleset->chain = make_room_for_one(ruleset->chain, ruleset->chains, sizeof(struct nftnl_chain *));
-	ruleset->chain[ruleset->chains++] = chain;
+	ruleset->chain = make_room_for_one(ruleset->chain, ruleset->chains, sizeof(*ruleset->chain));
+	ruleset->chain[ruleset->chains++] = (struct ruleset_chain){ .chain = chain };
 	if (nftnl_chain_nlmsg_parse(message, chain) < 0 || !nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE) ||
 	    !nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME))
 		return EBADMSG;
 	return 0;
 }
 
-static int take_rule(const struct nlmsghdr *message, void *data)
+static int take_rule(const struct nlmsghdr *message, struct ruleset *ruleset)
 {
-	struct ruleset *ruleset = data;
 	struct nftnl_rule *rule = nftnl_rule_alloc();
 
 	if (!rule)
@@ -40,9 +52,8 @@ static int take_rule(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static int take_set(const struct nlmsghdr *message, void *data)
+static int take_set(const struct nlmsghdr *message, struct ruleset *ruleset)
 {
-	struct ruleset *ruleset = data;
 	struct nftnl_set *set = nftnl_set_alloc();
 
 	if (!set)
@@ -56,37 +67,86 @@ static int take_set(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static int read_once(struct ruleset *ruleset, struct netlink_error *error)
+int ruleset_take(const struct nlmsghdr *message, void *data)
 {
-	static const struct { uint16_t type; netlink_handler take; } dumps[] = {
-		{ NFT_MSG_GETCHAIN, take_chain }, { NFT_MSG_GETRULE, take_rule }, { NFT_MSG_GETSET, take_set },
-	};
-	char buffer[NETLINK_MESSAGE_SIZE];
-
-	for (size_t i = 0; i < sizeof(dumps) / sizeof(*dumps); i++) {
-		struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, dumps[i].type, NFPROTO_UNSPEC, NLM_F_DUMP, 0);
-
-		if (netlink_request(ruleset->nft, request, dumps[i].take, ruleset, error) < 0)
-			return -1;
+	switch (message->nlmsg_type & 0xff) {
+	case NFT_MSG_NEWTABLE:
+		return take_table(message, data);
+	case NFT_MSG_NEWCHAIN:
+		return take_chain(message, data);
+	case NFT_MSG_NEWRULE:
+		return take_rule(message, data);
+	case NFT_MSG_NEWSET:
+		return take_set(message, data);
 	}
 	return 0;
 }
 
+static bool is_dormant(const struct ruleset *ruleset, uint32_t family, const char *name)
+{
+	for (size_t i = 0; i < ruleset->tables; i++)
+		if (nftnl_table_get_u32(ruleset->table[i], NFTNL_TABLE_FAMILY) == family &&
+		    strcmp(nftnl_table_get_str(ruleset->table[i], NFTNL_TABLE_NAME), name) == 0)
+			return nftnl_table_get_u32(ruleset->table[i], NFTNL_TABLE_FLAGS) & NFT_TABLE_F_DORMANT;
+	return false;
+}
+
+static bool is_of(const struct nftnl_rule *rule, const struct nftnl_chain *chain)
+{
+	return nftnl_rule_get_u32(rule, NFTNL_RULE_FAMILY) == nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY) &&
+	       strcmp(nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN), nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME)) == 0 &&
+	       strcmp(nftnl_rule_get_str(rule, NFTNL_RULE_TABLE), nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)) == 0;
+}
+
+/* The kernel dumps the rules of a chain one behind the other, and chains in the order in which it dumps themselves. */
+bool ruleset_sort(struct ruleset *ruleset)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < ruleset->chains; i++) {
+		struct ruleset_chain *chain = &ruleset->chain[i];
+
+		chain->dormant = is_dormant(ruleset, nftnl_chain_get_u32(chain->chain, NFTNL_CHAIN_FAMILY),
+					    nftnl_chain_get_str(chain->chain, NFTNL_CHAIN_TABLE));
+		chain->first = next;
+		while (next < ruleset->rules && is_of(ruleset->rule[next], chain->chain))
+			next++;
+		chain->rules = next - chain->first;
+	}
+	return next == ruleset->rules;
+}
+
+static int read_once(struct ruleset *ruleset, struct netlink_error *error)
+{
+	static const uint16_t dumps[] = { NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE, NFT_MSG_GETSET };
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	for (size_t i = 0; i < sizeof(dumps) / sizeof(*dumps); i++) {
+		struct nlmsghdr *request = nftnl_nlmsg_build_hdr(buffer, dumps[i], NFPROTO_UNSPEC, NLM_F_DUMP, 0);
+
+		if (netlink_request(ruleset->nft, request, ruleset_take, ruleset, error) < 0)
+			return -1;
+	}
+	/* Else the dumps are of different moments. */
+	*error = (struct netlink_error){ .number = EINTR };
+	return ruleset_sort(ruleset) ? 0 : -1;
+}
+
 void ruleset_free(struct ruleset *ruleset)
 {
+	for (size_t i = 0; i < ruleset->tables; i++)
+		nftnl_table_free(ruleset->table[i]);
 	for (size_t i = 0; i < ruleset->chains; i++)
-		nftnl_chain_free(ruleset->chain[i]);
+		nftnl_chain_free(ruleset->chain[i].chain);
 	for (size_t i = 0; i < ruleset->rules; i++)
 		nftnl_rule_free(ruleset->rule[i]);
 	for (size_t i = 0; i < ruleset->sets; i++)
 		nftnl_set_free(ruleset->set[i].set);
+	free(ruleset->table);
 	free(ruleset->chain);
 	free(ruleset->rule);
 	free(ruleset->set);
-	ruleset->chains = ruleset->rules = ruleset->sets = 0;
-	ruleset->chain = NULL;
-	ruleset->rule = NULL;
-	ruleset->set = NULL;
+	*ruleset = (struct ruleset){ .nft = ruleset->nft };
 }
 
 static int take_elements(const struct nlmsghdr *message, void *data)
@@ -101,6 +161,8 @@ static bool fill_set(const struct ruleset *ruleset, size_t index)
 	struct netlink_error error;
 	struct nlmsghdr *request;
 
+	if (!ruleset->nft)
+		return false;
 	request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM,
 					(uint16_t)nftnl_set_get_u32(set, NFTNL_SET_FAMILY), NLM_F_DUMP, 0);
 	nftnl_set_elems_nlmsg_build_payload(request, set);
@@ -110,19 +172,30 @@ static bool fill_set(const struct ruleset *ruleset, size_t index)
 	return true;
 }
 
+const struct ruleset_chain *ruleset_find_chain(const struct ruleset *ruleset, uint32_t family, const char *table,
+					       const char *name)
+{
+	for (size_t i = 0; i < ruleset->chains; i++) {
+		const struct nftnl_chain *chain = ruleset->chain[i].chain;
+
+		if (nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY) == family &&
+		    strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), table) == 0 &&
+		    strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME), name) == 0)
+			return &ruleset->chain[i];
+	}
+	return NULL;
+}
+
 const struct nftnl_set *ruleset_find_set(const struct ruleset *ruleset, uint32_t family, const char *table,
 					 const char *name)
 {
-	for (size_t i = 0; i < ruleset->sets; i++) {
+	for (size_t i = 0; name && i < ruleset->sets; i++) {
 		const struct nftnl_set *set = ruleset->set[i].set;
 
-		if (nftnl_set_get_u32(set, NFTNL_SET_FAMILY) != family ||
-		    strcmp(nftnl_set_get_str(set, NFTNL_SET_TABLE), table) != 0 ||
-		    strcmp(nftnl_set_get_str(set, NFTNL_SET_NAME), name) != 0)
-			continue;
-		if (nftnl_set_get_u32(set, NFTNL_SET_FLAGS) & (NFT_SET_INTERVAL | NFT_SET_CONCAT))
-			return NULL;
-		return ruleset->set[i].filled || fill_set(ruleset, i) ? set : NULL;
+		if (nftnl_set_get_u32(set, NFTNL_SET_FAMILY) == family &&
+		    strcmp(nftnl_set_get_str(set, NFTNL_SET_TABLE), table) == 0 &&
+		    strcmp(nftnl_set_get_str(set, NFTNL_SET_NAME), name) == 0)
+			return ruleset->set[i].filled || fill_set(ruleset, i) ? set : NULL;
 	}
 	return NULL;
 }
