@@ -6,10 +6,81 @@
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ATTEMPTS 20	/* to read what others keep changing */
+
+/* libnftnl reads the names of expressions without looking whether they are there. */
+
+static const struct nlattr *find_in(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, nest)
+		if (mnl_attr_get_type(attribute) == type)
+			return attribute;
+	return NULL;
+}
+
+static bool are_named(const struct nlattr *list);
+
+/* An expression dynset, and elements of sets, hold further ones. */
+static bool is_named(const struct nlattr *expression)
+{
+	const struct nlattr *name = find_in(expression, NFTA_EXPR_NAME), *data = find_in(expression, NFTA_EXPR_DATA);
+	const struct nlattr *inner = NULL, *list = NULL;
+
+	if (!name || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0)
+		return false;
+	if (data && strcmp(mnl_attr_get_str(name), "dynset") == 0) {
+		inner = find_in(data, NFTA_DYNSET_EXPR);
+		list = find_in(data, NFTA_DYNSET_EXPRESSIONS);
+	}
+	return (!inner || is_named(inner)) && (!list || are_named(list));
+}
+
+static bool are_named(const struct nlattr *list)
+{
+	const struct nlattr *expression;
+
+	mnl_attr_for_each_nested(expression, list)
+		if (!is_named(expression))
+			return false;
+	return true;
+}
+
+/* Of a rule or set: the attribute @one holds an expression, @many a list of them. */
+static bool all_named(const struct nlmsghdr *message, uint16_t one, uint16_t many)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+		if ((mnl_attr_get_type(attribute) == one && !is_named(attribute)) ||
+		    (mnl_attr_get_type(attribute) == many && !are_named(attribute)))
+			return false;
+	return true;
+}
+
+static bool elements_are_named(const struct nlmsghdr *message)
+{
+	const struct nlattr *attribute, *element, *inner;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(attribute) != NFTA_SET_ELEM_LIST_ELEMENTS)
+			continue;
+		mnl_attr_for_each_nested(element, attribute) {
+			inner = find_in(element, NFTA_SET_ELEM_EXPR);
+			if (inner && !is_named(inner))
+				return false;
+			inner = find_in(element, NFTA_SET_ELEM_EXPRESSIONS);
+			if (inner && !are_named(inner))
+				return false;
+		}
+	}
+	return true;
+}
 
 static int take_table(const struct nlmsghdr *message, struct ruleset *ruleset)
 {
@@ -46,7 +117,8 @@ static int take_rule(const struct nlmsghdr *message, struct ruleset *ruleset)
 		out_of_memory();
 	ruleset->rule = make_room_for_one(ruleset->rule, ruleset->rules, sizeof(struct nftnl_rule *));
 	ruleset->rule[ruleset->rules++] = rule;
-	if (nftnl_rule_nlmsg_parse(message, rule) < 0 || !nftnl_rule_get_str(rule, NFTNL_RULE_TABLE) ||
+	if (!all_named(message, NFTA_RULE_UNSPEC, NFTA_RULE_EXPRESSIONS) || nftnl_rule_nlmsg_parse(message, rule) < 0 ||
+	    !nftnl_rule_get_str(rule, NFTNL_RULE_TABLE) ||
 	    !nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN))
 		return EBADMSG;
 	return 0;
@@ -61,7 +133,8 @@ static int take_set(const struct nlmsghdr *message, struct ruleset *ruleset)
 	ruleset->set = make_room_for_one(ruleset->set, ruleset->sets, sizeof(*ruleset->set));
 	ruleset->set[ruleset->sets].filled = false;
 	ruleset->set[ruleset->sets++].set = set;
-	if (nftnl_set_nlmsg_parse(message, set) < 0 || !nftnl_set_get_str(set, NFTNL_SET_TABLE) ||
+	if (!all_named(message, NFTA_SET_EXPR, NFTA_SET_EXPRESSIONS) || nftnl_set_nlmsg_parse(message, set) < 0 ||
+	    !nftnl_set_get_str(set, NFTNL_SET_TABLE) ||
 	    !nftnl_set_get_str(set, NFTNL_SET_NAME))
 		return EBADMSG;
 	return 0;
@@ -149,9 +222,9 @@ void ruleset_free(struct ruleset *ruleset)
 	*ruleset = (struct ruleset){ .nft = ruleset->nft };
 }
 
-static int take_elements(const struct nlmsghdr *message, void *data)
+int ruleset_take_elements(const struct nlmsghdr *message, void *set)
 {
-	return nftnl_set_elems_nlmsg_parse(message, data) < 0 ? EBADMSG : 0;
+	return elements_are_named(message) && nftnl_set_elems_nlmsg_parse(message, set) == 0 ? 0 : EBADMSG;
 }
 
 static bool fill_set(const struct ruleset *ruleset, size_t index)
@@ -166,7 +239,7 @@ static bool fill_set(const struct ruleset *ruleset, size_t index)
 	request = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM,
 					(uint16_t)nftnl_set_get_u32(set, NFTNL_SET_FAMILY), NLM_F_DUMP, 0);
 	nftnl_set_elems_nlmsg_build_payload(request, set);
-	if (netlink_request(ruleset->nft, request, take_elements, set, &error) < 0)
+	if (netlink_request(ruleset->nft, request, ruleset_take_elements, set, &error) < 0)
 		return false;
 	ruleset->set[index].filled = true;
 	return true;

@@ -36,9 +36,11 @@ void ruleset_free(struct ruleset *ruleset);
 
 /*
  * ruleset_take - a netlink_handler for one message of a dump of tables, chains, rules or sets, in this order
+ * ruleset_take_elements - the same for one of a dump of a set's elements
  * ruleset_sort - behind the last: find the rules of each chain; false where some are of none
  */
 int ruleset_take(const struct nlmsghdr *message, void *ruleset);
+int ruleset_take_elements(const struct nlmsghdr *message, void *set);
 bool ruleset_sort(struct ruleset *ruleset);
 
 /* ruleset_find_chain - NULL where there is none */
