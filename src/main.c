@@ -24,7 +24,7 @@ static const struct verb {
 	{ "up", verb_up, 0, "install or repair routing and kill switch now" },
 	{ "down", verb_down, 0, "remove what is ours" },
 	{ "status", verb_status, 0, "what is installed, what is wrong, live sessions, drop counters" },
-	{ "explain", verb_explain, 2, "ADDRESS [DESTINATION]: which way a client's packet would take now" },
+	{ "explain", verb_explain, 2, "ADDRESS|USER [DESTINATION]: what becomes of a client's packet now" },
 };
 
 static void print_help(void)

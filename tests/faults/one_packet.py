@@ -12,7 +12,7 @@ A packet that was sent is answered with where it, or a copy of it, was seen, in 
 that it was refused:
 
     gateway                     at the gateway, from this host's address there
-    gateway-own                 at the gateway, from another address
+    misnamed                    at the gateway, from another address
     NAME                        elsewhere by this interface
     nowhere
 """
@@ -82,7 +82,7 @@ class Host:
         if interface != "eth0" or data[:6] != self.mac:
             return interface
         source = data[26:30] if data[12:14] == b"\x08\x00" else data[22:38]
-        return "gateway" if source in self.addresses else "gateway-own"
+        return "gateway" if source in self.addresses else "misnamed"
 
     def send(self, name: str, source: str, destination: str, protocol: str = "tcp", port: str = "443") -> str:
         sender, fence = self.tunnel(name)

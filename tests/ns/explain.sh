@@ -390,7 +390,7 @@ situation() {
 	case "$(tail -n 1 <<<"$out")" in
 	*"reaches a client by"*) wanted=$(sed -n 's/.*reaches a client by \([a-z0-9]*\).*/\1/p' <<<"$out") ;;
 	*"reaches this host"*) wanted=nowhere ;;
-	*"with the client's own address"* | *"with the source"*) wanted=gateway-own ;;
+	*"with the client's own address"* | *"with the source"*) wanted=misnamed ;;
 	*"reaches the gateway"*) wanted=gateway ;;
 	*"LEAKS by "*) wanted=$(sed -n 's/.*LEAKS by \([a-z0-9]*\).*/\1/p' <<<"$out") ;;
 	*) wanted=nowhere ;;
@@ -403,9 +403,10 @@ situation() {
 }
 
 test_situations() {
-	local name regex setup asked fd
+	local name regex setup asked fd sender
 	mkfifo "$OGW_WORK/first.in" "$OGW_WORK/first.out"
 	python3 "$FAULTS/one_packet.py" <"$OGW_WORK/first.in" >"$OGW_WORK/first.out" 2>"$OGW_WORK/one_packet.log" &
+	sender=$!
 	exec {fd}>"$OGW_WORK/first.in"
 	client_in[first]=$fd
 	exec {fd}<"$OGW_WORK/first.out"
@@ -419,7 +420,9 @@ test_situations() {
 	while IFS=$'\t' read -r -u 3 name regex setup asked; do
 		situation "$name" "${regex//\\/}" "${setup//\&/&}" "$asked"
 	done 3< <(sed 's/\\|/\x01/g; s/|/\t/g; s/\x01/|/g' <<<"$SITUATIONS" | sed 's/\t\t/\t:\t/g')
-	exec {client_in[first]}>&-
+	kill "$sender"
+	wait "$sender" 2>/dev/null
+	return 0
 }
 
 begin iptables-nft
