@@ -5,6 +5,11 @@
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
 
+void budget_spend(unsigned int *budget, size_t looked_at)
+{
+	*budget -= looked_at < *budget ? (unsigned int)looked_at : *budget;
+}
+
 /* A look at one set. */
 struct search {
 	const struct registers *registers;

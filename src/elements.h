@@ -22,6 +22,12 @@ struct found {
 	bool more;				/* there are further ones */
 };
 
+/* To find a chain or a set by its name among so many costs as much as to look at a rule. */
+#define FOUND_AT_ONCE 16U
+
+/* budget_spend - so much less may be looked at from here on */
+void budget_spend(unsigned int *budget, size_t looked_at);
+
 /*
  * elements_find - look the register with this number up in @set, with its elements
  * @budget: how many elements may be looked at; less those that were

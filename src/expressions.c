@@ -614,6 +614,7 @@ static struct move take_lookup(struct evaluation *evaluation, const struct nftnl
 						       nftnl_expr_get_str(expression, NFTNL_EXPR_LOOKUP_SET));
 	struct found found = { .any = answer_maybe(false, OPEN_SET), .more = true };
 
+	budget_spend(evaluation->budget, evaluation->ruleset->sets / FOUND_AT_ONCE);
 	if (set)
 		elements_find(&found, set, &evaluation->registers, get(expression, NFTNL_EXPR_LOOKUP_SREG), evaluation->budget);
 	if (map && target == NFT_REG_VERDICT)

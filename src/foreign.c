@@ -165,9 +165,20 @@ static void report_copy(const struct simulation *simulation, const struct passag
 		       effect->detail[0] ? effect->detail : "another host", text_string(&cause), text_string(&name));
 }
 
+static void report_cut_off(const struct passage *passage, const char *what, struct report *report)
+{
+	struct text name CLEANUP(text_free) = { 0 };
+
+	foreign_chain_text(&name, passage->chain);
+	report_note(report, "the nft chain `%s` leads %s through more rules and elements of sets than are looked at: what the last "
+		    "ones do is not known", text_string(&name), what);
+}
+
 void foreign_report(const struct config *config, const struct simulation *simulation, const struct passage *passage,
 		    const char *what, struct report *report)
 {
+	if (passage->cut_off)
+		report_cut_off(passage, what, report);
 	if (passage->cause != NO_EFFECT)
 		report_end(config, simulation, passage, what, report);
 	else

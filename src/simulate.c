@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define JUMPS_MAX 16		/* NFT_JUMP_STACK_SIZE of the kernel */
-#define BUDGET 2000000U		/* a second's work; who jumps to a chain from many rules has it counted as often */
+#define BUDGET 1000000U		/* of a base chain: a second's work; a chain that many rules jump to counts as often */
 #define UNKNOWN_VERDICT UINT32_MAX
 
 /* Which of the packets that enter a chain or rule go on behind it. */
@@ -106,6 +106,7 @@ static void jump(struct walk *walk, const char *name, struct answer answer, bool
 		ruleset_find_chain(simulation->ruleset, walk->place->family, walk->evaluation.table, name) : NULL;
 	struct rest rest = all_go_on;
 
+	budget_spend(&simulation->budget, simulation->ruleset->chains / FOUND_AT_ONCE);
 	if (chain && simulation->depth < JUMPS_MAX)
 		rest = run_chain(simulation, chain, walk->place, answer_and(walk->enters, answer));
 	if (come_back) {
@@ -357,6 +358,7 @@ static struct rest run_chain(struct simulation *simulation, const struct ruleset
 		if (simulation->budget == 0) {
 			rest = (struct rest){ MAYBE, rest.usual, rest.open | OPEN_SIZE };
 			simulation->accepted = simulation->ended = true;
+			doubt(simulation, answer_maybe(true, OPEN_SIZE));
 			break;
 		}
 		simulation->budget--;
@@ -521,7 +523,9 @@ static bool run_base(struct simulation *simulation, const struct ruleset_chain *
 	simulation->passage[simulation->passages++] = passage;
 	simulation->accepted = simulation->ended = false;
 	simulation->base_rule = NULL;
+	simulation->budget = BUDGET;
 	rest = run_chain(simulation, chain, place, enters);
+	simulation->passage[at].cut_off = simulation->budget == 0;
 	note_rewriting(simulation, &simulation->passage[at], rest);
 	apply_policy(simulation, chain->chain, rest, enters);
 	return survives(simulation, &simulation->passage[at]);
@@ -760,7 +764,6 @@ void simulate(struct simulation *simulation)
 {
 	struct packet *packet = &simulation->packet;
 
-	simulation->budget = BUDGET;
 	simulation->certain = true;
 	simulation->cause = simulation->source = simulation->destination = simulation->socket = NO_EFFECT;
 	if (!packet->reply) {

@@ -30,6 +30,7 @@ struct passage {
 	struct place place;
 	enum truth ended;		/* it goes no further */
 	enum truth rewritten;		/* its addresses change */
+	bool cut_off;			/* it leads through more rules than were looked at */
 	size_t cause;			/* the effect that ends it, that of the usual packet first; NO_EFFECT where none may */
 	size_t first, effects;		/* all effects */
 };
@@ -66,7 +67,7 @@ struct simulation {
 	size_t passages;
 
 	/* Its own. */
-	unsigned int budget;		/* rules and elements that are still looked at */
+	unsigned int budget;		/* rules and elements that are still looked at in this base chain */
 	unsigned int depth;		/* of jumps */
 	const struct nftnl_rule *base_rule;
 	bool accepted, ended;		/* in this base chain some packets are, or may be */

@@ -249,6 +249,30 @@ test_legacy() {
 	like "$out" "not seen +iptables has tables of the legacy kind \(filter\)" "explain says so, too"
 }
 
+# jumps DEPTH WIDTH: chains that jump to the next one again and again, and nothing else
+jumps() {
+	local i j
+	echo "table ip deep {"
+	for ((i = $1; i > 0; i--)); do
+		echo "chain c$i {"
+		for ((j = 0; j < $2; j++)); do
+			[ "$i" = "$1" ] && echo "tcp dport 77 counter" || echo "jump c$((i + 1))"
+		done
+		echo "}"
+	done
+	echo "chain f { type filter hook forward priority 0; jump c1; }"
+	echo "}"
+}
+
+# What would take for ever is not looked at to its end.
+test_size() {
+	finds "more than is looked at" 2 "note: .*ip deep f. leads what clients send through more rules .*not known" "$(jumps 15 10)"
+	program explain 10.20.0.50
+	like "$out" "others +the nft chain .ip deep f. leads this packet through more rules" "explain says so"
+	like "$(tail -n 1 <<<"$out")" "not as said above|or not, as said above" "and is not certain"
+	finds "large, but looked at" 0 "" "$(forward accept "ip daddr { $(seq -s, -f '11.0.%g.0/25' 0 255) } drop")"
+}
+
 # Our own table, and copies under other names.
 test_own() {
 	clear_state >/dev/null
@@ -271,6 +295,7 @@ test_rewrites
 test_iptables
 test_reverse_path
 test_copies
+test_size
 test_own
 test_legacy
 nft flush ruleset
