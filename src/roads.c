@@ -109,22 +109,35 @@ static struct way_back answered(const struct roads *roads, struct nlmsghdr *ques
 	return back;
 }
 
-/* An IPv4 source that is not this host's own can be asked for only as one that comes in by where it is. */
-static struct way_back answered_from(const struct roads *roads, const struct address *address, const struct address *source,
-				     unsigned int interface, uint32_t mark)
+static struct way_back answered_by(const struct roads *roads, const struct address *address, const struct address *source,
+				   unsigned int incoming, unsigned int interface, uint32_t mark)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
-	struct way_back of_source = { .found = false };
-	struct nlmsghdr *question;
+	struct nlmsghdr *question = rtnetlink_get_client_route(buffer, source, address, incoming);
 
-	if (!interfaces_count(roads, source->family))
-		of_source = answered(roads, rtnetlink_get_route(buffer, source, 0), 0);
-	if (!of_source.found)
-		return (struct way_back){ .known = false };
-	question = rtnetlink_get_client_route(buffer, source, address, of_source.interface);
 	if (mark)
 		mnl_attr_put_u32(question, RTA_MARK, mark);
 	return answered(roads, question, interface);
+}
+
+/*
+ * An IPv4 source that is not this host's own can be asked for only as one that comes in: by lo, as those look up that are
+ * to be foretold; where the kernel says no, it may be that it checks sources there, so by where the source is.
+ */
+static struct way_back answered_from(const struct roads *roads, const struct address *address, const struct address *source,
+				     unsigned int interface, uint32_t mark)
+{
+	struct way_back back = answered_by(roads, address, source, if_nametoindex("lo"), interface, mark);
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct way_back of_source = { .found = false };
+
+	if (back.known && back.interface)
+		return back;
+	if (!interfaces_count(roads, source->family))
+		of_source = answered(roads, rtnetlink_get_route(buffer, source, 0), 0);
+	if (of_source.found)
+		return answered_by(roads, address, source, of_source.interface, interface, mark);
+	return (struct way_back){ .known = false };
 }
 
 struct way_back roads_way_back(const struct roads *roads, const struct address *address, const struct address *other,

@@ -162,11 +162,7 @@ protocol and its ports" "it names the rule, and what is not known"
 		explains 0 "^reaches the gateway" "a copy" 10.20.0.50 &&
 		shows "others +the nft chain .ip f c. copies this packet to 192\.0\.2\.7, .*whoever gets the copies reads" "it is named"
 	nft delete table ip f
-	# As ocserv 1.4.2 and later do for a session with restrict-user-to-routes.
-	nft 'table inet ocserv_vpns0 { chain ocserv_fwd { type filter hook forward priority 0; policy accept;
-		iif "vpns0" ip daddr 198.51.100.0/24 accept; iif "vpns0" reject
-		}
-	}'
+	restricted
 	explains 1 "^rejected by ocserv's own restriction of this session .*inet ocserv_vpns0 ocserv_fwd, its rule" \
 		"a restricted user" 10.20.0.50
 	shows "others +.*ocserv has made it for this session" "it says whose the rule is"
@@ -216,6 +212,27 @@ netdev() {	# HOOK DEVICE RULES
 	END
 }
 
+# As ocserv 1.4.2 and later do for a session with restrict-user-to-routes, and as they did before.
+restricted() {
+	nft -f - <<-END
+		table inet ocserv_vpns0 {
+			chain ocserv_fwd {
+				type filter hook forward priority 0; policy accept
+				iif "vpns0" ip daddr { 198.51.100.0/24 } accept
+				iif "vpns0" reject
+			}
+		}
+	END
+}
+
+restricted_before() {
+	local chain=FORWARD-ocserv-fw-vpns0
+	iptables-nft -N "$chain"
+	iptables-nft -A FORWARD -i vpns0 -j "$chain" -m comment --comment ocserv-fw
+	iptables-nft -A "$chain" -i vpns0 -d 198.51.100.0/24 -j ACCEPT --match comment --comment ocserv-fw
+	iptables-nft -A FORWARD -i vpns0 -j REJECT --match comment --comment ocserv-fw
+}
+
 tables() {	# COMMAND...: of iptables-nft
 	"${@/#iptables/iptables-nft}"
 }
@@ -225,7 +242,8 @@ another client|reaches a client||10.20.0.50 10.20.0.51
 this host|reaches this host||10.20.0.50 10.20.0.1
 an address that no client has|chain leaving||10.20.0.50 10.20.0.77
 a source without a session|chain prerouting||10.20.0.78 203.0.113.9
-the address of another session|chain prerouting|ip addr del 10.20.0.1 peer 10.20.0.51/32 dev vpns1|10.20.0.51 203.0.113.9
+another session|reaches the gateway||10.20.0.51 203.0.113.9
+a session that has lost its route|chain prerouting|ip addr del 10.20.0.1 peer 10.20.0.51/32 dev vpns1|10.20.0.51 203.0.113.9
 a source outside the subnet|chain prerouting||10.99.0.9 203.0.113.9
 IPv6|reaches the gateway||fd20::50 2001:db8:ffff::9
 IPv6, a source without a session|chain prerouting||fd20::78 2001:db8:ffff::9
@@ -313,6 +331,11 @@ ingress|its rule|netdev ingress vpns0 "ip daddr 203.0.113.9 drop"|
 ingress of another|reaches the gateway|netdev ingress vpns1 "drop"|
 egress|its rule|netdev egress eth0 "drop"|
 sent away|LEAKS by eth1|netdev ingress vpns0 "ip daddr 203.0.113.9 fwd to eth1"|
+restricted to routes|rejected by ocserv.s own restriction.*inet ocserv_vpns0|restricted|
+restricted to routes, one of them|reaches the gateway|restricted|10.20.0.50 198.51.100.7
+restricted to routes, another session|reaches the gateway|restricted|10.20.0.51 203.0.113.9
+restricted to routes, with iptables|rejected by ocserv.s own restriction|restricted_before|
+restricted to routes, with iptables, one of them|reaches the gateway|restricted_before|10.20.0.50 198.51.100.7
 iptables: a policy|its policy|tables iptables -P FORWARD DROP|
 iptables: clients pass|reaches the gateway|tables iptables -P FORWARD DROP;tables iptables -A FORWARD -i vpns+ -j ACCEPT|
 iptables: a reject|rejected by|tables iptables -A FORWARD -i vpns+ -m comment --comment "no way" -j REJECT|

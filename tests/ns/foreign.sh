@@ -206,6 +206,15 @@ its rule with handle [0-9]+; see" "$firewalld"
 	ok "NixOS: loose" iptables_only -t mangle -A PREROUTING -m rpfilter --validmark --invert --loose -j DROP
 	program check
 	is "$status $(findings)" "0 " "NixOS: loose: nothing is said"
+	# They come to clients' own addresses, from where these are sent by the gateway.
+	configuration no-masquerade
+	program up
+	nft delete table inet ocserv_gw
+	finds "clients' own addresses" 0 "" \
+		'table ip raw { chain pre { type filter hook prerouting priority raw; fib saddr . iif oif missing drop; } }'
+	clear_state >/dev/null
+	by_another_way
+	configuration dual-stack
 	nft flush ruleset
 	echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter
 	program check
