@@ -98,13 +98,13 @@ static void examine_gateways(const struct config *config, const struct situation
 /* A tunnel gets the default; of that and the setting for all, the larger one counts (ip-sysctl.rst). */
 static void examine_reverse_path(const struct config *config, struct report *report)
 {
-	int all = host_setting("ipv4/conf/all/rp_filter");
-	int tunnels = host_setting("ipv4/conf/default/rp_filter");
+	int all = host_setting("ipv4/conf/all/rp_filter"), tunnels = host_setting("ipv4/conf/default/rp_filter");
 
 	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && (all > tunnels ? all : tunnels) != 1)
 		report_note(report, "rp_filter is not 1 on new tunnels: while nftables is flushed, a client that forges its "
-			    "source address could send by this host's own route; sysctl -w net.ipv4.conf.default.rp_filter=1 "
-			    "net.ipv4.conf.all.rp_filter=0");
+			    "source address could send by this host's own route; sysctl -w%s%s",
+			    tunnels == 1 ? "" : " net.ipv4.conf.default.rp_filter=1",
+			    all <= 1 ? "" : " net.ipv4.conf.all.rp_filter=0");
 }
 
 /* What a pattern that is too wide takes with it. */
@@ -124,6 +124,6 @@ void examine(const struct config *config, const struct situation *situation, str
 	examine_left_out(config, &situation->host, report);
 	examine_gateways(config, situation, &sockets->route, report);
 	apply_rehearse(&situation->policy.guard, situation->kernel.guard.exists, &sockets->nft, report);
-	foreign_check(config, &situation->policy, &sockets->nft, report);
+	foreign_check(config, situation, sockets, report);
 	examine_reverse_path(config, report);
 }

@@ -19,6 +19,7 @@ struct look {
 	const struct config *config;
 	const struct situation *situation;
 	struct sockets *sockets;
+	const struct ruleset *ruleset;	/* of all nft tables; NULL: can't be read */
 	const struct contact *contact;
 	int family;
 	struct address source, destination;
@@ -78,59 +79,25 @@ static bool forwarding_is_off(struct look *look, const struct route *way)
 	return false;
 }
 
-/* Whether nft rules surely drop a packet: those of others, and with @ours those of our table, too. */
 static bool is_dropped(const struct look *look, const struct packet *packet, bool ours, struct text *by)
 {
-	struct report findings = { 0 }, ignored = { 0 };
-	struct config config = *look->config;
-	bool dropped;
+	const struct roads roads = { &look->sockets->route, &look->situation->kernel };
 
-	if (ours)
-		config.killswitch_table[0] = '\0';
-	dropped = foreign_check_packet(&config, packet, &look->sockets->nft, &findings, &ignored);
-	/* What ocserv itself has made confines one session to its routes; others go on. */
-	dropped = dropped && !(findings.warnings.count && strstr(findings.warnings.line[0], " ocserv_fwd`"));
-	if (dropped && findings.warnings.count)
-		text_add_string(by, findings.warnings.line[0]);
-	report_free(&findings);
-	report_free(&ignored);
-	return dropped;
-}
-
-static struct packet make_packet(const struct look *look, const char *outgoing)
-{
-	struct packet packet = {
-		.what = "what clients send", .family = look->family, .source = look->source,
-		.destination = look->destination, .ct_state = CT_NEW,
-	};
-
-	snprintf(packet.incoming, IFNAMSIZ, "%s", look->device);
-	snprintf(packet.outgoing, IFNAMSIZ, "%s", outgoing);
-	return packet;
-}
-
-static struct packet make_answer(const struct look *look, const char *incoming)
-{
-	struct packet answer = {
-		.what = "the answers to clients", .family = look->family, .source = look->destination,
-		.destination = look->source, .ct_state = CT_ESTABLISHED,
-	};
-
-	snprintf(answer.incoming, IFNAMSIZ, "%s", incoming);
-	snprintf(answer.outgoing, IFNAMSIZ, "%s", look->device);
-	return answer;
+	return foreign_drops(look->config, look->ruleset, &roads, packet, ours, by);
 }
 
 /* What stands between clients and a gateway to which routing leads them. */
 static void look_beyond_routing(struct look *look, const struct route *way)
 {
-	struct packet packet = make_packet(look, way->interface_name), answer = make_answer(look, way->interface_name);
+	struct packet packet, answer;
 	const struct contact *contact = &look->contact[look->family];
 	struct text by CLEANUP(text_free) = { 0 };
 	char address[ADDRESS_TEXT];
 
 	if (forwarding_is_off(look, way))
 		return;
+	foreign_make_packet(&packet, &look->source, look->device, &look->destination, way->interface_name, &way->gateway);
+	foreign_make_answer(&answer, &packet, look->config->masquerade);
 	if (is_dropped(look, &packet, false, &by) || is_dropped(look, &answer, false, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
@@ -152,9 +119,11 @@ static void look_to_gateway(struct look *look, const struct route *way)
 /* Routing leads them past the gateway: what is there to stop them? */
 static void look_for_stop(struct look *look, const char *interface)
 {
-	struct packet packet = make_packet(look, interface);
 	struct text by CLEANUP(text_free) = { 0 };
+	const struct address unknown = { 0 };
+	struct packet packet;
 
+	foreign_make_packet(&packet, &look->source, look->device, &look->destination, interface, &unknown);
 	if (look->situation->plan.intact_guard)
 		say(look, HAVE_NOTHING, "routing leads to %s, where the kill switch drops them: " REPAIR, interface);
 	else if (is_dropped(look, &packet, false, &by))
@@ -283,7 +252,7 @@ static void look_at_clients(struct look *look, const struct client *client, size
 static void look_at_family(struct look *look, const struct client *client, size_t count)
 {
 	address_parse(&look->destination, far_away[look->family]);
-	if (!look->situation->planned)
+	if (!look->situation->planned || !look->ruleset)
 		say(look, HAVE_UNKNOWN, "%s", "");
 	else if (!config_governs(look->config, look->family))
 		return;	/* HAVE_DIRECT */
@@ -297,15 +266,22 @@ void clients_look(struct clients *clients, const struct config *config, const st
 		  const struct client *client, size_t count, const struct contact contact[FAMILIES],
 		  struct sockets *sockets)
 {
+	struct report unread = { 0 };
+	struct ruleset ruleset;
+	bool read;
+
 	*clients = (struct clients){ .connected = count > 0 };
+	read = foreign_read(&ruleset, &sockets->nft, &unread) == 0;
 	for (int family = 0; family < FAMILIES; family++) {
 		struct look look = {
-			.config = config, .situation = situation, .sockets = sockets, .contact = contact,
-			.family = family, .lot = &clients->lot[family],
+			.config = config, .situation = situation, .sockets = sockets, .ruleset = read ? &ruleset : NULL,
+			.contact = contact, .family = family, .lot = &clients->lot[family],
 		};
 
 		look_at_family(&look, client, count);
 	}
+	ruleset_free(&ruleset);
+	report_free(&unread);
 }
 
 void clients_free(struct clients *clients)

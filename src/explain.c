@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "fate.h"
 #include "foreign.h"
-#include "guard.h"
 #include "rtnetlink.h"
 #include "session.h"
+#include "simulate.h"
 #include "verbs.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/if_arp.h>
+#include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#define COMMENT_ROOM 128	/* bytes of a rule's comment that are shown */
 
 /* Somewhere on the internet, only looked up. */
 static const char *const far_away[FAMILIES] = { [IPV4] = "1.1.1.1", [IPV6] = "2606:4700:4700::1111" };
@@ -20,10 +26,35 @@ static const char *const far_away[FAMILIES] = { [IPV4] = "1.1.1.1", [IPV6] = "26
 /* A packet of a client. */
 struct question {
 	struct address source, destination;
-	int family;		/* IPV4, IPV6 */
+	int family;		/* IPV4, IPV6; that of the destination, where a user is asked for */
+	const char *name;	/* of a user; NULL where an address is asked for */
 	char device[IFNAMSIZ];	/* the tunnel that it comes from */
 	char *user;		/* of the live session with this address; NULL where there is none */
+	bool supposed;		/* no tunnel is there: it is answered as if one was the client's */
 };
+
+enum fate { TO_GATEWAY, TO_CLIENT, TO_HOST, TO_PROGRAM, DIRECT, DROPPED, LEAKS };
+
+static const char *const fate_names[] = { "gateway", "client", "host", "program", "direct", "dropped", "leak" };
+
+struct findings {
+	const struct config *config;
+	const struct situation *situation;
+	const struct question *question;
+	struct simulation simulation;
+	enum fate fate;
+	bool arrives;		/* where it should, and with the source that it should have */
+	struct text verdict;
+	struct report others;	/* warnings and notes about chains of others */
+	struct lines unseen;
+};
+
+/* Whose packet it is */
+
+static bool is_asked_for(const struct question *question, const struct session *session, const struct address *own)
+{
+	return question->name ? strcmp(session->user, question->name) == 0 : address_equal(own, &question->source);
+}
 
 static bool take_session(const struct session *session, void *data)
 {
@@ -31,56 +62,89 @@ static bool take_session(const struct session *session, void *data)
 	struct address own;
 
 	if (!address_parse_unscoped(&own, question->family == IPV4 ? session->ip4 : session->ip6) ||
-	    !address_equal(&own, &question->source))
+	    !is_asked_for(question, session, &own))
 		return true;
 	free(question->user);
 	question->user = duplicate(session->user);
+	question->source = own;
 	snprintf(question->device, sizeof(question->device), "%s", session->device);
 	return if_nametoindex(session->device) == 0;	/* a later one of a reconnect may have it */
 }
 
-/* The tunnel of the session with this address, or else any: for the way it makes no difference. */
-static int find_tunnel(const struct config *config, struct question *question, struct report *report)
+static void find_session(const struct config *config, struct question *question)
 {
 	struct report ignored = { 0 };
-	struct if_nameindex *all;
 	struct state state;
 
 	if (state_open(&state, config->state_dir, false, &ignored) == 0)
 		state_visit(&state, false, take_session, question, &ignored);
 	state_close(&state);
 	report_free(&ignored);
+}
+
+/* The tunnel that the address is routed to, or else any; the name of one where none is there. */
+static void find_tunnel(const struct config *config, const struct roads *roads, const struct host *host,
+			struct question *question)
+{
+	const struct address none = { .family = AF_UNSPEC };
+	struct way_back back = roads_way_back(roads, &question->source, &none, 0, 0);
+	struct if_nameindex *all;
+
 	if (question->device[0] && if_nametoindex(question->device))
-		return 0;
+		return;
+	question->device[0] = '\0';
+	if (back.found && netlink_interface_name(roads->route, back.interface, question->device) &&
+	    interface_matches(&config->clients, question->device) && !host_leaves_out(host, question->device))
+		return;
 	question->device[0] = '\0';
 	all = if_nameindex();
 	for (const struct if_nameindex *each = all; each && each->if_index; each++)
-		if (!question->device[0] && interface_matches(&config->clients, each->if_name))
+		if (!question->device[0] && interface_matches(&config->clients, each->if_name) &&
+		    !host_leaves_out(host, each->if_name))
 			snprintf(question->device, sizeof(question->device), "%s", each->if_name);
 	if_freenameindex(all);
-	if (question->device[0])
-		return 0;
-	return report_error(report, EX_UNAVAILABLE, "no tunnel of the clients is there, so the kernel can't be asked for "
-			    "the way of their packets; connect a client first");
+	question->supposed = !question->device[0];
+	if (question->supposed)
+		snprintf(question->device, sizeof(question->device), "%.14s%s", config->clients.name,
+			 config->clients.wildcard ? "0" : "");
 }
 
-static int parse_packet(const struct config *config, const struct options *options, struct question *question,
-			struct report *report)
+static int parse_destination(const struct options *options, struct question *question, struct report *report)
 {
-	if (!options->argument[0] || !address_parse(&question->source, options->argument[0]))
-		return report_error(report, EX_USAGE, "explain: '%s' is not an address; name a client's: explain ADDRESS "
-				    "[DESTINATION]", options->argument[0] ? options->argument[0] : "");
-	question->family = question->source.family == AF_INET ? IPV4 : IPV6;
-	if (!address_parse(&question->destination, options->argument[1] ? options->argument[1] : far_away[question->family]) ||
-	    question->destination.family != question->source.family)
-		return report_error(report, EX_USAGE, "explain: '%s' is not an %s address", options->argument[1],
-				    family_name(question->family));
-	if (config_governs(config, question->family) && !config_is_client(config, &question->source))
-		return report_error(report, EX_USAGE, "explain: %s is not within [clients] subnet%d: with this source a "
-				    "client's packets are dropped where they come in", options->argument[0],
-				    question->family == IPV4 ? 4 : 6);
+	const char *text = options->argument[1] ? options->argument[1] : far_away[question->family];
+
+	if (address_parse(&question->destination, text) &&
+	    (question->name || question->destination.family == question->source.family)) {
+		question->family = question->destination.family == AF_INET ? IPV4 : IPV6;
+		return 0;
+	}
+	return report_error(report, EX_USAGE, question->name ? "explain: '%s' is not an address" :
+			    question->family == IPV4 ? "explain: '%s' is not an IPv4 address" :
+			    "explain: '%s' is not an IPv6 address", text);
+}
+
+static int parse_question(const struct config *config, const struct options *options, struct question *question,
+			  struct report *report)
+{
+	const char *whose = options->argument[0];
+
+	if (!whose || !whose[0])
+		return report_error(report, EX_USAGE, "explain: name a client's address, or a user: explain ADDRESS|USER "
+				    "[DESTINATION]");
+	if (!address_parse(&question->source, whose))
+		question->name = whose;
+	else
+		question->family = question->source.family == AF_INET ? IPV4 : IPV6;
+	if (parse_destination(options, question, report) < 0)
+		return -1;
+	find_session(config, question);
+	if (question->name && !question->user)
+		return report_error(report, EX_USAGE, "explain: '%s' is no address, and no user of that name has a live session "
+				    "with an %s address; see ocserv-gateway status", whose, family_name(question->family));
 	return 0;
 }
+
+/* The way */
 
 /* What an error of a lookup means (ip-rule(8), ip-route(8)). */
 static const char *no_way_text(const struct netlink_error *error)
@@ -88,6 +152,8 @@ static const char *no_way_text(const struct netlink_error *error)
 	if (error->message[0])
 		return error->message;
 	switch (error->number) {
+	case 0:
+		return "a route denies it";
 	case EACCES:
 		return "a policy rule or route prohibits it";
 	case EINVAL:
@@ -101,273 +167,571 @@ static const char *no_way_text(const struct netlink_error *error)
 	return strerror(error->number);
 }
 
-static const struct route *gateway_route(const struct situation *situation, int family)
+static const struct route *gateway_route(const struct findings *findings)
 {
-	for (size_t i = 0; i < situation->policy.routes; i++)
-		if (situation->policy.route[i].family == family_of(family))
-			return &situation->policy.route[i];
+	const struct policy *policy = &findings->situation->policy;
+
+	for (size_t i = 0; i < policy->routes; i++)
+		if (policy->route[i].family == findings->question->source.family)
+			return &policy->route[i];
 	return NULL;
 }
 
-enum way { NOWHERE, TO_HOST, TO_CLIENT, TO_GATEWAY, ELSEWHERE };
-
 /* To a client is to an address of theirs by a tunnel of theirs; where nothing is governed, by a tunnel. */
-static bool is_to_client(const struct config *config, const struct situation *situation, const struct question *question,
-			 const char *interface)
+static bool is_to_client(const struct findings *findings)
 {
-	return interface_matches(&config->clients, interface) && !host_leaves_out(&situation->host, interface) &&
-	       (!config_governs(config, question->family) || config_is_client(config, &question->destination));
+	const struct config *config = findings->config;
+	const char *interface = findings->simulation.packet.outgoing;
+
+	return interface_matches(&config->clients, interface) && !host_leaves_out(&findings->situation->host, interface) &&
+	       (!config_governs(config, findings->question->family) ||
+		config_is_client(config, &findings->simulation.packet.destination));
 }
 
-static enum way way_of(const struct config *config, const struct situation *situation, const struct question *question,
-		       const struct route *route, const char *interface)
+static bool is_to_gateway(const struct findings *findings)
 {
-	const struct route *gateway = gateway_route(situation, question->family);
+	const struct route *gateway = gateway_route(findings);
+	const struct packet *packet = &findings->simulation.packet;
 
-	if (route->type == RTN_LOCAL || route->type == RTN_BROADCAST || route->type == RTN_MULTICAST)
-		return TO_HOST;
-	if (route->type != RTN_UNICAST)
-		return NOWHERE;
-	if (is_to_client(config, situation, question, interface))
-		return TO_CLIENT;
-	if (gateway && route->interface == gateway->interface && address_equal(&route->gateway, &gateway->gateway))
-		return TO_GATEWAY;
-	return ELSEWHERE;
+	return gateway && if_nametoindex(packet->outgoing) == gateway->interface &&
+	       address_equal(&packet->nexthop, &gateway->gateway);
 }
 
-static bool matches(const struct rule *rule, const struct question *question)
+static bool is_ours(const struct findings *findings, const struct nftnl_chain *chain)
+{
+	return nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY) == NFPROTO_INET &&
+	       strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), findings->config->killswitch_table) == 0;
+}
+
+/* What it is dropped by, or sent away: "ip filter FORWARD, its policy". */
+static void add_cause(struct text *text, const struct findings *findings, size_t index)
+{
+	const struct effect *effect = &findings->simulation.effect[index];
+	char comment[COMMENT_ROOM];
+
+	if (is_ours(findings, effect->chain) && effect->rule) {
+		expressions_comment(effect->rule, comment, sizeof(comment));
+		text_add(text, "the kill switch, chain %s: %s", nftnl_chain_get_str(effect->chain, NFTNL_CHAIN_NAME), comment);
+		return;
+	}
+	if (foreign_is_ocserv(effect))
+		text_add_string(text, "ocserv's own restriction of this session (restrict-user-to-routes or "
+				"restrict-user-to-ports), ");
+	foreign_chain_text(text, effect->chain);
+	text_add_string(text, ", ");
+	foreign_cause_text(text, effect, effect->chain);
+}
+
+static void judge_end(struct findings *findings)
+{
+	const struct simulation *simulation = &findings->simulation;
+	const struct effect *effect = &simulation->effect[simulation->cause];
+	struct text *verdict = &findings->verdict;
+
+	findings->fate = effect->deed == DEED_SEND ? LEAKS : effect->deed == DEED_TAKE ? TO_PROGRAM : DROPPED;
+	if (effect->deed == DEED_SEND)
+		text_add(verdict, "LEAKS by %s, sent there by ", effect->detail[0] ? effect->detail : "another interface");
+	else
+		text_add_string(verdict, effect->deed == DEED_TAKE ? "answered in place of its destination by " :
+				effect->deed == DEED_REJECT ? "rejected by " : "dropped by ");
+	add_cause(verdict, findings, simulation->cause);
+	if (effect->deed == DEED_QUEUE)
+		text_add(verdict, ": %s", effect->detail);
+	if (is_ours(findings, effect->chain) && is_to_client(findings) && !findings->config->client_to_client)
+		text_add_string(verdict, " (client_to_client = no)");
+}
+
+/* Whether clients have, toward the gateway, the source that the configuration asks for. */
+static bool has_wanted_source(const struct findings *findings, const struct effect *source)
+{
+	const struct route *gateway = gateway_route(findings);
+	struct address own;
+
+	if (!findings->config->masquerade || (source && source->deed == DEED_MASQUERADE))
+		return true;
+	return source && source->address.family && roads_own_address(&gateway->gateway, gateway->interface_name, &own) &&
+	       address_equal(&own, &source->address);
+}
+
+static void judge_gateway(struct findings *findings)
+{
+	const struct simulation *simulation = &findings->simulation;
+	const struct effect *source = simulation->source == NO_EFFECT ? NULL : &simulation->effect[simulation->source];
+	struct text *verdict = &findings->verdict;
+	char address[ADDRESS_TEXT];
+
+	findings->fate = TO_GATEWAY;
+	findings->arrives = has_wanted_source(findings, source);
+	text_add_string(verdict, "reaches the gateway");
+	if (simulation->destination != NO_EFFECT) {
+		text_add(verdict, ", but for %s, by ", address_text(&simulation->packet.destination, address));
+		add_cause(verdict, findings, simulation->destination);
+	}
+	if (source && (source->deed == DEED_MASQUERADE || (findings->arrives && findings->config->masquerade)))
+		text_add(verdict, ", with this host's address on %s", simulation->packet.outgoing);
+	else if (source && source->address.family)
+		text_add(verdict, ", with the source %s", address_text(&source->address, address));
+	else
+		text_add_string(verdict, source ? ", with another source" : ", with the client's own address");
+	if (findings->arrives)
+		return;
+	if (source) {
+		text_add_string(verdict, ", by ");
+		add_cause(verdict, findings, simulation->source);
+	}
+	text_add_string(verdict, ": it gets no answer");
+	text_add_string(verdict, findings->situation->plan.intact_guard ? "" : "; run `ocserv-gateway up`");
+}
+
+static void judge_out(struct findings *findings)
+{
+	const char *interface = findings->simulation.packet.outgoing;
+
+	if (is_to_client(findings)) {
+		findings->fate = TO_CLIENT;
+		findings->arrives = true;
+		text_add(&findings->verdict, "reaches a client by %s", interface);
+	} else if (is_to_gateway(findings)) {
+		judge_gateway(findings);
+	} else if (!config_governs(findings->config, findings->question->family)) {
+		findings->fate = DIRECT;
+		findings->arrives = true;
+		text_add(&findings->verdict, "leaves by this host's own route, on %s", interface);
+	} else {
+		findings->fate = LEAKS;
+		text_add(&findings->verdict, "LEAKS by %s: run `ocserv-gateway up`", interface);
+	}
+}
+
+static void judge_here(struct findings *findings)
+{
+	const struct simulation *simulation = &findings->simulation;
+	size_t by = simulation->socket != NO_EFFECT ? simulation->socket : simulation->destination;
+
+	findings->fate = by == NO_EFFECT ? TO_HOST : TO_PROGRAM;
+	findings->arrives = by == NO_EFFECT;
+	if (by == NO_EFFECT) {
+		text_add_string(&findings->verdict, "reaches this host");
+		return;
+	}
+	text_add(&findings->verdict, "handed to this host itself%s%s in place of its destination, by ",
+		 simulation->effect[by].detail[0] ? ", " : "", simulation->effect[by].detail);
+	add_cause(&findings->verdict, findings, by);
+}
+
+static void judge(struct findings *findings)
+{
+	const struct simulation *simulation = &findings->simulation;
+	struct text *verdict = &findings->verdict;
+
+	findings->fate = DROPPED;
+	switch (simulation->arrival) {
+	case ARRIVES_OUT:
+		judge_out(findings);
+		break;
+	case ARRIVES_HERE:
+		judge_here(findings);
+		break;
+	case ARRIVES_NOT:
+		judge_end(findings);
+		break;
+	case HAS_NO_WAY:
+		text_add(verdict, "dropped by routing: %s", no_way_text(&simulation->error));
+		break;
+	case HAS_A_SOCKET:
+		text_add_string(verdict, "dropped by the kernel: no policy rule delivers to this host what is handed to a program "
+				"by ");
+		add_cause(verdict, findings, simulation->socket);
+		break;
+	case DOES_NOT_FORWARD:
+		text_add_string(verdict, "dropped by the kernel: IPv6 forwarding is off; sysctl -w net.ipv6.conf.all.forwarding=1");
+		break;
+	}
+	if (!simulation->certain)
+		text_add(verdict, simulation->open & ~OPEN_KIND ? " (or not, as said above)" :
+			 " (TCP to port %u; what else is sent may not fare so, as said above)", USUAL_PORT);
+}
+
+static void find_others(struct findings *findings)
+{
+	const struct simulation *simulation = &findings->simulation;
+
+	for (size_t i = 0; i < simulation->passages; i++)
+		if (!is_ours(findings, simulation->passage[i].chain))
+			foreign_report(findings->config, simulation, &simulation->passage[i], "this packet", &findings->others);
+	foreign_unseen(findings->config, &findings->unseen);
+}
+
+/* In words */
+
+static bool matches(const struct rule *rule, const struct question *question, const struct packet *packet)
 {
 	bool same = (!rule->source.address.family || prefix_contains(&rule->source, &question->source)) &&
-		    (!rule->destination.address.family || prefix_contains(&rule->destination, &question->destination)) &&
+		    (!rule->destination.address.family || prefix_contains(&rule->destination, &packet->destination)) &&
 		    (!rule->incoming[0] || strcmp(rule->incoming, question->device) == 0);
 
 	return rule->family == question->source.family && !rule->other && same != rule->inverted;
 }
 
 /* The first policy rule that says what the kernel said; one about more than addresses is not taken for it. */
-static void print_rule(const struct kernel *kernel, const struct question *question, uint8_t action, uint32_t table)
+static void add_rule(struct text *text, const struct findings *findings)
 {
+	const struct simulation *simulation = &findings->simulation;
+	const struct kernel *kernel = &findings->situation->kernel;
+	uint8_t action = simulation->arrival != HAS_NO_WAY || simulation->error.number == 0 ? FR_ACT_TO_TBL :
+			 simulation->error.number == EACCES ? FR_ACT_PROHIBIT : FR_ACT_BLACKHOLE;
+
 	for (size_t i = 0; i < kernel->rules; i++) {
 		const struct rule *rule = &kernel->rule[i];
-		struct text text CLEANUP(text_free) = { 0 };
 
-		if (rule->action != action || (action == FR_ACT_TO_TBL && rule->table != table) || !matches(rule, question))
+		if (rule->action != action || (action == FR_ACT_TO_TBL && rule->table != simulation->route.table) ||
+		    !matches(rule, findings->question, &simulation->packet))
 			continue;
-		rule_add_text(&text, rule);
-		printf("rule         %s\n", text_string(&text));
+		rule_add_text(text, rule);
 		return;
 	}
 }
 
-static void print_route(const struct route *route, const char *interface, enum way way)
+static bool is_routed(const struct findings *findings)
 {
+	return findings->simulation.packet.routed;
+}
+
+static void add_table(struct text *text, uint32_t table)
+{
+	if (table == RT_TABLE_MAIN)
+		text_add_string(text, ", by table main");
+	else if (table == RT_TABLE_LOCAL)
+		text_add_string(text, ", by table local");
+	else
+		text_add(text, ", by table %u", table);
+}
+
+static void add_route(struct text *text, const struct findings *findings)
+{
+	const struct simulation *simulation = &findings->simulation;
 	char address[ADDRESS_TEXT];
 
-	printf("route        ");
-	if (way == TO_HOST)
-		printf("this host itself");
-	else if (route->gateway.family)
-		printf("via %s on %s", address_text(&route->gateway, address), interface);
-	else
-		printf("on %s", interface);
-	if (route->table == RT_TABLE_MAIN)
-		puts(", by table main");
-	else if (route->table == RT_TABLE_LOCAL)
-		puts(", by table local");
-	else
-		printf(", by table %u\n", route->table);
-}
-
-static const struct guard_match *find_match(const struct guard_rule *rule, enum guard_match_kind kind)
-{
-	for (unsigned int i = 0; i < rule->matches; i++)
-		if (rule->match[i].kind == kind)
-			return &rule->match[i];
-	return NULL;
-}
-
-/* Whether a rule of from_client is the one for this way: to the gateway of the family, to clients, or none of these. */
-static bool decides(const struct guard_rule *rule, const struct config *config, const struct question *question,
-		    enum way way)
-{
-	const struct guard_match *nexthop = find_match(rule, MATCH_NEXTHOP), *client = find_match(rule, MATCH_DADDR);
-
-	if (way == TO_GATEWAY)
-		return nexthop && nexthop->nexthop.family == question->source.family;
-	if (way == TO_CLIENT && config->client_to_client)
-		return client && prefix_contains(&client->prefix, &question->destination);
-	return rule->verdict == VERDICT_DROP && rule->matches == 0;
-}
-
-/* The rule of an intact kill switch that decides, and the one that gives the packet another source. */
-static void print_guard_rules(const struct config *config, const struct guard *guard, const struct question *question,
-			      enum way way)
-{
-	for (size_t i = 0; i < guard->chains; i++) {
-		const struct guard_chain *chain = &guard->chain[i];
-
-		for (size_t j = 0; j < chain->rules; j++) {
-			const struct guard_rule *rule = &chain->rule[j];
-			const struct guard_match *source = find_match(rule, MATCH_SADDR);
-
-			if (strcmp(chain->name, "from_client") == 0 && decides(rule, config, question, way))
-				printf("guard rule   %s: %s\n", chain->name, rule->comment);
-			if (strcmp(chain->name, "postrouting") == 0 && way == TO_GATEWAY && source &&
-			    prefix_contains(&source->prefix, &question->source))
-				printf("NAT          %s: %s\n", chain->name, rule->comment);
-		}
+	if (simulation->arrival == HAS_NO_WAY) {
+		text_add(text, "none: %s", no_way_text(&simulation->error));
+		return;
 	}
+	if (simulation->packet.local)
+		text_add_string(text, "this host itself");
+	else if (simulation->packet.nexthop.family)
+		text_add(text, "via %s on %s", address_text(&simulation->packet.nexthop, address), simulation->packet.outgoing);
+	else
+		text_add(text, "on %s", simulation->packet.outgoing);
+	if (simulation->route.family)
+		add_table(text, simulation->route.table);
 }
 
-static void print_guard(const struct config *config, const struct situation *situation, int family)
+static void print_line(const char *name, const struct text *text)
 {
-	if (!config_governs(config, family))
+	if (text->length)
+		printf("%-12s %s\n", name, text_string(text));
+}
+
+static void print_way(const struct findings *findings)
+{
+	struct text rule CLEANUP(text_free) = { 0 }, route CLEANUP(text_free) = { 0 };
+
+	if (!is_routed(findings))
+		return;
+	if (findings->simulation.route.table != RT_TABLE_LOCAL)
+		add_rule(&rule, findings);
+	add_route(&route, findings);
+	print_line("rule", &rule);
+	print_line("route", &route);
+}
+
+static void print_guard(const struct findings *findings)
+{
+	const struct plan *plan = &findings->situation->plan;
+
+	if (!config_governs(findings->config, findings->question->family))
 		puts("kill switch  none: the family is left alone");
-	else if (situation->plan.intact_guard)
-		printf("kill switch  whole, table inet %s\n", config->killswitch_table);
+	else if (plan->intact_guard)
+		printf("kill switch  whole, table inet %s\n", findings->config->killswitch_table);
 	else
-		printf("kill switch  %s\n", situation->kernel.guard.exists ? "DAMAGED" : "MISSING");
-	for (size_t i = 0; i < situation->plan.problems.count; i++)
-		printf("problem      %s\n", situation->plan.problems.line[i]);
+		printf("kill switch  %s\n", findings->situation->kernel.guard.exists ? "DAMAGED" : "MISSING");
+	for (size_t i = 0; i < plan->problems.count; i++)
+		printf("problem      %s\n", plan->problems.line[i]);
 }
 
-/* What firewalls of others do to it. Returns whether one surely drops it. */
-static bool print_others(const struct config *config, const struct question *question, const char *interface,
-			 struct netlink *nft, struct report *report)
+/* What decides of the usual packet in a chain of ours, and where another source begins. */
+static void print_guard_rule(const struct effect *effect)
 {
-	struct packet packet = {
-		.what = "this packet", .family = question->family, .source = question->source,
-		.destination = question->destination, .ct_state = CT_NEW,
-	};
-	struct report findings = { 0 };
-	bool dropped;
+	bool nat = effect->deed == DEED_MASQUERADE || effect->deed == DEED_SOURCE;
+	const struct nftnl_rule *rule = nat ? effect->base_rule : effect->rule;
+	char comment[COMMENT_ROOM];
 
-	snprintf(packet.incoming, sizeof(packet.incoming), "%s", question->device);
-	snprintf(packet.outgoing, sizeof(packet.outgoing), "%s", interface);
-	dropped = foreign_check_packet(config, &packet, nft, &findings, report);
-	for (size_t i = 0; i < findings.warnings.count; i++)
-		printf("others       %s\n", findings.warnings.line[i]);
-	for (size_t i = 0; i < findings.notes.count; i++)
-		printf("others       %s\n", findings.notes.line[i]);
-	report_free(&findings);
-	return dropped;
+	if (!rule || !effect->answer.usual)
+		return;
+	expressions_comment(rule, comment, sizeof(comment));
+	printf("%-12s %s: %s\n", nat ? "NAT" : "guard rule", nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN), comment);
 }
 
-/* The last line, and the exit status: 0 where the packet arrives as it should. */
-static int print_verdict(const struct config *config, const struct situation *situation, const struct question *question,
-			 const struct route *route, const char *interface, enum way way)
+static void print_guard_rules(const struct findings *findings)
 {
-	bool whole = situation->plan.intact_guard, governed = config_governs(config, question->family);
-	char address[ADDRESS_TEXT];
+	const struct simulation *simulation = &findings->simulation;
 
-	switch (way) {
-	case NOWHERE:
-		puts("dropped by routing");
-		return 1;
-	case TO_HOST:
-		puts("reaches this host");
-		return 0;
-	case TO_CLIENT:
-		if (governed && whole && !config->client_to_client) {
-			puts("dropped by the kill switch: client_to_client = no");
-			return 1;
-		}
-		printf("reaches a client by %s\n", interface);
-		return 0;
-	case TO_GATEWAY:
-		if (whole && config->masquerade)
-			printf("reaches the gateway, with this host's address on %s\n", interface);
-		else if (whole || !config->masquerade)
-			puts("reaches the gateway, with the client's own address");
-		else
-			puts("reaches the gateway, perhaps with the client's own address: run `ocserv-gateway up`");
-		return whole ? 0 : 1;
-	case ELSEWHERE:
-		break;
-	}
-	if (!governed) {
-		printf("leaves by this host's own route, on %s\n", interface);
-		return 0;
-	}
-	if (whole) {
-		printf("dropped by the kill switch: from_client lets nothing through to %s on %s\n",
-		       address_text(route->gateway.family ? &route->gateway : &question->destination, address), interface);
-		return 1;
-	}
-	printf("LEAKS by %s, unless what is left of the kill switch stops it: run `ocserv-gateway up`\n", interface);
-	return 1;
+	for (size_t i = 0; i < simulation->effects; i++)
+		if (is_ours(findings, simulation->effect[i].chain))
+			print_guard_rule(&simulation->effect[i]);
 }
 
-static int explain_packet(const struct config *config, const struct question *question, struct sockets *sockets,
-			  const struct situation *situation, struct report *report)
+static void print_passages(const struct findings *findings)
 {
-	char buffer[NETLINK_MESSAGE_SIZE], source[ADDRESS_TEXT], destination[ADDRESS_TEXT], interface[IFNAMSIZ] = "?";
-	struct netlink_error error;
-	struct route route = { 0 };
-	enum way way = NOWHERE;
-	int result;
+	const struct simulation *simulation = &findings->simulation;
+
+	for (size_t i = 0; i < simulation->passages; i++) {
+		const struct passage *passage = &simulation->passage[i];
+		struct text chain CLEANUP(text_free) = { 0 };
+
+		foreign_chain_text(&chain, passage->chain);
+		printf("passes       %s %d: %s\n", simulation_hook_name(passage), passage->place.priority, text_string(&chain));
+	}
+}
+
+static void print_lines(const char *name, const struct lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		printf("%-12s %s\n", name, lines->line[i]);
+}
+
+static void print_findings(const struct findings *findings, bool verbose)
+{
+	const struct question *question = findings->question;
+	struct text open CLEANUP(text_free) = { 0 };
+	char source[ADDRESS_TEXT], destination[ADDRESS_TEXT];
 
 	printf("from         %s by %s%s%s\n", address_text(&question->source, source), question->device,
 	       question->user ? ", session of " : ", which no live session has", question->user ? question->user : "");
+	if (question->supposed)
+		printf("session      no client is connected: as if one had this address, behind %s\n", question->device);
 	printf("to           %s\n", address_text(&question->destination, destination));
-	if (netlink_request(&sockets->route, rtnetlink_get_client_route(buffer, &question->source, &question->destination,
-									if_nametoindex(question->device)),
-			    rtnetlink_take_route, &route, &error) == 0) {
-		if (route.interface && !netlink_interface_name(&sockets->route, route.interface, interface))
-			snprintf(interface, sizeof(interface), "?");
-		way = way_of(config, situation, question, &route, interface);
-		if (route.table != RT_TABLE_LOCAL)
-			print_rule(&situation->kernel, question, FR_ACT_TO_TBL, route.table);
-		print_route(&route, interface, way);
-	} else if (error.number == EPERM || error.number == ETIMEDOUT) {
-		route_free(&route);
-		return report_error(report, netlink_error_status(&error), "asking for the way: %s", netlink_error_text(&error));
-	} else {
-		if (error.number == EACCES || error.number == EINVAL)
-			print_rule(&situation->kernel, question, error.number == EACCES ? FR_ACT_PROHIBIT : FR_ACT_BLACKHOLE, 0);
-		printf("route        none: %s\n", no_way_text(&error));
-	}
-	print_guard(config, situation, question->family);
-	if (situation->plan.intact_guard && config_governs(config, question->family) && way != NOWHERE && way != TO_HOST)
-		print_guard_rules(config, &situation->policy.guard, question, way);
-	if (way != NOWHERE && way != TO_HOST && print_others(config, question, interface, &sockets->nft, report)) {
-		puts("dropped by a firewall of others");
-		result = 1;
-	} else {
-		result = print_verdict(config, situation, question, &route, interface, way);
-	}
-	route_free(&route);
-	return result;
+	print_way(findings);
+	print_guard(findings);
+	print_guard_rules(findings);
+	if (verbose)
+		print_passages(findings);
+	print_lines("others", &findings->others.warnings);
+	print_lines("others", &findings->others.notes);
+	print_lines("not seen", &findings->unseen);
+	if (!findings->simulation.certain)
+		open_add_text(&open, findings->simulation.open);
+	print_line("depends on", &open);
+	puts(text_string(&findings->verdict));
 }
 
-static int explain_situation(const struct config *config, const struct question *question, struct sockets *sockets,
-			     const struct situation *situation, struct report *report)
+/* As JSON */
+
+static void add_json_string(struct text *json, const char *name, const char *value)
 {
-	if (situation->kernel.unprivileged)
-		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
-	return explain_packet(config, question, sockets, situation, report);
+	text_add(json, "  \"%s\": ", name);
+	if (value)
+		text_add_json(json, value);
+	else
+		text_add_string(json, "null");
+	text_add_string(json, ",\n");
+}
+
+/* The names and the handle of what decides; a policy has no handle. */
+static void add_json_cause(struct text *json, const struct findings *findings)
+{
+	const struct simulation *simulation = &findings->simulation;
+	size_t index = simulation->arrival == ARRIVES_NOT ? simulation->cause : simulation->socket != NO_EFFECT ?
+		       simulation->socket : simulation->destination;
+	const struct effect *effect = index == NO_EFFECT ? NULL : &simulation->effect[index];
+	struct text chain CLEANUP(text_free) = { 0 };
+	char comment[COMMENT_ROOM] = "";
+
+	if (!effect) {
+		text_add_string(json, "  \"cause\": null,\n");
+		return;
+	}
+	foreign_chain_text(&chain, effect->chain);
+	text_add_string(json, "  \"cause\": { \"chain\": ");
+	text_add_json(json, text_string(&chain));
+	if (effect->rule) {
+		expressions_comment(effect->rule, comment, sizeof(comment));
+		text_add(json, ", \"handle\": %llu, \"comment\": ",
+			 (unsigned long long)nftnl_rule_get_u64(effect->rule, NFTNL_RULE_HANDLE));
+		text_add_json(json, comment);
+	} else {
+		text_add_string(json, ", \"handle\": null, \"comment\": \"\"");
+	}
+	text_add(json, ", \"ocserv\": %s },\n", foreign_is_ocserv(effect) ? "true" : "false");
+}
+
+static void add_json_path(struct text *json, const struct findings *findings)
+{
+	static const char *const words[] = { [NO] = "passes", [MAYBE] = "may end", [YES] = "ends" };
+	const struct simulation *simulation = &findings->simulation;
+
+	text_add_string(json, "  \"path\": [");
+	for (size_t i = 0; i < simulation->passages; i++) {
+		const struct passage *passage = &simulation->passage[i];
+		struct text chain CLEANUP(text_free) = { 0 };
+
+		foreign_chain_text(&chain, passage->chain);
+		text_add(json, "%s\n    { \"chain\": ", i ? "," : "");
+		text_add_json(json, text_string(&chain));
+		text_add(json, ", \"hook\": \"%s\", \"priority\": %d, \"result\": \"%s\" }", simulation_hook_name(passage),
+			 passage->place.priority, words[passage->ended]);
+	}
+	text_add(json, "%s],\n", simulation->passages ? "\n  " : "");
+}
+
+/* Behind others where @follow. */
+static void add_json_lines(struct text *json, const struct lines *lines, bool follow)
+{
+	for (size_t i = 0; i < lines->count; i++) {
+		text_add(json, "%s\n    ", follow || i ? "," : "");
+		text_add_json(json, lines->line[i]);
+	}
+}
+
+static void print_json(const struct findings *findings)
+{
+	const struct question *question = findings->question;
+	struct text json CLEANUP(text_free) = { 0 }, route CLEANUP(text_free) = { 0 }, open CLEANUP(text_free) = { 0 };
+	char source[ADDRESS_TEXT], destination[ADDRESS_TEXT];
+
+	if (is_routed(findings))
+		add_route(&route, findings);
+	open_add_text(&open, findings->simulation.certain ? 0 : findings->simulation.open);
+	text_add_string(&json, "{\n");
+	add_json_string(&json, "state", fate_names[findings->fate]);
+	text_add(&json, "  \"arrives\": %s,\n  \"certain\": %s,\n", findings->arrives ? "true" : "false",
+		 findings->simulation.certain ? "true" : "false");
+	add_json_string(&json, "reason", text_string(&findings->verdict));
+	add_json_string(&json, "depends_on", open.length ? text_string(&open) : NULL);
+	add_json_string(&json, "source", address_text(&question->source, source));
+	add_json_string(&json, "destination", address_text(&question->destination, destination));
+	add_json_string(&json, "device", question->device);
+	add_json_string(&json, "user", question->user);
+	text_add(&json, "  \"supposed\": %s,\n", question->supposed ? "true" : "false");
+	add_json_string(&json, "route", route.length ? text_string(&route) : NULL);
+	add_json_cause(&json, findings);
+	add_json_path(&json, findings);
+	text_add_string(&json, "  \"others\": [");
+	add_json_lines(&json, &findings->others.warnings, false);
+	add_json_lines(&json, &findings->others.notes, findings->others.warnings.count > 0);
+	text_add_string(&json, "],\n  \"unseen\": [");
+	add_json_lines(&json, &findings->unseen, false);
+	text_add_string(&json, "]\n}\n");
+	fputs(text_string(&json), stdout);
+}
+
+/* Whether frames of the interface have a header of their own; those of a tunnel have none. */
+static bool is_on_wire(const char *interface)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { 0 };
+	bool wire;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	wire = fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &request) == 0 && request.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+	if (fd >= 0)
+		close(fd);
+	return wire;
+}
+
+static void ask(struct findings *findings, const struct ruleset *ruleset, struct sockets *sockets)
+{
+	const struct question *question = findings->question;
+	struct simulation *simulation = &findings->simulation;
+	struct packet *packet = &simulation->packet;
+
+	simulation->ruleset = ruleset;
+	simulation->roads = (struct roads){ &sockets->route, &findings->situation->kernel };
+	packet->family = question->family;
+	packet->source = question->source;
+	packet->destination = question->destination;
+	snprintf(packet->incoming, sizeof(packet->incoming), "%s", question->device);
+	packet->on_wire = is_on_wire(question->device);
+	if (question->supposed) {
+		packet->assumed = question->source;
+		memcpy(packet->assumed_tunnel, packet->incoming, sizeof(packet->assumed_tunnel));
+	}
+	simulate(simulation);
+}
+
+static bool can_ask(const struct netlink_error *error)
+{
+	return error->number != EPERM && error->number != ETIMEDOUT && error->number != EOPNOTSUPP;
+}
+
+static int explain_packet(struct findings *findings, const struct options *options, struct sockets *sockets,
+			  struct report *report)
+{
+	struct ruleset ruleset;
+	int result = foreign_read(&ruleset, &sockets->nft, report);
+
+	if (result == 0) {
+		ask(findings, &ruleset, sockets);
+		if (findings->simulation.arrival == HAS_NO_WAY && !can_ask(&findings->simulation.error))
+			result = report_error(report, netlink_error_status(&findings->simulation.error),
+					      "asking for the way: %s", netlink_error_text(&findings->simulation.error));
+	}
+	if (result == 0) {
+		find_others(findings);
+		judge(findings);
+		if (options->json)
+			print_json(findings);
+		else
+			print_findings(findings, options->verbose);
+	}
+	simulation_free(&findings->simulation);
+	ruleset_free(&ruleset);
+	return result < 0 ? result : findings->arrives ? 0 : 1;
+}
+
+static int explain(const struct config *config, const struct options *options, struct question *question,
+		   struct sockets *sockets, struct report *report)
+{
+	struct situation situation = { 0 };
+	struct findings findings = { .config = config, .situation = &situation, .question = question };
+	struct roads roads = { &sockets->route, &situation.kernel };
+	struct report conflicts = { 0 };
+	struct remembered remembered;
+	int result;
+
+	remembered_look(&remembered, config);
+	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, &conflicts);
+	/* What others have put in our way is among the problems. */
+	if (situation.planned)
+		result = 0;
+	for (size_t i = 0; result < 0 && i < conflicts.errors.count; i++)
+		report_error(report, conflicts.status, "%s", conflicts.errors.line[i]);
+	if (result == 0 && situation.kernel.unprivileged)
+		result = report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
+	if (result == 0) {
+		find_tunnel(config, &roads, &situation.host, question);
+		result = explain_packet(&findings, options, sockets, report);
+	}
+	report_free(&conflicts);
+	text_free(&findings.verdict);
+	report_free(&findings.others);
+	lines_free(&findings.unseen);
+	situation_free(&situation);
+	return result;
 }
 
 int verb_explain(const struct options *options)
 {
 	struct question question = { 0 };
-	struct situation situation = { 0 };
-	struct remembered remembered;
 	struct run run;
-	const struct config *config = &run.config;
-	struct report *report = &run.report;
 	int result = -1;
 
-	if (run_begin(&run, options, RUN_EXAMINE) == 0 && parse_packet(config, options, &question, report) == 0 &&
-	    find_tunnel(config, &question, report) == 0 && sockets_open(&run.sockets, report) == 0) {
-		remembered_look(&remembered, config);
-		if (situation_read(&situation, config, goal_of(config), &remembered, &run.sockets, report) == 0)
-			result = explain_situation(config, &question, &run.sockets, &situation, report);
-	}
-	if (result >= 0 && report->status == 0)
-		report->status = result;
+	if (run_begin(&run, options, RUN_EXAMINE) == 0 &&
+	    parse_question(&run.config, options, &question, &run.report) == 0 && sockets_open(&run.sockets, &run.report) == 0)
+		result = explain(&run.config, options, &question, &run.sockets, &run.report);
+	if (result >= 0 && run.report.status == 0)
+		run.report.status = result;
 	fflush(stdout);
-	situation_free(&situation);
 	free(question.user);
 	return run_end(&run);
 }

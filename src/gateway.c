@@ -243,7 +243,11 @@ void gateway_advise(struct netlink *route, const struct config *config, const st
 
 		if (config->gateway_interface[0] || !path[family].interface)
 			continue;
-		if (find_holders(route, gateway, 0, &sight, &error) == 0 && choice_candidates(config, &sight, &names) > 1)
+		if (find_holders(route, gateway, 0, &sight, &error) < 0)
+			report_error(report, netlink_error_status(&error), "can't see which interfaces have an address in the "
+				     "network of the gateway %s: %s", address_text(gateway, address),
+				     netlink_error_text(&error));
+		else if (choice_candidates(config, &sight, &names) > 1)
 			report_warning(report, "the gateway %s is taken to be on %s, but %s have an address in its network: where "
 				       "that is forgotten, sessions are refused; set [gateway] interface = %s",
 				       address_text(gateway, address), path[family].interface_name, text_string(&names),

@@ -30,7 +30,7 @@ static const struct verb {
 	{ "up", verb_up, 0, "cndmv", "install or repair routing and kill switch now" },
 	{ "down", verb_down, 0, "cndv", "remove what is ours" },
 	{ "status", verb_status, 0, "cjfwv", "what is installed, what is wrong, live sessions, drop counters" },
-	{ "explain", verb_explain, 2, "cjv", "ADDRESS [DESTINATION]: which way a client's packet would take now" },
+	{ "explain", verb_explain, 2, "cjv", "ADDRESS|USER [DESTINATION]: what becomes of a client's packet now" },
 	{ "test", verb_test, 1, "cjv", "[USER|ADDRESS]: does the gateway answer, and what is beyond it, by the way of clients" },
 };
 

@@ -886,16 +886,17 @@ int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struc
 	return error;
 }
 
-/* The comment in a rule's user data; "" where there is none. */
+const char *nftables_comment(const void *userdata, size_t size)
+{
+	uint8_t length = 0;
+	const uint8_t *comment = userdata ? find_userdata(userdata, size, NFTNL_UDATA_RULE_COMMENT, &length) : NULL;
+
+	return comment && length > 0 && comment[length - 1] == '\0' ? (const char *)comment : "";
+}
+
 static const char *find_comment(const struct nlattr *userdata)
 {
-	const uint8_t *comment = NULL;
-	uint8_t length = 0;
-
-	if (userdata)
-		comment = find_userdata(mnl_attr_get_payload(userdata), mnl_attr_get_payload_len(userdata),
-					NFTNL_UDATA_RULE_COMMENT, &length);
-	return comment && length > 0 && comment[length - 1] == '\0' ? (const char *)comment : "";
+	return userdata ? nftables_comment(mnl_attr_get_payload(userdata), mnl_attr_get_payload_len(userdata)) : "";
 }
 
 static struct present_chain *find_chain(const struct present_guard *present, const char *name)

@@ -36,6 +36,9 @@ int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struc
 int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 
+/* nftables_comment - the comment in a rule's user data, which may be NULL; "" where there is none */
+const char *nftables_comment(const void *userdata, size_t size);
+
 struct nftables_batch {
 	char *buffer;
 	size_t size, room;

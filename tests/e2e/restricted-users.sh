@@ -29,6 +29,12 @@ ok "alice connects" client_connect client1 alice
 ok "the hook has run" wait_for 5 logged "connect .*user=alice.*routing=installed"
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "where alice may go, she leaves by the upstream"
 not_ok "where she may not, she does not get: ocserv's own firewall script has run, too" pings client1 203.0.113.254
+# The rules of that script are known as ocserv's, and nothing is proposed that undoes them.
+ok "explain: where alice may go, she gets to the gateway" server_exec "$OGW_PROGRAM" explain alice "$INTERNET4"
+explained=$(server_exec "$OGW_PROGRAM" explain alice 203.0.113.254)
+is "$?" 1 "explain: where she may not, she does not"
+like "$explained" $'\n'"rejected by ocserv's own restriction of this session .*its rule with handle [0-9]+" "explain: it says by what"
+unlike "$explained" "insert rule" "explain: no rule is proposed that lets everybody through"
 ok "she leaves" client_disconnect client1
 ok "the hook has run" wait_for 5 logged "disconnect .*user=alice"
 ok "all is gone" wait_for 5 nothing_installed

@@ -21,7 +21,6 @@ Commands on stdin, each answered by a line:
 Arguments, where it is another client: TUNNEL UPLINK ADDRESS ADDRESS6 NUMBER.
 """
 
-import ctypes
 import os
 import select
 import socket
@@ -32,11 +31,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import capture
 import decode
 import wire
+from namespaces import socket_outside
 
 CLIENT_MAC = "02:00:00:00:00:99"
 FENCE = 0x88B5  # an EtherType for experiments
 PAUSE = 0.002
-CLONE_NEWNET = 0x40000000
 
 DEFAULTS = ("vpns0", "eth0", "10.20.0.50", "fd20::50", "1")
 INTERNET, INTERNET6 = "203.0.113.9", "2001:db8:ffff::9"
@@ -62,19 +61,6 @@ def packets(client: str, client6: str, case: int) -> tuple[list[bytes], list[byt
     honest = [make(src, dst) for make in (udp, echo) for src, dst in ((client, INTERNET), (client6, INTERNET6))]
     honest += [udp(client6 if ":" in dst else client, dst) for dst in NEIGHBOURS]
     return honest, [udp(src, dst) for src, dst in FORGED]
-
-
-def socket_outside(tunnel: str) -> socket.socket:
-    """A raw socket on the tunnel's far end."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/self/ns/net", "rb") as here, open("/run/netns/outside", "rb") as there:
-        if libc.setns(there.fileno(), CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
-        sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        sender.bind((tunnel, 0))
-        if libc.setns(here.fileno(), CLONE_NEWNET):
-            raise OSError(ctypes.get_errno(), "setns")
-    return sender
 
 
 class Traffic:

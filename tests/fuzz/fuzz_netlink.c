@@ -18,9 +18,11 @@
 #include "gateway.h"
 #include "netlink.h"
 #include "nftables.h"
+#include "foreign.h"
 #include "rtnetlink.h"
 #include "script.h"
 #include "stand_in.h"
+#include "simulate.h"
 #include "verbs.h"
 
 #include <dlfcn.h>
@@ -368,10 +370,79 @@ static void connect_once(const struct config *with, struct sockets *sockets)
 
 static void verb(int (*run)(const struct options *), const char *with, bool json, bool dry_run)
 {
-	const struct options options = { .config = with, .json = json, .dry_run = dry_run };
+	const struct options options = {
+		.config = with, .json = json, .dry_run = dry_run, .argument = { json ? "fd20::50" : "10.20.0.50" },
+	};
 	int status = run(&options);
 
 	require(status == 0 || status == 1 || status >= EX_USAGE, "a verb has one of the exit statuses");
+}
+
+static void take_nft(struct ruleset *ruleset, const struct nlmsghdr *message)
+{
+	if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+		return;
+	if (message->nlmsg_type == NFT(NFT_MSG_NEWSETELEM) && ruleset->sets > 0)
+		ruleset_take_elements(message, ruleset->set[ruleset->sets - 1].set);
+	else if (ruleset_take(message, ruleset) != 0)
+		longjmp(input_end, 1);
+	if (ruleset->sets > 0)
+		ruleset->set[ruleset->sets - 1].filled = true;
+}
+
+static void check_simulation(const struct config *with, const struct simulation *simulation)
+{
+	struct report report = { 0 };
+
+	for (size_t i = 0; i < simulation->passages; i++) {
+		const struct passage *passage = &simulation->passage[i];
+
+		require(passage->first + passage->effects <= simulation->effects, "effects of a passage are there");
+		require(passage->cause == NO_EFFECT || passage->cause < simulation->effects, "the cause is there");
+		require(passage->ended != YES || passage->cause != NO_EFFECT, "what ends has a cause");
+		foreign_report(with, simulation, passage, "this packet", &report);
+	}
+	require(simulation->arrival != ARRIVES_NOT || simulation->cause < simulation->effects, "what does not arrive has a cause");
+	report_free(&report);
+}
+
+static void send_packet(const struct config *with, const struct ruleset *ruleset, int family, bool reply)
+{
+	struct simulation simulation = {
+		.ruleset = ruleset, .every_chain = reply,
+		.packet = { .family = family, .incoming = "vpns0", .outgoing = "eth0", .reply = reply, .on_wire = reply },
+	};
+	struct packet *packet = &simulation.packet;
+
+	address_parse(&packet->source, family == IPV4 ? "10.20.0.50" : "fd20::50");
+	address_parse(&packet->destination, family == IPV4 ? "1.1.1.1" : "2606:4700:4700::1111");
+	packet->assumed = packet->source;
+	memcpy(packet->assumed_tunnel, packet->incoming, sizeof(packet->assumed_tunnel));
+	simulate(&simulation);
+	check_simulation(with, &simulation);
+	simulation_free(&simulation);
+}
+
+static void send_packets(const struct config *with, const uint8_t *data, size_t size)
+{
+	struct nlmsghdr *messages = malloc(size ? size : 1);
+	const struct nlmsghdr *message = messages;
+	struct ruleset ruleset = { 0 };
+	int left = (int)size;
+
+	if (!messages)
+		abort();
+	memcpy(messages, data, size);
+	for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		take_nft(&ruleset, message);
+	if (ruleset_sort(&ruleset)) {
+		for (int family = 0; family < FAMILIES; family++) {
+			send_packet(with, &ruleset, family, false);
+			send_packet(with, &ruleset, family, true);
+		}
+	}
+	ruleset_free(&ruleset);
+	free(messages);
 }
 
 static void run(const uint8_t *data, size_t size)
@@ -415,6 +486,15 @@ static void run(const uint8_t *data, size_t size)
 		break;
 	case 'j':
 		verb(verb_status, path[which], true, false);
+		break;
+	case 'e':
+		verb(verb_explain, path[which], false, false);
+		break;
+	case 'o':
+		verb(verb_explain, path[which], true, false);
+		break;
+	case 'x':
+		send_packets(&config[which], data + 2, size - 2);
 		break;
 	}
 	sockets_close(&sockets);

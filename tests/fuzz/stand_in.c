@@ -414,6 +414,28 @@ int ioctl(int fd, unsigned long request, ...)
 	return if_indextoname((unsigned int)asked->ifr_ifindex, asked->ifr_name) ? 0 : -1;
 }
 
+struct if_nameindex *if_nameindex(void)
+{
+	struct if_nameindex *all = calloc(INTERFACES, sizeof(*all));
+
+	for (unsigned int i = 1; all && i < INTERFACES; i++)
+		all[i - 1] = (struct if_nameindex){ .if_index = i, .if_name = (char *)interfaces[i] };
+	return all;
+}
+
+void if_freenameindex(struct if_nameindex *all)
+{
+	free(all);
+}
+
+/* Nobody is there. */
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	(void)fd, (void)address, (void)length;
+	errno = ENETUNREACH;
+	return -1;
+}
+
 unsigned int if_nametoindex(const char *name)
 {
 	for (unsigned int i = 1; i < INTERFACES; i++)

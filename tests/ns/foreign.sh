@@ -65,6 +65,13 @@ nft -a list chain ip raw pre$" \
 		chain end { counter log drop; }
 		chain none { ct state established drop; return; } }"
 	finds "a set" 1 "warning: .*drops what clients send" "$(forward accept 'iifname != { "eth0", "eth1" } drop')"
+	finds "a set of ranges" 1 "warning: .*drops what clients send" \
+		"$(forward accept 'iifname "vpns*" ip daddr { 1.0.0.0/8, 192.0.2.0/24 } drop')"
+	finds "a map of ranges" 1 "warning: .*drops what clients send" \
+		"$(forward accept 'ip saddr vmap { 10.0.0.0-10.127.255.255 : drop, 10.128.0.0/9 : accept }')"
+	finds "a set of pairs" 1 "warning: .*drops the answers" \
+		"$(forward accept 'iifname . ip saddr { "eth0" . 1.1.1.1, "eth1" . 1.1.1.1 } drop')"
+	finds "a mark" 1 "warning: .*drops what clients send" "$(forward accept 'iifname "vpns*" meta mark set 7; meta mark 7 drop')"
 	finds "a map" 1 "warning: .*drops what clients send" \
 		"$(forward accept 'ct state vmap { established : accept, new : drop }')"
 	finds "a map to chains" 1 "warning: .*drops the answers" \
@@ -95,6 +102,8 @@ ip saddr 10.21.0.0/24 drop; ip6 saddr fd30::/64 drop; ip daddr 10.21.0.0/24 drop
 iifname { "eth1", "docker0" } drop; iifname "vpns0" oifname "eth1" drop
 meta nfproto ipv6 ip6 saddr ::1 drop; meta protocol arp drop
 iifname "vpns*" ip daddr 192.168.0.0/16 reject; iifname "vpns*" ip6 daddr fc00::/7 reject
+iifname "vpns*" ip daddr { 192.0.2.0/24, 198.51.100.0/24 } drop
+meta mark 7 drop
 END
 	finds "not on the way" 0 "" "table inet filter { chain input { type filter hook input priority 0; policy drop; }
 		chain output { type filter hook output priority 0; policy drop; } chain regular { drop; } }
@@ -112,9 +121,7 @@ test_notes() {
 		finds "$rules" "${rules%% *}" "note: .*may drop some of" "$(forward accept "${rules#* }")"
 	done <<'END'
 2 tcp dport 25 drop
-2 meta mark 7 drop
 1 ct state new limit rate over 5/second drop
-1 iifname "vpns*" ip daddr { 192.0.2.0/24, 198.51.100.0/24 } drop
 1 iifname "vpns*" meta l4proto vmap { tcp : drop, udp : accept }
 END
 }
@@ -148,9 +155,7 @@ test_iptables() {
 	iptables-nft -A FORWARD -m comment --comment "the VPN" -i vpns+ -j ACCEPT
 	iptables-nft -A FORWARD -o vpns+ -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 	program check
-	is "$(findings)" "note: the nft chain \`ip filter FORWARD\` may drop some of the answers to clients, by its policy; if it \
-does: nft 'insert rule ip filter FORWARD oifname \"vpns*\" ct state established,related accept'" \
-		"iptables: clients pass, and answers where conntrack says so"
+	is "$status $(findings)" "0 " "iptables: clients pass, and answers, and nothing is said"
 	ok "iptables: a reject" iptables_only -A FORWARD -i vpns+ -j REJECT
 	program check
 	like "$(findings)" "warning: .*drops what clients send, by its rule" "iptables: REJECT is found"
@@ -161,6 +166,120 @@ does: nft 'insert rule ip filter FORWARD oifname \"vpns*\" ct state established,
 
 iptables_only() {
 	nft flush ruleset && iptables-nft "$@"
+}
+
+# Answers come by another interface than that by which this host itself reaches where they come from.
+by_another_way() {
+	ip route replace default via 192.0.2.1 && ip -6 route replace default via 2001:db8:192::1
+}
+
+by_the_same_way() {
+	ip route replace default via 172.28.0.1 && ip -6 route replace default via fd28::1
+}
+
+WAYS_BACK='a strict way back|fib saddr . iif oif missing drop
+by name|fib saddr . iif oifname != "eth0" drop
+by index|fib saddr . iif oif 0 drop
+by mark|fib saddr . mark . iif oif missing drop
+the other way round|fib saddr . iif oif exists accept; drop'
+
+test_reverse_path() {
+	local name rules
+	# As firewalld has it, with what it lets through before.
+	local firewalld='table inet firewalld { chain raw_PREROUTING { type filter hook prerouting priority raw + 10; policy accept;
+		icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept; meta nfproto ipv6 fib saddr . iif oif missing drop; } }'
+	finds "a strict way back, the same way" 0 "" "$firewalld"
+	ok "the default route leads elsewhere" by_another_way
+	finds "firewalld's strict way back" 1 "warning: the nft chain .inet firewalld raw_PREROUTING. drops the answers to clients, by \
+its rule with handle [0-9]+; see" "$firewalld"
+	while IFS='|' read -r name rules; do
+		finds "$name" 1 "warning: .*ip raw pre. drops the answers to clients" \
+			"table ip raw { chain pre { type filter hook prerouting priority raw; iifname != \"vpns*\" jump strict; }
+			chain strict { $rules; } }"
+	done <<<"$WAYS_BACK"
+	finds "a loose way back" 0 "" \
+		'table ip raw { chain pre { type filter hook prerouting priority raw; fib saddr oif missing drop; } }'
+	ok "NixOS: rpfilter" iptables_only -t mangle -A PREROUTING -m rpfilter --validmark --invert -j DROP
+	program check
+	is "$status" 1 "NixOS: rpfilter: exit status"
+	like "$(findings)" "^warning: .*ip mangle PREROUTING. drops the answers to clients, by its rule" "NixOS: rpfilter"
+	ok "NixOS: loose" iptables_only -t mangle -A PREROUTING -m rpfilter --validmark --invert --loose -j DROP
+	program check
+	is "$status $(findings)" "0 " "NixOS: loose: nothing is said"
+	# They come to clients' own addresses, from where these are sent by the gateway.
+	configuration no-masquerade
+	program up
+	nft delete table inet ocserv_gw
+	finds "clients' own addresses" 0 "" \
+		'table ip raw { chain pre { type filter hook prerouting priority raw; fib saddr . iif oif missing drop; } }'
+	clear_state >/dev/null
+	by_another_way
+	configuration dual-stack
+	nft flush ruleset
+	echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter
+	program check
+	is "$status" 1 "rp_filter of the kernel: exit status"
+	like "$err" "warning: rp_filter on eth0 drops the answers to clients, .*conf\.eth0\.rp_filter=2" "rp_filter of the kernel"
+	echo 2 >/proc/sys/net/ipv4/conf/eth0/rp_filter
+	program check
+	is "$status" 0 "rp_filter of the kernel: what it says mends it"
+	echo 0 >/proc/sys/net/ipv4/conf/eth0/rp_filter
+	ok "the default route is as before" by_the_same_way
+}
+
+test_copies() {
+	finds "a copy" 1 "warning: the nft chain .ip mangle pre. copies what clients send to 192\.0\.2\.7, by its rule with handle" \
+		'table ip mangle { chain pre { type filter hook prerouting priority -150; iifname "vpns*" dup to 192.0.2.7 device eth1; } }'
+	finds "a copy of some" 1 "warning: .*may copy some of what clients send" \
+		'table ip mangle { chain pre { type filter hook prerouting priority -150; iifname "vpns*" tcp dport 25 dup to 192.0.2.7; } }'
+	finds "a copy of answers" 1 "warning: .*copies the answers to clients to eth1" \
+		'table netdev span { chain in { type filter hook ingress device eth0 priority 0; dup to eth1; } }'
+	finds "a copy of others" 0 "" \
+		'table ip mangle { chain pre { type filter hook prerouting priority -150; iifname "eth1" dup to 192.0.2.7; } }'
+	ok "iptables: a copy" iptables_only -t mangle -A PREROUTING -i vpns+ -j TEE --gateway 192.0.2.7
+	program check
+	like "$(findings)" "warning: .*ip mangle PREROUTING. copies what clients send to another host" "iptables: a copy is found"
+}
+
+# What iptables of the old kind has can't be looked at; that it is there can.
+test_legacy() {
+	nft flush ruleset
+	program check
+	unlike "$err" "legacy" "no table of the legacy kind: nothing is said"
+	iptables-legacy -t filter -L -n >/dev/null 2>&1
+	if ! grep -q . /proc/net/ip_tables_names; then
+		tap_pass "a table of the legacy kind # SKIP the kernel has none"
+		return
+	fi
+	program check
+	is "$status" 0 "a table of the legacy kind: exit status"
+	like "$err" "note: iptables has tables of the legacy kind \(filter\), .*iptables-legacy-save" "a table of the legacy kind"
+	program explain 10.20.0.50
+	like "$out" "not seen +iptables has tables of the legacy kind \(filter\)" "explain says so, too"
+}
+
+# jumps DEPTH WIDTH: chains that jump to the next one again and again, and nothing else
+jumps() {
+	local i j
+	echo "table ip deep {"
+	for ((i = $1; i > 0; i--)); do
+		echo "chain c$i {"
+		for ((j = 0; j < $2; j++)); do
+			[ "$i" = "$1" ] && echo "tcp dport 77 counter" || echo "jump c$((i + 1))"
+		done
+		echo "}"
+	done
+	echo "chain f { type filter hook forward priority 0; jump c1; }"
+	echo "}"
+}
+
+# What would take for ever is not looked at to its end.
+test_size() {
+	finds "more than is looked at" 2 "note: .*ip deep f. leads what clients send through more rules .*not known" "$(jumps 15 10)"
+	program explain 10.20.0.50
+	like "$out" "others +the nft chain .ip deep f. leads this packet through more rules" "explain says so"
+	like "$(tail -n 1 <<<"$out")" "not as said above|or not, as said above" "and is not certain"
+	finds "large, but looked at" 0 "" "$(forward accept "ip daddr { $(seq -s, -f '11.0.%g.0/25' 0 255) } drop")"
 }
 
 # Our own table, and copies under other names.
@@ -183,6 +302,10 @@ test_passes
 test_notes
 test_rewrites
 test_iptables
+test_reverse_path
+test_copies
+test_size
 test_own
+test_legacy
 nft flush ruleset
 done_testing
