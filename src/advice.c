@@ -4,7 +4,9 @@
 #include "bypass.h"
 #include "contact.h"
 #include "foreign.h"
+#include "rtnetlink.h"
 
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,10 +120,60 @@ static void examine_left_out(const struct config *config, const struct host *hos
 			    host->left_out[i]);
 }
 
+/* Networks behind clients, by whatever source ocserv has them: files, RADIUS */
+
+struct lans {
+	const struct config *config;
+	const struct host *host;
+	const struct netlink *route;
+	struct report *report;
+};
+
+static bool leads_to_lan(const struct lans *lans, const struct route *route, char interface[IFNAMSIZ])
+{
+	int family = route->family == AF_INET ? IPV4 : IPV6;
+
+	return route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST && config_governs(lans->config, family) &&
+	       !address_is_link_local(&route->destination) && !config_is_client(lans->config, &route->destination) &&
+	       netlink_interface_name(lans->route, route->interface, interface) &&
+	       interface_matches(&lans->config->clients, interface) && !host_leaves_out(lans->host, interface);
+}
+
+static int take_lan(const struct nlmsghdr *message, void *data)
+{
+	const struct lans *lans = data;
+	char interface[IFNAMSIZ], text[PREFIX_TEXT];
+	struct route route;
+
+	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
+	    !rtnetlink_parse_route(message, &route))
+		return 0;
+	if (leads_to_lan(lans, &route, interface)) {
+		prefix_text(&(struct prefix){ route.destination, route.destination_length }, text);
+		report_warning(lans->report, "%s is behind the client of %s, but not within [clients] subnet%c, so what it sends is "
+			       "dropped; add %s to it", text, interface, route.family == AF_INET ? '4' : '6', text);
+	}
+	route_free(&route);
+	return 0;
+}
+
+/* ocserv adds these routes behind the connect hook, which can't see them. */
+static void examine_lans(const struct config *config, const struct host *host, struct netlink *route,
+			 struct report *report)
+{
+	struct lans lans = { config, host, route, report };
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct netlink_error error;
+
+	if (netlink_request(route, rtnetlink_dump_routes(buffer, RT_TABLE_MAIN), take_lan, &lans, &error) < 0)
+		report_note(report, "can't look for networks behind clients: %s", netlink_error_text(&error));
+}
+
 void examine(const struct config *config, const struct situation *situation, struct sockets *sockets,
 	     struct report *report)
 {
 	examine_left_out(config, &situation->host, report);
+	examine_lans(config, &situation->host, &sockets->route, report);
 	examine_gateways(config, situation, &sockets->route, report);
 	apply_rehearse(&situation->policy.guard, situation->kernel.guard.exists, &sockets->nft, report);
 	foreign_check(config, situation, sockets, report);

@@ -978,10 +978,12 @@ static int read_ocserv_conf(const struct config *config, enum config_key key, st
 	if (ocserv_conf_read(conf, config->ocserv_conf, NULL) < 0)
 		return config_error(config, report, key, "can't read %s: %s; name ocserv's configuration in "
 				    "[clients] ocserv_conf", config->ocserv_conf, strerror(errno));
-	if (conf->fault)
-		return config_error(config, report, key, "%s:%u: is neither `name = value` nor [vhost:NAME]: ocserv does not "
-				    "start with it; correct that line", conf->path, conf->fault);
-	return 0;
+	if (!conf->fault)
+		return 0;
+	config_error(config, report, key, "%s:%u: is neither `name = value` nor [vhost:NAME]: ocserv does not start with it; "
+		     "correct that line", conf->path, conf->fault);
+	ocserv_conf_free(conf);
+	return -1;
 }
 
 static void find_all_automatic(struct config *config, struct report *report)

@@ -65,6 +65,8 @@ ok "nothing of it left" lan_captures_stop
 said=$(server_exec "$OGW_PROGRAM" check 2>&1)
 like "$said" "users/alice:1: iroute = $LAN4: is not within .*add $LAN4 to it" "check says so"
 like "$said" "users/alice:2: iroute = $LAN6: is not within .*add $LAN6 to it" "of IPv6 too"
+like "$said" "warning: $LAN4 is behind the client of vpns0, but not within .*add $LAN4 to it" "and of the routes that there are"
+like "$said" "warning: $LAN6 is behind the client of vpns0, but not within .*add $LAN6 to it" "of IPv6 too"
 client_disconnect client1
 
 gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6" clients.subnet4="$CLIENTS4, $LAN4" \
