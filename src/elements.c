@@ -98,7 +98,7 @@ static struct answer match_joined(const struct search *search, const uint8_t *lo
 	for (size_t i = 0; i < search->fields && at + search->field[i] <= length; i++) {
 		answer = answer_and(answer, registers_within(search->registers, search->number, at, low + at, high + at,
 							     search->field[i]));
-		at += (search->field[i] + 3U) / 4U * 4U;
+		at += ((size_t)search->field[i] + 3) / 4 * 4;
 	}
 	return answer;
 }

@@ -6,6 +6,7 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TCP_LISTENING 0x0a	/* TCP_LISTEN of the kernel's, in /proc/net/tcp */
@@ -83,9 +84,9 @@ static bool is_listed(const char *path, line_test test, unsigned int first, unsi
 
 static bool is_queue(const char *line, unsigned int first, unsigned int last)
 {
-	unsigned int number;
+	unsigned long number = strtoul(line, NULL, 10);
 
-	return sscanf(line, "%u", &number) == 1 && number >= first && number <= last;
+	return number >= first && number <= last;
 }
 
 struct move facts_queue(unsigned int first, unsigned int count, bool bypass)
@@ -103,10 +104,13 @@ struct move facts_queue(unsigned int first, unsigned int count, bool bypass)
 
 static bool is_listening(const char *line, unsigned int first, unsigned int last)
 {
-	unsigned int port, state;
+	const char *own = strchr(line, ':'), *at = own ? strchr(own + 1, ':') : NULL, *peer, *state;
+	unsigned long port = at ? strtoul(at + 1, NULL, 16) : 0;
 
-	return sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*s %x", &port, &state) == 2 && state == TCP_LISTENING &&
-	       port >= first && port <= last;
+	/* SL: LOCAL:PORT REMOTE:PORT STATE, in hexadecimal */
+	peer = at ? strchr(at, ' ') : NULL;
+	state = peer ? strchr(peer + 1, ' ') : NULL;
+	return state && strtoul(state, NULL, 16) == TCP_LISTENING && port >= first && port <= last;
 }
 
 static bool listens(unsigned int port)

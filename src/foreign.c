@@ -45,15 +45,14 @@ void foreign_cause_text(struct text *text, const struct effect *effect, const st
 		text_add(text, " (%s)", comment);
 }
 
-/* Its firewall script has a table for each session, or chains and comments of iptables that bear its name. */
+/* Its firewall script makes a table for each session, or rules of iptables that all bear its name as a comment. */
 bool foreign_is_ocserv(const struct effect *effect)
 {
 	char comment[COMMENT_ROOM] = "";
 
 	if (effect->rule)
 		expressions_comment(effect->rule, comment, sizeof(comment));
-	return strstr(nftnl_chain_get_str(effect->chain, NFTNL_CHAIN_NAME), "ocserv-fw") ||
-	       strcmp(comment, "ocserv-fw") == 0 ||
+	return strcmp(comment, "ocserv-fw") == 0 ||
 	       (strncmp(nftnl_chain_get_str(effect->chain, NFTNL_CHAIN_TABLE), "ocserv_", 7) == 0 &&
 		strcmp(nftnl_chain_get_str(effect->chain, NFTNL_CHAIN_NAME), "ocserv_fwd") == 0);
 }

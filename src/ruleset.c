@@ -24,21 +24,41 @@ static const struct nlattr *find_in(const struct nlattr *nest, uint16_t type)
 	return NULL;
 }
 
-static bool are_named(const struct nlattr *list);
+static const char *name_of(const struct nlattr *expression)
+{
+	const struct nlattr *name = find_in(expression, NFTA_EXPR_NAME);
 
-/* An expression dynset, and elements of sets, hold further ones. */
+	return name && mnl_attr_validate(name, MNL_TYPE_NUL_STRING) == 0 ? mnl_attr_get_str(name) : NULL;
+}
+
+/* One that is within another: none of these holds further ones. */
+static bool is_inner(const struct nlattr *expression)
+{
+	const char *name = name_of(expression);
+
+	return name && strcmp(name, "dynset") != 0;
+}
+
+static bool are_inner(const struct nlattr *list)
+{
+	const struct nlattr *expression;
+
+	mnl_attr_for_each_nested(expression, list)
+		if (!is_inner(expression))
+			return false;
+	return true;
+}
+
 static bool is_named(const struct nlattr *expression)
 {
-	const struct nlattr *name = find_in(expression, NFTA_EXPR_NAME), *data = find_in(expression, NFTA_EXPR_DATA);
-	const struct nlattr *inner = NULL, *list = NULL;
+	const struct nlattr *data = find_in(expression, NFTA_EXPR_DATA), *one, *many;
+	const char *name = name_of(expression);
 
-	if (!name || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0)
-		return false;
-	if (data && strcmp(mnl_attr_get_str(name), "dynset") == 0) {
-		inner = find_in(data, NFTA_DYNSET_EXPR);
-		list = find_in(data, NFTA_DYNSET_EXPRESSIONS);
-	}
-	return (!inner || is_named(inner)) && (!list || are_named(list));
+	if (!name || !data || strcmp(name, "dynset") != 0)
+		return name != NULL;
+	one = find_in(data, NFTA_DYNSET_EXPR);
+	many = find_in(data, NFTA_DYNSET_EXPRESSIONS);
+	return (!one || is_inner(one)) && (!many || are_inner(many));
 }
 
 static bool are_named(const struct nlattr *list)
@@ -72,10 +92,10 @@ static bool elements_are_named(const struct nlmsghdr *message)
 			continue;
 		mnl_attr_for_each_nested(element, attribute) {
 			inner = find_in(element, NFTA_SET_ELEM_EXPR);
-			if (inner && !is_named(inner))
+			if (inner && !is_inner(inner))
 				return false;
 			inner = find_in(element, NFTA_SET_ELEM_EXPRESSIONS);
-			if (inner && !are_named(inner))
+			if (inner && !are_inner(inner))
 				return false;
 		}
 	}

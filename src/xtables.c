@@ -236,7 +236,7 @@ static struct address new_address(const struct evaluation *evaluation, const str
 	    old->range[0].flags & NF_NAT_RANGE_MAP_IPS && old->range[0].min_ip == old->range[0].max_ip)
 		return address_of(evaluation, &old->range[0].min_ip);
 	if (told->revision > 0 && range && range->flags & NF_NAT_RANGE_MAP_IPS &&
-	    memcmp(&range->min_addr, &range->max_addr, sizeof(range->min_addr)) == 0)
+	    memcmp(range->min_addr.all, range->max_addr.all, sizeof(range->min_addr.all)) == 0)
 		return address_of(evaluation, &range->min_addr);
 	return (struct address){ .family = AF_UNSPEC };
 }

@@ -188,6 +188,7 @@ chain() {
 			chain dropping { drop; }
 			chain returning { return; }
 			chain picky { ip daddr 203.0.113.9 return; drop; }
+			chain mostly { tcp dport 443 accept; return; }
 			chain accepting { ip daddr 203.0.113.9 accept; }
 			chain c {
 				type ${5:-filter} hook $2 priority $3; policy ${6:-accept};
@@ -297,6 +298,8 @@ a jump that returns|reaches the gateway|forward "jump returning"|
 a jump that lets some return|its policy|forward "jump picky" drop|
 a jump that accepts|reaches the gateway|forward "jump accepting;;drop"|
 a jump that does not|its rule|forward "jump accepting;;drop"|10.20.0.50 198.51.100.7
+a jump that accepts, and else returns|reaches the gateway|forward "jump mostly;;drop"|
+a goto that accepts|reaches the gateway|forward "goto mostly;;accept" drop|
 a goto|its policy|forward "goto returning;;accept" drop|
 a return|its policy|forward "iifname vpns0 return;;accept" drop|
 a protocol|its rule|forward "tcp dport 443 drop"|
