@@ -97,8 +97,12 @@ struct move facts_queue(unsigned int first, unsigned int count, bool bypass)
 	if (read)
 		move.matches = answer_maybe(true, OPEN_PROGRAM);
 	snprintf(move.detail, sizeof(move.detail), "%s program reads queue %u", read ? "a" : "no", first);
-	if (!read && bypass)
-		move.deed = DEED_NONE;
+	/* Then no rule of the chain is asked that follows. */
+	if (!read && bypass) {
+		move.deed = DEED_VERDICT;
+		move.outcomes = 1;
+		move.outcome[0] = (struct outcome){ .verdict = NF_ACCEPT, .answer = ANSWER(true) };
+	}
 	return move;
 }
 

@@ -359,7 +359,7 @@ iptables: REDIRECT|handed to this host itself|tables iptables -t nat -A PREROUTI
 iptables: no tracking|with the client.s own address|tables iptables -t raw -A PREROUTING -i vpns0 -j CT --notrack|
 iptables: TPROXY|handed to this host itself|tables iptables -t mangle -A PREROUTING -p tcp -j TPROXY --on-port 3129 --tproxy-mark 1;ip rule add priority 10 fwmark 1 lookup 200;ip route add local default dev lo table 200|
 iptables: a queue|no program reads|tables iptables -A FORWARD -j NFQUEUE --queue-num 4|
-iptables: a queue that is passed over|reaches the gateway|tables iptables -A FORWARD -j NFQUEUE --queue-num 4 --queue-bypass|
+iptables: a queue that is passed over|reaches the gateway|tables iptables -A FORWARD -j NFQUEUE --queue-num 4 --queue-bypass;tables iptables -A FORWARD -j DROP|
 ours flushed|with the client.s own address|nft flush table inet ocserv_gw|
 ours gone|with the client.s own address|nft flush ruleset|
 ours without its allow-list|reaches the gateway|nft flush chain inet ocserv_gw from_client|
