@@ -14,6 +14,11 @@ const char *const have_names[HAVES] = { "direct", "blocked", "gateway", "nothing
 /* Somewhere on the internet, only looked up. */
 static const char *const far_away[FAMILIES] = { [IPV4] = "1.1.1.1", [IPV6] = "2606:4700:4700::1111" };
 
+/* Through which chains a packet is led. */
+enum walk_kind { WALK_SENT, WALK_ANSWER, WALK_ELSEWHERE, WALK_OURS, WALKS };
+
+#define WALKS_MOST 16	/* of a kind in a family: to read all chains takes its time, and most clients meet the same */
+
 /* What is looked at, and for whom. */
 struct look {
 	const struct config *config;
@@ -24,6 +29,7 @@ struct look {
 	struct address source, destination;
 	char device[IFNAMSIZ];		/* the tunnel; one that nobody has where it is about a client to come */
 	struct lot *lot;
+	struct { unsigned int count; bool dropped; } walked[WALKS];
 };
 
 /* Keeps the worst. A family that is to be blocked has nothing by right, whatever the reason. */
@@ -78,14 +84,16 @@ static bool forwarding_is_off(struct look *look, const struct route *way)
 	return false;
 }
 
-/* Whether nft rules surely drop a packet: those of others, and with @ours those of our table, too. */
-static bool is_dropped(const struct look *look, const struct packet *packet, bool ours, struct text *by)
+/* Whether nft rules of others surely drop a packet; with WALK_OURS, those of our table too. */
+static bool is_dropped(struct look *look, const struct packet *packet, enum walk_kind kind, struct text *by)
 {
 	struct report findings = { 0 }, ignored = { 0 };
 	struct config config = *look->config;
 	bool dropped;
 
-	if (ours)
+	if (look->walked[kind].count++ >= WALKS_MOST)
+		return look->walked[kind].dropped;
+	if (kind == WALK_OURS)
 		config.killswitch_table[0] = '\0';
 	dropped = foreign_check_packet(&config, packet, &look->sockets->nft, &findings, &ignored);
 	/* What ocserv itself has made confines one session to its routes; others go on. */
@@ -94,6 +102,7 @@ static bool is_dropped(const struct look *look, const struct packet *packet, boo
 		text_add_string(by, findings.warnings.line[0]);
 	report_free(&findings);
 	report_free(&ignored);
+	look->walked[kind].dropped = dropped;
 	return dropped;
 }
 
@@ -131,7 +140,7 @@ static void look_beyond_routing(struct look *look, const struct route *way)
 
 	if (forwarding_is_off(look, way))
 		return;
-	if (is_dropped(look, &packet, false, &by) || is_dropped(look, &answer, false, &by))
+	if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
 		say(look, HAVE_NOTHING, "the gateway %s %s", address_text(&way->gateway, address), contact->why);
@@ -157,9 +166,9 @@ static void look_for_stop(struct look *look, const char *interface)
 
 	if (look->situation->plan.intact_guard)
 		say(look, HAVE_NOTHING, "routing leads to %s, where the kill switch drops them: " REPAIR, interface);
-	else if (is_dropped(look, &packet, false, &by))
+	else if (is_dropped(look, &packet, WALK_ELSEWHERE, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
-	else if (is_dropped(look, &packet, true, &by))
+	else if (is_dropped(look, &packet, WALK_OURS, &by))
 		say(look, HAVE_NOTHING, "routing leads to %s, where what is left of the kill switch drops them: " REPAIR, interface);
 	else
 		say(look, HAVE_LEAK, "by %s: %s", interface, look->config->log_dry_run ?
