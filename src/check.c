@@ -85,7 +85,7 @@ static void add_gateway(struct text *screen, const struct config *config, const 
 	}
 }
 
-static void check_host(struct run *run, struct text *screen)
+static void check_host(struct run *run, const struct ocserv *ocserv, struct text *screen)
 {
 	const struct config *config = &run->config;
 	struct sockets *sockets = &run->sockets;
@@ -95,7 +95,7 @@ static void check_host(struct run *run, struct text *screen)
 
 	remembered_look(&remembered, config);
 	if (sockets_open(sockets, report) == 0 && !config_is_plain(config))
-		ocserv_check(config, &sockets->route, report);
+		ocserv_check(ocserv, config, &sockets->route, report);
 	if (sockets->nft.socket &&
 	    situation_read(&situation, config, goal_of(config), &remembered, sockets, report) == 0) {
 		text_add_string(screen, "\n");
@@ -179,14 +179,18 @@ int verb_check(const struct options *options)
 	struct text screen CLEANUP(text_free) = { 0 };
 	struct run run;
 	struct report *report = &run.report;
+	struct ocserv ocserv;
 	int status;
 
-	if (run_begin(&run, options, RUN_EXAMINE) == 0) {
+	if (run_begin(&run, options, RUN_CHECK) == 0) {
+		ocserv_find(&ocserv, &run.config);
+		run_drop();
 		if (goal_of(&run.config) == GOAL_REMOVE)
 			report_warning(report, "%s", plain_text(&run.config));
 		if (run.config.log_dry_run)
 			report_warning(report, "[log] dry_run = yes: hooks install nothing, there is NO kill switch");
-		check_host(&run, &screen);
+		check_host(&run, &ocserv, &screen);
+		ocserv_free(&ocserv);
 		add_settings(&screen, &run.config, options->verbose);
 		if (report->status == 0 && report->warnings.count > 0)
 			report->status = 1;

@@ -14,6 +14,11 @@ const char *const have_names[HAVES] = { "direct", "blocked", "gateway", "nothing
 /* Somewhere on the internet, only looked up. */
 static const char *const far_away[FAMILIES] = { [IPV4] = "1.1.1.1", [IPV6] = "2606:4700:4700::1111" };
 
+/* Through which chains a packet is led. */
+enum walk_kind { WALK_SENT, WALK_ANSWER, WALK_ELSEWHERE, WALK_OURS, WALKS };
+
+#define WALKS_MOST 16	/* of a kind in a family: to read all chains takes its time, and most clients meet the same */
+
 /* What is looked at, and for whom. */
 struct look {
 	const struct config *config;
@@ -25,6 +30,7 @@ struct look {
 	struct address source, destination;
 	char device[IFNAMSIZ];		/* the tunnel; one that nobody has where it is about a client to come */
 	struct lot *lot;
+	struct { unsigned int count; bool dropped; } walked[WALKS];
 };
 
 /* Keeps the worst. A family that is to be blocked has nothing by right, whatever the reason. */
@@ -79,11 +85,18 @@ static bool forwarding_is_off(struct look *look, const struct route *way)
 	return false;
 }
 
-static bool is_dropped(const struct look *look, const struct packet *packet, bool ours, struct text *by)
+/* Whether nft rules of others surely drop a packet; with WALK_OURS, those of our table too. */
+static bool is_dropped(struct look *look, const struct packet *packet, enum walk_kind kind, struct text *by)
 {
 	const struct roads roads = { &look->sockets->route, &look->situation->kernel };
 
-	return foreign_drops(look->config, look->ruleset, &roads, packet, ours, by);
+	bool dropped;
+
+	if (look->walked[kind].count++ >= WALKS_MOST)
+		return look->walked[kind].dropped;
+	dropped = foreign_drops(look->config, look->ruleset, &roads, packet, kind == WALK_OURS, by);
+	look->walked[kind].dropped = dropped;
+	return dropped;
 }
 
 /* What stands between clients and a gateway to which routing leads them. */
@@ -98,7 +111,7 @@ static void look_beyond_routing(struct look *look, const struct route *way)
 		return;
 	foreign_make_packet(&packet, &look->source, look->device, &look->destination, way->interface_name, &way->gateway);
 	foreign_make_answer(&answer, &packet, look->config->masquerade);
-	if (is_dropped(look, &packet, false, &by) || is_dropped(look, &answer, false, &by))
+	if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
 		say(look, HAVE_NOTHING, "the gateway %s %s", address_text(&way->gateway, address), contact->why);
@@ -126,9 +139,9 @@ static void look_for_stop(struct look *look, const char *interface)
 	foreign_make_packet(&packet, &look->source, look->device, &look->destination, interface, &unknown);
 	if (look->situation->plan.intact_guard)
 		say(look, HAVE_NOTHING, "routing leads to %s, where the kill switch drops them: " REPAIR, interface);
-	else if (is_dropped(look, &packet, false, &by))
+	else if (is_dropped(look, &packet, WALK_ELSEWHERE, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
-	else if (is_dropped(look, &packet, true, &by))
+	else if (is_dropped(look, &packet, WALK_OURS, &by))
 		say(look, HAVE_NOTHING, "routing leads to %s, where what is left of the kill switch drops them: " REPAIR, interface);
 	else
 		say(look, HAVE_LEAK, "by %s: %s", interface, look->config->log_dry_run ?

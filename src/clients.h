@@ -47,7 +47,8 @@ void client_take(struct client *client, const char *ip4, const char *ip6, const 
  * @client, @count: who is connected
  * @contact: whether each gateway is there
  *
- * Asks the kernel for the way of each one's packets, so its cost grows with their number. clients_free() when done.
+ * Asks the kernel for the way of each one's packets, so its cost grows with their number; chains of others are walked for
+ * some of them. clients_free() when done.
  */
 void clients_look(struct clients *clients, const struct config *config, const struct situation *situation,
 		  const struct client *client, size_t count, const struct contact contact[FAMILIES],

@@ -13,6 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define VALUE_SHOWN 200		/* bytes of a value */
 #define PROGRAM "ocserv-gateway"
 #define SHIM "ocserv-gateway-hook"
 #define SHIM_PATH PKGLIBEXECDIR "/" SHIM
@@ -42,7 +43,12 @@ static void PRINTF(5, 6) finding(const struct check *check, const struct ocserv_
 	va_end(args);
 	text_add(&where, "%s", conf->path);
 	if (entry)
-		text_add(&where, ":%u: %s = %.200s", entry->line, entry->name, entry->value);
+		text_add(&where, ":%u: %s = ", entry->line, entry->name);
+	/* A remedy comes behind a semicolon. */
+	if (entry && strstr(entry->value, "; "))
+		text_add_value(&where, entry->value, VALUE_SHOWN);
+	else if (entry)
+		text_add(&where, "%.*s", VALUE_SHOWN, entry->value);
 	if (severity == ERROR)
 		report_error(check->report, EX_CONFIG, "%s: %s", text_string(&where), what);
 	else if (severity == WARNING)
@@ -375,27 +381,37 @@ static void tell_place(const struct config *config, const struct ocserv_place *p
 			    (int)place->process, place->path, usual, place->path);
 }
 
-bool ocserv_check(const struct config *config, struct netlink *route, struct report *report)
+void ocserv_find(struct ocserv *ocserv, const struct config *config)
+{
+	const char *path;
+
+	*ocserv = (struct ocserv){ 0 };
+	if (looks_for_file(config))
+		ocserv_place_find(&ocserv->place, config->ocserv_conf);
+	path = ocserv->place.path ? ocserv->place.path : config->ocserv_conf;
+	ocserv->error = ocserv_conf_read(&ocserv->conf, path, NULL) == 0 ? 0 : errno;
+}
+
+bool ocserv_check(const struct ocserv *ocserv, const struct config *config, struct netlink *route, struct report *report)
 {
 	char own[4096] = "";
 	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	struct check check = { config, route, report, length > 0 ? own : "/usr/sbin/" PROGRAM, false, false };
-	struct ocserv_place place = { 0 };
-	struct ocserv_conf conf;
-	bool read, missing;
+	bool missing = ocserv->error == ENOENT;
 
-	if (looks_for_file(config))
-		ocserv_place_find(&place, config->ocserv_conf);
-	read = ocserv_conf_read(&conf, place.path ? place.path : config->ocserv_conf, NULL) == 0;
-	missing = !read && errno == ENOENT;
-	if (read)
-		check_all(&check, &conf);
+	if (!ocserv->error)
+		check_all(&check, &ocserv->conf);
 	else if (!looks_for_file(config) || !missing)
 		config_error(config, report, KEY_OCSERV_CONF, "%s; name ocserv's configuration there or with --ocserv-conf",
-			     strerror(errno));
-	if (looks_for_file(config) && (place.path || missing))
-		tell_place(config, &place, report);
-	ocserv_conf_free(&conf);
-	free(place.path);
-	return read;
+			     strerror(ocserv->error));
+	if (looks_for_file(config) && (ocserv->place.path || missing))
+		tell_place(config, &ocserv->place, report);
+	return !ocserv->error;
+}
+
+void ocserv_free(struct ocserv *ocserv)
+{
+	ocserv_conf_free(&ocserv->conf);
+	free(ocserv->place.path);
+	*ocserv = (struct ocserv){ 0 };
 }

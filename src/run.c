@@ -8,18 +8,23 @@ static void open_log(const struct run *run, enum runner runner, enum log_level l
 	log_open(run->options->verbose ? LOG_LEVEL_DEBUG : level, runner == RUN_HOOK && !run->options->dry_run);
 }
 
+void run_drop(void)
+{
+	privileges_drop();
+}
+
 int run_begin(struct run *run, const struct options *options, enum runner runner)
 {
 	*run = (struct run){ .options = options, .state = { .directory = -1, .sessions = -1 } };
-	deadline_start(runner == RUN_EXAMINE ? DEADLINE_EXAMINE_SECONDS : DEADLINE_SECONDS);
+	deadline_start(runner == RUN_EXAMINE || runner == RUN_CHECK ? DEADLINE_EXAMINE_SECONDS : DEADLINE_SECONDS);
 	open_log(run, runner, LOG_LEVEL_INFO);
 	if (config_load(&run->config, options->config, options->ocserv_conf, &run->report) < 0)
 		return -1;
 	if (runner == RUN_HOOK)
 		open_log(run, runner, run->config.log_level);
 	/* The admin's script is root's, and gets what root has. */
-	if (runner != RUN_HOOK || !run->config.next_script)
-		privileges_drop();
+	if (runner != RUN_CHECK && (runner != RUN_HOOK || !run->config.next_script))
+		run_drop();
 	return 0;
 }
 

@@ -65,6 +65,12 @@ ok "connect" clean 0 hook connect
 ok "the connect repaired" routing repaired
 ok "status" clean 0 verb status
 ok "status --json" clean 0 verb status --json
+ok "status for Prometheus" clean 0 verb status --format prometheus
+ok "test" clean 1 verb test
+ok "test of a client" clean 1 verb test alice --json
+ini gateway.address6=fd28::2 session.remove_after_last=yes gateway.probe='1.1.1.1, 1.1.1.1:443, 2606:4700::1111' gateway.probe_http=http://1.1.1.1/
+ok "test, with probes that nobody answers" clean 1 verb test
+ini gateway.address6=fd28::2 session.remove_after_last=yes
 ok "host-update" clean 0 hook host-update
 ok "a session outside of the subnets" clean 78 hook connect IP_REMOTE=10.99.0.1
 ok "the last disconnect" clean 0 hook disconnect STATS_DURATION=5 STATS_BYTES_IN=1 STATS_BYTES_OUT=2

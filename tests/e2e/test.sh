@@ -22,6 +22,11 @@ have() {	# "STATUS REGEX" DESCRIPTION
 	like "$status $(line clients)" "$1" "$2"
 }
 
+has_gone() {	# USER
+	gateway test "$1"
+	[[ $out == *"no live session is that of '$1'"* ]]
+}
+
 begin
 
 gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6" \
@@ -63,7 +68,7 @@ gateway up
 have '^0 reach the gateway$' "up ends it"
 client_disconnect client1
 client_disconnect client2
-ok "alice's session ends" wait_for 10 eval 'gateway test alice; [[ $out == *"no live session"* ]]'
+ok "alice's session ends" wait_for 10 has_gone alice
 have '^0 nobody is connected; they would reach the gateway$' "nobody is connected"
 
 done_testing

@@ -83,6 +83,7 @@ static void check(const char *gateway_ini)
 	struct report report = { 0 };
 	struct netlink route;
 	struct config config;
+	struct ocserv ocserv;
 	bool accepted;
 
 	accepted = config_load(&config, gateway_ini, ocserv_conf, &report) == 0;
@@ -91,10 +92,12 @@ static void check(const char *gateway_ini)
 	for (size_t i = 0; i < report.errors.count; i++)
 		require(strncmp(report.errors.line[i], gateway_ini, strlen(gateway_ini)) == 0, "each error names the file");
 	if (accepted && netlink_open(&route, NETLINK_ROUTE, &report) == 0) {
-		require(ocserv_check(&config, &route, &report), "the file is read");
+		ocserv_find(&ocserv, &config);
+		require(ocserv_check(&ocserv, &config, &route, &report), "the file is read");
 		for (size_t i = 0; i < report.errors.count; i++)
 			require(strncmp(report.errors.line[i], ocserv_conf, strlen(ocserv_conf)) == 0,
 				"each finding names the file");
+		ocserv_free(&ocserv);
 		netlink_close(&route);
 		if (gateway_ini == automatic)
 			require_all_pools(&config);

@@ -238,10 +238,21 @@ test_damage() {
 		ok "$each" eval "$each"
 		capture_begin
 		program test
-		capture_end
 		like "$status $(line 'IPv4 beyond')" "^1 not asked: " "$each: nothing is asked beyond"
+		program test alice
+		capture_end
+		like "$status $(line 'IPv4 beyond')" "^1 not asked: " "$each: nor for alice"
 		is "$(grep -vE 'ARP|neighbor' <<<"$frames")" "" "$each: nothing is sent"
 	done
+	start "${ALL[@]}" gateway.address6=
+	ip rule add priority 500 from 10.20.0.0/32 lookup main
+	capture_begin
+	program test
+	capture_end
+	like "$status $(line 'IPv4 beyond')" "^1 198\.51\.100\.80 does NOT answer: does not lead to the gateway$" \
+		"a rule of others leads this very client elsewhere"
+	is "$(grep -vE 'ARP|neighbor' <<<"$frames")" "" "nothing is sent then"
+	ip rule del priority 500
 	start "${ALL[@]}"
 	echo 0 >/proc/sys/net/ipv4/ip_forward
 	program test

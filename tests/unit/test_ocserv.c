@@ -22,6 +22,17 @@ static void load(struct config *config, const char *text, const char *ocserv_con
 		fail_msg("%s", report.errors.line[0]);
 }
 
+static bool look(const struct config *config, struct netlink *route, struct report *report)
+{
+	struct ocserv ocserv;
+	bool read;
+
+	ocserv_find(&ocserv, config);
+	read = ocserv_check(&ocserv, config, route, report);
+	ocserv_free(&ocserv);
+	return read;
+}
+
 /* What is found in ocserv.conf with the settings of the seed's case and @settings. */
 static void find(struct report *report, const char *settings, const char *text)
 {
@@ -38,7 +49,7 @@ static void find(struct report *report, const char *settings, const char *text)
 	chmod("ocserv-gateway-hook", 0755);
 	*report = (struct report){ 0 };
 	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, report), 0);
-	assert_true(ocserv_check(&config, &route, report));
+	assert_true(look(&config, &route, report));
 	netlink_close(&route);
 	config_free(&config);
 }
@@ -112,7 +123,7 @@ static void a_family_that_is_left_alone_may_have_any_pool(void **state)
 	write_file("ocserv-gateway", "");
 	chmod("ocserv-gateway", 0755);
 	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, &report), 0);
-	ocserv_check(&config, &route, &report);
+	look(&config, &route, &report);
 	assert_int_equal(report.errors.count, 0);
 	report_free(&report);
 	netlink_close(&route);
@@ -131,7 +142,7 @@ static void without_subnet6_the_kill_switch_is_alone(void **state)
 	write_file("ocserv-gateway", "");
 	chmod("ocserv-gateway", 0755);
 	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, &report), 0);
-	ocserv_check(&config, &route, &report);
+	look(&config, &route, &report);
 	assert_int_equal(report.errors.count, 0);
 	assert_line(&report.warnings, "ocserv.conf:3: ipv6-network = fd20::/64: no policy rule is about clients' IPv6, the "
 		    "kill switch alone stops it; set [clients] subnet6 = fd20::/64");
@@ -270,7 +281,7 @@ static void a_file_that_was_named_must_be_there(void **state)
 
 	(void)state;
 	load(&config, case_text("seed"), "missing.conf");
-	assert_false(ocserv_check(&config, NULL, &report));
+	assert_false(look(&config, NULL, &report));
 	assert_int_equal(report.status, EX_CONFIG);
 	assert_line(&report.errors, "--ocserv-conf missing.conf: No such file or directory; name ocserv's configuration there or with ");
 	report_free(&report);
