@@ -69,7 +69,7 @@ client_disconnect client1
 # What is private and on this host's networks is hardly beyond the gateway; what only a default route leads to may be.
 notes() {	# ADDRESS
 	ocserv_conf dns="$1"
-	server_exec "$OGW_PROGRAM" check 2>&1 | sed -n 's/^ocserv-gateway: note: .*: dns = //p'
+	server_exec "$OGW_PROGRAM" check 2>&1 | as_logged | sed -n 's/^ocserv-gateway: note: .*: dns = //p'
 }
 
 gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6"

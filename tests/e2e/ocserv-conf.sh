@@ -286,7 +286,7 @@ first_addresses() {
 # The same, as `check` has it. Where ocserv runs no hook, it tells nothing of what is in its environment.
 facts_of_check() {	# FACTS_OF_OCSERV
 	local said subnets device own
-	said=$(server_exec "$OGW_PROGRAM" check --ocserv-conf "$OCSERV_CONF" 2>&1)
+	said=$(server_exec "$OGW_PROGRAM" check --verbose --ocserv-conf "$OCSERV_CONF" 2>&1 | as_logged)
 	printf '%s\n' "$said" >"$OGW_WORK/said"
 	if grep -q "ocserv does not start" <<<"$said" ||
 	   { is_since 1.4.2 && grep -q "ocserv 1.4.2 and later do not start" <<<"$said"; } ||

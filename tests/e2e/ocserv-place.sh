@@ -10,7 +10,7 @@ lib=${0%/*}/../lib
 
 # What check finds, without the values.
 check() {
-	{ server_exec "$OGW_PROGRAM" check "$@" >/dev/null; } 2>&1
+	{ server_exec "$OGW_PROGRAM" check "$@" >/dev/null; } 2>&1 | as_logged
 }
 
 # An ocserv that does not wipe its command line.

@@ -9,6 +9,8 @@
 # The host is the sandbox's own network namespace; the far ends of its links
 # are in namespace `outside`.
 
+. "${BASH_SOURCE[0]%/*}/check.sh"
+
 OGW_TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 if [ -z "${OGW_PROGRAM:-}" ]; then
 	OGW_PROGRAM=$OGW_TOP/_build/src/ocserv-gateway
@@ -137,11 +139,6 @@ captured() {
 	out=$(<"$OGW_WORK/stdout")
 	err=$(<"$OGW_WORK/stderr")
 	return "$status"
-}
-
-# What check finds, as other verbs log it: a line each, with its remedies.
-as_logged() {
-	sed ':all; N; $!b all; s/\n    /; /g' | sed 's/^\(error\|warning\|note\): /ocserv-gateway: &/'
 }
 
 # program [OPTION...] [VERB]; what check writes to stderr as_logged

@@ -8,6 +8,8 @@
 #   CLIENT.log       what openconnect prints
 #   CLIENT.tunnel    the client's VPN addresses, while it is connected
 
+. "${BASH_SOURCE[0]%/*}/check.sh"
+
 OGW_TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 if [ -z "${OGW_PROGRAM:-}" ]; then
 	OGW_PROGRAM=$OGW_TOP/_build/src/ocserv-gateway
