@@ -45,6 +45,7 @@ struct findings {
 	enum fate fate;
 	bool arrives;		/* where it should, and with the source that it should have */
 	struct text verdict;
+	struct lines problems;	/* what differs from the wanted state, or is in its way */
 	struct report others;	/* warnings and notes about chains of others */
 	struct lines unseen;
 };
@@ -445,6 +446,12 @@ static void print_way(const struct findings *findings)
 	print_line("route", &route);
 }
 
+static void print_lines(const char *name, const struct lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		printf("%-12s %s\n", name, lines->line[i]);
+}
+
 static void print_guard(const struct findings *findings)
 {
 	const struct plan *plan = &findings->situation->plan;
@@ -455,8 +462,7 @@ static void print_guard(const struct findings *findings)
 		printf("kill switch  whole, table inet %s\n", findings->config->killswitch_table);
 	else
 		printf("kill switch  %s\n", findings->situation->kernel.guard.exists ? "DAMAGED" : "MISSING");
-	for (size_t i = 0; i < plan->problems.count; i++)
-		printf("problem      %s\n", plan->problems.line[i]);
+	print_lines("problem", &findings->problems);
 }
 
 /* What decides of the usual packet in a chain of ours, and where another source begins. */
@@ -492,12 +498,6 @@ static void print_passages(const struct findings *findings)
 		foreign_chain_text(&chain, passage->chain);
 		printf("passes       %s %d: %s\n", simulation_hook_name(passage), passage->place.priority, text_string(&chain));
 	}
-}
-
-static void print_lines(const char *name, const struct lines *lines)
-{
-	for (size_t i = 0; i < lines->count; i++)
-		printf("%-12s %s\n", name, lines->line[i]);
 }
 
 static void print_findings(const struct findings *findings, bool verbose)
@@ -616,7 +616,9 @@ static void print_json(const struct findings *findings)
 	add_json_string(&json, "route", route.length ? text_string(&route) : NULL);
 	add_json_cause(&json, findings);
 	add_json_path(&json, findings);
-	text_add_string(&json, "  \"others\": [");
+	text_add_string(&json, "  \"problems\": [");
+	add_json_lines(&json, &findings->problems, false);
+	text_add_string(&json, "],\n  \"others\": [");
 	add_json_lines(&json, &findings->others.warnings, false);
 	add_json_lines(&json, &findings->others.notes, findings->others.warnings.count > 0);
 	text_add_string(&json, "],\n  \"unseen\": [");
@@ -701,11 +703,15 @@ static int explain(const struct config *config, const struct options *options, s
 
 	remembered_look(&remembered, config);
 	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, &conflicts);
-	/* What others have put in our way is among the problems. */
+	/* A packet has its way where we can't make it the wanted one, too. */
+	for (size_t i = 0; i < situation.plan.problems.count; i++)
+		lines_add(&findings.problems, "%s", situation.plan.problems.line[i]);
+	for (size_t i = 0; i < conflicts.errors.count; i++)
+		lines_add(&findings.problems, "%s", conflicts.errors.line[i]);
+	for (size_t i = 0; !situation.planned && i < conflicts.errors.count; i++)
+		report_error(report, conflicts.status, "%s", conflicts.errors.line[i]);
 	if (situation.planned)
 		result = 0;
-	for (size_t i = 0; result < 0 && i < conflicts.errors.count; i++)
-		report_error(report, conflicts.status, "%s", conflicts.errors.line[i]);
 	if (result == 0 && situation.kernel.unprivileged)
 		result = report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
 	if (result == 0) {
@@ -714,6 +720,7 @@ static int explain(const struct config *config, const struct options *options, s
 	}
 	report_free(&conflicts);
 	text_free(&findings.verdict);
+	lines_free(&findings.problems);
 	report_free(&findings.others);
 	lines_free(&findings.unseen);
 	situation_free(&situation);

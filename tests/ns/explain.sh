@@ -86,6 +86,10 @@ test_json() {
 		"--json: and why"
 	is "$(jq -c '[.others | length, (.[0] | type)]' <<<"$out")" '[1,"string"]' "--json: what others do"
 	nft delete table ip f
+	ip route add 203.0.113.0/24 via 192.0.2.7 table 100
+	program explain --json 10.20.0.50
+	is "$status $(jq -r '.state, (.problems | length > 0)' <<<"$out" | xargs)" "0 gateway true" "--json: what is in the way"
+	ip route del 203.0.113.0/24 table 100
 }
 
 test_options() {
