@@ -36,8 +36,8 @@ static void add_setting(struct text *screen, const struct config *config, const 
 	struct text origin CLEANUP(text_free) = { 0 };
 
 	text_add(screen, "%-18s = ", key->name);
-	text_add(screen, "%-24s ; %s%s\n", setting->value ? setting->value : "",
-		 origin_text(config, key, setting, &origin), setting->automatic ? ", auto" : "");
+	text_add(screen, "%-24s ; %s%s%s\n", setting->value ? setting->value : "", origin_text(config, key, setting, &origin),
+		 setting->automatic ? ", auto: " : "", setting->automatic ? config->ocserv_conf : "");
 }
 
 /* What somebody has said; with @all, what nobody has said, too. */
