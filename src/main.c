@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "hook.h"
-#include "log.h"
-#include "verbs.h"
+#include "base/log.h"
+#include "cli/hook.h"
+#include "cli/verbs.h"
 
 #include <ctype.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * The keys of the configuration, from the table that the parser works by: the table of README.md, or with
  * `mdoc` the list of gateway.ini(5).
  */
-#include "config.h"
+#include "config/config.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -82,7 +82,7 @@ while read -r word; do
 done < <("$program" --help | grep -oE '^  [a-z]+|--[a-z-]+|[1-9][0-9]? ' | tr -d ' ' | sort -u)
 while read -r variable; do
 	like "$manual" "[^A-Z_]${variable}[^A-Z_]" "ocserv-gateway(8) names the variable $variable"
-done < <(sed -n 's/.*\(getenv\|variable\)("\([A-Z0-9_]*\)").*/\2/p' "$top"/src/*.c | sort -u)
+done < <(sed -n 's/.*\(getenv\|variable\)("\([A-Z0-9_]*\)").*/\2/p' "$top"/src/*.c "$top"/src/*/*.c | sort -u)
 
 for page in "$top"/docs/*.[58]; do
 	# But for manuals that are not installed here.

@@ -44,7 +44,7 @@ def messages(source):
 
 
 def main():
-    for path in sorted(pathlib.Path(sys.argv[1]).glob("*.c")):
+    for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.c"), key=lambda path: path.name):
         seen = set()
         for text in messages(path.read_text(encoding="utf-8")):
             if text not in seen:

@@ -8,14 +8,14 @@ cd "$top" || exit 1
 
 tidy_file() {
 	clang-tidy --quiet --config-file=.clang-tidy "$1" -- -std=gnu11 -D_GNU_SOURCE -DSYSCONFDIR='"/etc"' \
-		-DPACKAGE_VERSION='"0"' -DSOURCES_CHECKSUM='"0"' -DPKGLIBEXECDIR='"/usr/libexec"' 2>&1
+		-DPACKAGE_VERSION='"0"' -DSOURCES_CHECKSUM='"0"' -DPKGLIBEXECDIR='"/usr/libexec"' -I src 2>&1
 }
 
 # One process for each file: version 14 takes every va_list for uninitialized in all but its first.
 tidy() {
 	export -f tidy_file
 	# shellcheck disable=SC2016 # for the inner shell
-	printf '%s\0' src/*.c | xargs -0 -n 1 -P "$(nproc)" "$BASH" -c 'tidy_file "$1"' tidy |
+	printf '%s\0' src/*.c src/*/*.c | xargs -0 -n 1 -P "$(nproc)" "$BASH" -c 'tidy_file "$1"' tidy |
 		grep -v '^[0-9]* warnings\? generated' | grep . && return 1
 	return 0
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A configuration file of any bytes; what is accepted goes on to the plan and its script. */
-#include "config.h"
-#include "nftables.h"
-#include "plan.h"
-#include "script.h"
+#include "config/config.h"
+#include "kernel/nftables.h"
+#include "model/plan.h"
+#include "model/script.h"
 
 #include <stdio.h>
 #include <stdlib.h>

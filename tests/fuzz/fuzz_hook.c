@@ -5,9 +5,9 @@
  * of the command line, and `run` ends the environment of one run and begins that of the next, in the same
  * kernel and state directory.
  */
-#include "hook.h"
-#include "log.h"
-#include "session.h"
+#include "base/log.h"
+#include "cli/hook.h"
+#include "sessions/session.h"
 #include "stand_in.h"
 
 #include <fcntl.h>

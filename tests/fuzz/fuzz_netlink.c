@@ -12,18 +12,18 @@
  *
  * and the second which configuration: 0 to 3.
  */
-#include "advice.h"
-#include "conntrack.h"
-#include "converge.h"
-#include "gateway.h"
-#include "netlink.h"
-#include "nftables.h"
-#include "foreign.h"
-#include "rtnetlink.h"
-#include "script.h"
+#include "cli/verbs.h"
+#include "diagnose/advice.h"
+#include "diagnose/foreign.h"
+#include "diagnose/simulate.h"
+#include "kernel/conntrack.h"
+#include "kernel/converge.h"
+#include "kernel/gateway.h"
+#include "kernel/netlink.h"
+#include "kernel/nftables.h"
+#include "kernel/rtnetlink.h"
+#include "model/script.h"
 #include "stand_in.h"
-#include "simulate.h"
-#include "verbs.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>

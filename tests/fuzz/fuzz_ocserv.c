@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ocserv's configuration of any bytes: what values that are "auto" become of it, and what `check` finds in it. */
-#include "ocserv.h"
-#include "ocserv_conf.h"
+#include "config/ocserv_conf.h"
+#include "diagnose/ocserv.h"
 #include "stand_in.h"
 
 #include <stdio.h>

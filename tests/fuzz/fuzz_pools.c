@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the state directory keeps of files for users, of any bytes behind its heading. */
-#include "pools.h"
+#include "config/pools.h"
 
 #include <stdio.h>
 #include <stdlib.h>

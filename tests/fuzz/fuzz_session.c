@@ -3,8 +3,8 @@
  * A session's record of any bytes. In them START stands for the time at which this process started, without
  * which a record is one of a worker that is gone. What is read is shown, and written and read again.
  */
-#include "session.h"
-#include "text.h"
+#include "base/text.h"
+#include "sessions/session.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/deadline.h"
+#include "base/privileges.h"
+#include "base/text.h"
 #include "stand_in.h"
-#include "deadline.h"
-#include "privileges.h"
-#include "text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

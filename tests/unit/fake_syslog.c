@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+#include "base/text.h"
 #include "fake_syslog.h"
-#include "log.h"
-#include "text.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>

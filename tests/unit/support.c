@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/nftables.h"
 #include "support.h"
-#include "nftables.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,11 +2,11 @@
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
-#include "config.h"
-#include "kernel.h"
-#include "policy.h"
-#include "report.h"
-#include "text.h"
+#include "base/report.h"
+#include "base/text.h"
+#include "config/config.h"
+#include "model/kernel.h"
+#include "model/policy.h"
 
 /* cmocka.h needs these before it. */
 #include <setjmp.h>

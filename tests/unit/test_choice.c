@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which interface is a gateway's: from addresses, what is remembered and what the kernel says, without a kernel. */
-#include "choice.h"
+#include "model/choice.h"
 #include "support.h"
 
 #include <errno.h>

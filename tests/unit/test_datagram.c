@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/checksum.h"
+#include "kernel/datagram.h"
 #include "support.h"
-#include "checksum.h"
-#include "datagram.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/device.h"
 #include "support.h"
-#include "device.h"
 
 #include <errno.h>
 #include <linux/if_link.h>

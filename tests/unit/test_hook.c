@@ -3,9 +3,9 @@
  * What of the hook needs no kernel. It runs in a child without CAP_NET_ADMIN, so that no mistake here or
  * there reaches the network of the machine.
  */
+#include "cli/hook.h"
 #include "fake_syslog.h"
-#include "hook.h"
-#include "session.h"
+#include "sessions/session.h"
 #include "support.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
 #include "fake_syslog.h"
-#include "log.h"
 #include "support.h"
 
 #include <fcntl.h>

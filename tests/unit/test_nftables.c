@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cases.h"
-#include "netlink.h"
-#include "nftables.h"
+#include "kernel/netlink.h"
+#include "kernel/nftables.h"
 
 #include <endian.h>
 #include <errno.h>

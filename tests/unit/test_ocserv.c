@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is said of an ocserv.conf that does not fit. */
 #include "cases.h"
-#include "ocserv.h"
+#include "diagnose/ocserv.h"
 
 #include <string.h>
 #include <sys/stat.h>

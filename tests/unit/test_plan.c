@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "bypass.h"
 #include "cases.h"
-#include "plan.h"
+#include "diagnose/bypass.h"
+#include "model/plan.h"
 
 #include <linux/fib_rules.h>
 #include <linux/neighbour.h>

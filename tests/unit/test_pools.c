@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pools of ocserv's configuration and of many files for users: which of them count, and what is kept of them. */
-#include "pools.h"
+#include "config/pools.h"
 #include "support.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "routing.h"
+#include "model/routing.h"
 #include "support.h"
 
 #include <linux/fib_rules.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cases.h"
-#include "netlink.h"
-#include "rtnetlink.h"
+#include "kernel/netlink.h"
+#include "kernel/rtnetlink.h"
 
 #include <endian.h>
 #include <linux/fib_rules.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cases.h"
-#include "script.h"
+#include "model/script.h"
 
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>

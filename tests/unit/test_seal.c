@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a seal is of, and that nothing but the very same one counts. */
 #include "cases.h"
-#include "seal.h"
-#include "session.h"
+#include "kernel/seal.h"
+#include "sessions/session.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "deadline.h"
-#include "session.h"
+#include "base/deadline.h"
+#include "sessions/session.h"
 #include "support.h"
 
 #include <fcntl.h>

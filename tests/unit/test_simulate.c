@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What becomes of packets, by rules that not every kernel has; those that it has are tried in tests/ns/explain.sh. */
-#include "simulate.h"
+#include "diagnose/simulate.h"
 #include "support.h"
 
 #include <linux/netfilter.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/table.h"
 #include "support.h"
-#include "table.h"
 
 static const struct column columns[] = { { "user", 8, false }, { "bytes", 0, true }, { "why", 0, false } };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/trust.h"
 #include "support.h"
-#include "trust.h"
 
 #include <stdio.h>
 #include <string.h>

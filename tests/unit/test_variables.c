@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config/variables.h"
 #include "support.h"
-#include "variables.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define LINE_SIZE 4096
+#define WHOLE_SIZE (LINE_SIZE + 64)	/* with what goes before it */
+
+const char *log_path = _PATH_LOG;
+
+static enum log_level threshold = LOG_LEVEL_INFO;
+static int system_log = -1;
+static bool tried;	/* to reach it: once in a run */
+
+static void close_system_log(void)
+{
+	if (system_log >= 0)
+		close(system_log);
+	system_log = -1;
+}
+
+void log_open(enum log_level level, bool to_syslog)
+{
+	threshold = level;
+	if (to_syslog && !tried) {
+		tried = true;
+		system_log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	} else if (!to_syslog) {
+		close_system_log();
+		tried = false;
+	}
+}
+
+static void make_printable(char line[LINE_SIZE], const char *raw)
+{
+	size_t length = 0;
+
+	for (; *raw && length < LINE_SIZE - 5; raw++) {
+		unsigned char c = (unsigned char)*raw;
+
+		if (c >= ' ' && c < 0x7f)
+			line[length++] = (char)c;
+		else
+			length += (size_t)snprintf(line + length, 5, "\\x%02x", c);
+	}
+	line[length] = '\0';
+}
+
+static size_t PRINTF(2, 3) make_line(char line[WHOLE_SIZE], const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(line, WHOLE_SIZE, format, args);
+	va_end(args);
+	return length > 0 ? (size_t)length : 0;
+}
+
+/* A daemon that takes nothing is waited for, but once and not for long. */
+static void send_to_system_log(const char *line, size_t length)
+{
+	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000L };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const struct sockaddr *to = (const struct sockaddr *)&address;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", log_path);
+	if (sendto(system_log, line, length, MSG_DONTWAIT, to, sizeof(address)) >= 0)
+		return;
+	if (errno != EAGAIN ||
+	    setsockopt(system_log, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    sendto(system_log, line, length, 0, to, sizeof(address)) < 0)
+		close_system_log();
+}
+
+bool log_wants(enum log_level level)
+{
+	return level <= threshold;
+}
+
+void log_line(enum log_level level, const char *format, ...)
+{
+	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+	static const char *const name[] = { "error: ", "warning: ", "", "debug: " };
+	char raw[LINE_SIZE], line[LINE_SIZE], whole[WHOLE_SIZE];
+	size_t length;
+	va_list args;
+
+	if (!log_wants(level))
+		return;
+	va_start(args, format);
+	vsnprintf(raw, sizeof(raw), format, args);
+	va_end(args);
+	make_printable(line, raw);
+
+	/* Each in one write, so that lines of other runs don't come between. */
+	length = make_line(whole, "ocserv-gateway: %s%s\n", name[level], line);
+	(void)!write(STDERR_FILENO, whole, length);
+	if (system_log < 0)
+		return;
+	length = make_line(whole, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level], (int)getpid(),
+			   name[level], line);
+	send_to_system_log(whole, length);
+}
+
+void log_last_words(const char *message)
+{
+	char head[] = "<27>ocserv-gateway: error: ", end[] = "\n";	/* LOG_DAEMON | LOG_ERR */
+	const size_t priority = sizeof("<27>") - 1;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct iovec line[] = {
+		{ head, sizeof(head) - 1 }, { (char *)message, strlen(message) }, { end, 1 },
+	};
+	struct msghdr datagram = {
+		.msg_name = &address, .msg_namelen = sizeof(address), .msg_iov = line, .msg_iovlen = 2,
+	};
+
+	strncpy(address.sun_path, log_path, sizeof(address.sun_path) - 1);
+	if (system_log >= 0)
+		sendmsg(system_log, &datagram, MSG_DONTWAIT | MSG_NOSIGNAL);
+	line[0].iov_base = head + priority;
+	line[0].iov_len -= priority;
+	(void)!writev(STDERR_FILENO, line, sizeof(line) / sizeof(*line));
+}
+
+int log_report(struct report *report)
+{
+	int status = report->status;
+
+	for (size_t i = 0; i < report->notes.count; i++)
+		log_line(LOG_LEVEL_INFO, "note: %s", report->notes.line[i]);
+	for (size_t i = 0; i < report->warnings.count; i++)
+		log_line(LOG_LEVEL_WARNING, "%s", report->warnings.line[i]);
+	for (size_t i = 0; i < report->errors.count; i++)
+		log_line(LOG_LEVEL_ERROR, "%s", report->errors.line[i]);
+	report_free(report);
+	return status;
+}

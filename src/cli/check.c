@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/deadline.h"
+#include "base/terminal.h"
+#include "cli/verbs.h"
+#include "diagnose/advice.h"
+#include "diagnose/capacity.h"
+#include "diagnose/ocserv.h"
+#include "diagnose/overlap.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *origin_text(const struct config *config, const struct key_description *key,
+			       const struct setting *setting, struct text *text)
+{
+	switch (setting->origin) {
+	case FROM_FILE:
+		text_add(text, "%s:%u", config->path, setting->line);
+		break;
+	case FROM_ENVIRONMENT:
+		text_add(text, "environment, %s", key->environment);
+		break;
+	case FROM_OPTION:
+		text_add_string(text, "--ocserv-conf");
+		break;
+	case FROM_DEFAULT:
+		text_add_string(text, setting->value ? "default" : "not set");
+		break;
+	}
+	return text_string(text);
+}
+
+static void add_setting(struct text *screen, const struct config *config, const struct key_description *key,
+			const struct setting *setting)
+{
+	struct text origin CLEANUP(text_free) = { 0 };
+
+	text_add(screen, "%-18s = ", key->name);
+	text_add(screen, "%-24s ; %s%s%s\n", setting->value ? setting->value : "",
+		 origin_text(config, key, setting, &origin), setting->automatic ? ", auto: " : "",
+		 setting->automatic ? config->ocserv_conf : "");
+}
+
+/* What somebody has said; with @all, what nobody has said, too. */
+static void add_settings(struct text *screen, const struct config *config, bool all)
+{
+	const char *section = "";
+
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		const struct setting *setting = &config->setting[i];
+		struct key_description key;
+
+		if (setting->origin == FROM_DEFAULT && !setting->automatic && !all)
+			continue;
+		config_describe_key((enum config_key)i, &key);
+		if (strcmp(section, key.section) != 0)
+			text_add(screen, "\n[%s]\n", key.section);
+		section = key.section;
+		add_setting(screen, config, &key, setting);
+	}
+}
+
+static void add_gateway(struct text *screen, const struct config *config, const struct situation *situation, int family)
+{
+	char address[ADDRESS_TEXT];
+	const char *interface = "";
+
+	for (size_t i = 0; i < situation->policy.routes; i++)
+		if (situation->policy.route[i].family == family_of(family))
+			interface = situation->policy.route[i].interface_name;
+	text_add(screen, "%s of clients: ", family_name(family));
+	switch (config->gateway[family].mode) {
+	case GATEWAY_UNSET:
+	case GATEWAY_DIRECT:
+		text_add_string(screen, "leaves by this host's own route, without a kill switch\n");
+		break;
+	case GATEWAY_BLOCK:
+		text_add_string(screen, "blocked\n");
+		break;
+	case GATEWAY_ADDRESS:
+		text_add(screen, "leaves by the gateway %s on %s\n", address_text(&config->gateway[family].address, address),
+			 interface);
+		break;
+	}
+}
+
+static void check_host(struct run *run, const struct ocserv *ocserv, struct text *screen)
+{
+	const struct config *config = &run->config;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
+	struct situation situation = { 0 };
+	struct remembered remembered;
+
+	remembered_look(&remembered, config);
+	if (sockets_open(sockets, report) == 0 && !config_is_plain(config))
+		ocserv_check(ocserv, config, &sockets->route, report);
+	if (sockets->nft.socket &&
+	    situation_read(&situation, config, goal_of(config), &remembered, sockets, report) == 0) {
+		text_add_string(screen, "\n");
+		add_gateway(screen, config, &situation, IPV4);
+		add_gateway(screen, config, &situation, IPV6);
+		gateway_advise(&sockets->route, config, situation.path, report);
+		if (goal_of(config) == GOAL_INSTALL) {
+			overlap_refuse(config, &situation, false, &sockets->route, report);
+			advise_bypasses(config, &situation, &sockets->route, report);
+			advise(config, &situation, NULL, report);
+			capacity_advise(config, &sockets->nft, report);
+		}
+		if (goal_of(config) == GOAL_INSTALL && !situation.kernel.unprivileged)
+			examine(config, &situation, sockets, report);
+	}
+	situation_free(&situation);
+}
+
+static void add_json_value(struct text *json, const struct config *config, const struct key_description *key,
+			   const struct setting *setting)
+{
+	struct text origin CLEANUP(text_free) = { 0 };
+
+	text_add(json, "      \"%s\": { \"value\": ", key->name);
+	if (setting->value)
+		text_add_json(json, setting->value);
+	else
+		text_add_string(json, "null");
+	text_add_string(json, ", \"from\": ");
+	text_add_json(json, origin_text(config, key, setting, &origin));
+	text_add(json, ", \"auto\": %s }", setting->automatic ? "true" : "false");
+}
+
+/* { "clients": { "subnet4": { "value": "10.20.0.0/24", "from": "/etc/ocserv/gateway.ini:2", "auto": false }, ... }, ... } */
+static void add_json_values(struct text *json, const struct config *config)
+{
+	const char *section = "";
+
+	text_add_string(json, "  \"values\": {");
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		struct key_description key;
+		bool begins;
+
+		config_describe_key((enum config_key)i, &key);
+		begins = strcmp(section, key.section) != 0;
+		if (begins)
+			text_add(json, "%s\n    \"%s\": {", section[0] ? "\n    }," : "", key.section);
+		section = key.section;
+		text_add_string(json, begins ? "\n" : ",\n");
+		add_json_value(json, config, &key, &config->setting[i]);
+	}
+	text_add_string(json, "\n    }\n  }\n");
+}
+
+static void print_json(const struct run *run)
+{
+	struct text json CLEANUP(text_free) = { 0 };
+
+	text_add_string(&json, "{\n");
+	report_add_json(&json, &run->report);
+	add_json_values(&json, &run->config);
+	text_add_string(&json, "}\n");
+	fputs(text_string(&json), stdout);
+}
+
+/* What was found is for stderr, as of any verb, and stands between the two on a terminal. */
+static void print_screen(const struct run *run, const struct text *screen)
+{
+	struct text summary CLEANUP(text_free) = { 0 }, findings CLEANUP(text_free) = { 0 };
+
+	report_add_summary(&summary, &run->report, terminal_wants_colour());
+	report_add_findings(&findings, &run->report, terminal_wants_colour_on(STDERR_FILENO));
+	fputs(text_string(&summary), stdout);
+	fflush(stdout);
+	fputs(text_string(&findings), stderr);
+	fputs(text_string(screen), stdout);
+}
+
+int verb_check(const struct options *options)
+{
+	struct text screen CLEANUP(text_free) = { 0 };
+	struct run run;
+	struct report *report = &run.report;
+	struct ocserv ocserv;
+	int status;
+
+	if (run_begin(&run, options, RUN_CHECK) == 0) {
+		ocserv_find(&ocserv, &run.config);
+		run_drop();
+		if (goal_of(&run.config) == GOAL_REMOVE)
+			report_warning(report, "%s", plain_text(&run.config));
+		if (run.config.log_dry_run)
+			report_warning(report, "[log] dry_run = yes: hooks install nothing, there is NO kill switch");
+		check_host(&run, &ocserv, &screen);
+		ocserv_free(&ocserv);
+		add_settings(&screen, &run.config, options->verbose);
+		if (report->status == 0 && report->warnings.count > 0)
+			report->status = 1;
+	}
+	/* Whoever reads it may take any time. */
+	deadline_stop();
+	if (options->json)
+		print_json(&run);
+	else
+		print_screen(&run, &screen);
+	status = report->status;
+	report_free(report);
+	run_end(&run);
+	return status;
+}

@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/hook.h"
+#include "base/deadline.h"
+#include "base/trust.h"
+#include "cli/run.h"
+#include "cli/verbs.h"
+#include "diagnose/advice.h"
+#include "diagnose/overlap.h"
+#include "kernel/conntrack.h"
+#include "kernel/converge.h"
+#include "sessions/cover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VALUE_LIMIT 256		/* bytes of a client's value that reach the log */
+
+/* A variable of the environment; "" where it is unset. */
+static const char *variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? value : "";
+}
+
+static struct session read_session(void)
+{
+	return (struct session){
+		.id = variable("ID"),
+		.user = variable("USERNAME"),
+		.group = variable("GROUPNAME"),
+		.vhost = variable("VHOST"),
+		.device = variable("DEVICE"),
+		.real = variable("IP_REAL"),
+		.ip4 = variable("IP_REMOTE"),
+		.ip6 = variable("IPV6_REMOTE"),
+		.since = (unsigned long long)time(NULL),
+	};
+}
+
+/* An error about a variable of ocserv's; its value is shown as the log shows all of a client's. */
+static int refuse_variable(struct report *report, int status, const char *name, const char *what)
+{
+	struct text shown CLEANUP(text_free) = { 0 };
+
+	text_add_pair(&shown, name, variable(name), VALUE_LIMIT);
+	return report_error(report, status, "%s: %s", text_string(&shown), what);
+}
+
+static int check_id(const struct session *session, struct report *report)
+{
+	if (session_id_valid(session->id))
+		return 0;
+	return refuse_variable(report, EX_USAGE, "ID", "is not the number of a session; is this run by ocserv?");
+}
+
+/* Whether the rules would govern the address of this family. */
+static int check_address(const struct config *config, int family, const char *name, struct report *report)
+{
+	struct address address;
+
+	if (!variable(name)[0])
+		return 0;
+	if (!address_parse_unscoped(&address, variable(name)) || address.family != family_of(family))
+		return refuse_variable(report, EX_USAGE, name, "is not an address of its family");
+	if (!config_governs(config, family) || config->subnets[family].count == 0)
+		return 0;
+	if (config_is_client(config, &address))
+		return 0;
+	return refuse_variable(report, EX_CONFIG, name, family == IPV4 ?
+			       "lies outside [clients] subnet4, so no rule would govern it; add the pool to subnet4" :
+			       "lies outside [clients] subnet6, so no rule would govern it; add the pool to subnet6");
+}
+
+static int check_session(const struct config *config, const struct session *session, struct report *report)
+{
+	if (check_id(session, report) < 0)
+		return -1;
+	if (!session->ip4[0] && !session->ip6[0])
+		return report_error(report, EX_USAGE, "neither IP_REMOTE nor IPV6_REMOTE is set; is this run by ocserv?");
+	if (!interface_name_valid(session->device))
+		return refuse_variable(report, EX_USAGE, "DEVICE", "is not the name of an interface");
+	if (check_address(config, IPV4, "IP_REMOTE", report) < 0 ||
+	    check_address(config, IPV6, "IPV6_REMOTE", report) < 0)
+		return -1;
+	if (!config_is_plain(config) && !interface_matches(&config->clients, session->device))
+		return refuse_variable(report, EX_CONFIG, "DEVICE", "does not match [clients] interface, so no rule would "
+				       "govern it; set that to ocserv's `device` and a *");
+	return 0;
+}
+
+/* A DNS server that is this host asks by the main route, not by the gateway. */
+static void advise_dns(struct sockets *sockets, struct report *report)
+{
+	char *list = duplicate(variable("OCSERV_DNS")), *save = NULL;
+	struct address address;
+
+	for (char *item = strtok_r(list, " ", &save); item; item = strtok_r(NULL, " ", &save))
+		if (address_parse_unscoped(&address, item) && gateway_is_local(&sockets->route, &address))
+			report_warning(report, "the DNS server %s that clients get is this host: it asks by the host's own "
+				       "route, not by the gateway", item);
+	free(list);
+}
+
+static void join(struct text *text, const struct lines *lines)
+{
+	for (size_t i = 0; i < lines->count; i++)
+		text_add(text, "%s%s", i ? "; " : "", lines->line[i]);
+}
+
+static const char *gateway_text(const struct config *config, int family, char text[ADDRESS_TEXT])
+{
+	static const char *const names[] = {
+		[GATEWAY_UNSET] = "none", [GATEWAY_BLOCK] = "block", [GATEWAY_DIRECT] = "direct",
+	};
+	const struct gateway *gateway = &config->gateway[family];
+
+	return gateway->mode == GATEWAY_ADDRESS ? address_text(&gateway->address, text) : names[gateway->mode];
+}
+
+/* The line of a session: who, where, through what. */
+static void add_session(struct text *line, const struct config *config, const struct session *session)
+{
+	char address[ADDRESS_TEXT];
+
+	text_add_pair(line, "user", session->user, VALUE_LIMIT);
+	text_add_pair(line, "group", session->group, VALUE_LIMIT);
+	text_add_pair(line, "vhost", session->vhost, VALUE_LIMIT);
+	text_add_pair(line, "id", session->id, VALUE_LIMIT);
+	text_add_pair(line, "device", session->device, VALUE_LIMIT);
+	text_add_pair(line, "real", session->real, VALUE_LIMIT);
+	text_add_pair(line, "ip4", session->ip4, VALUE_LIMIT);
+	text_add_pair(line, "ip6", session->ip6, VALUE_LIMIT);
+	text_add_pair(line, "gateway", gateway_text(config, IPV4, address), VALUE_LIMIT);
+	text_add_pair(line, "gateway6", gateway_text(config, IPV6, address), VALUE_LIMIT);
+}
+
+/* Whether ocserv set it; all else of its environment is none of a script's business. */
+static bool is_ocservs(const char *entry)
+{
+	static const char *const names[] = {
+		"REASON=", "ID=", "USERNAME=", "GROUPNAME=", "VHOST=", "DEVICE=", "IP_", "IPV6_", "HOSTNAME=",
+		"REMOTE_HOSTNAME=", "USER_AGENT=", "DEVICE_TYPE=", "DEVICE_PLATFORM=", "OCSERV_", "STATS_",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strncmp(entry, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The environment of the admin's script: ocserv's variables and a PATH. */
+static char **script_environment(void)
+{
+	size_t count = 0, kept = 0;
+	char **environment;
+
+	while (environ[count])
+		count++;
+	environment = allocate(count + 2, sizeof(*environment));
+	for (size_t i = 0; i < count; i++)
+		if (is_ocservs(environ[i]))
+			environment[kept++] = environ[i];
+	environment[kept] = (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	return environment;
+}
+
+/*
+ * Whether the admin's script is still nobody else's. It is the same file when it is run, or one of root's: nobody else
+ * can put another in its place.
+ */
+static int check_next(const struct config *config, struct report *report)
+{
+	struct text wrong CLEANUP(text_free) = { 0 };
+	struct stat status;
+
+	if (path_is_trusted(config->next_script, &status, &wrong))
+		return 0;
+	return report_error(report, EX_CONFIG, "[session] next_script %s: %s", config->next_script, text_string(&wrong));
+}
+
+/* Runs the admin's script. */
+static int run_next(const struct config *config, struct report *report)
+{
+	char *const arguments[] = { config->next_script, NULL };
+	char **environment = script_environment();
+	pid_t parent = getpid(), child = fork();
+	int status;
+
+	if (child == 0) {
+		/* ocserv's SIGTERM ends us; the script is not to outlive its hook. */
+		if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent)
+			execve(config->next_script, arguments, environment);
+		log_line(LOG_LEVEL_ERROR, "can't run %s: %s", config->next_script, strerror(errno));
+		_exit(126);
+	}
+	free(environment);
+	if (child < 0)
+		return report_error(report, EX_OSERR, "can't run %s: %s", config->next_script, strerror(errno));
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return report_error(report, EX_OSERR, "can't wait for %s: %s", config->next_script,
+					    strerror(errno));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return report_error(report, EX_UNAVAILABLE, "[session] next_script %s: %s %d", config->next_script,
+			    WIFEXITED(status) ? "exit status" : "killed by signal",
+			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+/* The addresses of a session as others know them: without scope, in their shortest form. */
+static unsigned int session_addresses(const struct session *session, struct address address[FAMILIES])
+{
+	unsigned int count = 0;
+
+	if (address_parse_unscoped(&address[count], session->ip4))
+		count++;
+	if (address_parse_unscoped(&address[count], session->ip6))
+		count++;
+	return count;
+}
+
+/* In a family that is blocked nothing comes to a client from beyond the VPN. */
+static bool flows_matter(const struct config *config, const struct address *address)
+{
+	int family = address->family == AF_INET ? IPV4 : IPV6;
+
+	return config->forget_flows && config->gateway[family].mode != GATEWAY_BLOCK;
+}
+
+/* Addresses that another client had, whose flows are to end before this one gets them. */
+struct stale {
+	struct address address[FAMILIES];
+	unsigned int count;
+};
+
+/* Takes an address over from who had it. */
+static int take_over(const struct config *config, const struct session *session, const struct address *address,
+		     const struct state *state, struct stale *stale, struct report *report)
+{
+	char text[ADDRESS_TEXT];
+	enum holder holder = state_holder(state, session, address_text(address, text));
+
+	if (holder == HOLDER_SELF)
+		return 0;
+	if (flows_matter(config, address) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
+		stale->address[stale->count++] = *address;
+	return state_hold(state, session, text, report);
+}
+
+static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
+			  struct stale *stale, struct report *report)
+{
+	struct address address[FAMILIES];
+	unsigned int count = session_addresses(session, address);
+	int result = 0;
+
+	for (unsigned int i = 0; i < count && result == 0; i++) {
+		char text[ADDRESS_TEXT];
+
+		result = state_claim(state, session, address_text(&address[i], text), report);
+		if (result > 0)
+			result = take_over(config, session, &address[i], state, stale, report);
+	}
+	return result;
+}
+
+/* Whether the kill switch knows the tunnel of the session: one of its name may have been left out, which it is not now. */
+static int check_tunnel(const struct situation *situation, const struct session *session, struct report *report)
+{
+	if (!host_leaves_out(&situation->host, session->device))
+		return 0;
+	return refuse_variable(report, EX_CONFIG, "DEVICE", "has no address within [clients] subnet4 or subnet6, so the kill "
+			       "switch takes it for another program's; add the server's own address to the subnets");
+}
+
+/* Routing and kill switch, and the record of the session, under the lock. */
+static int connect_locked(struct run *run, const struct session *session, struct stale *stale, enum change *change,
+			  struct text *wrong)
+{
+	const struct config *config = &run->config;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
+	struct state *state = &run->state;
+	struct remembered remembered = { .quick = true };
+	struct situation situation;
+	struct host host;
+	int result;
+
+	seal_load(state, remembered.seal);
+	seal_read_left_out(remembered.seal, &host);
+	if (host_leaves_out(&host, session->device))
+		remembered.seal[0] = '\0';
+	if (remembered_read(&remembered, config, state, report) < 0)
+		return -1;
+	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
+
+	if (result == 0 && goal_of(config) == GOAL_INSTALL)
+		result = check_tunnel(&situation, session, report);
+	if (result == 0 && goal_of(config) == GOAL_INSTALL)
+		result = overlap_refuse(config, &situation, true, &sockets->route, report);
+	if (result == 0)
+		result = cover_check(config, &situation, BY_HOOK, state, session, report);
+	if (result == 0) {
+		if (!situation.plan.anything_present)
+			state_trust(state);
+		join(wrong, &situation.plan.problems);
+		result = converge(&situation, config, goal_of(config), &remembered, sockets, change, report);
+	}
+	if (result == 0)
+		result = remembered_keep(&remembered, config, &situation, state, report);
+	if (result == 0 && *change != CHANGE_NONE)
+		state_note_change(state, change_text(*change));
+	if (result == 0 && !situation.kernel.guard.sealed && goal_of(config) == GOAL_INSTALL)
+		seal_keep(state, situation.seal);
+	if (result == 0)
+		result = take_addresses(config, session, state, stale, report);
+	if (result == 0)
+		result = state_record(state, session, report);
+	if (result == 0 && goal_of(config) == GOAL_INSTALL) {
+		advise(config, &situation, NULL, report);
+		if (config->dns == DNS_WARN)
+			advise_dns(sockets, report);
+	}
+	situation_free(&situation);
+	return result;
+}
+
+/* [log] dry_run: what would be done, in the log. */
+static int dry_run_to_log(struct run *run)
+{
+	const struct config *config = &run->config;
+	struct report *report = &run->report;
+	struct situation situation = { 0 };
+	struct remembered remembered;
+	int result = sockets_open(&run->sockets, report);
+
+	remembered_look(&remembered, config);
+	if (result == 0)
+		result = situation_read(&situation, config, goal_of(config), &remembered, &run->sockets, report);
+	if (result == 0 && goal_of(config) == GOAL_INSTALL)
+		result = overlap_refuse(config, &situation, true, &run->sockets.route, report);
+	if (result == 0)
+		result = cover_check(config, &situation, BY_HOOK, NULL, NULL, report);
+	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
+		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
+	situation_free(&situation);
+	return result;
+}
+
+static long elapsed_us(const struct timespec *since)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - since->tv_sec) * 1000000L + (now.tv_nsec - since->tv_nsec) / 1000;
+}
+
+static void log_connect(const struct config *config, const struct session *session, const char *routing,
+			const struct text *wrong, const struct timespec *begun)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	add_session(&line, config, session);
+	text_add_pair(&line, "routing", routing, VALUE_LIMIT);
+	if (wrong && wrong->length && strcmp(routing, "repaired") == 0)
+		text_add_pair(&line, "was", text_string(wrong), 1024);
+	text_add(&line, " took_us=%ld", elapsed_us(begun));
+	log_line(LOG_LEVEL_INFO, "connect %s", text_string(&line));
+}
+
+/* Without a gateway all is as without this program, which an admin should know. */
+static void warn_plain(const struct config *config, struct report *report)
+{
+	if (config_is_plain(config))
+		report_warning(report, "%s", plain_text(config));
+}
+
+static int hook_connect(struct run *run, const struct timespec *begun)
+{
+	const struct config *config = &run->config;
+	struct session session = read_session();
+	struct text wrong CLEANUP(text_free) = { 0 };
+	struct report *report = &run->report;
+	struct stale stale = { 0 };
+	enum change change;
+	int result;
+
+	warn_plain(config, report);
+	if (check_session(config, &session, report) < 0)
+		return -1;
+	if (run->options->dry_run)
+		return print_dry_run(run, goal_of(config), BY_HOOK, "connect");
+	if (config->log_dry_run) {
+		/* What is found wrong is said, and the session accepted. */
+		report_warning(report, "[log] dry_run = yes: this session is let in without a look at its kill switch");
+		dry_run_to_log(run);
+		report->status = 0;
+		log_connect(config, &session, "dry-run", NULL, begun);
+		return 0;
+	}
+
+	result = run_lock(run);
+	if (result == 0)
+		result = sockets_open(&run->sockets, report);
+	if (result == 0)
+		result = connect_locked(run, &session, &stale, &change, &wrong);
+	state_unlock(&run->state);
+	/*
+	 * Without the lock, since the kernel looks at all flows. They end before the session begins. A run that is killed
+	 * here is refused, and the next holder finds that this one has ended.
+	 */
+	for (unsigned int i = 0; i < stale.count && result == 0; i++)
+		conntrack_forget(&run->sockets.nft, &stale.address[i], report);
+	sockets_close(&run->sockets);
+	if (result == 0 && config->next_script) {
+		deadline_stop();
+		result = check_next(config, report);
+		if (result == 0)
+			result = run_next(config, report);
+		if (result < 0)
+			state_forget(&run->state, session.id, report);
+	}
+	if (result == 0)
+		log_connect(config, &session, config_is_plain(config) ? "plain" : change_text(change), &wrong, begun);
+	return result;
+}
+
+static bool note_live(const struct session *session, void *data)
+{
+	(void)session;
+	*(bool *)data = true;
+	return false;
+}
+
+/* Removes all when no session is left. What goes wrong here is said, but must not be refused: it has ended. */
+static void remove_after_last(struct run *run, const struct session *session, enum change *change)
+{
+	const struct config *config = &run->config;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
+	struct state *state = &run->state;
+	struct situation situation = { 0 };
+	struct remembered remembered = { 0 };
+	char tunnel[IFNAMSIZ];
+	bool any_live = false;
+
+	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
+		return;
+	if (cover_unrecorded(config, state, session, tunnel)) {
+		report_warning(report, "tunnel %s has no record in %s, so its session may be live: nothing is removed after the "
+			       "last one; run `ocserv-gateway down` if that is meant", tunnel, state->path);
+		return;
+	}
+	state_trust(state);
+	if (remembered_read(&remembered, config, state, report) == 0 && sockets_open(sockets, report) == 0 &&
+	    situation_read(&situation, config, GOAL_REMOVE, &remembered, sockets, report) == 0 &&
+	    converge(&situation, config, GOAL_REMOVE, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
+		state_note_change(state, change_text(*change));
+	situation_free(&situation);
+}
+
+static bool is_last_holder(const struct state *state, const struct session *session, const char *address)
+{
+	enum holder holder = state_holder(state, session, address);
+
+	return holder != HOLDER_SAME_USER && holder != HOLDER_OTHER;
+}
+
+/*
+ * Ends the flows of a session's addresses that no other live session has. Without the lock: with many flows
+ * the kernel needs a while to find them, and no other run has to wait. A run that is killed here leaves the
+ * address to be cleared at the next connect that gets it.
+ */
+static void release_addresses(const struct config *config, const struct session *session, struct state *state,
+			      struct report *report)
+{
+	struct address address[FAMILIES];
+	unsigned int count = session_addresses(session, address);
+	struct netlink netfilter = { 0 };
+
+	for (unsigned int i = 0; i < count; i++) {
+		char text[ADDRESS_TEXT];
+
+		address_text(&address[i], text);
+		if (!is_last_holder(state, session, text))
+			continue;
+		if (flows_matter(config, &address[i])) {
+			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
+				return;
+			conntrack_forget(&netfilter, &address[i], report);
+		}
+		/* Somebody may have got the address meanwhile. */
+		if (state_lock(state, report) == 0 && is_last_holder(state, session, text))
+			state_release(state, text);
+		state_unlock(state);
+	}
+	netlink_close(&netfilter);
+}
+
+static void log_disconnect(const struct config *config, const struct session *session, enum change change)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	add_session(&line, config, session);
+	text_add_pair(&line, "routing", config_is_plain(config) ? "plain" :
+		      change == CHANGE_NONE ? "kept" : change_text(change), VALUE_LIMIT);
+	text_add_pair(&line, "duration_s", variable("STATS_DURATION"), VALUE_LIMIT);
+	text_add_pair(&line, "bytes_in", variable("STATS_BYTES_IN"), VALUE_LIMIT);
+	text_add_pair(&line, "bytes_out", variable("STATS_BYTES_OUT"), VALUE_LIMIT);
+	log_line(LOG_LEVEL_INFO, "disconnect %s", text_string(&line));
+}
+
+/* Where the configuration has lost its gateway, what is left of it stays. */
+static bool removes_after_last(const struct config *config)
+{
+	return config->remove_after_last && !config_is_plain(config);
+}
+
+static bool note_other(const struct session *session, void *data)
+{
+	const char **id = data;
+
+	if (strcmp(session->id, *id) == 0)
+		return true;
+	*id = NULL;
+	return false;
+}
+
+static int disconnect_dry_run(struct run *run, const char *id)
+{
+	const struct config *config = &run->config;
+	const char *alone = id;	/* NULL once another live session was seen */
+	struct report unread = { 0 };
+	struct state state;
+
+	if (state_open(&state, config->state_dir, false, &unread) == 0)
+		state_visit(&state, false, note_other, &alone, &unread);
+	state_close(&state);
+	report_free(&unread);
+	if (removes_after_last(config) && alone)
+		return print_dry_run(run, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session");
+	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
+	       config->remove_after_last ? "other sessions are live" : "[session] remove_after_last is no");
+	return 0;
+}
+
+static int hook_disconnect(struct run *run)
+{
+	const struct config *config = &run->config;
+	struct session session = read_session();
+	enum change change = CHANGE_NONE;
+	struct report *report = &run->report;
+
+	if (check_id(&session, report) < 0)
+		return -1;
+	if (run->options->dry_run)
+		return disconnect_dry_run(run, session.id);
+	if (!config->log_dry_run && run_lock(run) == 0) {
+		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
+			remove_after_last(run, &session, &change);
+		/* Before the sockets: to close one waits until the kernel has cleared a table away. */
+		state_unlock(&run->state);
+		sockets_close(&run->sockets);
+		release_addresses(config, &session, &run->state, report);
+	}
+	log_disconnect(config, &session, change);
+	if (config->next_script) {
+		deadline_stop();
+		if (check_next(config, report) == 0)
+			run_next(config, report);
+	}
+	report->status = 0;
+	return 0;
+}
+
+static int hook_host_update(const struct config *config)
+{
+	struct session session = read_session();
+	struct text line CLEANUP(text_free) = { 0 };
+
+	add_session(&line, config, &session);
+	text_add_pair(&line, "hostname", variable("REMOTE_HOSTNAME"), VALUE_LIMIT);
+	log_line(LOG_LEVEL_INFO, "host-update %s", text_string(&line));
+	return 0;
+}
+
+static int run_reason(struct run *run, const struct timespec *begun)
+{
+	const char *reason = variable("REASON");
+
+	if (strcmp(reason, "connect") == 0)
+		return hook_connect(run, begun);
+	if (strcmp(reason, "disconnect") == 0)
+		return hook_disconnect(run);
+	if (strcmp(reason, "host-update") == 0)
+		return hook_host_update(&run->config);
+	return refuse_variable(&run->report, EX_USAGE, "REASON", "must be connect, disconnect or host-update");
+}
+
+/* Who was refused, or whose end went wrong: the errors alone do not say. */
+static void log_failure(int status)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+	bool refused = strcmp(variable("REASON"), "connect") == 0;
+
+	text_add_pair(&line, "user", variable("USERNAME"), VALUE_LIMIT);
+	text_add_pair(&line, "id", variable("ID"), VALUE_LIMIT);
+	text_add_pair(&line, "device", variable("DEVICE"), VALUE_LIMIT);
+	text_add_pair(&line, "real", variable("IP_REAL"), VALUE_LIMIT);
+	log_line(LOG_LEVEL_ERROR, "%s %s status=%d", refused ? "session refused:" : "hook failed:", text_string(&line),
+		 status);
+}
+
+int hook_run(const struct options *options)
+{
+	struct timespec begun;
+	struct run run;
+	int status;
+
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	signal(SIGTERM, SIG_DFL);
+	if (run_begin(&run, options, RUN_HOOK) == 0)
+		run_reason(&run, &begun);
+	status = run_end(&run);
+	if (status)
+		log_failure(status);
+	return status;
+}

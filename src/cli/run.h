@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RUN_H
+#define RUN_H
+
+#include "cli/options.h"
+#include "kernel/observe.h"
+#include "sessions/session.h"
+
+/* What every run of the program begins and ends with, be it a hook or a verb. */
+
+enum runner {
+	RUN_HOOK,	/* by ocserv: the log is the system's, too; with next_script it keeps its privileges */
+	RUN_VERB,	/* by an admin */
+	RUN_EXAMINE,	/* the same, where all is read that others have: it has DEADLINE_EXAMINE_SECONDS */
+	RUN_CHECK,	/* the same, but it keeps its privileges until run_drop() */
+};
+
+struct run {
+	const struct options *options;
+	struct report report;
+	struct config config;
+	struct state state;	/* closed until run_lock() */
+	struct sockets sockets;	/* the same, sockets_open() */
+};
+
+/*
+ * run_begin - deadline, log and configuration; then all privileges go but what the rest needs, before anything is read
+ *	that the kernel or others say
+ *
+ * Returns 0, or -1 with the reasons in @run->report. run_end() in either case.
+ */
+int run_begin(struct run *run, const struct options *options, enum runner runner);
+
+/* run_drop - all privileges go but what the rest of a verb needs */
+void run_drop(void);
+
+/* run_lock - the state directory, made where it is missing, and its lock; -1 with the reason in @run->report */
+int run_lock(struct run *run);
+
+/* run_end - close what is open, log the report. Returns the exit status. */
+int run_end(struct run *run);
+
+#endif

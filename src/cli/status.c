@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/status.h"
+#include "base/deadline.h"
+#include "base/terminal.h"
+#include "cli/verbs.h"
+#include "cli/watch.h"
+#include "diagnose/advice.h"
+#include "diagnose/bypass.h"
+#include "diagnose/capacity.h"
+#include "diagnose/overlap.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+const char *const verdict_names[] = { "off", "installed", "absent", "degraded" };
+const char *const layer_names[] = { "none", "whole", "missing", "altered", "unknown" };
+
+/* A visitor sees each during its call alone. */
+static bool copy_session(const struct session *session, void *data)
+{
+	struct sessions *sessions = data;
+
+	sessions->live = make_room_for_one(sessions->live, sessions->count, sizeof(*sessions->live));
+	sessions->live[sessions->count++].session = (struct session){
+		.id = duplicate(session->id), .user = duplicate(session->user), .group = duplicate(session->group),
+		.vhost = duplicate(session->vhost), .device = duplicate(session->device),
+		.real = duplicate(session->real), .ip4 = duplicate(session->ip4), .ip6 = duplicate(session->ip6),
+		.since = session->since,
+	};
+	return true;
+}
+
+static void free_sessions(struct sessions *sessions)
+{
+	for (size_t i = 0; i < sessions->count; i++) {
+		struct session *session = &sessions->live[i].session;
+		const char *const fields[] = { session->id, session->user, session->group, session->vhost,
+					       session->device, session->real, session->ip4, session->ip6 };
+
+		for (size_t j = 0; j < sizeof(fields) / sizeof(*fields); j++)
+			free((char *)fields[j]);
+	}
+	free(sessions->live);
+}
+
+/* The oldest first. */
+static int compare_sessions(const void *a, const void *b)
+{
+	const struct session *one = &((const struct live_session *)a)->session;
+	const struct session *other = &((const struct live_session *)b)->session;
+
+	if (one->since != other->since)
+		return one->since < other->since ? -1 : 1;
+	return strcmp(one->id, other->id);
+}
+
+/* No directory means no session: the hook makes it at the first connect. */
+static void read_state(struct status *status)
+{
+	struct report ignored = { 0 };
+	struct state state;
+
+	if (state_open(&state, status->config->state_dir, false, &ignored) == 0) {
+		state_visit(&state, false, copy_session, &status->sessions, &ignored);
+		if (status->sessions.count)
+			qsort(status->sessions.live, status->sessions.count, sizeof(*status->sessions.live),
+			      compare_sessions);
+		status->changed = state_last_change(&state, status->change);
+		status->doubt = state_doubts(&state);
+	}
+	state_close(&state);
+	report_free(&ignored);
+}
+
+/* Two gateways may have one reason, which is said once. */
+static size_t count_wrong_ways(const struct situation *situation, const struct report *report)
+{
+	bool found = true;
+
+	for (size_t i = 0; i < situation->policy.routes; i++)
+		found = found && situation->policy.route[i].interface;
+	if (found)
+		return 0;
+	return report->errors.count > situation->plan.conflicts ? report->errors.count - situation->plan.conflicts : 1;
+}
+
+static enum verdict judge(const struct status *status)
+{
+	const struct plan *plan = &status->situation->plan;
+
+	if (!status->situation->planned || plan->conflicts)
+		return DEGRADED;
+	if (goal_of(status->config) == GOAL_REMOVE)
+		return plan->steps ? DEGRADED : OFF;
+	if (plan->steps == 0 && status->wrong_ways == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
+		return INSTALLED;
+	return plan->anything_present ? DEGRADED : ABSENT;
+}
+
+/* Whether there is any rule or route of ours, wanted or not. */
+static bool any_routing(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->steps; i++)
+		if (plan->step[i].kind == STEP_RULE_REMOVE || plan->step[i].kind == STEP_ROUTE_REMOVE)
+			return true;
+	return plan->intact_rules || plan->intact_routes;
+}
+
+size_t status_wrong(const struct status *status, enum layer layer)
+{
+	return status->situation->plan.wrong[layer] +
+	       (layer == LAYER_ROUTING ? status->wrong_ways + status->bypasses.count + status->overlaps.cut.count : 0);
+}
+
+static enum layer_verdict judge_layer(const struct status *status, enum layer layer)
+{
+	const struct situation *situation = status->situation;
+	size_t wrong = status_wrong(status, layer);
+
+	if (!situation->planned)
+		return LAYER_UNKNOWN;
+	if (wrong == 0)
+		return goal_of(status->config) == GOAL_REMOVE ? LAYER_NONE : LAYER_WHOLE;
+	if (layer == LAYER_ROUTING ? any_routing(&situation->plan) : situation->kernel.guard.exists)
+		return LAYER_ALTERED;
+	return LAYER_MISSING;
+}
+
+/*
+ * Absence is as it should be before the first session where the last one removes all. Whatever is installed, clients
+ * must have what the configuration says.
+ */
+static bool is_wrong(const struct status *status)
+{
+	if (clients_worst(&status->clients) >= HAVE_NOTHING)
+		return true;
+	if (status->verdict == ABSENT)
+		return !status->config->remove_after_last || status->clients.connected || status->errors.count > 0;
+	return status->verdict == DEGRADED;
+}
+
+static void take_problems(struct status *status, const struct report *report)
+{
+	const struct lines *missing = &status->situation->plan.problems;
+
+	for (size_t i = 0; i < report->errors.count; i++) {
+		lines_add(&status->errors, "%s", report->errors.line[i]);
+		lines_add(&status->problems, "%s", report->errors.line[i]);
+	}
+	for (size_t i = 0; i < status->overlaps.cut.count; i++) {
+		lines_add(&status->errors, "%s: this host is cut off from there", status->overlaps.cut.line[i]);
+		lines_add(&status->problems, "%s: this host is cut off from there", status->overlaps.cut.line[i]);
+	}
+	for (size_t i = 0; i < missing->count; i++)
+		lines_add(&status->problems, "%s", missing->line[i]);
+	for (size_t i = 0; i < status->bypasses.count; i++)
+		lines_add(&status->problems, "%s", status->bypasses.line[i]);
+}
+
+const char *mode_text(enum gateway_mode mode)
+{
+	static const char *const names[] = {
+		[GATEWAY_UNSET] = "unset", [GATEWAY_ADDRESS] = "gateway", [GATEWAY_BLOCK] = "block",
+		[GATEWAY_DIRECT] = "direct",
+	};
+
+	return names[mode];
+}
+
+static const char *family_key(int family)
+{
+	return family == IPV4 ? "ipv4" : "ipv6";
+}
+
+static void add_json_pair(struct text *json, const char *name, const char *value)
+{
+	text_add(json, "\"%s\": ", name);
+	text_add_json(json, value);
+	text_add(json, ", ");
+}
+
+static void add_json_clients(struct text *json, const struct clients *clients)
+{
+	struct text said CLEANUP(text_free) = { 0 };
+
+	clients_add_text(&said, clients);
+	text_add(json, "  \"clients\": {\n    \"connected\": %s,\n    \"text\": ", clients->connected ? "true" : "false");
+	text_add_json(json, text_string(&said));
+	for (int family = 0; family < FAMILIES; family++) {
+		text_add(json, ",\n    \"%s\": { \"have\": \"%s\", \"why\": ", family_key(family),
+			 have_names[clients->lot[family].have]);
+		text_add_json(json, text_string(&clients->lot[family].why));
+		text_add_string(json, " }");
+	}
+	text_add_string(json, "\n  },\n");
+}
+
+static void add_json_gateway(struct text *json, const struct status *status)
+{
+	char address[ADDRESS_TEXT];
+
+	text_add(json, "  \"gateway\": {\n");
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct gateway *gateway = &status->config->gateway[family];
+		const struct route *route = policy_find_route(&status->situation->policy, family);
+		const struct contact *contact = &status->contact[family];
+
+		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family_key(family),
+			 mode_text(gateway->mode));
+		if (gateway->mode == GATEWAY_ADDRESS)
+			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s, \"there\": %s",
+				 address_text(&gateway->address, address), route ? route->interface_name : "",
+				 !contact->asked ? "null" : contact->there ? "true" : "false",
+				 contact->there ? "true" : "false");
+		text_add(json, " }%s\n", family == IPV4 ? "," : "");
+	}
+	text_add(json, "  },\n");
+}
+
+/* In the words of ocserv: in is from the client. */
+static void add_json_bytes(struct text *json, const struct live_session *live)
+{
+	if (live->counted)
+		text_add(json, ", \"bytes_in\": %llu, \"bytes_out\": %llu", (unsigned long long)live->bytes.in,
+			 (unsigned long long)live->bytes.out);
+	else
+		text_add(json, ", \"bytes_in\": null, \"bytes_out\": null");
+}
+
+static void add_json_sessions(struct text *json, const struct sessions *sessions)
+{
+	text_add(json, "  \"sessions\": [");
+	for (size_t i = 0; i < sessions->count; i++) {
+		const struct session *session = &sessions->live[i].session;
+
+		text_add(json, "%s\n    { \"id\": %s, ", i ? "," : "", session->id);
+		add_json_pair(json, "user", session->user);
+		add_json_pair(json, "group", session->group);
+		add_json_pair(json, "vhost", session->vhost);
+		add_json_pair(json, "device", session->device);
+		add_json_pair(json, "ip4", session->ip4);
+		add_json_pair(json, "ip6", session->ip6);
+		add_json_pair(json, "real", session->real);
+		text_add(json, "\"since\": %llu", session->since);
+		add_json_bytes(json, &sessions->live[i]);
+		text_add_string(json, " }");
+	}
+	text_add(json, "%s],\n", sessions->count ? "\n  " : "");
+}
+
+/* The first rule with each comment, which are different where the kill switch is as we make it. */
+static bool comment_seen(const struct present_guard *guard, size_t chain, size_t rule)
+{
+	const char *comment = guard->chain[chain].rule[rule].comment;
+
+	for (size_t i = 0; i <= chain; i++)
+		for (size_t j = 0; j < (i < chain ? guard->chain[i].rules : rule); j++)
+			if (strcmp(guard->chain[i].rule[j].comment, comment) == 0)
+				return true;
+	return false;
+}
+
+static void add_json_counters(struct text *json, const struct present_guard *guard)
+{
+	bool first = true;
+
+	text_add(json, "  \"counters\": {");
+	for (size_t i = 0; i < guard->chains; i++) {
+		for (size_t j = 0; j < guard->chain[i].rules; j++) {
+			const struct present_rule *rule = &guard->chain[i].rule[j];
+
+			if (!rule->comment[0] || comment_seen(guard, i, j) || !rule->counted)
+				continue;
+			text_add(json, "%s\n    ", first ? "" : ",");
+			text_add_json(json, rule->comment);
+			text_add(json, ": { \"packets\": %llu, \"bytes\": %llu }", (unsigned long long)rule->packets,
+				 (unsigned long long)rule->bytes);
+			first = false;
+		}
+	}
+	text_add(json, "%s}\n", first ? "" : "\n  ");
+}
+
+static void look_for_gateways(struct status *status, struct netlink *route)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct route *way = policy_find_route(&status->situation->policy, family);
+
+		if (way)
+			contact_make(&status->contact[family], route, way, status->config->masquerade);
+	}
+}
+
+/* Where there may be sessions without a record, each tunnel is taken for that of one. */
+static void add_unrecorded(const struct status *status, struct client **clients, size_t *count)
+{
+	const struct config *config = status->config;
+	struct if_nameindex *all = if_nameindex();
+
+	for (const struct if_nameindex *each = all; each && each->if_index; each++) {
+		if (!interface_matches(&config->clients, each->if_name) ||
+		    host_leaves_out(&status->situation->host, each->if_name))
+			continue;
+		*clients = make_room_for_one(*clients, *count, sizeof(**clients));
+		client_make(&(*clients)[*count], config);
+		snprintf((*clients)[(*count)++].device, IFNAMSIZ, "%s", each->if_name);
+	}
+	if_freenameindex(all);
+}
+
+static void look_for_clients(struct status *status, struct sockets *sockets)
+{
+	struct client *client = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < status->sessions.count; i++) {
+		const struct session *session = &status->sessions.live[i].session;
+
+		client = make_room_for_one(client, count, sizeof(*client));
+		client_take(&client[count++], session->ip4, session->ip6, session->device);
+	}
+	if (status->doubt)
+		add_unrecorded(status, &client, &count);
+	clients_look(&status->clients, status->config, status->situation, client, count, status->contact, sockets);
+	free(client);
+}
+
+static void count_bytes(struct sessions *sessions, struct netlink *route)
+{
+	for (size_t i = 0; i < sessions->count; i++) {
+		struct live_session *live = &sessions->live[i];
+
+		live->counted = device_read_bytes(route, live->session.device, &live->bytes);
+	}
+}
+
+/* For the textfile collector of Prometheus' node_exporter. */
+static void add_gauge(struct text *text, const char *name, const char *help)
+{
+	text_add(text, "# HELP ocserv_gateway_%s %s\n# TYPE ocserv_gateway_%s gauge\n", name, help, name);
+}
+
+static void add_prometheus_gateway(struct text *text, const struct status *status, const char *name, int family,
+				   bool value)
+{
+	char address[ADDRESS_TEXT];
+
+	text_add(text, "ocserv_gateway_%s{family=\"%s\",address=\"%s\"} %d\n", name, family_key(family),
+		 address_text(&status->config->gateway[family].address, address), value);
+}
+
+static void add_prometheus_gateways(struct text *text, const struct status *status)
+{
+	const struct contact *contact = status->contact;
+
+	add_gauge(text, "gateway_there", "Whether the gateway answers ARP or ND, or its point-to-point interface is up.");
+	for (int family = 0; family < FAMILIES; family++)
+		if (status->config->gateway[family].mode == GATEWAY_ADDRESS)
+			add_prometheus_gateway(text, status, "gateway_there", family, contact[family].there);
+	add_gauge(text, "gateway_answers", "Whether the gateway answers ARP or ND, where it can be asked.");
+	for (int family = 0; family < FAMILIES; family++)
+		if (contact[family].asked)
+			add_prometheus_gateway(text, status, "gateway_answers", family, contact[family].there);
+}
+
+static void add_prometheus_clients(struct text *text, const struct clients *clients)
+{
+	add_gauge(text, "clients", "What clients have, or would have: of these, one is 1 in each family.");
+	for (int family = 0; family < FAMILIES; family++)
+		for (int have = 0; have < HAVES; have++)
+			text_add(text, "ocserv_gateway_clients{family=\"%s\",have=\"%s\"} %d\n", family_key(family),
+				 have_names[have], clients->lot[family].have == (enum have)have);
+}
+
+static void add_prometheus_counters(struct text *text, const struct present_guard *guard, bool bytes)
+{
+	const char *unit = bytes ? "bytes" : "packets";
+
+	text_add(text, "# HELP ocserv_gateway_rule_%s_total What each rule of the kill switch has let through or "
+		 "stopped.\n# TYPE ocserv_gateway_rule_%s_total counter\n", unit, unit);
+	for (size_t i = 0; i < guard->chains; i++) {
+		for (size_t j = 0; j < guard->chain[i].rules; j++) {
+			const struct present_rule *rule = &guard->chain[i].rule[j];
+
+			if (!rule->comment[0] || comment_seen(guard, i, j) || !rule->counted)
+				continue;
+			text_add(text, "ocserv_gateway_rule_%s_total{chain=", unit);
+			text_add_json(text, guard->chain[i].name);
+			text_add(text, ",rule=");
+			text_add_json(text, rule->comment);
+			text_add(text, "} %llu\n", (unsigned long long)(bytes ? rule->bytes : rule->packets));
+		}
+	}
+}
+
+static void add_prometheus(struct text *text, const struct status *status, const struct report *report)
+{
+	add_gauge(text, "state", "Which state this host is in: of these, one is 1.");
+	for (size_t i = 0; i < sizeof(verdict_names) / sizeof(*verdict_names); i++)
+		text_add(text, "ocserv_gateway_state{state=\"%s\"} %d\n", verdict_names[i], i == status->verdict);
+	add_prometheus_clients(text, &status->clients);
+	add_gauge(text, "problems", "What is missing or wrong in routes, rules and kill switch.");
+	text_add(text, "ocserv_gateway_problems %zu\n", status->problems.count);
+	add_gauge(text, "warnings", "What of this host does not fit.");
+	text_add(text, "ocserv_gateway_warnings %zu\n", report->warnings.count);
+	add_gauge(text, "sessions", "Live sessions of clients.");
+	text_add(text, "ocserv_gateway_sessions %zu\n", status->sessions.count);
+	if (status->changed) {
+		add_gauge(text, "changed_timestamp_seconds", "When the kernel was last changed, and what was done then.");
+		text_add(text, "ocserv_gateway_changed_timestamp_seconds{what=");
+		text_add_json(text, status->change);
+		text_add(text, "} %llu\n", status->changed);
+	}
+	add_prometheus_gateways(text, status);
+	add_prometheus_counters(text, &status->situation->kernel.guard, false);
+	add_prometheus_counters(text, &status->situation->kernel.guard, true);
+}
+
+static void add_json(struct text *json, const struct status *status, const struct report *report)
+{
+	text_add(json, "{\n  \"state\": \"%s\",\n", verdict_names[status->verdict]);
+	add_json_clients(json, &status->clients);
+	text_add(json, "  \"layers\": { \"routing\": \"%s\", \"kill_switch\": \"%s\" },\n",
+		 layer_names[status->layer[LAYER_ROUTING]], layer_names[status->layer[LAYER_KILLSWITCH]]);
+	text_add_json_list(json, "problems", &status->problems);
+	text_add_json_list(json, "warnings", &report->warnings);
+	if (status->changed) {
+		text_add(json, "  \"changed\": { \"at\": %llu, \"what\": ", status->changed);
+		text_add_json(json, status->change);
+		text_add(json, " },\n");
+	}
+	add_json_gateway(json, status);
+	add_json_sessions(json, &status->sessions);
+	add_json_counters(json, &status->situation->kernel.guard);
+	text_add(json, "}\n");
+}
+
+static void status_free(struct status *status)
+{
+	lines_free(&status->bypasses);
+	lines_free(&status->overlaps.cut);
+	lines_free(&status->overlaps.shared);
+	lines_free(&status->errors);
+	lines_free(&status->problems);
+	clients_free(&status->clients);
+	free_sessions(&status->sessions);
+}
+
+/* That a table can't be read is as bad as what it may hold. */
+static void find_bypasses(struct status *status, struct netlink *route)
+{
+	struct report report = { 0 };
+
+	if (goal_of(status->config) == GOAL_INSTALL && status->situation->planned) {
+		bypass_find(&status->bypasses, status->config, status->situation, route, &report);
+		overlap_find(&status->overlaps, status->config, &status->situation->host, route, &report);
+	}
+	for (size_t i = 0; i < report.errors.count; i++)
+		lines_add(&status->bypasses, "%s", report.errors.line[i]);
+	report_free(&report);
+}
+
+static void find_out(struct status *status, struct sockets *sockets, const struct report *report)
+{
+	status->wrong_ways = count_wrong_ways(status->situation, report);
+	find_bypasses(status, &sockets->route);
+	status->verdict = judge(status);
+	for (int layer = 0; layer < LAYERS; layer++)
+		status->layer[layer] = judge_layer(status, (enum layer)layer);
+	take_problems(status, report);
+	read_state(status);
+	count_bytes(&status->sessions, &sockets->route);
+	look_for_gateways(status, &sockets->route);
+	look_for_clients(status, sockets);
+	status->wrong = is_wrong(status);
+}
+
+static void add_status(struct text *text, const struct status *status, const struct options *options,
+		       const struct report *report)
+{
+	if (options->format && strcmp(options->format, "prometheus") == 0)
+		add_prometheus(text, status, report);
+	else if (options->json || options->format)
+		add_json(text, status, report);
+	else
+		screen_add(text, status, terminal_wants_colour());
+}
+
+/* What was found wrong with the host is a problem to show, not an error of this run. */
+static int show(struct text *text, const struct config *config, const struct options *options,
+		struct sockets *sockets, struct report *report)
+{
+	struct situation situation;
+	struct status status = { .config = config, .situation = &situation };
+	struct remembered remembered;
+	int result;
+
+	remembered_look(&remembered, config);
+	situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
+	if (situation.kernel.unprivileged) {
+		situation_free(&situation);
+		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
+	}
+	find_out(&status, sockets, report);
+	lines_free(&report->errors);
+	if (goal_of(config) == GOAL_INSTALL) {
+		advise(config, &situation, &status.bypasses, report);
+		capacity_advise(config, &sockets->nft, report);
+	}
+	add_status(text, &status, options, report);
+	result = status.wrong ? 1 : 0;
+	status_free(&status);
+	situation_free(&situation);
+	return result;
+}
+
+/* run_end() when the text is shown, which may take any time. */
+static void look(struct text *text, const struct options *options, struct run *run)
+{
+	struct report *report = &run->report;
+	int wrong = 0;
+
+	if (run_begin(run, options, RUN_VERB) == 0 && sockets_open(&run->sockets, report) == 0)
+		wrong = show(text, &run->config, options, &run->sockets, report);
+	if (wrong >= 0 && report->errors.count == 0)
+		report->status = wrong;
+	deadline_stop();
+}
+
+static int watch(const struct options *options)
+{
+	bool terminal = terminal_is_there(), first = true, goes_on;
+	int status;
+
+	watch_begin();
+	do {
+		struct text text CLEANUP(text_free) = { 0 };
+		struct run run;
+
+		text_add_string(&text, terminal ? TERMINAL_CLEAR : first ? "" : "\n");
+		look(&text, options, &run);
+		goes_on = watch_print(&text);
+		status = run_end(&run);
+		first = false;
+	} while (goes_on && watch_wait(options->watch));
+	return status;
+}
+
+int verb_status(const struct options *options)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+	struct run run;
+
+	if (options->watch)
+		return watch(options);
+	look(&text, options, &run);
+	fputs(text_string(&text), stdout);
+	fflush(stdout);
+	return run_end(&run);
+}

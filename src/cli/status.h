@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef STATUS_H
+#define STATUS_H
+
+#include "diagnose/clients.h"
+#include "diagnose/overlap.h"
+#include "kernel/device.h"
+#include "sessions/session.h"
+
+/* What is known of this host when `status` is asked. */
+
+enum verdict { OFF, INSTALLED, ABSENT, DEGRADED };
+
+enum layer_verdict { LAYER_NONE, LAYER_WHOLE, LAYER_MISSING, LAYER_ALTERED, LAYER_UNKNOWN };
+
+/* A live session, copied, and what its tunnel has carried. */
+struct live_session {
+	struct session session;
+	bool counted;		/* false where the device is gone */
+	struct device_bytes bytes;
+};
+
+struct sessions {
+	struct live_session *live;
+	size_t count;
+};
+
+struct status {
+	const struct config *config;
+	const struct situation *situation;
+	enum verdict verdict;
+	bool wrong;			/* not as it should be: exit status 1 */
+	enum layer_verdict layer[LAYERS];
+	size_t wrong_ways;		/* reasons for which the kernel knows no way to a gateway */
+	struct lines bypasses;		/* what takes clients' packets past the policy rules */
+	struct overlaps overlaps;	/* of clients' subnets with what this host has */
+	struct lines errors, problems;	/* what is in the way; the same, and what is missing or wrong */
+	struct sessions sessions;
+	unsigned long long changed;	/* when, in seconds since the epoch; 0 where unknown */
+	char change[STATE_CHANGE];
+	bool doubt;			/* there may be sessions without a record */
+	struct contact contact[FAMILIES];	/* with the gateway, where there is one */
+	struct clients clients;
+};
+
+extern const char *const verdict_names[], *const layer_names[];
+
+/* status_wrong - how much is wrong with a layer, or in its way */
+size_t status_wrong(const struct status *status, enum layer layer);
+
+/* The word of the configuration. */
+const char *mode_text(enum gateway_mode mode);
+
+/* screen_add - all of it for people; in screen.c */
+void screen_add(struct text *screen, const struct status *status, bool colour);
+
+#endif

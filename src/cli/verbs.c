@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "cli/verbs.h"
+#include "base/terminal.h"
+#include "diagnose/advice.h"
+#include "diagnose/capacity.h"
+#include "diagnose/overlap.h"
+#include "model/script.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+const char *plain_text(const struct config *config)
+{
+	return !config_is_plain(config) ?
+	       "both families are direct: clients leave by this host's own route, without a kill switch" :
+	       config->file_read ?
+	       "neither [gateway] address4 nor address6 is set: clients leave by this host's own route, without a kill "
+	       "switch" :
+	       "no gateway is configured, and there is no " SYSCONFDIR "/ocserv/gateway.ini: clients leave by this host's own "
+	       "route, without a kill switch";
+}
+
+/* The records of live sessions, where there are any. */
+static int cover_check_dry(const struct config *config, const struct situation *situation, enum doer doer,
+			   struct report *report)
+{
+	struct report unread = { 0 };
+	struct state state;
+	bool readable = state_open(&state, config->state_dir, false, &unread) == 0;
+	struct session own = { .id = getenv("ID"), .device = getenv("DEVICE") };
+	int result = cover_check(config, situation, doer, readable ? &state : NULL, doer == BY_HOOK ? &own : NULL, report);
+
+	state_close(&state);
+	report_free(&unread);
+	return result;
+}
+
+int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *doing)
+{
+	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
+	const struct config *config = &run->config;
+	struct report *report = &run->report;
+	struct situation situation = { 0 };
+	struct remembered remembered;
+	int result = sockets_open(&run->sockets, report);
+
+	remembered_look(&remembered, config);
+	remembered.move = run->options->move;
+	if (result == 0)
+		result = situation_read(&situation, config, goal, &remembered, &run->sockets, report);
+	if (result == 0 && goal == GOAL_INSTALL)
+		result = overlap_refuse(config, &situation, doer == BY_HOOK, &run->sockets.route, report);
+	if (result == 0)
+		result = cover_check_dry(config, &situation, doer, report);
+	if (result == 0) {
+		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing,
+			 config->file_read ? config->path : "the environment alone",
+			 situation.kernel.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
+							 "CAP_NET_ADMIN" : "");
+		if (run->options->diff || terminal_is_there())
+			script_add_diff(&script, text_string(&heading), &situation.plan, terminal_wants_colour());
+		else
+			script_add_plan(&script, text_string(&heading), &situation.plan);
+		fputs(text_string(&script), stdout);
+	}
+	situation_free(&situation);
+	return result;
+}
+
+static void print_change(enum change change, enum goal goal, const struct lines *was)
+{
+	if (change == CHANGE_NONE && goal == GOAL_REMOVE)
+		puts("nothing of ours is there");
+	else
+		puts(change_text(change));
+	for (size_t i = 0; i < was->count && change == CHANGE_REPAIRED; i++)
+		printf("  %s\n", was->line[i]);
+}
+
+/* Takes the plan's problems, which converge() replaces. */
+static struct lines take_problems(struct situation *situation)
+{
+	struct lines problems = situation->plan.problems;
+
+	situation->plan.problems = (struct lines){ 0 };
+	for (size_t i = 0; i < problems.count; i++)
+		lines_add(&situation->plan.problems, "%s", problems.line[i]);
+	return problems;
+}
+
+/* What another configuration has made, and this one does not know. */
+static void warn_of_left(const struct config *config, const struct kernel *kernel, struct report *report)
+{
+	struct lines left CLEANUP(lines_free) = { 0 };
+
+	if (config_is_plain(config))
+		cover_left(config, kernel, &left);
+	for (size_t i = 0; i < left.count; i++)
+		report_warning(report, "%s, of another configuration: name that with --config to remove it", left.line[i]);
+}
+
+static int change_locked(struct run *run, enum goal goal, enum doer doer)
+{
+	struct remembered remembered = { .move = run->options->move };
+	const struct config *config = &run->config;
+	const struct state *state = &run->state;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
+	struct lines was CLEANUP(lines_free) = { 0 };
+	struct situation situation;
+	enum change change;
+	int result = remembered_read(&remembered, config, state, report);
+
+	if (result < 0)
+		return -1;
+	result = situation_read(&situation, config, goal, &remembered, sockets, report);
+	if (result == 0 && goal == GOAL_INSTALL)
+		result = overlap_refuse(config, &situation, false, &sockets->route, report);
+	if (result == 0)
+		result = cover_check(config, &situation, doer, state, NULL, report);
+	if (result == 0) {
+		if (goal == GOAL_REMOVE || !situation.plan.anything_present)
+			state_trust(state);
+		was = take_problems(&situation);
+		result = converge(&situation, config, goal, &remembered, sockets, &change, report);
+	}
+	if (result == 0)
+		result = remembered_keep(&remembered, config, &situation, state, report);
+	if (result == 0) {
+		print_change(change, goal, &was);
+		if (change != CHANGE_NONE)
+			state_note_change(state, change_text(change));
+		if (goal == GOAL_INSTALL) {
+			advise_bypasses(config, &situation, &sockets->route, report);
+			advise(config, &situation, NULL, report);
+			capacity_advise(config, &sockets->nft, report);
+		} else {
+			warn_of_left(config, &situation.kernel, report);
+		}
+	}
+	situation_free(&situation);
+	return result;
+}
+
+static bool count_session(const struct session *session, void *data)
+{
+	(void)session;
+	++*(unsigned int *)data;
+	return true;
+}
+
+static void warn_of_sessions(const struct state *state, struct report *report)
+{
+	unsigned int live = 0;
+
+	if (state_visit(state, true, count_session, &live, report) == 0 && live > 0)
+		report_warning(report, live == 1 ?
+			       "%u live session now leaves by this host's own route; `ocserv-gateway up` brings the kill switch back" :
+			       "%u live sessions now leave by this host's own route; `ocserv-gateway up` brings the kill switch back",
+			       live);
+}
+
+static int change_kernel(struct run *run, enum goal goal, enum doer doer)
+{
+	int result = run_lock(run);
+
+	if (result == 0)
+		result = sockets_open(&run->sockets, &run->report);
+	if (result == 0)
+		result = change_locked(run, goal, doer);
+	if (result == 0 && goal == GOAL_REMOVE)
+		warn_of_sessions(&run->state, &run->report);
+	return result;
+}
+
+int verb_up(const struct options *options)
+{
+	struct run run;
+
+	if (run_begin(&run, options, RUN_VERB) == 0) {
+		enum goal goal = goal_of(&run.config);
+
+		if (goal == GOAL_REMOVE)
+			report_warning(&run.report, "%s", plain_text(&run.config));
+		if (options->dry_run)
+			print_dry_run(&run, goal, BY_ADMIN, "up");
+		else
+			change_kernel(&run, goal, BY_ADMIN);
+	}
+	return run_end(&run);
+}
+
+int verb_down(const struct options *options)
+{
+	struct run run;
+
+	if (run_begin(&run, options, RUN_VERB) == 0) {
+		if (options->dry_run)
+			print_dry_run(&run, GOAL_REMOVE, BY_REMOVAL, "down");
+		else
+			change_kernel(&run, GOAL_REMOVE, BY_REMOVAL);
+	}
+	return run_end(&run);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef VERBS_H
+#define VERBS_H
+
+#include "cli/run.h"
+#include "sessions/cover.h"
+
+/* What an admin types. Each returns the exit status. */
+
+int verb_check(const struct options *options);	/* in check.c */
+int verb_up(const struct options *options);
+int verb_down(const struct options *options);
+int verb_explain(const struct options *options);	/* in explain.c */
+int verb_test(const struct options *options);	/* in test.c */
+int verb_status(const struct options *options);	/* in status.c */
+
+/*
+ * print_dry_run - the plan toward @goal on stdout: as a shell script, or for people with --diff and on a terminal
+ * @doing: what would be run
+ *
+ * Refuses what the real run refuses.
+ */
+int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *doing);
+
+/* plain_text - a warning of a configuration by which nothing is to be installed */
+const char *plain_text(const struct config *config);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "base/address.h"
+#include "base/log.h"
+#include "base/report.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_SUBNETS 16	/* client subnets of a family; a nft rule holds at most 128 expressions */
+#define CONFIG_SERVICES 16	/* ports in [killswitch] services_ports */
+#define CONFIG_PROBES 8		/* addresses in [gateway] probe */
+#define CONFIG_URL 256		/* bytes of the host name or the path in [gateway] probe_http with its NUL */
+#define CONFIG_TABLE_NAME 64	/* bytes of an nft table name with its NUL; the kernel takes 256 */
+
+enum gateway_mode {
+	GATEWAY_UNSET,
+	GATEWAY_ADDRESS,	/* clients leave by this next hop */
+	GATEWAY_BLOCK,		/* clients do not leave */
+	GATEWAY_DIRECT,		/* the family is left alone */
+};
+
+enum blocked { BLOCKED_REJECT, BLOCKED_DROP };
+enum inbound { INBOUND_ESTABLISHED, INBOUND_ANY };
+enum dns { DNS_WARN, DNS_BLOCK, DNS_ANY };
+enum server { SERVER_ANY, SERVER_SERVICES, SERVER_NONE };
+
+enum config_key {
+	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF, KEY_FLOWS,
+	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_MAC4, KEY_MAC6, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
+	KEY_PORTS, KEY_PROBE, KEY_PROBE_HTTP,
+	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
+	KEY_FORWARD_OTHERS, KEY_SERVER, KEY_SERVICES_PORTS,
+	KEY_REMOVE_AFTER_LAST, KEY_FORGET_FLOWS, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
+	KEY_LOG_LEVEL, KEY_LOG_DRY_RUN,
+	CONFIG_KEYS
+};
+
+struct subnets {
+	struct prefix prefix[CONFIG_SUBNETS];
+	char text[CONFIG_SUBNETS][PREFIX_TEXT];	/* the same in words */
+	unsigned int count;
+};
+
+/* Tunnel interfaces: a name, or the beginning that they share. */
+struct interface_pattern {
+	char name[IFNAMSIZ];
+	bool wildcard;
+};
+
+/* Both included; 0 and 0 where there is none. */
+struct port_range {
+	uint16_t first, last;
+};
+
+/* What clients may reach on this host with [killswitch] server = services, beside DNS and ICMP. */
+struct services {
+	struct { uint8_t protocol; uint16_t port; } service[CONFIG_SERVICES];	/* IPPROTO_TCP, IPPROTO_UDP */
+	unsigned int count;
+};
+
+/* What is asked to see whether what clients send arrives. */
+struct probe {
+	struct address address;
+	uint16_t port;		/* TCP; 0: ICMP echo */
+};
+
+struct probes {
+	bool neighbour;		/* the gateway is asked by ARP or ND */
+	struct probe probe[CONFIG_PROBES];
+	unsigned int count;	/* beyond it */
+};
+
+/* http://HOST:PORT/PATH */
+struct http {
+	char host[CONFIG_URL];	/* a name or an address; "" where there is none */
+	uint16_t port;
+	char path[CONFIG_URL];
+};
+
+struct gateway {
+	enum gateway_mode mode;
+	struct address address;
+};
+
+/* What a value was read as, and where. */
+struct setting {
+	char *value;		/* NULL where unset */
+	enum { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION } origin;
+	unsigned int line;
+	bool automatic;		/* it was "auto", and is what ocserv.conf says */
+};
+
+struct config {
+	char *path;		/* the file */
+	bool file_read;		/* false where the environment alone configures */
+	bool lines_refused;	/* one or more of the file: what is missing may have been meant there */
+	unsigned int asking_line;	/* of the first key about gateway, kill switch or clients; 0: none */
+	struct setting setting[CONFIG_KEYS];
+
+	struct subnets subnets[FAMILIES];
+	struct interface_pattern clients;
+	char *ocserv_conf;
+	uint32_t flows;				/* that one client may have open; 0: any number */
+	struct gateway gateway[FAMILIES];
+	char gateway_interface[IFNAMSIZ];	/* "" where none is named: see choice.h */
+	struct mac mac[FAMILIES];		/* unknown where the gateway is asked for it */
+	uint32_t table;
+	uint32_t priority;
+	bool masquerade;
+	struct port_range ports;		/* the source ports of clients that are masqueraded */
+	struct probes probes;
+	struct http probe_http;
+
+	char killswitch_table[CONFIG_TABLE_NAME];
+	enum blocked blocked;
+	bool client_to_client;
+	enum inbound inbound;
+	enum dns dns;
+	bool forward_others;
+	enum server server;
+	struct services services;
+
+	bool remove_after_last;
+	bool forget_flows;
+	char *next_script;			/* NULL where unset */
+	char *state_dir;
+
+	enum log_level log_level;
+	bool log_dry_run;
+};
+
+/* A key, for the documents and `check`; the parser works from the same table. */
+struct key_description {
+	const char *section;
+	const char *name;
+	const char *environment;	/* NULL where none */
+	const char *fallback;		/* NULL where none */
+	const char *help;
+};
+
+/*
+ * config_load - read file and environment
+ * @path: the file; NULL for OCSERV_GATEWAY_CONFIG or $sysconfdir/ocserv/gateway.ini
+ * @ocserv_conf: ocserv's, before what the file says; NULL: as that says
+ *
+ * Values that are `auto` become those of ocserv's configuration.
+ * Returns 0, or -1 with every error of file and environment in @report (EX_CONFIG). Looks at no
+ * network: see gateway.h. config_free() is needed in either case.
+ */
+int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report);
+void config_free(struct config *config);
+
+/*
+ * config_is_plain - nothing is said about a gateway at all: nothing is to be installed, and nothing removed
+ *
+ * An address that is missing where anything else asks for one is an error of config_load().
+ */
+bool config_is_plain(const struct config *config);
+
+/* config_governs - whether the rules of either layer are about this family */
+bool config_governs(const struct config *config, int family);
+
+/* config_is_client - whether @address lies in the subnets of clients */
+bool config_is_client(const struct config *config, const struct address *address);
+
+/*
+ * config_error - an error about the value of @key, with its origin in front of the message
+ *
+ * Returns -1; the status is EX_CONFIG.
+ */
+int config_error(const struct config *config, struct report *report, enum config_key key,
+		 const char *format, ...) PRINTF(4, 5);
+
+void config_describe_key(enum config_key key, struct key_description *description);
+
+bool interface_matches(const struct interface_pattern *pattern, const char *name);
+
+/* interface_name_valid - 1 to 15 characters of A-Z a-z 0-9 _ . @ -, as we write them to nft and sh */
+bool interface_name_valid(const char *name);
+
+/* interface_pattern_text - as nft writes it, without quotes: vpns* */
+const char *interface_pattern_text(const struct interface_pattern *pattern, char text[IFNAMSIZ + 1]);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "diagnose/clients.h"
+#include "diagnose/foreign.h"
+#include "kernel/rtnetlink.h"
+#include "model/guard.h"
+
+#include <linux/rtnetlink.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const have_names[HAVES] = { "direct", "blocked", "gateway", "nothing", "unknown", "leak" };
+
+/* Somewhere on the internet, only looked up. */
+static const char *const far_away[FAMILIES] = { [IPV4] = "1.1.1.1", [IPV6] = "2606:4700:4700::1111" };
+
+/* Through which chains a packet is led. */
+enum walk_kind { WALK_SENT, WALK_ANSWER, WALK_ELSEWHERE, WALK_OURS, WALKS };
+
+#define WALKS_MOST 16	/* of a kind in a family: to read all chains takes its time, and most clients meet the same */
+
+/* What is looked at, and for whom. */
+struct look {
+	const struct config *config;
+	const struct situation *situation;
+	struct sockets *sockets;
+	const struct ruleset *ruleset;	/* of all nft tables; NULL: can't be read */
+	const struct contact *contact;
+	int family;
+	struct address source, destination;
+	char device[IFNAMSIZ];		/* the tunnel; one that nobody has where it is about a client to come */
+	struct lot *lot;
+	struct { unsigned int count; bool dropped; } walked[WALKS];
+};
+
+/* Keeps the worst. A family that is to be blocked has nothing by right, whatever the reason. */
+static void say(struct look *look, enum have have, const char *format, ...) PRINTF(3, 4);
+
+static void say(struct look *look, enum have have, const char *format, ...)
+{
+	bool blocked = have == HAVE_NOTHING && look->config->gateway[look->family].mode == GATEWAY_BLOCK;
+	char why[1024];
+	va_list args;
+
+	if (blocked)
+		have = HAVE_BLOCKED;
+	if (have <= look->lot->have)
+		return;
+	va_start(args, format);
+	vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	text_free(&look->lot->why);
+	*look->lot = (struct lot){ .have = have };
+	text_add_string(&look->lot->why, blocked ? "" : why);
+}
+
+/* IPv4 asks the interface that a packet comes in by, IPv6 the setting for all. */
+static bool forwards(int family, const char *interface)
+{
+	char name[64];
+
+	if (family == IPV6)
+		return host_setting("ipv6/conf/all/forwarding") != 0;
+	snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", interface);
+	return host_setting(name) != 0;
+}
+
+/* @way is NULL where there is no gateway, and so no answers from there. */
+static bool forwarding_is_off(struct look *look, const struct route *way)
+{
+	const char *const interfaces[] = { look->device, way ? way->interface_name : "" };
+
+	if (host_setting(look->family == IPV4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding") == 0) {
+		say(look, HAVE_NOTHING, "%s forwarding is off: sysctl -w net.%s=1", family_name(look->family),
+		    look->family == IPV4 ? "ipv4.ip_forward" : "ipv6.conf.all.forwarding");
+		return true;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		if (!interfaces[i][0] || forwards(look->family, interfaces[i]))
+			continue;
+		say(look, HAVE_NOTHING, "%s forwarding is off on %s: sysctl -w net.ipv4.conf.%s.forwarding=1",
+		    family_name(look->family), interfaces[i], interfaces[i]);
+		return true;
+	}
+	return false;
+}
+
+/* Whether nft rules of others surely drop a packet; with WALK_OURS, those of our table too. */
+static bool is_dropped(struct look *look, const struct packet *packet, enum walk_kind kind, struct text *by)
+{
+	const struct roads roads = { &look->sockets->route, &look->situation->kernel };
+
+	bool dropped;
+
+	if (look->walked[kind].count++ >= WALKS_MOST)
+		return look->walked[kind].dropped;
+	dropped = foreign_drops(look->config, look->ruleset, &roads, packet, kind == WALK_OURS, by);
+	look->walked[kind].dropped = dropped;
+	return dropped;
+}
+
+/* What stands between clients and a gateway to which routing leads them. */
+static void look_beyond_routing(struct look *look, const struct route *way)
+{
+	struct packet packet, answer;
+	const struct contact *contact = &look->contact[look->family];
+	struct text by CLEANUP(text_free) = { 0 };
+	char address[ADDRESS_TEXT];
+
+	if (forwarding_is_off(look, way))
+		return;
+	foreign_make_packet(&packet, &look->source, look->device, &look->destination, way->interface_name, &way->gateway);
+	foreign_make_answer(&answer, &packet, look->config->masquerade);
+	if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
+		say(look, HAVE_NOTHING, "%s", text_string(&by));
+	else if (!contact->there)
+		say(look, HAVE_NOTHING, "the gateway %s %s", address_text(&way->gateway, address), contact->why);
+	else
+		say(look, HAVE_GATEWAY, "%s", "");
+}
+
+#define REPAIR "run ocserv-gateway up"
+
+static void look_to_gateway(struct look *look, const struct route *way)
+{
+	if (look->config->masquerade && !look->situation->kernel.guard.exists)
+		say(look, HAVE_NOTHING, "the kill switch is missing, which gives them this host's address: " REPAIR);
+	else
+		look_beyond_routing(look, way);
+}
+
+/* Routing leads them past the gateway: what is there to stop them? */
+static void look_for_stop(struct look *look, const char *interface)
+{
+	struct text by CLEANUP(text_free) = { 0 };
+	const struct address unknown = { 0 };
+	struct packet packet;
+
+	foreign_make_packet(&packet, &look->source, look->device, &look->destination, interface, &unknown);
+	if (look->situation->plan.intact_guard)
+		say(look, HAVE_NOTHING, "routing leads to %s, where the kill switch drops them: " REPAIR, interface);
+	else if (is_dropped(look, &packet, WALK_ELSEWHERE, &by))
+		say(look, HAVE_NOTHING, "%s", text_string(&by));
+	else if (is_dropped(look, &packet, WALK_OURS, &by))
+		say(look, HAVE_NOTHING, "routing leads to %s, where what is left of the kill switch drops them: " REPAIR, interface);
+	else
+		say(look, HAVE_LEAK, "by %s: %s", interface, look->config->log_dry_run ?
+		    "[log] dry_run = yes, so that hooks install nothing" : REPAIR);
+}
+
+static void look_elsewhere(struct look *look, const struct route *route, const struct route *way)
+{
+	char interface[IFNAMSIZ] = "?";
+
+	if (!netlink_interface_name(&look->sockets->route, route->interface, interface))
+		snprintf(interface, sizeof(interface), "?");
+	if (!forwarding_is_off(look, way))
+		look_for_stop(look, interface);
+}
+
+/* Where there is no way at all. */
+static void look_nowhere(struct look *look, const struct route *way)
+{
+	const struct situation *situation = look->situation;
+	char address[ADDRESS_TEXT];
+
+	if (way && !way->interface)
+		say(look, HAVE_NOTHING, "there is no way to the gateway %s", address_text(&way->gateway, address));
+	else if (forwarding_is_off(look, way))
+		return;
+	else if (situation->plan.wrong[LAYER_ROUTING])
+		say(look, HAVE_NOTHING, "policy rules and route are not complete: " REPAIR);
+	else
+		say(look, HAVE_NOTHING, "a policy rule or route of others stops them: ip rule");
+}
+
+/* Where the kernel knows no way to the gateway any more, our route to it may be there still. */
+static bool leads_to(const struct route *route, const struct route *way)
+{
+	return way && (route->interface == way->interface || !way->interface) &&
+	       address_equal(&route->gateway, &way->gateway);
+}
+
+static void look_for_way(struct look *look)
+{
+	const struct route *way = policy_find_route(&look->situation->policy, look->family);
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct netlink_error error;
+	struct route route = { 0 };
+
+	/* Zero where it is an error. */
+	netlink_request(&look->sockets->route,
+			rtnetlink_get_client_route(buffer, &look->source, &look->destination, if_nametoindex(look->device)),
+			rtnetlink_take_route, &route, &error);
+	if (route.type != RTN_UNICAST)
+		look_nowhere(look, way);
+	else if (leads_to(&route, way))
+		look_to_gateway(look, way);
+	else
+		look_elsewhere(look, &route, way);
+	route_free(&route);
+}
+
+void client_make(struct client *client, const struct config *config)
+{
+	*client = (struct client){ 0 };
+	for (int family = 0; family < FAMILIES; family++)
+		if (config->subnets[family].count)
+			client->address[family] = config->subnets[family].prefix[0].address;
+	if (config->clients.wildcard)
+		snprintf(client->device, IFNAMSIZ, "%.12s999", config->clients.name);
+	else
+		snprintf(client->device, IFNAMSIZ, "%s", config->clients.name);
+}
+
+void client_take(struct client *client, const char *ip4, const char *ip6, const char *device)
+{
+	const char *const text[FAMILIES] = { [IPV4] = ip4, [IPV6] = ip6 };
+
+	*client = (struct client){ 0 };
+	for (int family = 0; family < FAMILIES; family++)
+		if (!address_parse_unscoped(&client->address[family], text[family]) ||
+		    client->address[family].family != family_of(family))
+			client->address[family] = (struct address){ 0 };
+	snprintf(client->device, sizeof(client->device), "%s", device);
+}
+
+static void take_client(struct look *look, const struct client *client)
+{
+	look->source = client->address[look->family];
+	snprintf(look->device, sizeof(look->device), "%s", client->device);
+}
+
+/* A connect would make right what is ours, unless something is in its way. */
+static void look_ahead(struct look *look)
+{
+	const struct situation *situation = look->situation;
+	const struct route *way = policy_find_route(&look->situation->policy, look->family);
+	struct client client;
+
+	client_make(&client, look->config);
+	take_client(look, &client);
+	if (look->config->log_dry_run && !situation->plan.anything_present)
+		say(look, HAVE_LEAK, "by this host's own route: [log] dry_run = yes, so that hooks install nothing");
+	else if (situation->plan.conflicts)
+		say(look, HAVE_NOTHING, "sessions are refused: see the problems");
+	else if (!way || !way->interface)
+		look_nowhere(look, way);
+	else
+		look_beyond_routing(look, way);
+}
+
+static void look_at_clients(struct look *look, const struct client *client, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		take_client(look, &client[i]);
+		/* A blocked family without addresses of clients has packets of forged ones alone. */
+		if (look->source.family && if_nametoindex(look->device))
+			look_for_way(look);
+	}
+	if (look->lot->have == HAVE_DIRECT)
+		look_ahead(look);
+}
+
+static void look_at_family(struct look *look, const struct client *client, size_t count)
+{
+	address_parse(&look->destination, far_away[look->family]);
+	if (!look->situation->planned || !look->ruleset)
+		say(look, HAVE_UNKNOWN, "%s", "");
+	else if (!config_governs(look->config, look->family))
+		return;	/* HAVE_DIRECT */
+	else if (count)
+		look_at_clients(look, client, count);
+	else
+		look_ahead(look);
+}
+
+void clients_look(struct clients *clients, const struct config *config, const struct situation *situation,
+		  const struct client *client, size_t count, const struct contact contact[FAMILIES],
+		  struct sockets *sockets)
+{
+	struct report unread = { 0 };
+	struct ruleset ruleset;
+	bool read;
+
+	*clients = (struct clients){ .connected = count > 0 };
+	read = foreign_read(&ruleset, &sockets->nft, &unread) == 0;
+	for (int family = 0; family < FAMILIES; family++) {
+		struct look look = {
+			.config = config, .situation = situation, .sockets = sockets, .ruleset = read ? &ruleset : NULL,
+			.contact = contact, .family = family, .lot = &clients->lot[family],
+		};
+
+		look_at_family(&look, client, count);
+	}
+	ruleset_free(&ruleset);
+	report_free(&unread);
+}
+
+void clients_free(struct clients *clients)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		text_free(&clients->lot[family].why);
+}
+
+enum have clients_worst(const struct clients *clients)
+{
+	enum have one = clients->lot[IPV4].have, other = clients->lot[IPV6].have;
+
+	return one > other ? one : other;
+}
+
+/* What there is to say of a family; a blocked one beside a gateway goes without saying. */
+static bool is_told(const struct clients *clients, int family)
+{
+	return clients->lot[family].have != HAVE_BLOCKED || clients->lot[!family].have == HAVE_BLOCKED;
+}
+
+static bool is_same(const struct clients *clients)
+{
+	const struct lot *one = &clients->lot[IPV4], *other = &clients->lot[IPV6];
+
+	return one->have == other->have && text_equal(&one->why, &other->why);
+}
+
+static void add_lot(struct text *text, const struct clients *clients, int family)
+{
+	const struct lot *lot = &clients->lot[family];
+
+	switch (lot->have) {
+	case HAVE_DIRECT:
+		text_add_string(text, "leave by this host's own route");
+		break;
+	case HAVE_BLOCKED:
+		text_add_string(text, "have no internet: blocked");
+		break;
+	case HAVE_GATEWAY:
+		text_add_string(text, "reach the gateway");
+		break;
+	case HAVE_NOTHING:
+		text_add(text, "have NO internet: %s%s", text_string(&lot->why), clients->connected ? "; nothing leaks" : "");
+		break;
+	case HAVE_UNKNOWN:
+		text_add_string(text, "have nobody knows what: see the problems");
+		break;
+	case HAVE_LEAK:
+	case HAVES:
+		text_add(text, "LEAK %s", text_string(&lot->why));
+		break;
+	}
+}
+
+static void add_family(struct text *text, const struct clients *clients, int family, bool both)
+{
+	if (!clients->connected)
+		text_add(text, both ? "with %s they would " : "they would ", family_name(family));
+	else if (both)
+		text_add(text, "%s: ", family_name(family));
+	add_lot(text, clients, family);
+}
+
+void clients_add_text(struct text *text, const struct clients *clients)
+{
+	bool first = is_told(clients, IPV4), second = is_told(clients, IPV6) && !(first && is_same(clients));
+
+	if (!clients->connected)
+		text_add_string(text, "nobody is connected; ");
+	if (first)
+		add_family(text, clients, IPV4, second);
+	if (second)
+		text_add_string(text, first ? "; " : "");
+	if (second)
+		add_family(text, clients, IPV6, first);
+}

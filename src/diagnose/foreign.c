@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "diagnose/foreign.h"
+#include "model/guard.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COMMENT_ROOM 80		/* bytes of a comment that are shown */
+
+static const char *family_word(uint32_t family)
+{
+	switch (family) {
+	case NFPROTO_IPV4:
+		return "ip";
+	case NFPROTO_IPV6:
+		return "ip6";
+	case NFPROTO_NETDEV:
+		return "netdev";
+	}
+	return "inet";
+}
+
+void foreign_chain_text(struct text *text, const struct nftnl_chain *chain)
+{
+	text_add(text, "%s %s %s", family_word(nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY)),
+		 nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
+}
+
+void foreign_cause_text(struct text *text, const struct effect *effect, const struct nftnl_chain *base)
+{
+	char comment[COMMENT_ROOM];
+
+	if (!effect->rule) {
+		text_add_string(text, "its policy");
+		return;
+	}
+	text_add(text, "its rule with handle %llu", (unsigned long long)nftnl_rule_get_u64(effect->rule, NFTNL_RULE_HANDLE));
+	if (effect->chain != base)
+		text_add(text, " in chain %s", nftnl_chain_get_str(effect->chain, NFTNL_CHAIN_NAME));
+	expressions_comment(effect->rule, comment, sizeof(comment));
+	if (comment[0])
+		text_add(text, " (%s)", comment);
+}
+
+/* Its firewall script makes a table for each session, or rules of iptables that all bear its name as a comment. */
+bool foreign_is_ocserv(const struct effect *effect)
+{
+	char comment[COMMENT_ROOM] = "";
+
+	if (effect->rule)
+		expressions_comment(effect->rule, comment, sizeof(comment));
+	return strcmp(comment, "ocserv-fw") == 0 ||
+	       (strncmp(nftnl_chain_get_str(effect->chain, NFTNL_CHAIN_TABLE), "ocserv_", 7) == 0 &&
+		strcmp(nftnl_chain_get_str(effect->chain, NFTNL_CHAIN_NAME), "ocserv_fwd") == 0);
+}
+
+/* How to let the packet through a chain of the forward hook; another is to be looked at first. */
+static void add_remedy(struct text *text, const struct config *config, const struct simulation *simulation,
+		       const struct passage *passage, const char *chain)
+{
+	const bool answer = simulation->packet.reply;
+	char pattern[IFNAMSIZ + 1];
+
+	if (passage->cause != NO_EFFECT && foreign_is_ocserv(&simulation->effect[passage->cause]))
+		text_add_string(text, "ocserv has made it for this session (restrict-user-to-routes or restrict-user-to-ports "
+				"in ocserv.conf)");
+	else if (passage->place.hook == NF_INET_FORWARD)
+		text_add(text, "nft 'insert rule %s %s \"%s\"%s accept'", chain, answer ? "oifname" : "iifname",
+			 interface_pattern_text(&config->clients, pattern), answer ? " ct state established,related" : "");
+	else
+		text_add(text, "see nft -a list chain %s", chain);
+}
+
+static const char *ending(const struct effect *effect)
+{
+	return effect->deed == DEED_SEND ? "sends away" : effect->deed == DEED_TAKE ? "answers" : "drops";
+}
+
+static void report_end(const struct config *config, const struct simulation *simulation, const struct passage *passage,
+		       const char *what, struct report *report)
+{
+	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 }, remedy CLEANUP(text_free) = { 0 };
+	const struct effect *effect = &simulation->effect[passage->cause];
+	struct text open CLEANUP(text_free) = { 0 };
+
+	foreign_chain_text(&name, passage->chain);
+	foreign_cause_text(&cause, effect, passage->chain);
+	if (effect->detail[0])
+		text_add(&cause, ", %s", effect->detail);
+	add_remedy(&remedy, config, simulation, passage, text_string(&name));
+	if (passage->ended == YES) {
+		report_warning(report, "the nft chain `%s` %s %s, by %s; %s", text_string(&name), ending(effect), what,
+			       text_string(&cause), text_string(&remedy));
+		return;
+	}
+	open_add_text(&open, effect->answer.open ? effect->answer.open : (uint32_t)OPEN_KIND);
+	report_note(report, "the nft chain `%s` may %s some of %s, by %s; that depends on %s; if it does: %s", text_string(&name),
+		    effect->deed == DEED_SEND ? "send away" : effect->deed == DEED_TAKE ? "answer" : "drop", what,
+		    text_string(&cause), text_string(&open), text_string(&remedy));
+}
+
+static bool rewrites(const struct effect *effect)
+{
+	return effect->deed >= DEED_DESTINATION && effect->deed <= DEED_SOCKET;
+}
+
+/* The usual packet's first. */
+static const struct effect *find_rewriting(const struct simulation *simulation, const struct passage *passage)
+{
+	const struct effect *found = NULL;
+
+	for (size_t i = passage->first; i < passage->first + passage->effects; i++) {
+		const struct effect *effect = &simulation->effect[i];
+
+		if (rewrites(effect) && (!found || (effect->answer.usual && !found->answer.usual)))
+			found = effect;
+	}
+	return found;
+}
+
+static const char *rewriting(const struct effect *effect)
+{
+	return effect->deed == DEED_REDIRECT || effect->deed == DEED_SOCKET ?
+	       "so that a program of this host gets them in place of their destination" :
+	       "so that they reach another host, or the gateway from another address";
+}
+
+static void report_rewriting(const struct simulation *simulation, const struct passage *passage, const char *what,
+			     struct report *report)
+{
+	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 };
+	const struct effect *effect = find_rewriting(simulation, passage);
+
+	if (!effect)
+		return;
+	foreign_chain_text(&name, passage->chain);
+	foreign_cause_text(&cause, effect, passage->chain);
+	if (effect->detail[0])
+		text_add(&cause, ", to %s", effect->detail);
+	if (passage->rewritten == YES)
+		report_warning(report, "the nft chain `%s` rewrites %s, by %s, %s; see nft -a list chain %s", text_string(&name),
+			       what, text_string(&cause), rewriting(effect), text_string(&name));
+	else
+		report_note(report, "the nft chain `%s` may rewrite some of %s, by %s, %s; see nft -a list chain %s",
+			    text_string(&name), what, text_string(&cause), rewriting(effect), text_string(&name));
+}
+
+static void report_copy(const struct simulation *simulation, const struct passage *passage, const char *what,
+			struct report *report)
+{
+	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 };
+	const struct effect *effect = simulation_find(simulation, passage, DEED_COPY);
+
+	if (!effect)
+		return;
+	foreign_chain_text(&name, passage->chain);
+	foreign_cause_text(&cause, effect, passage->chain);
+	report_warning(report, "the nft chain `%s` %s %s to %s, by %s: whoever gets the copies reads what clients send; see "
+		       "nft -a list chain %s", text_string(&name),
+		       effect->answer.truth == YES ? "copies" : "may copy some of", what,
+		       effect->detail[0] ? effect->detail : "another host", text_string(&cause), text_string(&name));
+}
+
+static void report_cut_off(const struct passage *passage, const char *what, struct report *report)
+{
+	struct text name CLEANUP(text_free) = { 0 };
+
+	foreign_chain_text(&name, passage->chain);
+	report_note(report, "the nft chain `%s` leads %s through more rules and elements of sets than are looked at: what the last "
+		    "ones do is not known", text_string(&name), what);
+}
+
+void foreign_report(const struct config *config, const struct simulation *simulation, const struct passage *passage,
+		    const char *what, struct report *report)
+{
+	if (passage->cut_off)
+		report_cut_off(passage, what, report);
+	if (passage->cause != NO_EFFECT)
+		report_end(config, simulation, passage, what, report);
+	else
+		report_rewriting(simulation, passage, what, report);
+	report_copy(simulation, passage, what, report);
+}
+
+/* What can't be seen */
+
+static void add_tables(const struct config *config, int family, const char *path, struct lines *unseen)
+{
+	struct text tables CLEANUP(text_free) = { 0 };
+	const char *tool = family == IPV4 ? "iptables" : "ip6tables";
+	FILE *file = fopen(path, "re");
+	char line[64];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		text_add(&tables, "%s%s", tables.length ? ", " : "", line);
+	}
+	if (file)
+		fclose(file);
+	if (tables.length && config_governs(config, family))
+		lines_add(unseen, "%s has tables of the legacy kind (%s), which can't be looked at from here: what their rules do to "
+			  "clients' packets is not known; %s-legacy-save", tool, text_string(&tables), tool);
+}
+
+void foreign_unseen(const struct config *config, struct lines *unseen)
+{
+	add_tables(config, IPV4, "/proc/net/ip_tables_names", unseen);
+	add_tables(config, IPV6, "/proc/net/ip6_tables_names", unseen);
+}
+
+/* A client's packets */
+
+void foreign_make_packet(struct packet *packet, const struct address *client, const char *tunnel,
+			 const struct address *destination, const char *outgoing, const struct address *nexthop)
+{
+	*packet = (struct packet){
+		.family = client->family == AF_INET ? IPV4 : IPV6, .source = *client, .destination = *destination,
+		.nexthop = *nexthop, .assumed = *client,
+	};
+	snprintf(packet->incoming, IFNAMSIZ, "%s", tunnel);
+	snprintf(packet->outgoing, IFNAMSIZ, "%s", outgoing);
+	memcpy(packet->assumed_tunnel, packet->incoming, IFNAMSIZ);
+}
+
+void foreign_make_answer(struct packet *answer, const struct packet *packet, bool masquerade)
+{
+	struct address own;
+
+	*answer = (struct packet){
+		.family = packet->family, .reply = true, .on_wire = true, .source = packet->destination,
+		.destination = packet->source, .first_source = packet->source, .first_destination = packet->destination,
+		.flow_mark_open = OPEN_FLOW, .assumed = packet->assumed,
+	};
+	memcpy(answer->incoming, packet->outgoing, IFNAMSIZ);
+	memcpy(answer->outgoing, packet->incoming, IFNAMSIZ);
+	memcpy(answer->assumed_tunnel, packet->incoming, IFNAMSIZ);
+	if (masquerade && roads_own_address(&packet->nexthop, packet->outgoing, &own)) {
+		answer->behind_nat = answer->destination;
+		answer->destination = own;
+	}
+}
+
+/* What ocserv itself has made confines one session; others go on. */
+static const struct passage *find_end(const struct simulation *simulation)
+{
+	for (size_t i = 0; i < simulation->passages; i++) {
+		const struct passage *passage = &simulation->passage[i];
+
+		if (passage->ended == YES && passage->cause != NO_EFFECT &&
+		    !foreign_is_ocserv(&simulation->effect[passage->cause]))
+			return passage;
+	}
+	return NULL;
+}
+
+bool foreign_drops(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,
+		   const struct packet *packet, bool ours, struct text *by)
+{
+	struct report told = { 0 };
+	struct simulation simulation = {
+		.ruleset = ruleset, .roads = *roads, .packet = *packet,
+		.left_out = ours ? NULL : config->killswitch_table, .left_source_nat = !ours && config->masquerade,
+	};
+	const struct passage *passage;
+
+	simulate(&simulation);
+	passage = find_end(&simulation);
+	if (passage)
+		foreign_report(config, &simulation, passage,
+			       packet->reply ? "the answers to clients" : "what clients send", &told);
+	if (told.warnings.count)
+		text_add_string(by, told.warnings.line[0]);
+	report_free(&told);
+	simulation_free(&simulation);
+	return passage;
+}
+
+/* check */
+
+/* An address of the clients, and a tunnel that none may be named after. */
+static void make_client(const struct config *config, int family, struct address *address, char tunnel[IFNAMSIZ])
+{
+	const struct subnets *subnets = &config->subnets[family];
+
+	*address = subnets->count ? subnets->prefix[0].address : (struct address){ .family = family_of(family) };
+	if (subnets->count && subnets->prefix[0].length + 2U <= address_size(address->family) * 8)
+		address->bytes[address_size(address->family) - 1] |= 2;
+	if (config->clients.wildcard)
+		snprintf(tunnel, IFNAMSIZ, "%.12s999", config->clients.name);
+	else
+		snprintf(tunnel, IFNAMSIZ, "%s", config->clients.name);
+}
+
+struct check {
+	const struct config *config;
+	const struct ruleset *ruleset;
+	struct roads roads;
+	struct report *report;
+};
+
+static void check_packet(const struct check *check, const struct packet *packet, const char *what)
+{
+	struct simulation simulation = {
+		.ruleset = check->ruleset, .roads = check->roads, .packet = *packet, .every_chain = true,
+		/* Addresses are rewritten once, with a flow's first packet; ours may be the same as those of others. */
+		.left_out = check->config->killswitch_table, .left_source_nat = check->config->masquerade,
+	};
+
+	simulate(&simulation);
+	for (size_t i = 0; i < simulation.passages; i++)
+		foreign_report(check->config, &simulation, &simulation.passage[i], what, check->report);
+	simulation_free(&simulation);
+}
+
+/* As ip-sysctl.rst says: the larger one of this setting's and of that for all interfaces counts. */
+static bool checks_sources(const char *interface)
+{
+	char name[64];
+	int all = host_setting("ipv4/conf/all/rp_filter"), own;
+
+	snprintf(name, sizeof(name), "ipv4/conf/%s/rp_filter", interface);
+	own = host_setting(name);
+	return (all > own ? all : own) == 1;
+}
+
+/* The kernel drops what it would not answer by the interface that it came by. Linux 6.13 and later say EINVAL. */
+static void check_sources(const struct check *check, const struct packet *answer)
+{
+	const struct way_question question = {
+		.source = answer->source, .destination = answer->destination,
+		.incoming = if_nametoindex(answer->incoming),
+	};
+	struct netlink_error error = { 0 };
+	struct route route;
+
+	if (answer->family != IPV4 || !answer->behind_nat.family || !checks_sources(answer->incoming))
+		return;
+	if (roads_way(&check->roads, &question, &route, &error) < 0 && (error.number == EXDEV || error.number == EINVAL))
+		report_warning(check->report, "rp_filter on %s drops the answers to clients, since this host would send to where "
+			       "they come from by another interface; sysctl -w net.ipv4.conf.%s.rp_filter=2", answer->incoming,
+			       answer->incoming);
+	route_free(&route);
+}
+
+static void check_route(const struct check *check, const struct route *route)
+{
+	struct address client, far;
+	struct packet packet, answer;
+	char tunnel[IFNAMSIZ];
+
+	/* Some host that everybody may reach. */
+	address_parse(&far, route->family == AF_INET ? "1.1.1.1" : "2606:4700:4700::1111");
+	make_client(check->config, route->family == AF_INET ? IPV4 : IPV6, &client, tunnel);
+	foreign_make_packet(&packet, &client, tunnel, &far, route->interface_name, &route->gateway);
+	foreign_make_answer(&answer, &packet, check->config->masquerade);
+	check_packet(check, &packet, "what clients send");
+	check_packet(check, &answer, "the answers to clients");
+	check_sources(check, &answer);
+}
+
+int foreign_read(struct ruleset *ruleset, struct netlink *nft, struct report *report)
+{
+	struct netlink_error error;
+
+	if (ruleset_read(ruleset, nft, &error) == 0)
+		return 0;
+	return report_error(report, netlink_error_status(&error), "can't read the nft chains of others: %s",
+			    netlink_error_text(&error));
+}
+
+void foreign_check(const struct config *config, const struct situation *situation, struct sockets *sockets,
+		   struct report *report)
+{
+	struct lines unseen CLEANUP(lines_free) = { 0 };
+	struct ruleset ruleset;
+	const struct check check = {
+		.config = config, .ruleset = &ruleset, .report = report,
+		.roads = { &sockets->route, &situation->kernel },
+	};
+
+	if (foreign_read(&ruleset, &sockets->nft, report) == 0)
+		for (size_t i = 0; i < situation->policy.routes; i++)
+			check_route(&check, &situation->policy.route[i]);
+	ruleset_free(&ruleset);
+	foreign_unseen(config, &unseen);
+	for (size_t i = 0; i < unseen.count; i++)
+		report_note(report, "%s", unseen.line[i]);
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "diagnose/host.h"
+#include "kernel/rtnetlink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define ATTEMPTS 20	/* to read addresses that others keep changing */
+
+bool host_leaves_out(const struct host *host, const char *name)
+{
+	for (unsigned int i = 0; i < host->left_outs; i++)
+		if (strcmp(host->left_out[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* What the addresses of an interface say of it. */
+struct seen {
+	unsigned int index;
+	bool clients;	/* one is a client's, or may be */
+};
+
+struct look {
+	const struct config *config;
+	struct seen *seen;	/* of each address */
+	size_t count;
+};
+
+/* Whether an address may stand at a tunnel of clients: in their subnets, or in a family about which nothing is known. */
+static bool may_be_of_clients(const struct config *config, const struct address *address)
+{
+	int family = address->family == AF_INET ? IPV4 : IPV6;
+
+	return !config_governs(config, family) || config->subnets[family].count == 0 || config_is_client(config, address);
+}
+
+static int take_address(const struct nlmsghdr *message, void *data)
+{
+	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attribute;
+	struct look *look = data;
+	struct seen seen = { 0 };
+
+	if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return EBADMSG;
+	if ((header->ifa_family != AF_INET && header->ifa_family != AF_INET6) || header->ifa_scope == RT_SCOPE_LINK)
+		return 0;
+	seen.index = header->ifa_index;
+	mnl_attr_for_each(attribute, message, sizeof(*header)) {
+		struct address address = { .family = header->ifa_family };
+
+		/* Its own, and where it is point-to-point that of the peer. */
+		if (mnl_attr_get_type(attribute) != IFA_LOCAL && mnl_attr_get_type(attribute) != IFA_ADDRESS)
+			continue;
+		if (mnl_attr_get_payload_len(attribute) != address_size(address.family))
+			return EBADMSG;
+		memcpy(address.bytes, mnl_attr_get_payload(attribute), address_size(address.family));
+		seen.clients = seen.clients || may_be_of_clients(look->config, &address);
+	}
+	look->seen = make_room_for_one(look->seen, look->count, sizeof(*look->seen));
+	look->seen[look->count++] = seen;
+	return 0;
+}
+
+/* By interface, of each what makes it the clients' first. */
+static int compare_seen(const void *a, const void *b)
+{
+	const struct seen *one = a, *other = b;
+
+	if (one->index != other->index)
+		return one->index < other->index ? -1 : 1;
+	return other->clients - one->clients;
+}
+
+/* What can't be left out counts as a tunnel of clients, which denies. */
+static int leave_out(struct host *host, const struct config *config, const char *name, struct report *report)
+{
+	if (!config->clients.wildcard)
+		return config_error(config, report, KEY_CLIENT_INTERFACE, "has no address of the clients, so it is none of "
+				    "their tunnels; set it to ocserv's `device` and a *");
+	if (!interface_name_valid(name))
+		report_warning(report, "[clients] interface matches '%s', which is no tunnel of clients, but whose name can't be "
+			       "written in a rule of the kill switch: what comes in there is dropped; rename it", name);
+	else if (host->left_outs == GUARD_LEFT_OUT)
+		report_warning(report, "[clients] interface matches %s and %d other interfaces that are no tunnels of clients, and no "
+			       "more are left out: what comes in there is dropped; set it, and ocserv's `device`, to a name that no "
+			       "other has", name, GUARD_LEFT_OUT);
+	else
+		snprintf(host->left_out[host->left_outs++], IFNAMSIZ, "%s", name);
+	return 0;
+}
+
+/* The first address of an interface of which none may be a client's. */
+static bool is_anothers(const struct look *look, size_t i)
+{
+	return !look->seen[i].clients && (i == 0 || look->seen[i].index != look->seen[i - 1].index);
+}
+
+/* A dump that a change interrupted is made again. */
+static int read_addresses(struct look *look, struct netlink *route, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		look->count = 0;
+		if (netlink_request(route, rtnetlink_dump_addresses(buffer, AF_UNSPEC, 0), take_address, look, error) == 0)
+			return 0;
+		if (error->number != EINTR)
+			break;
+	}
+	return -1;
+}
+
+int host_find_left_out(struct host *host, const struct config *config, struct netlink *route, struct report *report)
+{
+	struct look look = { .config = config };
+	struct netlink_error error;
+	int result = read_addresses(&look, route, &error);
+	char name[IFNAMSIZ];
+
+	if (look.count)
+		qsort(look.seen, look.count, sizeof(*look.seen), compare_seen);
+	host->left_outs = 0;
+	if (result < 0)
+		report_error(report, netlink_error_status(&error), "can't read the addresses of this host: %s",
+			     netlink_error_text(&error));
+	for (size_t i = 0; i < look.count && result == 0; i++)
+		if (is_anothers(&look, i) && netlink_interface_name(route, look.seen[i].index, name) &&
+		    interface_matches(&config->clients, name))
+			result = leave_out(host, config, name, report);
+	free(look.seen);
+	return result;
+}
+
+/* Either is there where the kernel has XFRM, whatever of it a container may see. */
+bool host_has_ipsec(void)
+{
+	return access("/proc/net/xfrm_stat", F_OK) == 0 || access("/proc/sys/net/core/xfrm_larval_drop", F_OK) == 0;
+}
+
+int host_setting(const char *name)
+{
+	char path[128], digit = '\0';
+	ssize_t got = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		got = read(fd, &digit, 1);
+		close(fd);
+	}
+	return got == 1 ? digit - '0' : -1;
+}

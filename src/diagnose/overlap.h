@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef OVERLAP_H
+#define OVERLAP_H
+
+#include "kernel/converge.h"
+
+/*
+ * Subnets of clients that hold what this host needs for itself. All that is from such a subnet is routed to the gateway,
+ * and nothing but tunnels is found within it: the host would lose its own network.
+ */
+
+struct overlaps {
+	struct lines cut;	/* this host's own addresses, networks, next hops and resolvers that it would lose, a sentence each */
+	struct lines shared;	/* what overlaps, and goes on */
+};
+
+/*
+ * overlap_find - look at the addresses, the routes of all tables and the resolvers of this host
+ *
+ * What belongs to tunnels of clients is left out, as are routes of our own. Its cost grows with the number of routes.
+ * Returns 0, or -1 with the reason in @report. lines_free() both in either case.
+ */
+int overlap_find(struct overlaps *overlaps, const struct config *config, const struct host *host, struct netlink *route,
+		 struct report *report);
+
+/*
+ * overlap_refuse - refuse subnets that would cut this host off
+ * @quick: look only where the plan adds a policy rule, since else the host has what it has already
+ *
+ * Returns 0, or -1 with all of them in @report (EX_CONFIG); without a rule to add, they are warnings.
+ */
+int overlap_refuse(const struct config *config, const struct situation *situation, bool quick, struct netlink *route,
+		   struct report *report);
+
+#endif

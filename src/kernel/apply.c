@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/apply.h"
+#include "base/log.h"
+#include "kernel/nftables.h"
+#include "kernel/rtnetlink.h"
+#include "model/script.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+
+static int refuse(const struct netlink_error *error, struct report *report, const char *object, const char *doing)
+{
+	if (error->number == EPERM)
+		return report_error(report, EX_NOPERM, "%s: %s: this needs CAP_NET_ADMIN; run it as root, or give the "
+				    "container NET_ADMIN", doing, netlink_error_text(error));
+	return report_error(report, netlink_error_status(error), "%s%s%s: the kernel says: %s", doing,
+			    object[0] ? ": " : "", object, netlink_error_text(error));
+}
+
+/* @doing: for an error, the beginning of the sentence */
+static int send_guard(struct nftables_batch *batch, const struct guard *guard, struct netlink *nft, const char *doing,
+		      struct report *report)
+{
+	struct text object CLEANUP(text_free) = { 0 }, what CLEANUP(text_free) = { 0 };
+	struct netlink_error error;
+	int result = netlink_send_batch(nft, batch->buffer, batch->size, batch->first, batch->last, &error);
+
+	if (result < 0) {
+		text_add(&what, "%s the kill switch, table inet %s", doing, guard->table);
+		nftables_describe(&object, batch, error.sequence, error.offset);
+		refuse(&error, report, text_string(&object), text_string(&what));
+	}
+	free(batch->buffer);
+	return result;
+}
+
+static int apply_guard(const struct step *step, struct netlink *nft, struct report *report)
+{
+	bool make = step->kind == STEP_GUARD_LOAD;
+	struct guard guard = *step->guard;
+	struct nftables_batch batch;
+
+	/* Without one the table can't be sealed, and is read each time. */
+	if (make && getrandom(guard.instance, sizeof(guard.instance), GRND_NONBLOCK) != sizeof(guard.instance))
+		memset(guard.instance, 0, sizeof(guard.instance));
+	nftables_make_batch(&batch, &guard, step->replace || !make, make, &nft->sequence);
+	return send_guard(&batch, &guard, nft, make ? "can't load" : "can't remove", report);
+}
+
+int apply_rehearse(const struct guard *guard, bool present, struct netlink *nft, struct report *report)
+{
+	struct nftables_batch batch;
+
+	nftables_make_batch(&batch, guard, present, true, &nft->sequence);
+	nftables_leave_open(&batch);
+	return send_guard(&batch, guard, nft, "this kernel would not load", report);
+}
+
+static int apply_routing(const struct step *step, struct netlink *route, struct report *report)
+{
+	struct text command CLEANUP(text_free) = { 0 };
+	char buffer[NETLINK_MESSAGE_SIZE] = { 0 };	/* the padding of attributes too */
+	struct nlmsghdr *message = NULL;
+	struct netlink_error error;
+
+	switch (step->kind) {
+	case STEP_NEIGHBOUR_REPLACE:
+		message = rtnetlink_replace_neighbour(buffer, step->neighbour);
+		break;
+	case STEP_NEIGHBOUR_REMOVE:
+		message = rtnetlink_delete_neighbour(buffer, step->neighbour);
+		break;
+	case STEP_ROUTE_ADD:
+		message = rtnetlink_add_route(buffer, step->route);
+		break;
+	case STEP_ROUTE_REMOVE:
+		message = rtnetlink_delete_route(buffer, step->route);
+		break;
+	case STEP_RULE_ADD:
+		message = rtnetlink_add_rule(buffer, step->rule);
+		break;
+	case STEP_RULE_REMOVE:
+		message = rtnetlink_delete_rule(buffer, step->rule);
+		break;
+	case STEP_GUARD_LOAD:
+	case STEP_GUARD_REMOVE:
+		return 0;
+	}
+	if (netlink_request(route, message, NULL, NULL, &error) == 0)
+		return 0;
+	script_add_step(&command, step);
+	return refuse(&error, report, "", text_string(&command));
+}
+
+static void log_step(const struct step *step)
+{
+	struct text command CLEANUP(text_free) = { 0 };
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	if (step->guard) {
+		log_line(LOG_LEVEL_DEBUG, "nft: %s table inet %s", step->kind == STEP_GUARD_REMOVE ? "delete" :
+			 step->replace ? "replace" : "add", step->guard->table);
+		return;
+	}
+	script_add_step(&command, step);
+	log_line(LOG_LEVEL_DEBUG, "%s", text_string(&command));
+}
+
+int apply_plan(const struct plan *plan, struct sockets *sockets, struct report *report)
+{
+	for (size_t i = 0; i < plan->steps; i++) {
+		const struct step *step = &plan->step[i];
+		bool guard = step->kind == STEP_GUARD_LOAD || step->kind == STEP_GUARD_REMOVE;
+
+		log_step(step);
+		if ((guard ? apply_guard(step, &sockets->nft, report) :
+			     apply_routing(step, &sockets->route, report)) < 0)
+			return -1;
+	}
+	return 0;
+}

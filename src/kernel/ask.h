@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef ASK_H
+#define ASK_H
+
+#include "model/routing.h"
+
+#define ASK_PATIENCE_MS 1000
+
+/*
+ * Ask a gateway by ARP or ND itself, not the kernel, which may know an older answer. The question leaves by the gateway's
+ * interface and no other, and the kernel's table of neighbours stays as it is, but for what the answer refreshes.
+ */
+
+/* ask_open - a packet socket, which needs CAP_NET_RAW; -1 with errno. close(2) it. */
+int ask_open(void);
+
+/*
+ * ask_gateway - whether the gateway of @way answers within ASK_PATIENCE_MS
+ * @fd: from ask_open()
+ * @mac: that it must have, where it is known
+ * @took_us: microseconds to the answer
+ *
+ * The interface is an Ethernet. Returns 1, 0 where it is silent, -1 with errno where it can't be asked.
+ */
+int ask_gateway(int fd, const struct route *way, const struct mac *mac, long long *took_us);
+
+/* clock_us - microseconds of a clock that never goes back */
+long long clock_us(void);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CONTACT_H
+#define CONTACT_H
+
+#include "kernel/netlink.h"
+#include "model/routing.h"
+
+#define CONTACT_WHY 96
+
+/*
+ * Whether a gateway is there, as far as its network tells. On a point-to-point or NOARP interface (WireGuard, tun, ppp)
+ * nobody is asked for a hardware address, so that nobody answers: there the interface itself is looked at.
+ */
+struct contact {
+	bool asked;		/* ARP or ND; false where there is nobody to ask, or no way */
+	bool there;		/* it answers, or its interface is fit to carry what clients send */
+	char why[CONTACT_WHY];	/* where not: `does not answer`; else "" */
+};
+
+/*
+ * contact_make - look whether a gateway is there
+ * @route: a NETLINK_ROUTE socket
+ * @way: the route to it; its interface is 0 where the kernel knows no way
+ * @masquerade: its interface needs an address of that family
+ */
+void contact_make(struct contact *contact, struct netlink *route, const struct route *way, bool masquerade);
+
+/* contact_can_ask - whether neighbours on the interface are asked for a hardware address; true too where it has gone */
+bool contact_can_ask(const struct netlink *route, const char *interface);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/converge.h"
+#include "kernel/apply.h"
+#include "kernel/nftables.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define ROUNDS 3	/* against others who change the same objects meanwhile */
+
+/* No interface can have these, and as its name each takes all of the room. */
+static const char *const unknown[FAMILIES] = { [IPV4] = "the way to IPv4", [IPV6] = "the way to IPv6" };
+
+/* The name that @present has where @wanted has one that is unknown. */
+static bool read_name(const struct guard_rule *wanted, const struct present_rule *present, const char *name,
+		      char found[IFNAMSIZ])
+{
+	const char *place = memmem(wanted->code.data, wanted->code.length, name, IFNAMSIZ);
+
+	if (!place || strcmp(wanted->comment, present->comment) != 0 || wanted->code.length != present->code.length)
+		return false;
+	memcpy(found, present->code.data + (place - wanted->code.data), IFNAMSIZ);
+	found[IFNAMSIZ - 1] = '\0';
+	return interface_name_valid(found);
+}
+
+static void find_name(const struct guard *wanted, const struct present_guard *present, int family,
+		      char found[IFNAMSIZ])
+{
+	for (size_t i = 0; i < wanted->chains; i++)
+		for (size_t j = 0; j < wanted->chain[i].rules; j++)
+			for (size_t k = 0; k < present->chains; k++)
+				for (size_t l = 0; l < present->chain[k].rules; l++)
+					if (read_name(&wanted->chain[i].rule[j], &present->chain[k].rule[l],
+						      unknown[family], found))
+						return;
+	snprintf(found, IFNAMSIZ, "%s", unknown[family]);
+}
+
+/*
+ * Where the kernel knows no way to a gateway, its interface is taken to be the one that the kill switch has, so that
+ * all else can be compared.
+ */
+static void name_interfaces(const struct config *config, const struct host *host, const struct present_guard *present,
+			    struct gateway_path path[FAMILIES])
+{
+	struct policy policy = { 0 };
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (!path[family].interface)
+			snprintf(path[family].interface_name, IFNAMSIZ, "%s", unknown[family]);
+	policy_add_guard(&policy, config, path, host);
+	nftables_compile(&policy.guard);
+	for (int family = 0; family < FAMILIES; family++)
+		if (!path[family].interface)
+			find_name(&policy.guard, present, family, path[family].interface_name);
+	policy_free(&policy);
+}
+
+static const char *const choice_names[FAMILIES] = { [IPV4] = "gateway4", [IPV6] = "gateway6" };
+
+/* Of a family without a gateway there is but what an earlier configuration left. */
+int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
+		    struct report *report)
+{
+	char text[CHOICE_TEXT];
+
+	for (int family = 0; family < FAMILIES; family++) {
+		if (remembered->quick && config->gateway[family].mode != GATEWAY_ADDRESS)
+			continue;
+		if (state_recall(state, choice_names[family], text, sizeof(text), report) < 0)
+			return -1;
+		choice_parse(&remembered->gateway[family], text);
+	}
+	return 0;
+}
+
+void remembered_look(struct remembered *remembered, const struct config *config)
+{
+	struct report ignored = { 0 };
+	struct state state;
+
+	*remembered = (struct remembered){ 0 };
+	if (state_open(&state, config->state_dir, false, &ignored) == 0)
+		remembered_read(remembered, config, &state, &ignored);
+	state_close(&state);
+	report_free(&ignored);
+}
+
+int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
+		    const struct state *state, struct report *report)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		struct gateway_choice choice = { .address = config->gateway[family].address };
+		const struct gateway_choice *known = &remembered->gateway[family];
+		char text[CHOICE_TEXT];
+
+		if (!situation->path[family].interface)
+			continue;
+		if (!config->gateway_interface[0])
+			memcpy(choice.interface, situation->path[family].interface_name, IFNAMSIZ);
+		if (address_equal(&choice.address, &known->address) && strcmp(choice.interface, known->interface) == 0)
+			continue;
+		choice_text(&choice, text);
+		if (state_remember(state, choice_names[family], text, report) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The neighbours of gateways that the configuration had before may be there. */
+static bool is_thorough(const struct remembered *remembered, const struct config *config)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (remembered->gateway[family].address.family &&
+		    !address_equal(&remembered->gateway[family].address, &config->gateway[family].address))
+			return true;
+	return !remembered->quick;
+}
+
+int situation_read(struct situation *situation, const struct config *config, enum goal goal,
+		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
+{
+	static const struct kernel empty;
+	struct gateway_path path[FAMILIES];
+	struct host *host = &situation->host;
+	const struct kernel *kernel;
+	uint64_t wanted;
+	int found = 0;
+
+	*situation = (struct situation){ 0 };
+	if (goal == GOAL_INSTALL)
+		found = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
+				     situation->path, report);
+	memcpy(path, situation->path, sizeof(path));
+	policy_make(&situation->policy, config, path);
+	for (int family = 0; family < FAMILIES; family++)
+		situation->policy.former[family] = remembered->gateway[family].address;
+	host->ipsec = host_has_ipsec();
+	seal_read_left_out(remembered->seal, host);
+	wanted = seal_digest(config, path, host);
+	if (observe(&situation->kernel, config, &situation->policy, remembered->seal, wanted,
+		    is_thorough(remembered, config), sockets, report) < 0)
+		return -1;
+	if (!situation->kernel.guard.sealed && goal == GOAL_INSTALL) {
+		if (host_find_left_out(host, config, &sockets->route, report) < 0)
+			return -1;
+		wanted = seal_digest(config, path, host);
+	}
+	if (found < 0)
+		name_interfaces(config, host, &situation->kernel.guard, path);
+	if (!situation->kernel.guard.sealed) {
+		policy_add_guard(&situation->policy, config, path, host);
+		nftables_compile(&situation->policy.guard);
+	}
+	seal_make(situation->seal, &situation->kernel.guard, wanted, host);
+	situation->planned = true;
+	kernel = situation->kernel.unprivileged ? &empty : &situation->kernel;
+	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->policy, kernel,
+								report) < 0)
+		return -1;
+	return found;
+}
+
+enum goal goal_of(const struct config *config)
+{
+	return config_governs(config, IPV4) || config_governs(config, IPV6) ? GOAL_INSTALL : GOAL_REMOVE;
+}
+
+void situation_free(struct situation *situation)
+{
+	plan_free(&situation->plan);
+	kernel_free(&situation->kernel);
+	policy_free(&situation->policy);
+}
+
+static enum change change_of(const struct plan *plan, enum goal goal)
+{
+	if (plan->steps == 0)
+		return CHANGE_NONE;
+	if (goal == GOAL_REMOVE)
+		return CHANGE_REMOVED;
+	return plan->anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
+}
+
+int converge(struct situation *situation, const struct config *config, enum goal goal,
+	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report)
+{
+	struct remembered unsealed = *remembered;
+
+	unsealed.seal[0] = '\0';
+	*change = change_of(&situation->plan, goal);
+	if (situation->kernel.unprivileged)
+		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
+				    "NET_ADMIN");
+	for (int round = 0; situation->plan.steps > 0; round++) {
+		if (round == ROUNDS)
+			return report_error(report, EX_OSERR, "the kernel is not as it was told: %s; is another program "
+					    "changing it?", situation->plan.problems.line[0]);
+		if (apply_plan(&situation->plan, sockets, report) < 0)
+			return -1;
+		situation_free(situation);
+		if (situation_read(situation, config, goal, &unsealed, sockets, report) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+const char *change_text(enum change change)
+{
+	static const char *const names[] = { "intact", "installed", "repaired", "removed" };
+
+	return names[change];
+}

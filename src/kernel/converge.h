@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CONVERGE_H
+#define CONVERGE_H
+
+#include "kernel/gateway.h"
+#include "kernel/observe.h"
+#include "model/plan.h"
+
+/* One look at the kernel and what it means, and the way from there to the wanted state. */
+
+enum goal { GOAL_INSTALL, GOAL_REMOVE };
+
+/* What is known from earlier runs, and how far to look. */
+struct remembered {
+	char seal[SEAL_TEXT];	/* of a kill switch that was found whole, and then is not read again; "": read all */
+	struct gateway_choice gateway[FAMILIES];
+	bool move;		/* the gateways' interfaces are to be chosen anew */
+	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
+};
+
+struct situation {
+	struct host host;
+	struct gateway_path path[FAMILIES];	/* with the goal to install; zero where there is no way */
+	struct policy policy;
+	struct kernel kernel;
+	struct plan plan;
+	bool planned;		/* the kernel could be read, and compared */
+	char seal[SEAL_TEXT];	/* of the kill switch, where the plan finds nothing wrong with it */
+};
+
+/*
+ * situation_read - resolve the gateways, observe the kernel, plan toward @goal
+ *
+ * Without CAP_NET_ADMIN the plan is that for an empty kernel. Returns 0, or -1 with the reasons in
+ * @report; what could be read is there all the same, and compared but for the interface of a gateway to which the
+ * kernel knows no way.
+ * situation_free() in either case.
+ */
+int situation_read(struct situation *situation, const struct config *config, enum goal goal,
+		   const struct remembered *remembered, struct sockets *sockets, struct report *report);
+void situation_free(struct situation *situation);
+
+/*
+ * remembered_read - the gateways, from the state directory; @quick is set before
+ * remembered_look - the same, without a lock, and where the directory can't be read as if nothing was known
+ * remembered_keep - what of @situation is to be known to later runs; under the lock
+ *
+ * Return 0, or -1 with the reason in @report.
+ */
+int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
+		    struct report *report);
+void remembered_look(struct remembered *remembered, const struct config *config);
+int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
+		    const struct state *state, struct report *report);
+
+/* goal_of - what the configuration asks for: nothing of ours where no family is governed */
+enum goal goal_of(const struct config *config);
+
+enum change { CHANGE_NONE, CHANGE_INSTALLED, CHANGE_REPAIRED, CHANGE_REMOVED };
+
+/*
+ * converge - bring the kernel from @situation to the goal that it was read for
+ * @change: what was done
+ *
+ * Reads the kernel again after every change, into @situation, and returns 0 only once nothing is left
+ * to do; else -1 with the reason in @report. The caller holds the lock.
+ */
+int converge(struct situation *situation, const struct config *config, enum goal goal,
+	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report);
+
+const char *change_text(enum change change);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/device.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+int device_take_bytes(const struct nlmsghdr *message, void *data)
+{
+	struct rtnl_link_stats64 counted;
+	struct device_bytes *bytes = data;
+	const struct nlattr *attribute;
+
+	if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(struct ifinfomsg))
+		return EBADMSG;
+	mnl_attr_for_each(attribute, message, sizeof(struct ifinfomsg)) {
+		if (mnl_attr_get_type(attribute) != IFLA_STATS64)
+			continue;
+		/* Newer kernels tell more behind what they have always told. */
+		if (mnl_attr_get_payload_len(attribute) < offsetof(struct rtnl_link_stats64, rx_errors))
+			return EBADMSG;
+		memcpy(&counted, mnl_attr_get_payload(attribute), offsetof(struct rtnl_link_stats64, rx_errors));
+		*bytes = (struct device_bytes){ counted.rx_bytes, counted.tx_bytes };
+		return 0;
+	}
+	return EBADMSG;
+}
+
+bool device_read_bytes(struct netlink *route, const char *name, struct device_bytes *bytes)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	char whole_name[IFNAMSIZ] = { 0 };
+	struct netlink_error error;
+
+	if (!name[0] || strlen(name) >= IFNAMSIZ)
+		return false;
+	*bytes = (struct device_bytes){ 0 };
+	snprintf(whole_name, sizeof(whole_name), "%s", name);
+	message->nlmsg_type = RTM_GETLINK;
+	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+	mnl_attr_put(message, IFLA_IFNAME, sizeof(whole_name), whole_name);
+	return netlink_request(route, message, device_take_bytes, bytes, &error) == 0;
+}

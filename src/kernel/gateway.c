@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/gateway.h"
+#include "kernel/rtnetlink.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if_arp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define ATTEMPTS 20	/* to read what others keep changing */
+
+static int look_up(struct netlink *netlink, const struct address *address, unsigned int interface,
+		   struct route *route, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	*route = (struct route){ 0 };
+	return netlink_request(netlink, rtnetlink_get_route(buffer, address, interface), rtnetlink_take_route, route, error);
+}
+
+/* What a lookup says where there is no way: by the routes, or by a rule or route that denies. */
+static bool is_unreachable(int number)
+{
+	return number == ENETUNREACH || number == EHOSTUNREACH || number == ENETDOWN || number == ENODEV ||
+	       number == EACCES || number == EINVAL;
+}
+
+static int fail(struct report *report, const struct netlink_error *error, int family, const char *doing)
+{
+	return report_error(report, netlink_error_status(error), "%s the %s gateway: %s", doing, family_name(family),
+			    netlink_error_text(error));
+}
+
+/* Dumps that a change interrupted are read again; @clear takes back what one has brought. */
+static int dump(struct netlink *netlink, struct nlmsghdr *request, netlink_handler take, void (*clear)(void *data),
+		void *data, struct netlink_error *error)
+{
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		clear(data);
+		if (netlink_request(netlink, request, take, data, error) == 0)
+			return 0;
+		if (error->number != EINTR)
+			break;
+	}
+	return -1;
+}
+
+struct search {
+	const struct address *gateway;
+	uint32_t table;
+	unsigned int interface;		/* 0 for all */
+	struct gateway_sight *sight;
+	unsigned int found;		/* the interface of a route of ours; 0 for none */
+};
+
+static int take_address(const struct nlmsghdr *message, void *data)
+{
+	const struct search *search = data;
+	struct gateway_sight *sight = search->sight;
+	unsigned int interface;
+	struct prefix prefix;
+
+	if (message->nlmsg_type != RTM_NEWADDR || !rtnetlink_parse_address(message, &prefix, &interface) ||
+	    (search->interface && interface != search->interface) || !choice_can_hold(&prefix, search->gateway))
+		return 0;
+	for (size_t i = 0; i < sight->holders; i++)
+		if (sight->holder[i].interface == interface)
+			return 0;
+	sight->holder = make_room_for_one(sight->holder, sight->holders, sizeof(*sight->holder));
+	sight->holder[sight->holders++] = (struct gateway_path){ .interface = interface };
+	return 0;
+}
+
+static void clear_holders(void *data)
+{
+	((struct search *)data)->sight->holders = 0;
+}
+
+static void sight_free(struct gateway_sight *sight)
+{
+	route_free(&sight->route);
+	free(sight->holder);
+}
+
+/* Which interfaces have an address in the gateway's network; with @interface, whether that one has. */
+static int find_holders(struct netlink *netlink, const struct address *gateway, unsigned int interface,
+			struct gateway_sight *sight, struct netlink_error *error)
+{
+	struct search search = { .gateway = gateway, .interface = interface, .sight = sight };
+	char buffer[NETLINK_MESSAGE_SIZE];
+	size_t named = 0;
+
+	if (dump(netlink, rtnetlink_dump_addresses(buffer, gateway->family, interface), take_address, clear_holders,
+		 &search, error) < 0 && error->number != ENODEV)
+		return -1;
+	/* One that has gone meanwhile is none. */
+	for (size_t i = 0; i < sight->holders; i++) {
+		sight->holder[named].interface = sight->holder[i].interface;
+		named += netlink_interface_name(netlink, sight->holder[i].interface, sight->holder[named].interface_name);
+	}
+	sight->holders = named;
+	return 0;
+}
+
+static int take_own_route(const struct nlmsghdr *message, void *data)
+{
+	struct search *search = data;
+	struct route route = { 0 };
+
+	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
+	    !rtnetlink_parse_route(message, &route))
+		return 0;
+	if (route.protocol == ROUTING_PROTOCOL && route.table == search->table && route.type == RTN_UNICAST &&
+	    route.destination_length == 0 && address_equal(&route.gateway, search->gateway))
+		search->found = route.interface;
+	route_free(&route);
+	return 0;
+}
+
+static void clear_found(void *data)
+{
+	((struct search *)data)->found = 0;
+}
+
+/* The interface by which our own route goes to the gateway; "" where there is none. */
+static int find_own_route(struct netlink *netlink, const struct config *config, const struct address *gateway,
+			  char interface[IFNAMSIZ], struct netlink_error *error)
+{
+	struct search search = { .gateway = gateway, .table = config->table };
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	interface[0] = '\0';
+	/* A table that never had a route does not exist. */
+	if (dump(netlink, rtnetlink_dump_routes(buffer, config->table), take_own_route, clear_found, &search, error) < 0 &&
+	    error->number != ENOENT)
+		return -1;
+	if (search.found && !netlink_interface_name(netlink, search.found, interface))
+		interface[0] = '\0';
+	return 0;
+}
+
+/* What the choice is made from, but for the way itself. */
+static int look_around(struct netlink *netlink, const struct config *config, int family,
+		       const struct gateway_choice *chosen, struct gateway_sight *sight, char remembered[IFNAMSIZ],
+		       struct netlink_error *error)
+{
+	const struct address *gateway = &config->gateway[family].address;
+
+	remembered[0] = '\0';
+	if (config->gateway_interface[0])
+		return 0;
+	if (chosen && chosen->interface[0] && address_equal(&chosen->address, gateway))
+		memcpy(remembered, chosen->interface, IFNAMSIZ);
+	else if (chosen && find_own_route(netlink, config, gateway, remembered, error) < 0)
+		return -1;
+	if (!remembered[0])
+		return find_holders(netlink, gateway, 0, sight, error);
+	return sight->error || strcmp(remembered, sight->interface) != 0 ? 0 :
+	       find_holders(netlink, gateway, sight->route.interface, sight, error);
+}
+
+/* Whether an entry with a hardware address is of use there. */
+static int check_mac(const struct netlink *netlink, const struct config *config, int family,
+		     const struct gateway_path *path, struct report *report)
+{
+	enum config_key key = family == IPV4 ? KEY_MAC4 : KEY_MAC6;
+	int fd = mnl_socket_get_fd(netlink->socket);
+	struct ifreq flags = { 0 }, hardware = { 0 };
+
+	memcpy(flags.ifr_name, path->interface_name, IFNAMSIZ);
+	memcpy(hardware.ifr_name, path->interface_name, IFNAMSIZ);
+	if (ioctl(fd, SIOCGIFFLAGS, &flags) < 0 || ioctl(fd, SIOCGIFHWADDR, &hardware) < 0)
+		return config_error(config, report, key, "%s: %s", path->interface_name, strerror(errno));
+	if (flags.ifr_flags & (IFF_NOARP | IFF_POINTOPOINT | IFF_LOOPBACK))
+		return config_error(config, report, key, "%s asks for no hardware address (it is point-to-point, or NOARP): what "
+				    "leaves there reaches the one at its other end; take this out", path->interface_name);
+	if (hardware.ifr_hwaddr.sa_family != ARPHRD_ETHER)
+		return config_error(config, report, key, "%s is no Ethernet interface (type %u of linux/if_arp.h), its "
+				    "neighbours have other addresses; take this out", path->interface_name,
+				    hardware.ifr_hwaddr.sa_family);
+	return 0;
+}
+
+static int find_one(struct netlink *netlink, const struct config *config, int family,
+		    const struct gateway_choice *chosen, struct gateway_path *path, struct report *report)
+{
+	struct gateway_sight sight = { 0 };
+	struct netlink_error error, other;
+	char remembered[IFNAMSIZ];
+	unsigned int interface = 0;
+	int result;
+
+	if (config->gateway_interface[0]) {
+		interface = if_nametoindex(config->gateway_interface);
+		if (!interface)
+			return config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
+	}
+	if (look_up(netlink, &config->gateway[family].address, interface, &sight.route, &error) < 0) {
+		sight.error = error.number;
+		sight.said = netlink_error_text(&error);
+	}
+	if (sight.route.interface && !netlink_interface_name(netlink, sight.route.interface, sight.interface))
+		sight.interface[0] = '\0';
+	sight.remembered = remembered;
+	if (sight.error && !is_unreachable(sight.error))
+		result = fail(report, &error, family, "asking for the way to");
+	else if (look_around(netlink, config, family, chosen, &sight, remembered, &other) < 0)
+		result = fail(report, &other, family, "looking for the network of");
+	else
+		result = choice_make(config, family, &sight, path, report);
+	sight_free(&sight);
+	if (result == 0 && config->mac[family].known && check_mac(netlink, config, family, path, report) < 0) {
+		*path = (struct gateway_path){ 0 };
+		result = -1;
+	}
+	return result;
+}
+
+int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
+		 struct gateway_path path[FAMILIES], struct report *report)
+{
+	int result = 0;
+
+	memset(path, 0, FAMILIES * sizeof(*path));
+	for (int family = 0; family < FAMILIES; family++)
+		if (config->gateway[family].mode == GATEWAY_ADDRESS &&
+		    find_one(route, config, family, chosen ? &chosen[family] : NULL, &path[family], report) < 0)
+			result = -1;
+	return result;
+}
+
+void gateway_advise(struct netlink *route, const struct config *config, const struct gateway_path path[FAMILIES],
+		    struct report *report)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct address *gateway = &config->gateway[family].address;
+		struct text names CLEANUP(text_free) = { 0 };
+		struct gateway_sight sight = { 0 };
+		struct netlink_error error;
+		char address[ADDRESS_TEXT];
+
+		if (config->gateway_interface[0] || !path[family].interface)
+			continue;
+		if (find_holders(route, gateway, 0, &sight, &error) < 0)
+			report_error(report, netlink_error_status(&error), "can't see which interfaces have an address in the "
+				     "network of the gateway %s: %s", address_text(gateway, address),
+				     netlink_error_text(&error));
+		else if (choice_candidates(config, &sight, &names) > 1)
+			report_warning(report, "the gateway %s is taken to be on %s, but %s have an address in its network: where "
+				       "that is forgotten, sessions are refused; set [gateway] interface = %s",
+				       address_text(gateway, address), path[family].interface_name, text_string(&names),
+				       path[family].interface_name);
+		sight_free(&sight);
+	}
+}
+
+bool gateway_is_local(struct netlink *netlink, const struct address *address)
+{
+	struct netlink_error error;
+	struct route route;
+	bool local = look_up(netlink, address, 0, &route, &error) == 0 && route.type == RTN_LOCAL;
+
+	route_free(&route);
+	return local;
+}
+
+bool gateway_host_route(struct netlink *netlink, const struct address *address, struct prefix *network,
+			char interface[IFNAMSIZ])
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct nlmsghdr *request = rtnetlink_get_route(buffer, address, 0);
+	struct netlink_error error;
+	struct route route = { 0 };
+	bool found;
+
+	((struct rtmsg *)mnl_nlmsg_get_payload(request))->rtm_flags = RTM_F_FIB_MATCH;
+	found = netlink_request(netlink, request, rtnetlink_take_route, &route, &error) == 0 && route.type == RTN_UNICAST &&
+		route.destination_length > 1 && netlink_interface_name(netlink, route.interface, interface);
+	*network = (struct prefix){ .address = route.destination, .length = route.destination_length };
+	route_free(&route);
+	return found;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NFTABLES_H
+#define NFTABLES_H
+
+#include "model/guard.h"
+#include "model/kernel.h"
+
+#include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The kill switch as nf_tables messages, by libnftnl. All of it is pure: sending is netlink.h's. */
+
+/*
+ * nftables_compile - set the code of every rule, to be compared with what the kernel has
+ *
+ * It is made of each expression's name and netlink attributes. One that is unset is the same as one that
+ * is zero, since the kernel tells some that nobody set; counter values are left out.
+ */
+void nftables_compile(struct guard *guard);
+
+/* Requests, written to @buffer of NETLINK_MESSAGE_SIZE bytes. */
+struct nlmsghdr *nftables_get_generation(void *buffer);
+struct nlmsghdr *nftables_get_table(void *buffer, const char *table);
+struct nlmsghdr *nftables_dump_chains(void *buffer);		/* of all inet tables */
+struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table);
+struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table);
+
+/*
+ * Readers of the answers, for @present of the table @name. They return 0, or the errno of a message
+ * that makes no sense. Chains come before rules.
+ */
+int nftables_parse_generation(const struct nlmsghdr *message, struct present_guard *present);
+int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *present);
+int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struct present_guard *present);
+int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present);
+int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct present_guard *present);
+
+/* nftables_comment - the comment in a rule's user data, which may be NULL; "" where there is none */
+const char *nftables_comment(const void *userdata, size_t size);
+
+struct nftables_batch {
+	char *buffer;
+	size_t size, room;
+	uint32_t first, last;	/* sequence numbers of the messages between begin and end; the last is acknowledged */
+};
+
+/*
+ * nftables_make_batch - one transaction: remove the table where @remove, then make it where @make
+ * @sequence: the last number used; advanced
+ *
+ * Free the buffer when done.
+ */
+void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
+			 uint32_t *sequence);
+
+/* nftables_leave_open - a batch without its end: the kernel answers each message, and takes all of it back */
+void nftables_leave_open(struct nftables_batch *batch);
+
+/*
+ * nftables_describe - the object of the batch's message with @sequence, in words
+ * @offset: of the attribute at fault, 0 where the kernel did not say; names the expression then
+ */
+void nftables_describe(struct text *text, const struct nftables_batch *batch, uint32_t sequence, uint32_t offset);
+
+#endif

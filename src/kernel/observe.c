@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/observe.h"
+#include "kernel/nftables.h"
+#include "kernel/rtnetlink.h"
+#include "model/plan.h"
+
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ATTEMPTS 20	/* to read a state that others keep changing */
+
+int sockets_open(struct sockets *sockets, struct report *report)
+{
+	*sockets = (struct sockets){ 0 };
+	if (netlink_open(&sockets->route, NETLINK_ROUTE, report) < 0)
+		return -1;
+	return netlink_open(&sockets->nft, NETLINK_NETFILTER, report);
+}
+
+void sockets_close(struct sockets *sockets)
+{
+	netlink_close(&sockets->route);
+	netlink_close(&sockets->nft);
+}
+
+struct context {
+	struct kernel *kernel;
+	const struct config *config;
+	const struct policy *policy;
+	const char *seal;
+	uint64_t wanted;
+	bool thorough;
+};
+
+static int take_rule(const struct nlmsghdr *message, void *data)
+{
+	struct kernel *kernel = ((struct context *)data)->kernel;
+	struct rule rule;
+
+	if (message->nlmsg_type != RTM_NEWRULE)
+		return 0;
+	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
+		return EBADMSG;
+	if (!rtnetlink_parse_rule(message, &rule))
+		return 0;
+	kernel->rule = make_room_for_one(kernel->rule, kernel->rules, sizeof(*kernel->rule));
+	kernel->rule[kernel->rules++] = rule;
+	return 0;
+}
+
+static int take_route(const struct nlmsghdr *message, void *data)
+{
+	struct kernel *kernel = ((struct context *)data)->kernel;
+	struct route route;
+
+	if (message->nlmsg_type != RTM_NEWROUTE)
+		return 0;
+	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
+		return EBADMSG;
+	if (!rtnetlink_parse_route(message, &route))
+		return 0;
+	kernel->route = make_room_for_one(kernel->route, kernel->routes, sizeof(*kernel->route));
+	kernel->route[kernel->routes++] = route;
+	return 0;
+}
+
+static int take_neighbour(const struct nlmsghdr *message, void *data)
+{
+	struct kernel *kernel = ((struct context *)data)->kernel;
+	struct neighbour neighbour;
+
+	if (message->nlmsg_type != RTM_NEWNEIGH || !rtnetlink_parse_neighbour(message, &neighbour) ||
+	    !(neighbour.state & NUD_PERMANENT))
+		return 0;
+	kernel->neighbour = make_room_for_one(kernel->neighbour, kernel->neighbours, sizeof(*kernel->neighbour));
+	kernel->neighbour[kernel->neighbours++] = neighbour;
+	return 0;
+}
+
+static int take_generation(const struct nlmsghdr *message, void *data)
+{
+	return nftables_parse_generation(message, &((struct context *)data)->kernel->guard);
+}
+
+static int take_table(const struct nlmsghdr *message, void *data)
+{
+	return nftables_parse_table(message, &((struct context *)data)->kernel->guard);
+}
+
+static int take_chain(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+
+	return nftables_parse_chain(message, context->config->killswitch_table, &context->kernel->guard);
+}
+
+static int take_guard_rule(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+
+	return nftables_parse_rule(message, context->config->killswitch_table, &context->kernel->guard);
+}
+
+static int take_set(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+
+	return nftables_parse_set(message, context->config->killswitch_table, &context->kernel->guard);
+}
+
+static int dump_routes(struct context *context, struct sockets *sockets, uint32_t table, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	if (netlink_request(&sockets->route, rtnetlink_dump_routes(buffer, table), take_route, context, error) == 0)
+		return 0;
+	/* A table that never had a route does not exist. */
+	return error->number == ENOENT ? 0 : -1;
+}
+
+/* Whether the table of an owned rule is to be dumped: not ours, nor the kernel's, nor an earlier rule's. */
+static bool is_another_table(const struct context *context, const bool *owned, size_t index)
+{
+	const struct kernel *kernel = context->kernel;
+	uint32_t table = kernel->rule[index].table;
+
+	if (!owned[index] || table == context->config->table || table == RT_TABLE_UNSPEC ||
+	    (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL))
+		return false;
+	for (size_t i = 0; i < index; i++)
+		if (owned[i] && kernel->rule[i].table == table)
+			return false;
+	return true;
+}
+
+/* Our table, and those that an earlier configuration of ours may have used. */
+static int observe_routes(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const struct kernel *kernel = context->kernel;
+	bool *owned = allocate(kernel->rules, sizeof(*owned));
+	int result = dump_routes(context, sockets, context->config->table, error);
+
+	plan_find_owned(context->config, kernel->rule, kernel->rules, owned);
+	for (size_t i = 0; i < kernel->rules && result == 0; i++)
+		if (is_another_table(context, owned, i))
+			result = dump_routes(context, sockets, kernel->rule[i].table, error);
+	free(owned);
+	return result;
+}
+
+static int dump_neighbours(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (netlink_request(&sockets->route, rtnetlink_dump_neighbours(buffer, family_of(family)), take_neighbour,
+				    context, error) < 0)
+			return -1;
+	return 0;
+}
+
+static int observe_neighbours(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	if (context->thorough)
+		return dump_neighbours(context, sockets, error);
+	for (size_t i = 0; i < context->policy->neighbours; i++) {
+		const struct neighbour *wanted = &context->policy->neighbour[i];
+
+		if (wanted->interface &&
+		    netlink_request(&sockets->route, rtnetlink_get_neighbour(buffer, &wanted->address, wanted->interface),
+				    take_neighbour, context, error) < 0 &&
+		    error->number != ENOENT)
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_sealed(const struct context *context)
+{
+	return seal_fits(context->seal, &context->kernel->guard, context->wanted);
+}
+
+static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const char *table = context->config->killswitch_table;
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	/* First, so that a change while the rest is read belongs to a later one. */
+	if (netlink_request(&sockets->nft, nftables_get_generation(buffer), take_generation, context, error) < 0)
+		return -1;
+	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
+		return error->number == ENOENT ? 0 : -1;
+	context->kernel->guard.sealed = is_sealed(context);
+	if (context->kernel->guard.sealed)
+		return 0;
+	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
+		return -1;
+	if (netlink_request(&sockets->nft, nftables_dump_sets(buffer, table), take_set, context, error) < 0)
+		return -1;
+	return netlink_request(&sockets->nft, nftables_dump_rules(buffer, table), take_guard_rule, context, error);
+}
+
+/* One reading. @object says what failed. */
+static int observe_once(struct context *context, struct sockets *sockets, const char **object,
+			struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	*object = "the policy rules";
+	if (netlink_request(&sockets->route, rtnetlink_dump_rules(buffer), take_rule, context, error) < 0)
+		return -1;
+	*object = "the routes";
+	if (observe_routes(context, sockets, error) < 0)
+		return -1;
+	*object = "the hardware address of the gateway";
+	if (observe_neighbours(context, sockets, error) < 0)
+		return -1;
+	*object = "the kill switch (nf_tables)";
+	return observe_guard(context, sockets, error);
+}
+
+int observe(struct kernel *kernel, const struct config *config, const struct policy *policy, const char *seal,
+	    uint64_t wanted, bool thorough, struct sockets *sockets, struct report *report)
+{
+	struct context context = { kernel, config, policy, seal, wanted, thorough };
+	struct netlink_error error;
+	const char *object;
+
+	*kernel = (struct kernel){ 0 };
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		kernel_free(kernel);
+		if (observe_once(&context, sockets, &object, &error) == 0)
+			return 0;
+		if (error.number == EPERM) {
+			kernel->unprivileged = true;
+			return 0;
+		}
+		if (error.number != EINTR)
+			break;
+	}
+	return report_error(report, netlink_error_status(&error), "can't read %s: %s", object,
+			    netlink_error_text(&error));
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef OBSERVE_H
+#define OBSERVE_H
+
+#include "config/config.h"
+#include "kernel/netlink.h"
+#include "kernel/seal.h"
+#include "model/kernel.h"
+
+/* The two sockets on which the kernel is asked and told. */
+struct sockets {
+	struct netlink route;
+	struct netlink nft;
+};
+
+/* sockets_open - -1 with the reason in @report; sockets_close() is safe in either case */
+int sockets_open(struct sockets *sockets, struct report *report);
+void sockets_close(struct sockets *sockets);
+
+/*
+ * observe - read the present state of the kernel
+ * @policy: of whose neighbours each is asked for
+ * @seal, @wanted: see below
+ * @thorough: all permanent neighbours are read, too, lest one stays that an earlier configuration asked for
+ *
+ * Dumps that a change interrupted are read again. Without CAP_NET_ADMIN the kill switch can't be read:
+ * `unprivileged` is set then. A kill switch whose seal is @seal, of the digest @wanted, is not read again.
+ * Returns 0 or -1 with the reason in @report.
+ * kernel_free() in either case.
+ */
+int observe(struct kernel *kernel, const struct config *config, const struct policy *policy, const char *seal,
+	    uint64_t wanted, bool thorough, struct sockets *sockets, struct report *report);
+
+#endif

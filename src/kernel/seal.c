@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/seal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_NAME "seal"
+#define FNV_BASIS 0xcbf29ce484222325U
+#define FNV_PRIME 0x100000001b3U
+
+/* Eight bytes at a time, the last with zeros behind them, and the length. */
+static void add(uint64_t *digest, const void *data, size_t length)
+{
+	const uint8_t *bytes = data;
+
+	*digest = (*digest ^ length) * FNV_PRIME;
+	for (size_t done = 0; done < length; done += sizeof(uint64_t)) {
+		uint64_t word = 0;
+
+		memcpy(&word, bytes + done, length - done < sizeof(word) ? length - done : sizeof(word));
+		*digest = (*digest ^ word) * FNV_PRIME;
+		*digest ^= *digest >> 32;	/* high bytes reach low ones, as they do byte by byte */
+	}
+}
+
+static void add_string(uint64_t *digest, const char *string)
+{
+	add(digest, string ? string : "", string ? strlen(string) + 1 : 0);
+}
+
+uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES], const struct host *host)
+{
+	uint64_t digest = FNV_BASIS;
+
+	add_string(&digest, PACKAGE_VERSION " " SOURCES_CHECKSUM);
+	for (int key = 0; key < CONFIG_KEYS; key++)
+		add_string(&digest, config->setting[key].value);
+	for (int family = 0; family < FAMILIES; family++) {
+		add(&digest, &path[family].interface, sizeof(path[family].interface));
+		add_string(&digest, path[family].interface_name);
+	}
+	add(&digest, &host->ipsec, sizeof(host->ipsec));
+	for (unsigned int i = 0; i < host->left_outs; i++)
+		add_string(&digest, host->left_out[i]);
+	return digest;
+}
+
+void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted, const struct host *host)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t any = 0;
+	char *end = seal;
+
+	for (size_t i = 0; i < sizeof(present->instance); i++) {
+		any |= present->instance[i];
+		*end++ = digits[present->instance[i] >> 4];
+		*end++ = digits[present->instance[i] & 15];
+	}
+	end += snprintf(end, (size_t)(seal + SEAL_TEXT - end), ".%08" PRIx32 ".%016" PRIx64, present->generation, wanted);
+	for (unsigned int i = 0; i < host->left_outs; i++)
+		end += snprintf(end, (size_t)(seal + SEAL_TEXT - end), "/%s", host->left_out[i]);
+	if (!any || !present->generation)
+		seal[0] = '\0';
+}
+
+/* What is left out is part of what is wanted. */
+bool seal_fits(const char *seal, const struct present_guard *present, uint64_t wanted)
+{
+	static const struct host nothing_left_out;
+	char made[SEAL_TEXT];
+	size_t length;
+
+	seal_make(made, present, wanted, &nothing_left_out);
+	length = strlen(made);
+	return length > 0 && strncmp(seal, made, length) == 0 && (seal[length] == '\0' || seal[length] == '/');
+}
+
+void seal_read_left_out(const char *seal, struct host *host)
+{
+	host->left_outs = 0;
+	for (seal = strchr(seal, '/'); seal && host->left_outs < GUARD_LEFT_OUT; seal = strchr(seal, '/')) {
+		size_t length = strcspn(++seal, "/");
+
+		if (length < IFNAMSIZ)
+			snprintf(host->left_out[host->left_outs++], IFNAMSIZ, "%.*s", (int)length, seal);
+	}
+}
+
+/* Kept as the target of a symbolic link, which is read by one system call. */
+
+void seal_load(const struct state *state, char seal[SEAL_TEXT])
+{
+	ssize_t length = readlinkat(state->directory, FILE_NAME, seal, SEAL_TEXT - 1);
+
+	seal[length > 0 ? length : 0] = '\0';
+}
+
+void seal_keep(const struct state *state, const char *seal)
+{
+	unlinkat(state->directory, FILE_NAME, 0);
+	if (seal[0])
+		(void)!symlinkat(seal, state->directory, FILE_NAME);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain)
+{
+	guard->chain = make_room_for_one(guard->chain, guard->chains, sizeof(*guard->chain));
+	guard->chain[guard->chains] = *chain;
+	return &guard->chain[guard->chains++];
+}
+
+struct guard_rule *guard_add_rule(struct guard_chain *chain)
+{
+	chain->rule = make_room_for_one(chain->rule, chain->rules, sizeof(*chain->rule));
+	chain->rule[chain->rules] = (struct guard_rule){ 0 };
+	return &chain->rule[chain->rules++];
+}
+
+struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_kind kind)
+{
+	if (rule->matches == GUARD_MATCHES)
+		abort();	/* more than policy.c ever makes of a configuration */
+	rule->match[rule->matches].kind = kind;
+	return &rule->match[rule->matches++];
+}
+
+static const char *nft_family(uint8_t family)
+{
+	return family == AF_INET ? "ip" : "ip6";
+}
+
+static void add_hex(struct text *text, const uint8_t *bytes, unsigned int count)
+{
+	unsigned int i = 0;
+
+	while (i + 1 < count && bytes[i] == 0)
+		i++;
+	text_add(text, "%x", bytes[i]);
+	while (++i < count)
+		text_add(text, "%02x", bytes[i]);
+}
+
+/* @th,192,24 0xa1400: bits from the transport header, as nft(8) prints them, without leading zeros */
+static void add_quoted_daddr(struct text *text, const struct guard_match *match)
+{
+	const struct prefix *prefix = &match->prefix;
+	unsigned int size = address_size(prefix->address.family), length = prefix->length % 8 ? size : prefix->length / 8;
+	unsigned int offset = prefix->address.family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
+	struct prefix ones = { .length = prefix->length };
+
+	memset(ones.address.bytes, 0xff, sizeof(ones.address.bytes));
+	ones = prefix_mask(&ones);
+	text_add(text, "@th,%u,%u ", (ICMP_QUOTE_OFFSET + offset) * 8, length * 8);
+	if (prefix->length % 8) {
+		text_add(text, "& 0x");
+		add_hex(text, ones.address.bytes, length);
+		text_add(text, " == ");
+	}
+	text_add(text, "%s0x", match->negated ? "!= " : "");
+	add_hex(text, prefix->address.bytes, length);
+	text_add(text, " ");
+}
+
+static void add_icmp(struct text *text, const struct guard_match *match)
+{
+	const char *name = match->icmp.family == AF_INET ? "icmp" : "icmpv6";
+
+	text_add(text, "%s type %u ", name, match->icmp.type);
+	if (match->kind == MATCH_ICMP)
+		text_add(text, "%s code %u ", name, match->icmp.code);
+}
+
+/* @th,136,8 != 17 */
+static void add_quoted_protocol(struct text *text, const struct guard_match *match)
+{
+	unsigned int offset = match->quoted.family == AF_INET ? IPV4_PROTOCOL_OFFSET : IPV6_NEXT_HEADER_OFFSET;
+
+	text_add(text, "@th,%u,8 %s0x%x ", (ICMP_QUOTE_OFFSET + offset) * 8, match->negated ? "!= " : "",
+		 match->quoted.protocol);
+}
+
+/* ct state established,related: by the bits of CT_INVALID and so on */
+static void add_ct_states(struct text *text, const struct guard_match *match)
+{
+	static const struct { uint32_t bit; const char *name; } states[] = {
+		{ CT_INVALID, "invalid" }, { CT_ESTABLISHED, "established" }, { CT_RELATED, "related" }, { CT_NEW, "new" },
+		{ CT_UNTRACKED, "untracked" },
+	};
+	const char *comma = "";
+
+	text_add(text, "ct state %s", match->negated ? "!= " : "");
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++) {
+		if (!(match->ct_states & states[i].bit))
+			continue;
+		text_add(text, "%s%s", comma, states[i].name);
+		comma = ",";
+	}
+	text_add(text, " ");
+}
+
+/* The names of nft(8) in front of `meta l4proto`. */
+static const char *protocol_name(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return "tcp";
+	case IPPROTO_UDP:
+		return "udp";
+	case IPPROTO_UDPLITE:
+		return "udplite";
+	case IPPROTO_SCTP:
+		return "sctp";
+	case IPPROTO_DCCP:
+		return "dccp";
+	case IPPROTO_ICMP:
+		return "icmp";
+	default:
+		return "ipv6-icmp";
+	}
+}
+
+static void match_add_text(struct text *text, const struct guard_match *match)
+{
+	const char *not = match->negated ? "!= " : "";
+	uint8_t length = match->prefix.length;
+	char buffer[PREFIX_TEXT];
+
+	switch (match->kind) {
+	case MATCH_IIFNAME:
+	case MATCH_OIFNAME:
+		text_add(text, "%sifname %s\"%s\" ", match->kind == MATCH_IIFNAME ? "i" : "o", not,
+			 interface_pattern_text(&match->interface, buffer));
+		break;
+	case MATCH_FAMILY:
+		text_add(text, "meta nfproto %s%s ", not, match->family == AF_INET ? "ipv4" : "ipv6");
+		break;
+	case MATCH_SADDR:
+	case MATCH_DADDR:
+	case MATCH_FLOW_SADDR:
+		if (length == address_size(match->prefix.address.family) * 8)
+			address_text(&match->prefix.address, buffer);
+		else
+			prefix_text(&match->prefix, buffer);
+		text_add(text, "%s%s %s %s%s ", match->kind == MATCH_FLOW_SADDR ? "ct original " : "",
+			 nft_family(match->prefix.address.family), match->kind == MATCH_DADDR ? "daddr" : "saddr", not, buffer);
+		break;
+	case MATCH_NEXTHOP:
+		text_add(text, "rt %s nexthop %s%s ", nft_family(match->nexthop.family), not,
+			 address_text(&match->nexthop, buffer));
+		break;
+	case MATCH_NO_WAY_BACK:
+		text_add(text, "fib saddr . iif oif missing ");
+		break;
+	case MATCH_CT_STATE:
+		add_ct_states(text, match);
+		break;
+	case MATCH_FIRST:
+		text_add(text, "ct status ! confirmed ");
+		break;
+	case MATCH_IP_OPTIONS:
+		text_add(text, "ip hdrlength > 5 ");
+		break;
+	case MATCH_ICMP_ERROR:
+		text_add(text, match->family == AF_INET ? "icmp type != echo-reply icmp type != echo-request " :
+							  "icmpv6 type < echo-request ");
+		break;
+	case MATCH_QUOTED_DADDR:
+		add_quoted_daddr(text, match);
+		break;
+	case MATCH_ICMP:
+	case MATCH_ICMP_TYPE:
+		add_icmp(text, match);
+		break;
+	case MATCH_QUOTED_PROTOCOL:
+		add_quoted_protocol(text, match);
+		break;
+	case MATCH_L4PROTO:
+		text_add(text, "meta l4proto %s%s ", not, protocol_name(match->protocol));
+		break;
+	case MATCH_DPORT:
+		text_add(text, "%s dport %s%u ", match->protocol == IPPROTO_TCP ? "tcp" : "udp", not, match->port);
+		break;
+	case MATCH_SOCKET:
+		text_add(text, "socket transparent <= 1 ");
+		break;
+	case MATCH_QUOTED_HOPBYHOP:
+		text_add(text, "icmpv6 type parameter-problem @th,%u,8 0x0 ",
+			 (ICMP_QUOTE_OFFSET + IPV6_NEXT_HEADER_OFFSET) * 8);
+		break;
+	case MATCH_MARK:
+		text_add(text, "meta mark & 0x%08x == 0x%08x ", GUARD_MARK, GUARD_MARK);
+		break;
+	case MATCH_IPSEC:
+		text_add(text, "rt ipsec %s ", match->negated ? "missing" : "exists");
+		break;
+	case MATCH_REPLY:
+		text_add(text, "ct direction reply ");
+		break;
+	case MATCH_FLOWS_OVER:
+		text_add(text, "add @" GUARD_FLOWS_SET " { iif ct count over %u } ", match->flows);
+		break;
+	}
+}
+
+void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
+{
+	for (unsigned int i = 0; i < rule->matches; i++)
+		match_add_text(text, &rule->match[i]);
+	if (rule->counter)
+		text_add(text, "counter ");
+	switch (rule->verdict) {
+	case VERDICT_ACCEPT:
+		text_add(text, "accept");
+		break;
+	case VERDICT_DROP:
+		text_add(text, "drop");
+		break;
+	case VERDICT_GOTO:
+		text_add(text, "goto %s", rule->chain);
+		break;
+	case VERDICT_REJECT:
+		text_add(text, "reject with icmp%s admin-prohibited", rule->reject_family == AF_INET ? "" :
+			 rule->reject_family == AF_INET6 ? "v6" : "x");
+		break;
+	case VERDICT_MASQUERADE:
+		text_add(text, "masquerade");
+		if (rule->ports.last)
+			text_add(text, " to :%u-%u", rule->ports.first, rule->ports.last);
+		break;
+	case VERDICT_MARK:
+		text_add(text, "meta mark set meta mark | 0x%08x", GUARD_MARK);
+		break;
+	}
+	text_add(text, " comment \"%s\"", rule->comment);
+}
+
+void guard_add_text(struct text *text, const struct guard *guard)
+{
+	text_add(text, "table inet %s {\n", guard->table);
+	if (guard->counts_flows)
+		text_add(text, "\tset " GUARD_FLOWS_SET " {\n\t\ttype iface_index\n\t\tsize %d\n\t\tflags dynamic\n\t}\n\n",
+			 GUARD_FLOWS_SIZE);
+	for (size_t i = 0; i < guard->chains; i++) {
+		const struct guard_chain *chain = &guard->chain[i];
+
+		text_add(text, "%s\tchain %s {\n", i ? "\n" : "", chain->name);
+		if (chain->type)
+			text_add(text, "\t\ttype %s hook %s priority %s; policy accept;\n", chain->type,
+				 chain->hook_text, chain->priority_text);
+		for (size_t j = 0; j < chain->rules; j++) {
+			text_add(text, "\t\t");
+			guard_rule_add_text(text, &chain->rule[j]);
+			text_add(text, "\n");
+		}
+		text_add(text, "\t}\n");
+	}
+	text_add(text, "}\n");
+}
+
+void guard_free(struct guard *guard)
+{
+	for (size_t i = 0; i < guard->chains; i++) {
+		for (size_t j = 0; j < guard->chain[i].rules; j++)
+			text_free(&guard->chain[i].rule[j].code);
+		free(guard->chain[i].rule);
+	}
+	free(guard->chain);
+	*guard = (struct guard){ 0 };
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef GUARD_H
+#define GUARD_H
+
+#include "base/address.h"
+#include "base/text.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The kill switch as values: a table of chains of rules, each rule some matches and a verdict. The
+ * text for nft is made here, the expressions for the kernel in nftables.c, both from the same value.
+ */
+
+#define GUARD_LEFT_OUT 4	/* interfaces that clients' pattern matches, but that are none of theirs; see host.h */
+#define GUARD_MATCHES (CONFIG_SUBNETS + GUARD_LEFT_OUT + 3)
+/* Where ICMP quotes a packet: behind its own header; and the destination address in an IP header (bytes). */
+#define ICMP_QUOTE_OFFSET 8U
+#define IPV4_DADDR_OFFSET 16U
+#define IPV4_PROTOCOL_OFFSET 9U
+#define IPV6_DADDR_OFFSET 24U
+#define IPV6_NEXT_HEADER_OFFSET 6U
+
+/*
+ * What a client sent to this host carries this mark, of [gateway] mark_mask's highest value, so that it is known where
+ * a tunnel of this host unpacks it and hands what was inside to be forwarded.
+ */
+#define GUARD_MARK 0xff000000U
+
+#define GUARD_INSTANCE 16	/* bytes; see seal.h */
+#define GUARD_COMMENT 128	/* NFTNL_UDATA_COMMENT_MAXLEN of nft(8), with its NUL */
+
+enum guard_match_kind {
+	MATCH_IIFNAME,
+	MATCH_OIFNAME,
+	MATCH_FAMILY,
+	MATCH_SADDR,
+	MATCH_DADDR,
+	MATCH_NEXTHOP,		/* the gateway that the packet's route has */
+	MATCH_NO_WAY_BACK,	/* no route to the source by the interface that the packet came from */
+	MATCH_CT_STATE,		/* CT_... */
+	MATCH_FIRST,		/* the first packet of its flow: with every other one the kernel has the flow in its table */
+	MATCH_IP_OPTIONS,	/* an IPv4 header with options */
+	MATCH_ICMP_ERROR,	/* ICMP of a family but echo; what else there is quotes a packet */
+	MATCH_QUOTED_DADDR,	/* the destination of the packet that an ICMP error quotes */
+	MATCH_ICMP,		/* a type and code */
+	MATCH_ICMP_TYPE,	/* a type with any code */
+	MATCH_QUOTED_PROTOCOL,	/* the transport protocol, or next header, of the packet that an ICMP error quotes */
+	MATCH_L4PROTO,
+	MATCH_DPORT,
+	MATCH_SOCKET,		/* a socket of this host takes the packet */
+	MATCH_QUOTED_HOPBYHOP,	/* an ICMPv6 parameter problem of a packet with hop-by-hop options */
+	MATCH_MARK,		/* GUARD_MARK */
+	MATCH_IPSEC,		/* an IPsec policy takes the packet (XFRM) */
+	MATCH_FLOW_SADDR,	/* the source of its flow's first packet, before any NAT */
+	MATCH_REPLY,		/* goes against the direction of its flow */
+	MATCH_FLOWS_OVER,	/* with it, more flows than that come in by its interface; counted in GUARD_FLOWS_SET */
+};
+
+/* As NF_CT_STATE_BIT() of linux/netfilter/nf_conntrack_common.h has them. */
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = 64 };
+
+struct guard_match {
+	enum guard_match_kind kind;
+	bool negated;
+	union {					/* by kind */
+		struct interface_pattern interface;
+		uint8_t family;
+		struct prefix prefix;
+		struct address nexthop;
+		uint32_t ct_states;
+		struct { uint8_t family, type, code; } icmp;
+		struct { uint8_t protocol; uint16_t port; };	/* IPPROTO_TCP, IPPROTO_UDP; host byte order */
+		struct { uint8_t family, protocol; } quoted;
+		uint32_t flows;
+	};
+};
+
+enum guard_verdict {
+	VERDICT_ACCEPT, VERDICT_DROP, VERDICT_GOTO, VERDICT_REJECT, VERDICT_MASQUERADE,
+	VERDICT_MARK,			/* none: the packet gets GUARD_MARK and goes on */
+};
+
+struct guard_rule {
+	struct guard_match match[GUARD_MATCHES];
+	unsigned int matches;
+	bool counter;
+	enum guard_verdict verdict;
+	uint8_t reject_family;		/* with VERDICT_REJECT; AF_UNSPEC: either */
+	const char *chain;		/* with VERDICT_GOTO */
+	struct port_range ports;	/* with VERDICT_MASQUERADE; last = 0: any */
+	char comment[GUARD_COMMENT];
+	struct text code;		/* its expressions, to compare; set by nftables_compile() */
+};
+
+struct guard_chain {
+	const char *name;
+	const char *type;		/* "filter" or "nat"; NULL where it is no base chain */
+	uint32_t hook;			/* NF_INET_... (linux/netfilter.h) */
+	int32_t priority;
+	const char *hook_text, *priority_text;	/* the same for nft(8) */
+	struct guard_rule *rule;
+	size_t rules;
+};
+
+/* The set in which the kernel counts flows by the interface (its index) that they come in by. */
+#define GUARD_FLOWS_SET "flows"
+#define GUARD_FLOWS_SIZE 65535	/* interfaces; more are not counted, and not limited */
+
+struct guard {
+	char table[CONFIG_TABLE_NAME];
+	uint8_t instance[GUARD_INSTANCE];	/* of the table that is to be made; all zero: without one */
+	bool counts_flows;			/* it has GUARD_FLOWS_SET */
+	struct guard_chain *chain;
+	size_t chains;
+};
+
+/* guard_add_chain, guard_add_rule - a new last one, zeroed; the pointer holds until the next is added */
+struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain);
+struct guard_rule *guard_add_rule(struct guard_chain *chain);
+struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_kind kind);
+
+/* guard_rule_text - as nft(8) lists the rule, without counter values */
+void guard_rule_add_text(struct text *text, const struct guard_rule *rule);
+
+/* guard_add_text - the table as nft(8) reads it */
+void guard_add_text(struct text *text, const struct guard *guard);
+
+void guard_free(struct guard *guard);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include "model/guard.h"
+#include "model/routing.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The present state of the kernel, as far as it is about us. Read by observe.h, plain data here. */
+
+struct present_rule {
+	struct text code;	/* its expressions, as nftables_compile() writes them */
+	char *comment;		/* "" where it has none */
+	uint64_t handle;	/* as `nft -a list table` shows it */
+	bool counted;
+	uint64_t packets, bytes;	/* of its counter */
+};
+
+struct present_chain {
+	char *name;
+	char *type;		/* NULL where it is no base chain */
+	uint32_t hook;
+	int32_t priority;
+	uint32_t policy;	/* NF_ACCEPT, NF_DROP */
+	struct present_rule *rule;
+	size_t rules;
+};
+
+struct present_guard {
+	bool exists;
+	bool dormant;		/* the kernel keeps the table but does not ask it */
+	bool owned;		/* a running process keeps everybody else from changing it */
+	uint8_t instance[GUARD_INSTANCE];	/* all zero where it has none */
+	uint32_t generation;	/* of all nf_tables, read before the rest; 0: unknown */
+	bool sealed;		/* unchanged since it was found whole (seal.h): chains and rules were not read */
+	bool flows_set;		/* GUARD_FLOWS_SET is there, as we make it */
+	uint32_t others;	/* sets but that one, maps, flow tables and named objects in it */
+	struct present_chain *chain;
+	size_t chains;
+};
+
+struct kernel {
+	bool unprivileged;	/* nf_tables is not ours to read: `guard` is unknown */
+	struct rule *rule;	/* all policy rules, in the order of the kernel */
+	size_t rules;
+	struct route *route;	/* of our table, and of tables that rules of ours look up */
+	size_t routes;
+	struct neighbour *neighbour;	/* that of each gateway with a hardware address; of others see observe.h */
+	size_t neighbours;
+	struct present_guard guard;
+};
+
+void kernel_free(struct kernel *kernel);
+
+#endif

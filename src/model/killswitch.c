@@ -1,0 +1,699 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/policy.h"
+
+#include <linux/netfilter.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The kill switch that the configuration asks for: the nft table, chain by chain. */
+
+/* What it follows from. */
+struct terms {
+	const struct config *config;
+	const struct gateway_path *path;	/* of each family */
+	const struct host *host;
+};
+
+static struct interface_pattern exact(const char *name)
+{
+	struct interface_pattern pattern = { .wildcard = false };
+
+	snprintf(pattern.name, sizeof(pattern.name), "%s", name);
+	return pattern;
+}
+
+static void match_interface(struct guard_rule *rule, enum guard_match_kind kind, struct interface_pattern interface)
+{
+	guard_add_match(rule, kind)->interface = interface;
+}
+
+/* iifname "vpns*", but for what of that name is no tunnel of clients: iifname "vpns*" iifname != "vpns-office" */
+static void match_tunnels(struct guard_rule *rule, enum guard_match_kind kind, const struct terms *of)
+{
+	match_interface(rule, kind, of->config->clients);
+	for (unsigned int i = 0; i < of->host->left_outs; i++) {
+		struct guard_match *match = guard_add_match(rule, kind);
+
+		match->interface = exact(of->host->left_out[i]);
+		match->negated = true;
+	}
+}
+
+static void match_source(struct guard_rule *rule, const struct prefix *prefix, bool negated)
+{
+	struct guard_match *match = guard_add_match(rule, MATCH_SADDR);
+
+	match->prefix = *prefix;
+	match->negated = negated;
+}
+
+/* Where one family alone is governed, rules for both are confined to it. */
+static void match_governed(struct guard_rule *rule, const struct config *config)
+{
+	if (!config_governs(config, IPV4))
+		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET6;
+	else if (!config_governs(config, IPV6))
+		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET;
+}
+
+static void match_destination(struct guard_rule *rule, const struct prefix *prefix)
+{
+	guard_add_match(rule, MATCH_DADDR)->prefix = *prefix;
+}
+
+static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negated)
+{
+	struct guard_match *match = guard_add_match(rule, MATCH_L4PROTO);
+
+	match->protocol = protocol;
+	match->negated = negated;
+}
+
+/* Whether clients of a family leave with an address of this host. */
+static bool masquerades(const struct config *config, int family)
+{
+	return config->masquerade && config->gateway[family].mode == GATEWAY_ADDRESS;
+}
+
+static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verdict verdict)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	rule->counter = true;
+	rule->verdict = verdict;
+	return rule;
+}
+
+static struct guard_rule *add_accept(struct guard_chain *chain)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	rule->verdict = VERDICT_ACCEPT;
+	return rule;
+}
+
+static struct guard_rule *add_goto(struct guard_chain *chain, const char *name)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	rule->verdict = VERDICT_GOTO;
+	rule->chain = name;
+	return rule;
+}
+
+#define COMMENT(rule, ...) snprintf((rule)->comment, sizeof((rule)->comment), __VA_ARGS__)
+
+/*
+ * What a tunnel of this host has unpacked of a client's packet is dropped before routing, which may answer it:
+ *   meta mark & 0xff000000 == 0xff000000 counter drop
+ * Sources are checked before routing, and before fragments are put together, which the kernel may answer:
+ *   iifname "vpns*" ip hdrlength > 5 counter drop
+ *   iifname "vpns*" ip saddr != 10.20.0.0/24 counter drop
+ *   iifname "vpns*" fib saddr . iif oif missing counter drop
+ * A family that is blocked and has no subnet gets:
+ *   iifname "vpns*" meta nfproto ipv6 counter drop
+ */
+static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
+{
+	const struct config *config = of->config;
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+
+	guard_add_match(rule, MATCH_MARK);
+	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host, before routing: dropped");
+	if (config_governs(config, IPV4)) {
+		rule = add_counted(chain, VERDICT_DROP);
+		match_tunnels(rule, MATCH_IIFNAME, of);
+		guard_add_match(rule, MATCH_IP_OPTIONS);
+		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
+	}
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct subnets *subnets = &config->subnets[family];
+
+		if (!config_governs(config, family))
+			continue;
+		rule = add_counted(chain, VERDICT_DROP);
+		match_tunnels(rule, MATCH_IIFNAME, of);
+		for (unsigned int i = 0; i < subnets->count; i++)
+			match_source(rule, &subnets->prefix[i], true);
+		if (subnets->count == 0) {
+			guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+			COMMENT(rule, "%s from a client, which has none: dropped", family_name(family));
+		} else {
+			COMMENT(rule, "%s from a client with a source outside its subnet: dropped",
+				family_name(family));
+		}
+	}
+	rule = add_counted(chain, VERDICT_DROP);
+	match_tunnels(rule, MATCH_IIFNAME, of);
+	match_governed(rule, config);
+	guard_add_match(rule, MATCH_NO_WAY_BACK);
+	COMMENT(rule, "from a client with an address of another client, or of none: dropped");
+}
+
+/*
+ *   iifname "vpns*" goto from_client
+ *   meta mark & 0xff000000 == 0xff000000 counter drop
+ *   ip saddr 10.20.0.0/24 counter drop
+ *   oifname "vpns*" ct state established,related counter accept
+ *   oifname "vpns*" counter drop
+ */
+static void fill_forward(struct guard_chain *chain, const struct terms *of)
+{
+	const struct config *config = of->config;
+	struct guard_rule *rule = add_goto(chain, "from_client");
+
+	match_tunnels(rule, MATCH_IIFNAME, of);
+	match_governed(rule, config);
+	COMMENT(rule, "from a client: leaves only as from_client allows");
+
+	rule = add_counted(chain, VERDICT_DROP);
+	guard_add_match(rule, MATCH_MARK);
+	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host: dropped");
+
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct subnets *subnets = &config->subnets[family];
+
+		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
+			rule = add_counted(chain, VERDICT_DROP);
+			match_source(rule, &subnets->prefix[i], false);
+			COMMENT(rule, "client address of %s, but not from a tunnel: dropped", subnets->text[i]);
+		}
+	}
+
+	if (config->inbound == INBOUND_ANY) {
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		match_tunnels(rule, MATCH_OIFNAME, of);
+		match_governed(rule, config);
+		COMMENT(rule, "to a client, inbound = any: let through");
+		return;
+	}
+	rule = add_counted(chain, VERDICT_ACCEPT);
+	match_tunnels(rule, MATCH_OIFNAME, of);
+	match_governed(rule, config);
+	guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_ESTABLISHED | CT_RELATED;
+	COMMENT(rule, "replies to a client: let through");
+
+	rule = add_counted(chain, VERDICT_DROP);
+	match_tunnels(rule, MATCH_OIFNAME, of);
+	match_governed(rule, config);
+	COMMENT(rule, "new connection to a client from elsewhere: dropped");
+}
+
+/*
+ * To count takes the kernel a walk through all flows of that client, at most one a tick of its clock. A flow that nobody
+ * answers has the state new for long: so it is counted with its first packet alone.
+ *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
+ */
+static void limit_flows(struct guard_chain *chain, const struct config *config, const char *where)
+{
+	struct guard_rule *rule;
+
+	if (!config->flows)
+		return;
+	rule = add_counted(chain, VERDICT_DROP);
+	guard_add_match(rule, MATCH_FIRST);
+	guard_add_match(rule, MATCH_FLOWS_OVER)->flows = config->flows;
+	COMMENT(rule, "new flow%s of a client that has %u: dropped ([clients] flows)", where, config->flows);
+}
+
+/*
+ * By a tunnel alone a packet is not a client's: another program's may have a name like theirs.
+ *   oifname "vpns*" ip daddr 10.20.0.0/24 accept
+ */
+static struct guard_rule *accept_to_clients(struct guard_chain *chain, const struct terms *of, int family, unsigned int i)
+{
+	struct guard_rule *rule = add_accept(chain);
+
+	match_tunnels(rule, MATCH_OIFNAME, of);
+	match_destination(rule, &of->config->subnets[family].prefix[i]);
+	return rule;
+}
+
+/*
+ * An allow-list:
+ *   rt ipsec exists counter drop
+ *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
+ *   oifname "vpns*" ip daddr 10.20.0.0/24 counter accept
+ *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited
+ *   counter drop
+ */
+static void fill_from_client(struct guard_chain *chain, const struct terms *of)
+{
+	const struct config *config = of->config;
+	struct guard_rule *rule;
+	char text[ADDRESS_TEXT];
+
+	if (of->host->ipsec) {
+		rule = add_counted(chain, VERDICT_DROP);
+		guard_add_match(rule, MATCH_IPSEC);
+		COMMENT(rule, "from a client, which an IPsec policy of this host would take: dropped");
+	}
+	limit_flows(chain, config, "");
+	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
+		for (unsigned int i = 0; config_governs(config, family) && i < config->subnets[family].count; i++) {
+			rule = accept_to_clients(chain, of, family, i);
+			rule->counter = true;
+			COMMENT(rule, "client to client of %s: let through", config->subnets[family].text[i]);
+		}
+	}
+	for (int family = 0; family < FAMILIES; family++) {
+		if (config->gateway[family].mode != GATEWAY_ADDRESS)
+			continue;
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
+		guard_add_match(rule, MATCH_NEXTHOP)->nexthop = config->gateway[family].address;
+		COMMENT(rule, "%s to the gateway %s: let through", family_name(family),
+			address_text(&config->gateway[family].address, text));
+	}
+	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT; family++) {
+		if (config->gateway[family].mode != GATEWAY_BLOCK)
+			continue;
+		rule = add_counted(chain, VERDICT_REJECT);
+		rule->reject_family = family_of(family);
+		guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+		COMMENT(rule, "%s of a client, which has no gateway: rejected", family_name(family));
+	}
+	rule = add_counted(chain, VERDICT_DROP);
+	COMMENT(rule, "from a client by any other way: dropped");
+}
+
+/* ip daddr 10.20.0.0/24 counter drop */
+static void drop_to(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+
+	match_destination(rule, &subnets->prefix[i]);
+	COMMENT(rule, "to an address of %s that no client has: dropped", subnets->text[i]);
+}
+
+/* ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
+static void accept_to_gateway(struct guard_chain *chain, const struct subnets *subnets, unsigned int i,
+			      const struct gateway *gateway, const struct gateway_path *path)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
+	char text[ADDRESS_TEXT];
+
+	match_source(rule, &subnets->prefix[i], false);
+	match_interface(rule, MATCH_OIFNAME, exact(path->interface_name));
+	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = gateway->address;
+	COMMENT(rule, "from %s to the gateway %s: let through", subnets->text[i],
+		address_text(&gateway->address, text));
+}
+
+/* ip saddr 10.20.0.0/24 counter drop */
+static void drop_from(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+
+	match_source(rule, &subnets->prefix[i], false);
+	COMMENT(rule, "from an address of %s by any other way: dropped", subnets->text[i]);
+}
+
+/* icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop */
+static void drop_errors_about(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+
+	guard_add_match(rule, MATCH_ICMP_ERROR)->family = subnets->prefix[i].address.family;
+	guard_add_match(rule, MATCH_QUOTED_DADDR)->prefix = subnets->prefix[i];
+	COMMENT(rule, "an ICMP error about a packet to a client of %s: dropped", subnets->text[i]);
+}
+
+static void fill_leaving_family(struct guard_chain *chain, const struct config *config, int family,
+				const struct gateway_path *path)
+{
+	const struct subnets *subnets = &config->subnets[family];
+	const struct gateway *gateway = &config->gateway[family];
+
+	for (unsigned int i = 0; i < subnets->count; i++)
+		drop_to(chain, subnets, i);
+	for (unsigned int i = 0; i < subnets->count; i++) {
+		if (gateway->mode == GATEWAY_ADDRESS)
+			accept_to_gateway(chain, subnets, i, gateway, path);
+		drop_from(chain, subnets, i);
+	}
+	for (unsigned int i = 0; i < subnets->count; i++)
+		drop_errors_about(chain, subnets, i);
+}
+
+static struct guard_rule *drop_icmp(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code,
+				    const char *what)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+	struct guard_match *match = guard_add_match(rule, MATCH_ICMP);
+
+	match->icmp.family = family;
+	match->icmp.type = type;
+	match->icmp.code = code;
+	COMMENT(rule, "an ICMP%s error, which may be about a reply to a client, %s: dropped",
+		family == AF_INET ? "" : "v6", what);
+	return rule;
+}
+
+static void match_quoted_other(struct guard_rule *rule, uint8_t family, uint8_t protocol)
+{
+	struct guard_match *match = guard_add_match(rule, MATCH_QUOTED_PROTOCOL);
+
+	match->quoted.family = family;
+	match->quoted.protocol = protocol;
+	match->negated = true;
+}
+
+/* icmp type 3 icmp code 3 @th,136,8 != 0x6 @th,136,8 != 0x11: a firewall may say so of TCP, and a program of UDP */
+static void drop_port_unreachable(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code)
+{
+	struct guard_rule *rule = drop_icmp(chain, family, type, code, "neither TCP nor UDP");
+
+	match_quoted_other(rule, family, IPPROTO_TCP);
+	match_quoted_other(rule, family, IPPROTO_UDP);
+}
+
+/* What the kernel says against a reply to a client that is taken for this host's own. */
+static void drop_errors_about_replies(struct guard_chain *chain, const struct config *config)
+{
+	if (masquerades(config, IPV4)) {
+		drop_icmp(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, "unknown protocol");
+		drop_port_unreachable(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH);
+		drop_icmp(chain, AF_INET, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, "fragment missing");
+		drop_icmp(chain, AF_INET, ICMP_PARAMETERPROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
+	}
+	if (masquerades(config, IPV6)) {
+		drop_port_unreachable(chain, AF_INET6, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOPORT);
+		drop_icmp(chain, AF_INET6, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_REASSEMBLY, "fragment missing");
+		drop_icmp(chain, AF_INET6, ICMP6_PARAM_PROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
+	}
+}
+
+/* To clients' own addresses; and what this host sends to all of them, be it from its address of the VPN. */
+static void accept_into_tunnels(struct guard_chain *chain, const struct terms *of, int family)
+{
+	const struct subnets *subnets = &of->config->subnets[family];
+	struct guard_rule *rule;
+	struct prefix multicast;
+
+	for (unsigned int i = 0; i < subnets->count; i++) {
+		rule = accept_to_clients(chain, of, family, i);
+		COMMENT(rule, "to a client of %s by a tunnel: let through", subnets->text[i]);
+	}
+	prefix_parse(&multicast, family == IPV4 ? "224.0.0.0/4" : "ff00::/8");
+	rule = add_accept(chain);
+	match_tunnels(rule, MATCH_OIFNAME, of);
+	match_destination(rule, &multicast);
+	COMMENT(rule, "%s multicast by a tunnel: let through", family_name(family));
+}
+
+/*
+ * What leaves, forwarded or sent by this host itself, with the interface and the route that it takes at last,
+ * and with clients' own addresses:
+ *   oifname "vpns*" ip daddr 10.20.0.0/24 accept
+ *   oifname "vpns*" ip daddr 224.0.0.0/4 accept
+ *   oifname "lo" accept
+ *   ip daddr 10.20.0.0/24 counter drop
+ *   ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   ip saddr 10.20.0.0/24 counter drop
+ *   icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop
+ * An ICMP error about a packet to a client would tell its far end where this host is. The kernel answers wrong
+ * hop-by-hop options before any rule sees the packet, and what is wrong with a reply before its address is a
+ * client's again:
+ *   icmpv6 type parameter-problem @th,112,8 0x0 counter drop
+ *   icmp type 3 icmp code 2 counter drop
+ *   icmp type 3 icmp code 3 @th,136,8 != 0x6 @th,136,8 != 0x11 counter drop
+ *   icmp type 11 icmp code 1 counter drop
+ *   icmp type 12 counter drop
+ */
+static void fill_leaving(struct guard_chain *chain, const struct terms *of)
+{
+	const struct config *config = of->config;
+	struct guard_rule *rule;
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (config_governs(config, family))
+			accept_into_tunnels(chain, of, family);
+	rule = add_accept(chain);
+	match_interface(rule, MATCH_OIFNAME, exact("lo"));
+	COMMENT(rule, "to this host itself: let through");
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (config_governs(config, family))
+			fill_leaving_family(chain, config, family, &of->path[family]);
+	if (config_governs(config, IPV6) && !masquerades(config, IPV6)) {
+		rule = add_counted(chain, VERDICT_DROP);
+		guard_add_match(rule, MATCH_QUOTED_HOPBYHOP);
+		COMMENT(rule, "an ICMPv6 error about hop-by-hop options: dropped");
+	}
+	drop_errors_about_replies(chain, config);
+}
+
+/* udp dport 53 counter reject with icmpx admin-prohibited */
+static void reject_dns(struct guard_chain *chain, const struct config *config)
+{
+	static const struct { uint8_t protocol; uint16_t port; } dns[] = {
+		{ IPPROTO_UDP, 53 }, { IPPROTO_TCP, 53 }, { IPPROTO_TCP, 853 }, { IPPROTO_UDP, 853 },
+	};
+
+	for (size_t i = 0; i < sizeof(dns) / sizeof(*dns); i++) {
+		struct guard_rule *rule = add_counted(chain, VERDICT_REJECT);
+		struct guard_match *match;
+
+		match_governed(rule, config);
+		match = guard_add_match(rule, MATCH_DPORT);
+		match->protocol = dns[i].protocol;
+		match->port = dns[i].port;
+		COMMENT(rule, "a client's question to a DNS server on this host, %s port %u: rejected",
+			dns[i].protocol == IPPROTO_TCP ? "TCP" : "UDP", dns[i].port);
+	}
+}
+
+static void accept_port(struct guard_chain *chain, uint8_t protocol, uint16_t port)
+{
+	struct guard_rule *rule = add_accept(chain);
+	struct guard_match *match = guard_add_match(rule, MATCH_DPORT);
+
+	match->protocol = protocol;
+	match->port = port;
+	COMMENT(rule, "a client's packet to this host, %s port %u: let through", protocol == IPPROTO_TCP ? "TCP" : "UDP", port);
+}
+
+/* With [killswitch] server = services or none. */
+static void allow_services(struct guard_chain *chain, const struct config *config)
+{
+	const struct services *services = &config->services;
+	struct guard_rule *rule = add_accept(chain);
+
+	guard_add_match(rule, MATCH_REPLY);
+	COMMENT(rule, "a client's reply to this host: let through");
+	rule = add_accept(chain);
+	match_protocol(rule, IPPROTO_ICMP, false);
+	COMMENT(rule, "ICMP of a client to this host: let through");
+	rule = add_accept(chain);
+	match_protocol(rule, IPPROTO_ICMPV6, false);
+	COMMENT(rule, "ICMPv6 of a client to this host: let through");
+	if (config->server == SERVER_SERVICES) {
+		accept_port(chain, IPPROTO_UDP, 53);
+		accept_port(chain, IPPROTO_TCP, 53);
+		for (unsigned int i = 0; i < services->count; i++)
+			accept_port(chain, services->service[i].protocol, services->service[i].port);
+	}
+	rule = add_counted(chain, VERDICT_DROP);
+	COMMENT(rule, "from a client to this host, beside what [killswitch] server lets through: dropped");
+}
+
+/*
+ * What clients send to this host itself. A tunnel that ends here, be it VXLAN in UDP, unpacks what is inside and hands
+ * it on with the mark; most other kinds are protocols of their own.
+ *   meta mark set meta mark | 0xff000000
+ *   meta l4proto != tcp meta l4proto != udp meta l4proto != icmp meta l4proto != ipv6-icmp counter drop
+ */
+static void fill_to_server(struct guard_chain *chain, const struct config *config)
+{
+	static const uint8_t usual[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6 };
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	rule->verdict = VERDICT_MARK;
+	COMMENT(rule, "marked, so that forward knows it where a tunnel of this host unpacks it");
+	limit_flows(chain, config, " to this host");
+	if (config->dns == DNS_BLOCK)
+		reject_dns(chain, config);
+	if (config->server != SERVER_ANY) {
+		allow_services(chain, config);
+		return;
+	}
+	rule = add_counted(chain, VERDICT_DROP);
+	for (size_t i = 0; i < sizeof(usual); i++)
+		match_protocol(rule, usual[i], true);
+	COMMENT(rule, "from a client to this host, neither TCP, UDP nor ICMP: dropped");
+}
+
+/*
+ * Replies to clients come to this host's address, and where the kernel has forgotten the flow or never tracked it, or its
+ * check of TCP's window fails, they are taken for this host's own:
+ *   iifname "vpns*" goto to_server
+ *   iifname "eth0" meta nfproto ipv4 ct state invalid,new,untracked goto from_gateway
+ */
+static void fill_input(struct guard_chain *chain, const struct terms *of)
+{
+	const struct config *config = of->config;
+	struct guard_rule *tunnels = add_goto(chain, "to_server");
+
+	match_tunnels(tunnels, MATCH_IIFNAME, of);
+	COMMENT(tunnels, "from a client to this host: see to_server");
+	for (int family = 0; family < FAMILIES; family++) {
+		struct guard_rule *rule;
+
+		if (!masquerades(config, family))
+			continue;
+		rule = add_goto(chain, "from_gateway");
+		match_interface(rule, MATCH_IIFNAME, exact(of->path[family].interface_name));
+		guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+		guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_INVALID | CT_NEW | CT_UNTRACKED;
+		COMMENT(rule, "%s by the gateway's interface, of no known flow: see from_gateway",
+			family_name(family));
+	}
+}
+
+/* The protocols whose source port NAT may change. */
+static const struct { uint8_t protocol; const char *name; } with_ports[] = {
+	{ IPPROTO_TCP, "TCP" }, { IPPROTO_UDP, "UDP" }, { IPPROTO_UDPLITE, "UDP-Lite" }, { IPPROTO_SCTP, "SCTP" },
+	{ IPPROTO_DCCP, "DCCP" },
+};
+
+/*
+ * No answer to what no program here waits for, since it would go by the main route:
+ *   socket transparent <= 1 accept
+ *   meta l4proto tcp counter drop
+ *   ... udp, udplite, sctp, dccp
+ */
+static void fill_from_gateway(struct guard_chain *chain)
+{
+	struct guard_rule *rule = add_accept(chain);
+
+	guard_add_match(rule, MATCH_SOCKET);
+	COMMENT(rule, "for a program of this host: let through");
+	for (size_t i = 0; i < sizeof(with_ports) / sizeof(*with_ports); i++) {
+		rule = add_counted(chain, VERDICT_DROP);
+		match_protocol(rule, with_ports[i].protocol, false);
+		COMMENT(rule, "%s for nobody here, may be a reply to a client that has gone: dropped", with_ports[i].name);
+	}
+}
+
+/* ip saddr 10.20.0.0/24 oifname "eth0" counter goto our_address */
+static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
+{
+	const struct config *config = of->config;
+
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct subnets *subnets = &config->subnets[family];
+
+		for (unsigned int i = 0; masquerades(config, family) && i < subnets->count; i++) {
+			struct guard_rule *rule = add_goto(chain, "our_address");
+
+			rule->counter = true;
+			match_source(rule, &subnets->prefix[i], false);
+			match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
+			COMMENT(rule, "clients of %s get our address toward the gateway", subnets->text[i]);
+		}
+	}
+}
+
+/*
+ * A client that keeps its source port, such as 443, would take what its far end sends to the program that listens on that
+ * port of this host:
+ *   meta l4proto tcp masquerade to :32768-60999
+ *   masquerade
+ */
+static void fill_our_address(struct guard_chain *chain, const struct config *config)
+{
+	struct guard_rule *rule;
+
+	for (size_t i = 0; i < sizeof(with_ports) / sizeof(*with_ports); i++) {
+		rule = guard_add_rule(chain);
+		rule->verdict = VERDICT_MASQUERADE;
+		rule->ports = config->ports;
+		match_protocol(rule, with_ports[i].protocol, false);
+		COMMENT(rule, "%s of a client gets a source port on which no program here listens", with_ports[i].name);
+	}
+	rule = guard_add_rule(chain);
+	rule->verdict = VERDICT_MASQUERADE;
+	COMMENT(rule, "other protocols of a client");
+}
+
+/*
+ * With its new source a packet may be one that an IPsec policy takes: NAT looks it up again, and behind that no other chain
+ * of ours sees it.
+ *   rt ipsec missing accept
+ *   ct original ip saddr 10.20.0.0/24 counter drop
+ */
+static void fill_encrypted(struct guard_chain *chain, const struct config *config)
+{
+	struct guard_rule *rule = add_accept(chain);
+	struct guard_match *match = guard_add_match(rule, MATCH_IPSEC);
+
+	match->negated = true;
+	COMMENT(rule, "no IPsec policy takes it: let through");
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct subnets *subnets = &config->subnets[family];
+
+		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
+			rule = add_counted(chain, VERDICT_DROP);
+			guard_add_match(rule, MATCH_FLOW_SADDR)->prefix = subnets->prefix[i];
+			COMMENT(rule, "from a client of %s, which an IPsec policy of this host takes: dropped", subnets->text[i]);
+		}
+	}
+}
+
+static const struct guard_chain prerouting_chain = {
+	/* Before the kernel's defragmentation at -400 (NF_IP_PRI_CONNTRACK_DEFRAG). */
+	"prerouting", "filter", NF_INET_PRE_ROUTING, -450, "prerouting", "-450", NULL, 0
+};
+static const struct guard_chain forward_chain = {
+	"forward", "filter", NF_INET_FORWARD, -10, "forward", "filter - 10", NULL, 0
+};
+static const struct guard_chain from_client_chain = { .name = "from_client" };
+static const struct guard_chain input_chain = {
+	"input", "filter", NF_INET_LOCAL_IN, -10, "input", "filter - 10", NULL, 0
+};
+static const struct guard_chain to_server_chain = { .name = "to_server" };
+static const struct guard_chain from_gateway_chain = { .name = "from_gateway" };
+static const struct guard_chain leaving_chain = {
+	/* Before clients' addresses are masqueraded at 100 (NF_IP_PRI_NAT_SRC). */
+	"leaving", "filter", NF_INET_POST_ROUTING, 90, "postrouting", "srcnat - 10", NULL, 0
+};
+static const struct guard_chain postrouting_chain = {
+	"postrouting", "nat", NF_INET_POST_ROUTING, 100, "postrouting", "srcnat", NULL, 0
+};
+
+static const struct guard_chain our_address_chain = { .name = "our_address" };
+static const struct guard_chain encrypted_chain = {
+	/* Behind NAT. */
+	"encrypted", "filter", NF_INET_POST_ROUTING, 110, "postrouting", "srcnat + 10", NULL, 0
+};
+
+void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
+		      const struct host *host)
+{
+	const struct terms of = { config, path, host };
+	bool masquerade = masquerades(config, IPV4) || masquerades(config, IPV6);
+	struct guard *guard = &policy->guard;
+
+	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
+	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
+		return;
+	guard->counts_flows = config->flows != 0;
+	fill_prerouting(guard_add_chain(guard, &prerouting_chain), &of);
+	fill_forward(guard_add_chain(guard, &forward_chain), &of);
+	fill_from_client(guard_add_chain(guard, &from_client_chain), &of);
+	fill_input(guard_add_chain(guard, &input_chain), &of);
+	fill_to_server(guard_add_chain(guard, &to_server_chain), config);
+	if (masquerade)
+		fill_from_gateway(guard_add_chain(guard, &from_gateway_chain));
+	fill_leaving(guard_add_chain(guard, &leaving_chain), &of);
+	if (masquerade) {
+		fill_postrouting(guard_add_chain(guard, &postrouting_chain), &of);
+		fill_our_address(guard_add_chain(guard, &our_address_chain), config);
+	}
+	if (host->ipsec)
+		fill_encrypted(guard_add_chain(guard, &encrypted_chain), config);
+}

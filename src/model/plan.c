@@ -1,0 +1,822 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/plan.h"
+
+#include <linux/fib_rules.h>
+#include <linux/neighbour.h>
+#include <linux/netfilter.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static struct step *add_step(struct plan *plan, enum step_kind kind)
+{
+	plan->step = make_room_for_one(plan->step, plan->steps, sizeof(*plan->step));
+	plan->step[plan->steps] = (struct step){ .kind = kind };
+	return &plan->step[plan->steps++];
+}
+
+static void add_rule_step(struct plan *plan, enum step_kind kind, const struct rule *rule)
+{
+	add_step(plan, kind)->rule = rule;
+}
+
+static void add_route_step(struct plan *plan, enum step_kind kind, const struct route *route)
+{
+	add_step(plan, kind)->route = route;
+}
+
+static void note_rule(struct lines *lines, const struct rule *rule, const char *what)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	rule_add_text(&text, rule);
+	lines_add(lines, "%s policy rule `%s`%s", rule->family == AF_INET ? "IPv4" : "IPv6", text.data, what);
+}
+
+static void note_route(struct lines *lines, const struct route *route, const char *what)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	route_add_text(&text, route);
+	lines_add(lines, "%s route `%s`%s%s%s", route->family == AF_INET ? "IPv4" : "IPv6", text.data,
+		  route->other ? " with " : "", route->other ? route->other : "", what);
+}
+
+static void note_neighbour(struct lines *lines, const struct neighbour *neighbour, const char *what)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	neighbour_add_text(&text, neighbour);
+	lines_add(lines, "%s neighbour `%s`%s", neighbour->address.family == AF_INET ? "IPv4" : "IPv6", text.data, what);
+}
+
+/* Ownership */
+
+static bool in_subnets(const struct config *config, const struct prefix *prefix)
+{
+	for (int family = 0; family < FAMILIES && prefix->address.family; family++)
+		for (unsigned int i = 0; i < config->subnets[family].count; i++)
+			if (prefix_overlaps(&config->subnets[family].prefix[i], prefix))
+				return true;
+	return false;
+}
+
+static bool is_our_priority(const struct config *config, uint32_t priority)
+{
+	return priority + 1 >= config->priority && priority <= config->priority + 1;
+}
+
+static bool looks_up(const struct rule *rule, uint32_t table)
+{
+	return rule->action == FR_ACT_TO_TBL && rule->table == table;
+}
+
+static const struct prefix *rule_subject(const struct rule *rule)
+{
+	return rule->source.address.family ? &rule->source : &rule->destination;
+}
+
+/* The rule of forward_others = no. It names no subnet, so it belongs to what stands at its priority. */
+static bool stops_others(const struct rule *rule)
+{
+	return rule->inverted && strcmp(rule->incoming, "lo") == 0 && !rule_subject(rule)->address.family;
+}
+
+/* Whether nothing of our protocol that names a subnet stands at its priority: the rest of it has gone. */
+static bool is_alone(const struct rule *rule, size_t count, uint32_t priority)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rule[i].priority == priority && rule[i].protocol == ROUTING_PROTOCOL &&
+		    rule_subject(&rule[i])->address.family)
+			return false;
+	return true;
+}
+
+static bool belongs_to(const struct rule *rule, const struct rule *owned)
+{
+	if (stops_others(rule))
+		return rule->priority == owned->priority;
+	return rule_subject(rule)->address.family && prefix_equal(rule_subject(rule), rule_subject(owned));
+}
+
+void plan_find_owned(const struct config *config, const struct rule *rule, size_t count, bool *owned)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < count; i++)
+		owned[i] = rule[i].protocol == ROUTING_PROTOCOL &&
+			   (is_our_priority(config, rule[i].priority) || looks_up(&rule[i], config->table) ||
+			    in_subnets(config, &rule[i].source) || in_subnets(config, &rule[i].destination) ||
+			    (stops_others(&rule[i]) && is_alone(rule, count, rule[i].priority)));
+	do {
+		changed = false;
+		for (size_t i = 0; i < count; i++)
+			for (size_t j = 0; j < count && !owned[i] && rule[i].protocol == ROUTING_PROTOCOL; j++)
+				if (owned[j] && belongs_to(&rule[i], &rule[j]))
+					owned[i] = changed = true;
+	} while (changed);
+}
+
+/* A route of our protocol in our table, or in one that a rule of ours looks up. */
+static bool owns_route(const struct config *config, const struct kernel *kernel, const bool *owned_rules,
+		       const struct route *route)
+{
+	if (route->protocol != ROUTING_PROTOCOL)
+		return false;
+	if (route->table == config->table)
+		return true;
+	for (size_t i = 0; i < kernel->rules; i++)
+		if (owned_rules[i] && looks_up(&kernel->rule[i], route->table))
+			return true;
+	return false;
+}
+
+static bool any_route_by(const struct config *config, const struct kernel *kernel, const bool *owned_rules,
+			 const struct address *gateway)
+{
+	for (size_t i = 0; i < kernel->routes; i++)
+		if (address_equal(&kernel->route[i].gateway, gateway) &&
+		    owns_route(config, kernel, owned_rules, &kernel->route[i]))
+			return true;
+	return false;
+}
+
+/* An entry of our protocol for a gateway of ours: of now, of a route of ours, or of the run before. */
+static bool owns_neighbour(const struct config *config, const struct policy *policy, const struct kernel *kernel,
+			   const bool *owned_rules, const struct neighbour *neighbour)
+{
+	if (neighbour->protocol != ROUTING_PROTOCOL || !(neighbour->state & NUD_PERMANENT))
+		return false;
+	for (int family = 0; family < FAMILIES; family++)
+		if (address_equal(&neighbour->address, &config->gateway[family].address) ||
+		    address_equal(&neighbour->address, &policy->former[family]))
+			return true;
+	return any_route_by(config, kernel, owned_rules, &neighbour->address);
+}
+
+/* The kill switch */
+
+static bool rules_match(const struct guard_rule *wanted, const struct present_rule *present)
+{
+	return text_equal(&wanted->code, &present->code) && strcmp(wanted->comment, present->comment) == 0;
+}
+
+/* The place of @wanted in @chain from @start on, or chain->rules where it is not there. */
+static size_t find_rule(const struct present_chain *chain, const struct guard_rule *wanted, size_t start)
+{
+	while (start < chain->rules && !rules_match(wanted, &chain->rule[start]))
+		start++;
+	return start;
+}
+
+static bool comment_wanted(const struct guard_chain *wanted, const char *comment)
+{
+	for (size_t i = 0; i < wanted->rules; i++)
+		if (strcmp(wanted->rule[i].comment, comment) == 0)
+			return true;
+	return false;
+}
+
+static void note_foreign_rule(struct lines *problems, const struct present_chain *chain,
+			      const struct present_rule *rule, bool altered)
+{
+	lines_add(problems, "chain %s: rule \"%s\" (handle %llu) %s", chain->name, rule->comment,
+		  (unsigned long long)rule->handle, altered ? "is altered or there twice" : "does not belong there");
+}
+
+static void compare_rules(const struct guard_chain *wanted, const struct present_chain *present,
+			  struct lines *problems)
+{
+	size_t before = problems->count, next = 0;
+	bool ordered = wanted->rules == present->rules;
+	bool *known = allocate(present->rules, sizeof(*known));
+
+	for (size_t i = 0; i < wanted->rules; i++) {
+		size_t place = find_rule(present, &wanted->rule[i], 0);
+
+		ordered = ordered && place == next++;
+		if (place < present->rules)
+			known[place] = true;
+		else
+			lines_add(problems, "chain %s: rule \"%s\" is missing", wanted->name, wanted->rule[i].comment);
+	}
+	for (size_t i = 0; i < present->rules; i++)
+		if (!known[i])
+			note_foreign_rule(problems, present, &present->rule[i],
+					  comment_wanted(wanted, present->rule[i].comment));
+	if (problems->count == before && !ordered)
+		lines_add(problems, "chain %s: its rules are in another order", wanted->name);
+	free(known);
+}
+
+static const struct present_chain *find_present(const struct present_guard *present, const char *name)
+{
+	for (size_t i = 0; i < present->chains; i++)
+		if (strcmp(present->chain[i].name, name) == 0)
+			return &present->chain[i];
+	return NULL;
+}
+
+static bool chain_wanted(const struct guard *wanted, const char *name)
+{
+	for (size_t i = 0; i < wanted->chains; i++)
+		if (strcmp(wanted->chain[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool hooks_match(const struct guard_chain *wanted, const struct present_chain *present)
+{
+	if (!wanted->type || !present->type)
+		return !wanted->type && !present->type;
+	return strcmp(wanted->type, present->type) == 0 && wanted->hook == present->hook &&
+	       wanted->priority == present->priority && present->policy == NF_ACCEPT;
+}
+
+static void compare_guard(const struct guard *wanted, const struct present_guard *present, struct lines *problems)
+{
+	if (!present->exists) {
+		lines_add(problems, "kill switch: table inet %s is missing", wanted->table);
+		return;
+	}
+	if (present->dormant)
+		lines_add(problems, "kill switch: table inet %s is dormant", wanted->table);
+	if (present->others)
+		lines_add(problems, "kill switch: table inet %s holds %u sets or other objects that don't belong there",
+			  wanted->table, present->others);
+	if (wanted->counts_flows && !present->flows_set)
+		lines_add(problems, "kill switch: set " GUARD_FLOWS_SET " is missing or altered");
+	if (!wanted->counts_flows && present->flows_set)
+		lines_add(problems, "kill switch: set " GUARD_FLOWS_SET " does not belong there");
+	for (size_t i = 0; i < wanted->chains; i++) {
+		const struct present_chain *chain = find_present(present, wanted->chain[i].name);
+
+		if (!chain) {
+			lines_add(problems, "chain %s is missing", wanted->chain[i].name);
+			continue;
+		}
+		if (!hooks_match(&wanted->chain[i], chain))
+			lines_add(problems, "chain %s has another type, hook, priority or policy", chain->name);
+		compare_rules(&wanted->chain[i], chain, problems);
+	}
+	for (size_t i = 0; i < present->chains; i++)
+		if (!chain_wanted(wanted, present->chain[i].name))
+			lines_add(problems, "chain %s does not belong in table inet %s", present->chain[i].name,
+				  wanted->table);
+}
+
+/*
+ * A table of the default name is ours. One that an admin named is ours where it is empty or has the chain that
+ * nobody else makes, lest a table of somebody else, named by mistake, is replaced.
+ */
+static int check_guard(const struct config *config, const struct present_guard *present, struct report *report)
+{
+	struct key_description key;
+
+	if (present->owned)
+		return report_error(report, EX_OSERR, "the kernel lets nobody else change the kill switch, table inet %s: it "
+				    "has the flag owner, of a running process (nft -i?); end that", config->killswitch_table);
+	config_describe_key(KEY_KILLSWITCH_TABLE, &key);
+	if (present->sealed || strcmp(config->killswitch_table, key.fallback) == 0 || (present->chains == 0 && present->others == 0) ||
+	    find_present(present, "from_client"))
+		return 0;
+	return config_error(config, report, KEY_KILLSWITCH_TABLE, "this nft table exists and is not ours, since it has no "
+			    "chain from_client; take another name, or remove it with `nft delete table inet %s`",
+			    config->killswitch_table);
+}
+
+static void plan_guard(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+{
+	size_t before = plan->problems.count;
+	struct step *step;
+
+	plan->anything_present = plan->anything_present || kernel->guard.exists;
+	if (!kernel->guard.sealed)
+		compare_guard(&policy->guard, &kernel->guard, &plan->problems);
+	if (plan->problems.count == before) {
+		plan->intact_guard = &policy->guard;
+		return;
+	}
+	step = add_step(plan, STEP_GUARD_LOAD);
+	step->guard = &policy->guard;
+	step->replace = kernel->guard.exists;
+}
+
+/* Routes */
+
+/* An equal foreign route serves, and may have any metric. */
+static bool route_serves(const struct route *present, const struct route *wanted)
+{
+	struct route like = *present;
+
+	if (present->protocol != ROUTING_PROTOCOL)
+		like.metric = wanted->metric;
+	if (!wanted->interface)
+		like.interface = 0;
+	return route_equal(&like, wanted);
+}
+
+static bool route_wanted(const struct policy *policy, const struct route *present)
+{
+	for (size_t i = 0; i < policy->routes; i++)
+		if (route_serves(present, &policy->route[i]))
+			return true;
+	return false;
+}
+
+static bool table_has(const struct kernel *kernel, const struct route *wanted)
+{
+	for (size_t i = 0; i < kernel->routes; i++)
+		if (route_serves(&kernel->route[i], wanted))
+			return true;
+	return false;
+}
+
+static bool goes_to_gateway(const struct policy *policy, const struct route *route)
+{
+	for (size_t i = 0; i < policy->routes; i++)
+		if (route_same_way(route, &policy->route[i]))
+			return true;
+	return false;
+}
+
+/* Whether clients' packets to some addresses would go another way: not nowhere, and not to the gateway. */
+static bool takes_clients(const struct config *config, const struct policy *policy, const struct route *route)
+{
+	if (route->source.address.family && !in_subnets(config, &route->source))
+		return false;
+	return route->destination_length == 0 || (!route_denies(route) && !goes_to_gateway(policy, route));
+}
+
+static int check_foreign_route(const struct config *config, const struct policy *policy, const struct route *route,
+			       struct report *report)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	if (route->table != config->table || route->protocol == ROUTING_PROTOCOL || route_wanted(policy, route) ||
+	    config->gateway[route->family == AF_INET ? IPV4 : IPV6].mode != GATEWAY_ADDRESS ||
+	    !takes_clients(config, policy, route))
+		return 0;
+	route_add_text(&text, route);
+	if (route->destination_length == 0)
+		return config_error(config, report, KEY_TABLE, "another default route is in this routing table already: "
+				    "`ip -%c route show table %u` has `%s` (protocol %u); remove it, or choose another table",
+				    route->family == AF_INET ? '4' : '6', config->table, text.data, route->protocol);
+	return config_error(config, report, KEY_TABLE, "a route of others is in this routing table, which takes clients' "
+			    "packets past the gateway: `ip -%c route show table %u` has `%s%s%s` (protocol %u); remove it, "
+			    "or choose another table", route->family == AF_INET ? '4' : '6', config->table, text.data,
+			    route->other ? " with " : "", route->other ? route->other : "", route->protocol);
+}
+
+static void plan_routes(struct plan *plan, const struct config *config, const struct policy *policy,
+			const struct kernel *kernel, const bool *owned_rules)
+{
+	for (size_t i = 0; i < kernel->routes; i++) {
+		const struct route *route = &kernel->route[i];
+
+		if (owns_route(config, kernel, owned_rules, route) && !route_wanted(policy, route)) {
+			note_route(&plan->problems, route, " does not belong there");
+			add_route_step(plan, STEP_ROUTE_REMOVE, route);
+		}
+	}
+	plan->intact_route = allocate(policy->routes, sizeof(const struct route *));
+	for (size_t i = 0; i < policy->routes; i++) {
+		if (table_has(kernel, &policy->route[i])) {
+			plan->intact_route[plan->intact_routes++] = &policy->route[i];
+			plan->anything_present = true;
+		} else if (policy->route[i].interface) {
+			note_route(&plan->problems, &policy->route[i], " is missing");
+			add_route_step(plan, STEP_ROUTE_ADD, &policy->route[i]);
+		}
+	}
+}
+
+/* Neighbours */
+
+static bool same_neighbour(const struct neighbour *present, const struct neighbour *wanted)
+{
+	return address_equal(&present->address, &wanted->address) &&
+	       (!wanted->interface || present->interface == wanted->interface);
+}
+
+/* An equal one of somebody else serves. */
+static bool neighbour_serves(const struct neighbour *present, const struct neighbour *wanted)
+{
+	return same_neighbour(present, wanted) && present->state & NUD_PERMANENT && mac_equal(&present->mac, &wanted->mac);
+}
+
+static bool neighbour_wanted(const struct policy *policy, const struct neighbour *present)
+{
+	for (size_t i = 0; i < policy->neighbours; i++)
+		if (same_neighbour(present, &policy->neighbour[i]))
+			return true;
+	return false;
+}
+
+static void plan_neighbour(struct plan *plan, const struct neighbour *wanted, const struct kernel *kernel)
+{
+	const struct neighbour *another = NULL;
+
+	for (size_t i = 0; i < kernel->neighbours; i++) {
+		if (neighbour_serves(&kernel->neighbour[i], wanted)) {
+			plan->intact_neighbour[plan->intact_neighbours++] = wanted;
+			plan->anything_present = true;
+			return;
+		}
+		if (same_neighbour(&kernel->neighbour[i], wanted) && kernel->neighbour[i].state & NUD_PERMANENT)
+			another = &kernel->neighbour[i];
+	}
+	if (another)
+		note_neighbour(&plan->problems, another, " has another hardware address");
+	else if (wanted->interface)
+		note_neighbour(&plan->problems, wanted, " is missing");
+	if (wanted->interface)
+		add_step(plan, STEP_NEIGHBOUR_REPLACE)->neighbour = wanted;
+}
+
+static void plan_neighbours(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+{
+	for (size_t i = 0; i < policy->neighbours; i++)
+		plan_neighbour(plan, &policy->neighbour[i], kernel);
+}
+
+/* @all: those that are wanted, too */
+static void remove_neighbours(struct plan *plan, const struct config *config, const struct policy *policy,
+			      const struct kernel *kernel, const bool *owned_rules, bool all)
+{
+	for (size_t i = 0; i < kernel->neighbours; i++) {
+		const struct neighbour *neighbour = &kernel->neighbour[i];
+
+		if ((!all && neighbour_wanted(policy, neighbour)) ||
+		    !owns_neighbour(config, policy, kernel, owned_rules, neighbour))
+			continue;
+		note_neighbour(&plan->problems, neighbour, all ? " is there" : " does not belong there");
+		add_step(plan, STEP_NEIGHBOUR_REMOVE)->neighbour = neighbour;
+	}
+}
+
+static int check_foreign_neighbour(const struct config *config, const struct neighbour *wanted,
+				   const struct neighbour *present, struct report *report)
+{
+	enum config_key key = wanted->address.family == AF_INET ? KEY_MAC4 : KEY_MAC6;
+	char mac[MAC_TEXT], address[ADDRESS_TEXT];
+
+	if (!same_neighbour(present, wanted) || !(present->state & NUD_PERMANENT) ||
+	    present->protocol == ROUTING_PROTOCOL || mac_equal(&present->mac, &wanted->mac))
+		return 0;
+	address_text(&wanted->address, address);
+	return config_error(config, report, key, "somebody else has set %s as the hardware address of %s on %s (a permanent "
+			    "neighbour of protocol %u); correct this key, or remove that: ip neigh del %s dev %s",
+			    present->mac.known ? mac_text(&present->mac, mac) : "another", address, wanted->interface_name,
+			    present->protocol, address, wanted->interface_name);
+}
+
+/* Policy rules */
+
+/* Whether @rule stands where @wanted is to be. */
+static bool same_selector(const struct rule *rule, const struct rule *wanted)
+{
+	bool same_incoming = strcmp(rule->incoming, wanted->incoming) == 0;
+	bool same = !rule->other && same_incoming && rule->inverted == wanted->inverted;
+	bool same_action = rule->action == wanted->action && rule->table == wanted->table &&
+			   rule->suppress_prefixlength == wanted->suppress_prefixlength;
+
+	/* With more selectors and the same action, the kernel takes @rule for what we want to add (NLM_F_EXCL). */
+	return rule->family == wanted->family && rule->priority == wanted->priority &&
+	       prefix_equal(&rule->source, &wanted->source) &&
+	       prefix_equal(&rule->destination, &wanted->destination) && (!wanted->incoming[0] || same_incoming) &&
+	       (same || rule->shadows || same_action);
+}
+
+static int check_foreign_rule(const struct config *config, const struct policy *policy, const struct rule *rule,
+			      struct report *report)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+	bool selects_ours = false;
+
+	if (rule->protocol == ROUTING_PROTOCOL)
+		return 0;
+	for (size_t i = 0; i < policy->rules; i++) {
+		if (rule_equal(rule, &policy->rule[i]))
+			return 0;
+		selects_ours = selects_ours || same_selector(rule, &policy->rule[i]);
+	}
+	if (!selects_ours)
+		return 0;
+	rule_add_text(&text, rule);
+	return config_error(config, report, KEY_PRIORITY, "another %s policy rule for clients is at our priorities "
+			    "already: `%s` (protocol %u); remove it, or choose another priority",
+			    rule->family == AF_INET ? "IPv4" : "IPv6", text.data, rule->protocol);
+}
+
+/* What becomes of a rule that the kernel has and of one that is wanted. */
+struct rules_plan {
+	bool *keep;	/* of each in the kernel */
+	bool *add;	/* of each that is wanted */
+};
+
+/* The place of the rule that serves as @wanted: ours before a foreign one; kernel->rules where there is none. */
+static size_t find_serving(const struct kernel *kernel, const bool *owned, const struct rule *wanted, size_t *copies)
+{
+	size_t found = kernel->rules;
+
+	*copies = 0;
+	for (size_t i = 0; i < kernel->rules; i++) {
+		if (!rule_equal(&kernel->rule[i], wanted))
+			continue;
+		*copies += owned[i];
+		if (found == kernel->rules || (owned[i] && !owned[found]))
+			found = i;
+	}
+	return found;
+}
+
+/*
+ * A rule is added behind those of its priority. So where one is missing, there twice (the kernel removes the
+ * first) or out of order, those that are to come behind it are made anew.
+ */
+static void choose_rules(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+			 const bool *owned)
+{
+	const struct rule *before = NULL;
+	size_t last = 0;
+	bool anew = false;
+
+	for (size_t i = 0; i < policy->rules; i++) {
+		const struct rule *wanted = &policy->rule[i];
+		size_t copies, place = find_serving(kernel, owned, wanted, &copies);
+
+		if (!before || before->family != wanted->family || before->priority != wanted->priority) {
+			anew = false;
+			last = 0;
+		}
+		before = wanted;
+		if (place == kernel->rules || copies > 1 || (copies == 1 && place < last))
+			anew = true;
+		if (place < kernel->rules && (!anew || copies == 0))
+			choice->keep[place] = true;
+		else
+			choice->add[i] = true;
+		if (copies == 1)
+			last = place;
+	}
+}
+
+/*
+ * Whether the kernel, asked to remove @rule, would take @other for it: it removes the first rule that has all
+ * that is named, whatever else it has, and does not look at `not`.
+ */
+static bool removal_fits(const struct rule *rule, const struct rule *other)
+{
+	return rule->family == other->family && rule->priority == other->priority && rule->action == other->action &&
+	       rule->table == other->table && !rule->other &&
+	       (!rule->incoming[0] || strcmp(rule->incoming, other->incoming) == 0) &&
+	       (!rule->source.address.family || prefix_equal(&rule->source, &other->source)) &&
+	       (!rule->destination.address.family || prefix_equal(&rule->destination, &other->destination)) &&
+	       (rule->suppress_prefixlength < 0 || rule->suppress_prefixlength == other->suppress_prefixlength);
+}
+
+/* Makes anew what would go in place of a rule that is to be removed. */
+static void protect_rules(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+			  const bool *owned)
+{
+	for (size_t i = 0; i < kernel->rules; i++) {
+		for (size_t j = 0; j < i && owned[i] && !choice->keep[i]; j++) {
+			if (!owned[j] || !choice->keep[j] || !removal_fits(&kernel->rule[i], &kernel->rule[j]))
+				continue;
+			choice->keep[j] = false;
+			for (size_t k = 0; k < policy->rules; k++)
+				if (rule_equal(&policy->rule[k], &kernel->rule[j]))
+					choice->add[k] = true;
+		}
+	}
+}
+
+/* Makes anew what stood behind such a rule at its priority. */
+static void remake_behind(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+			  const bool *owned)
+{
+	bool anew = false;
+
+	for (size_t i = 0; i < policy->rules; i++) {
+		const struct rule *wanted = &policy->rule[i];
+
+		if (i > 0 && (wanted->family != wanted[-1].family || wanted->priority != wanted[-1].priority))
+			anew = false;
+		anew = anew || choice->add[i];
+		for (size_t j = 0; j < kernel->rules && anew && !choice->add[i]; j++) {
+			if (!owned[j] || !choice->keep[j] || !rule_equal(&kernel->rule[j], wanted))
+				continue;
+			choice->keep[j] = false;
+			choice->add[i] = true;
+		}
+	}
+}
+
+/* How much of a rule is named when it is removed; what names more goes first. */
+static int selectors(const struct rule *rule)
+{
+	return (rule->other != NULL) * 4 + (rule->source.address.family != AF_UNSPEC) +
+	       (rule->destination.address.family != AF_UNSPEC) + (rule->incoming[0] != '\0') +
+	       (rule->suppress_prefixlength >= 0);
+}
+
+#define SELECTORS_MOST 8
+
+static void remove_rules(struct plan *plan, const struct rules_plan *choice, const struct kernel *kernel,
+			 const bool *owned)
+{
+	for (int count = SELECTORS_MOST; count >= 0; count--) {
+		for (size_t i = kernel->rules; i-- > 0; ) {
+			const struct rule *rule = &kernel->rule[i];
+
+			if (!owned[i] || choice->keep[i] || selectors(rule) != count)
+				continue;
+			note_rule(&plan->problems, rule, " does not belong there, or not in this order");
+			add_rule_step(plan, STEP_RULE_REMOVE, rule);
+		}
+	}
+}
+
+static bool any_equal(const struct kernel *kernel, const struct rule *wanted)
+{
+	for (size_t i = 0; i < kernel->rules; i++)
+		if (rule_equal(&kernel->rule[i], wanted))
+			return true;
+	return false;
+}
+
+static void plan_rules(struct plan *plan, const struct policy *policy, const struct kernel *kernel,
+		       const bool *owned)
+{
+	struct rules_plan choice = {
+		.keep = allocate(kernel->rules, sizeof(bool)),
+		.add = allocate(policy->rules, sizeof(bool)),
+	};
+
+	choose_rules(&choice, policy, kernel, owned);
+	protect_rules(&choice, policy, kernel, owned);
+	remake_behind(&choice, policy, kernel, owned);
+	remove_rules(plan, &choice, kernel, owned);
+	plan->intact_rule = allocate(policy->rules, sizeof(const struct rule *));
+	for (size_t i = 0; i < policy->rules; i++) {
+		bool there = any_equal(kernel, &policy->rule[i]);
+
+		plan->anything_present = plan->anything_present || there;
+		if (!choice.add[i]) {
+			plan->intact_rule[plan->intact_rules++] = &policy->rule[i];
+			continue;
+		}
+		if (!there)
+			note_rule(&plan->problems, &policy->rule[i], " is missing");
+		add_rule_step(plan, STEP_RULE_ADD, &policy->rule[i]);
+	}
+	free(choice.keep);
+	free(choice.add);
+}
+
+bool plan_lacks_local(const struct config *config, const struct policy *policy, const struct kernel *kernel, int family)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < kernel->rules; i++) {
+		const struct rule *rule = &kernel->rule[i];
+
+		if (rule->family != family_of(family))
+			continue;
+		any = true;
+		if (rule->priority >= config->priority)
+			break;
+		if (rule_is_local(rule))
+			return false;
+		for (size_t j = 0; j < policy->rules; j++)
+			if (rule_equal(rule, &policy->rule[j]))
+				return config_governs(config, family);
+	}
+	/* A kernel without this family has no rule at all. */
+	return any && config_governs(config, family);
+}
+
+/* What is for this host itself would meet the rule about others before it is found to be for this host. */
+static int check_local_rule(const struct config *config, const struct policy *policy, const struct kernel *kernel,
+			    int family, struct report *report)
+{
+	if (config->forward_others || !plan_lacks_local(config, policy, kernel, family))
+		return 0;
+	return config_error(config, report, KEY_FORWARD_OTHERS, "no %s policy rule before priority %u looks up table local, "
+			    "so this host would drop what is sent to itself, and lose its network; "
+			    "ip -%c rule add priority %u lookup local", family_name(family), config->priority - 1,
+			    family == IPV4 ? '4' : '6', config->priority - 2);
+}
+
+static int note_conflict(struct plan *plan, enum layer layer, int result)
+{
+	if (result < 0) {
+		plan->wrong[layer]++;
+		plan->conflicts++;
+	}
+	return plan->conflicts ? -1 : 0;
+}
+
+static int check_conflicts(struct plan *plan, const struct config *config, const struct policy *policy,
+			   const struct kernel *kernel, struct report *report)
+{
+	int result = note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &kernel->guard, report));
+
+	for (size_t i = 0; i < kernel->routes; i++)
+		result = note_conflict(plan, LAYER_ROUTING,
+				       check_foreign_route(config, policy, &kernel->route[i], report));
+	for (size_t i = 0; i < kernel->rules; i++)
+		result = note_conflict(plan, LAYER_ROUTING,
+				       check_foreign_rule(config, policy, &kernel->rule[i], report));
+	for (size_t i = 0; i < kernel->neighbours; i++)
+		for (size_t j = 0; j < policy->neighbours; j++)
+			result = note_conflict(plan, LAYER_ROUTING,
+					       check_foreign_neighbour(config, &policy->neighbour[j],
+								       &kernel->neighbour[i], report));
+	for (int family = 0; family < FAMILIES; family++)
+		result = note_conflict(plan, LAYER_ROUTING, check_local_rule(config, policy, kernel, family, report));
+	return result;
+}
+
+int plan_install(struct plan *plan, const struct config *config, const struct policy *policy,
+		 const struct kernel *kernel, struct report *report)
+{
+	bool *owned = allocate(kernel->rules, sizeof(*owned));
+
+	*plan = (struct plan){ 0 };
+	plan_find_owned(config, kernel->rule, kernel->rules, owned);
+	plan_guard(plan, policy, kernel);
+	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count;
+	plan_neighbours(plan, policy, kernel);
+	plan_routes(plan, config, policy, kernel, owned);
+	plan_rules(plan, policy, kernel, owned);
+	remove_neighbours(plan, config, policy, kernel, owned, false);
+	plan->wrong[LAYER_ROUTING] = plan->problems.count - plan->wrong[LAYER_KILLSWITCH];
+	free(owned);
+	return check_conflicts(plan, config, policy, kernel, report);
+}
+
+static void plan_guard_removal(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+{
+	if (!kernel->guard.exists)
+		return;
+	lines_add(&plan->problems, "kill switch: table inet %s is there", policy->guard.table);
+	add_step(plan, STEP_GUARD_REMOVE)->guard = &policy->guard;
+}
+
+/*
+ * What permits goes first, then what denies, then the way to the VPN's own addresses; of each, what names
+ * more goes first.
+ */
+static int removal_rank(const struct rule *rule)
+{
+	int kind = rule->action != FR_ACT_TO_TBL ? 1 : rule->source.address.family ? 0 : 2;
+
+	return kind * (SELECTORS_MOST + 1) + SELECTORS_MOST - selectors(rule);
+}
+
+static void plan_rule_removal(struct plan *plan, const struct kernel *kernel, const bool *owned)
+{
+	for (int rank = 0; rank < 3 * (SELECTORS_MOST + 1); rank++) {
+		for (size_t i = kernel->rules; i-- > 0; ) {
+			const struct rule *rule = &kernel->rule[i];
+
+			if (!owned[i] || removal_rank(rule) != rank)
+				continue;
+			note_rule(&plan->problems, rule, " is there");
+			add_rule_step(plan, STEP_RULE_REMOVE, rule);
+		}
+	}
+}
+
+int plan_remove(struct plan *plan, const struct config *config, const struct policy *policy,
+		const struct kernel *kernel, struct report *report)
+{
+	bool *owned = allocate(kernel->rules, sizeof(*owned));
+
+	*plan = (struct plan){ 0 };
+	plan_find_owned(config, kernel->rule, kernel->rules, owned);
+	plan_rule_removal(plan, kernel, owned);
+	for (size_t i = 0; i < kernel->routes; i++) {
+		if (!owns_route(config, kernel, owned, &kernel->route[i]))
+			continue;
+		note_route(&plan->problems, &kernel->route[i], " is there");
+		add_route_step(plan, STEP_ROUTE_REMOVE, &kernel->route[i]);
+	}
+	remove_neighbours(plan, config, policy, kernel, owned, true);
+	plan->wrong[LAYER_ROUTING] = plan->problems.count;
+	plan_guard_removal(plan, policy, kernel);
+	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count - plan->wrong[LAYER_ROUTING];
+	free(owned);
+	return note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &kernel->guard, report));
+}
+
+void plan_free(struct plan *plan)
+{
+	free(plan->step);
+	lines_free(&plan->problems);
+	free(plan->intact_route);
+	free(plan->intact_rule);
+	*plan = (struct plan){ 0 };
+}

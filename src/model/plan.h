@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include "base/report.h"
+#include "model/kernel.h"
+#include "model/policy.h"
+
+/*
+ * The steps from the present state of the kernel to the wanted one. Nothing else changes the kernel,
+ * and a step can be printed (script.h) as well as applied (apply.h).
+ *
+ * Installing goes from what denies to what permits: kill switch, neighbours, routes, rules, of which the policy
+ * rule is the last. Removing goes the other way. So no packet of a client leaks between any two steps,
+ * and a run may end at every point.
+ */
+
+enum step_kind {
+	STEP_GUARD_LOAD,	/* the whole table in one transaction, in place of the old one */
+	STEP_GUARD_REMOVE,
+	STEP_NEIGHBOUR_REPLACE, STEP_NEIGHBOUR_REMOVE,
+	STEP_ROUTE_ADD, STEP_ROUTE_REMOVE,
+	STEP_RULE_ADD, STEP_RULE_REMOVE,
+};
+
+/* Points into the policy and the kernel state that the plan was made from. */
+struct step {
+	enum step_kind kind;
+	bool replace;			/* with STEP_GUARD_LOAD: the table exists */
+	const struct guard *guard;
+	const struct route *route;
+	const struct rule *rule;
+	const struct neighbour *neighbour;
+};
+
+/* The two that fail closed, each by itself. */
+enum layer { LAYER_ROUTING, LAYER_KILLSWITCH, LAYERS };
+
+struct plan {
+	struct step *step;
+	size_t steps;
+	struct lines problems;		/* what differs from the wanted state, a sentence each */
+	size_t wrong[LAYERS];		/* how many of them each layer has, and of the conflicts */
+	size_t conflicts;		/* foreign objects that are in the way */
+
+	/* What is as wanted already. */
+	const struct guard *intact_guard;	/* NULL where it is not */
+	const struct route **intact_route;
+	size_t intact_routes;
+	const struct neighbour *intact_neighbour[FAMILIES];
+	size_t intact_neighbours;
+	const struct rule **intact_rule;
+	size_t intact_rules;
+	bool anything_present;		/* something of ours, intact or not */
+};
+
+/*
+ * plan_install - to the state of @policy
+ *
+ * Of a route or neighbour without an interface it is not known where the gateway is: one by any interface serves, and
+ * that there is none is no problem of its own. Such a plan is to be looked at, not to be applied.
+ * Returns 0, or -1 with foreign objects in conflict in @report (EX_CONFIG); the plan is of no use then
+ * but for its problems. plan_free() when done.
+ */
+int plan_install(struct plan *plan, const struct config *config, const struct policy *policy,
+		 const struct kernel *kernel, struct report *report);
+
+/* plan_remove - to a state without anything of ours. Returns as plan_install(). */
+int plan_remove(struct plan *plan, const struct config *config, const struct policy *policy,
+		const struct kernel *kernel, struct report *report);
+
+void plan_free(struct plan *plan);
+
+/*
+ * plan_lacks_local - whether packets to this host itself would meet our rules before a rule that looks up table local
+ *
+ * The kernel's own stands at priority 0; hosts with VRFs move it behind the rule of these. Of a governed family alone.
+ */
+bool plan_lacks_local(const struct config *config, const struct policy *policy, const struct kernel *kernel, int family);
+
+/*
+ * plan_find_owned - which policy rules are ours
+ * @owned: of @count elements, set
+ *
+ * Ours are those of our protocol that have one of our priorities, look up our table, or are about our
+ * subnets; and those about the same addresses as one of these. So what an earlier configuration left
+ * is found, and a second server with priorities, table and subnets of its own is left alone.
+ */
+void plan_find_owned(const struct config *config, const struct rule *rule, size_t count, bool *owned);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/policy.h"
+
+#include <linux/fib_rules.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Policy routing, for each governed family and subnet:
+ *
+ *   PRIORITY - 1: to SUBNET lookup main suppress_prefixlength N	the VPN's own addresses
+ *   PRIORITY:     from SUBNET lookup TABLE				with a gateway
+ *   PRIORITY + 1: from SUBNET prohibit					nothing falls through
+ *   PRIORITY + 1: to SUBNET blackhole					nor to an address without a client
+ *
+ * and behind these, with forward_others = no, once for each family:
+ *
+ *   PRIORITY + 1: not iif lo blackhole					nor from anybody else
+ *
+ * N is the length of SUBNET: ocserv gives each client a longer route, and a shorter one, be it a half of
+ * the default, goes elsewhere. Of several subnets each may be a LAN behind a client (iroute), to which ocserv has one route
+ * just as long: N is one less then. Blackholes are silent, since an error would go to the sender by the main route.
+ * What is for this host itself finds table local first, and what it sends comes in by lo.
+ */
+
+static struct rule *add_rule(struct policy *policy, uint8_t family, uint32_t priority)
+{
+	policy->rule = make_room_for_one(policy->rule, policy->rules, sizeof(*policy->rule));
+	policy->rule[policy->rules] = (struct rule){
+		.family = family,
+		.priority = priority,
+		.suppress_prefixlength = -1,
+		.protocol = ROUTING_PROTOCOL,
+	};
+	return &policy->rule[policy->rules++];
+}
+
+static void add_local_rule(struct policy *policy, const struct config *config, const struct prefix *subnet,
+			   bool may_be_lan)
+{
+	struct rule *rule = add_rule(policy, subnet->address.family, config->priority - 1);
+
+	rule->destination = *subnet;
+	rule->action = FR_ACT_TO_TBL;
+	rule->table = RT_TABLE_MAIN;
+	rule->suppress_prefixlength = subnet->length;
+	/* A subnet of a single address has no longer route than itself either. */
+	if (may_be_lan || subnet->length == address_size(subnet->address.family) * 8)
+		rule->suppress_prefixlength--;
+}
+
+static void add_gateway_rule(struct policy *policy, const struct config *config, const struct prefix *subnet)
+{
+	struct rule *rule = add_rule(policy, subnet->address.family, config->priority);
+
+	rule->source = *subnet;
+	rule->action = FR_ACT_TO_TBL;
+	rule->table = config->table;
+}
+
+static void add_stop_rules(struct policy *policy, const struct config *config, const struct prefix *subnet,
+			   bool silent)
+{
+	struct rule *rule = add_rule(policy, subnet->address.family, config->priority + 1);
+
+	rule->source = *subnet;
+	rule->action = silent ? FR_ACT_BLACKHOLE : FR_ACT_PROHIBIT;
+
+	rule = add_rule(policy, subnet->address.family, config->priority + 1);
+	rule->destination = *subnet;
+	rule->action = FR_ACT_BLACKHOLE;
+}
+
+static void add_others_rule(struct policy *policy, const struct config *config, int family)
+{
+	struct rule *rule = add_rule(policy, family_of(family), config->priority + 1);
+
+	memcpy(rule->incoming, "lo", sizeof("lo"));
+	rule->inverted = true;
+	rule->action = FR_ACT_BLACKHOLE;
+}
+
+static void add_rules(struct policy *policy, const struct config *config, int family)
+{
+	const struct subnets *subnets = &config->subnets[family];
+	bool blocked = config->gateway[family].mode == GATEWAY_BLOCK;
+
+	for (unsigned int i = 0; i < subnets->count; i++)
+		add_local_rule(policy, config, &subnets->prefix[i], subnets->count > 1);
+	for (unsigned int i = 0; i < subnets->count; i++)
+		add_stop_rules(policy, config, &subnets->prefix[i], blocked && config->blocked == BLOCKED_DROP);
+	if (!config->forward_others)
+		add_others_rule(policy, config, family);
+	for (unsigned int i = 0; i < subnets->count && !blocked; i++)
+		add_gateway_rule(policy, config, &subnets->prefix[i]);
+}
+
+static void add_route(struct policy *policy, const struct config *config, int family, const struct gateway_path *path)
+{
+	struct route *route;
+
+	policy->route = make_room_for_one(policy->route, policy->routes, sizeof(*policy->route));
+	route = &policy->route[policy->routes++];
+	*route = (struct route){
+		.family = family_of(family),
+		.table = config->table,
+		.destination.family = family_of(family),
+		.gateway = config->gateway[family].address,
+		.interface = path->interface,
+		.metric = family == IPV6 ? ROUTE_METRIC_IPV6 : 0,
+		.type = RTN_UNICAST,
+		.protocol = ROUTING_PROTOCOL,
+	};
+	/* Adding an IPv6 route, the kernel asks the rules for its gateway as if that were somebody else's packet. */
+	route->onlink = family == IPV6 && !config->forward_others;
+	memcpy(route->interface_name, path->interface_name, sizeof(route->interface_name));
+}
+
+static void add_neighbour(struct policy *policy, const struct config *config, int family, const struct gateway_path *path)
+{
+	struct neighbour *neighbour = &policy->neighbour[policy->neighbours++];
+
+	*neighbour = (struct neighbour){
+		.address = config->gateway[family].address,
+		.interface = path->interface,
+		.mac = config->mac[family],
+		.protocol = ROUTING_PROTOCOL,
+		.state = NUD_PERMANENT,
+	};
+	memcpy(neighbour->interface_name, path->interface_name, sizeof(neighbour->interface_name));
+}
+
+void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES])
+{
+	*policy = (struct policy){ 0 };
+	for (int family = 0; family < FAMILIES; family++) {
+		if (config->gateway[family].mode == GATEWAY_ADDRESS)
+			add_route(policy, config, family, &path[family]);
+		if (config->gateway[family].mode == GATEWAY_ADDRESS && config->mac[family].known)
+			add_neighbour(policy, config, family, &path[family]);
+		if (config_governs(config, family))
+			add_rules(policy, config, family);
+	}
+}
+
+void policy_free(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules; i++)
+		rule_free(&policy->rule[i]);
+	for (size_t i = 0; i < policy->routes; i++)
+		route_free(&policy->route[i]);
+	free(policy->rule);
+	free(policy->route);
+	guard_free(&policy->guard);
+	*policy = (struct policy){ 0 };
+}
+
+const struct route *policy_find_route(const struct policy *policy, int family)
+{
+	for (size_t i = 0; i < policy->routes; i++)
+		if (policy->route[i].family == family_of(family))
+			return &policy->route[i];
+	return NULL;
+}

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sessions/session.h"
+#include "base/deadline.h"
+#include "base/trust.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAME_SIZE 64		/* in the state directory */
+#define RECORD_SIZE 16384	/* of ten values, of which each byte may take four */
+#define NEVER (~0ULL)	/* the start of a worker in a record that has none */
+/* What is written before it gets its name; under the lock there is one. */
+#define NEW_SESSION "sessions/new"
+#define NEW_ADDRESS "addresses/new"
+#define NEW_MEMORY "new"
+#define CHANGE "change"
+#define DOUBT "doubt"
+#define VALUE_SIZE 256		/* bytes of a value that are kept */
+
+bool session_id_valid(const char *id)
+{
+	unsigned long long number;
+
+	return id[0] != '0' && strlen(id) <= 10 && number_parse(id, 1, 0xffffffff, &number);
+}
+
+static int complain(const struct state *state, const char *name, struct report *report)
+{
+	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s: %s", state->path, name[0] ? "/" : "",
+			    name, strerror(errno));
+}
+
+static int refuse_owner(const struct state *state, const char *name, struct report *report)
+{
+	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s must belong to user %u and be writable by "
+			    "nobody else; remove it, and it will be made", state->path, name[0] ? "/" : "", name,
+			    (unsigned int)geteuid());
+}
+
+/* The directory that it lies in: who can write there can put another in its place. */
+static int check_parent(const struct state *state, struct report *report)
+{
+	struct stat status;
+
+	if (fstatat(state->directory, "..", &status, 0) < 0)
+		return complain(state, "..", report);
+	if (directory_is_trusted(&status))
+		return 0;
+	return report_error(report, EX_CANTCREAT, "state directory: %s lies in a directory that others can write to (user %u, "
+			    "mode %04o), so it may be taken away; name another in [session] state_dir", state->path,
+			    (unsigned int)status.st_uid, (unsigned int)status.st_mode & 07777);
+}
+
+/* Whether others can write to it, and with @create nobody but its owner sees into it. */
+static int check_private(const struct state *state, const char *name, int fd, const struct stat *status, bool create,
+			 struct report *report)
+{
+	if (status->st_uid != geteuid() || status->st_mode & (S_IWGRP | S_IWOTH))
+		return refuse_owner(state, name, report);
+	if (!(status->st_mode & (S_IRWXG | S_IRWXO)) || !create)
+		return 0;
+	if ((fd >= 0 ? fchmod(fd, 0700) : fchmodat(state->directory, name, 0700, 0)) == 0)
+		return 0;
+	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s: others can read it (mode %04o), and so hold its "
+			    "lock: %s; chmod 700 it", state->path, name[0] ? "/" : "", name,
+			    (unsigned int)status->st_mode & 07777, strerror(errno));
+}
+
+#define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* Opens a directory, which is made with @create; in one that is private nobody else can put another in its place. */
+static int open_directory(const struct state *state, int parent, const char *path, const char *name, bool create,
+			  struct report *report)
+{
+	struct stat status;
+	int fd = openat(parent, path, DIRECTORY_FLAGS);
+
+	if (fd < 0 && errno == ENOENT && create) {
+		/* First, lest a run that is killed here leaves a directory without. */
+		if (parent != AT_FDCWD)
+			(void)!symlinkat("records", parent, DOUBT);
+		if (mkdirat(parent, path, 0700) < 0 && errno != EEXIST)
+			return complain(state, name, report);
+		fd = openat(parent, path, DIRECTORY_FLAGS);
+	}
+	if (fd >= 0 && fstat(fd, &status) == 0) {
+		if (check_private(state, name, fd, &status, create, report) == 0)
+			return fd;
+	} else {
+		complain(state, name, report);
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* The same of one that need not be open. */
+static int check_directory(const struct state *state, const char *name, bool create, struct report *report)
+{
+	struct stat status;
+	int result = fstatat(state->directory, name, &status, AT_SYMLINK_NOFOLLOW);
+
+	if (result < 0 && errno == ENOENT && create) {
+		if (mkdirat(state->directory, name, 0700) < 0 && errno != EEXIST)
+			return complain(state, name, report);
+		result = fstatat(state->directory, name, &status, AT_SYMLINK_NOFOLLOW);
+	}
+	if (result == 0 && !S_ISDIR(status.st_mode)) {
+		errno = ENOTDIR;
+		result = -1;
+	}
+	if (result < 0)
+		return complain(state, name, report);
+	return check_private(state, name, -1, &status, create, report);
+}
+
+int state_open(struct state *state, const char *path, bool create, struct report *report)
+{
+	*state = (struct state){ .directory = -1, .sessions = -1, .path = path };
+	state->directory = open_directory(state, AT_FDCWD, path, "", create, report);
+	if (state->directory < 0 || check_parent(state, report) < 0)
+		return -1;
+	state->sessions = open_directory(state, state->directory, "sessions", "sessions", create, report);
+	if (state->sessions < 0)
+		return -1;
+	return check_directory(state, "addresses", create, report);
+}
+
+void state_close(struct state *state)
+{
+	if (state->sessions >= 0)
+		close(state->sessions);		/* and unlock it */
+	if (state->directory >= 0)
+		close(state->directory);
+	state->directory = state->sessions = -1;
+	state->locked = false;
+}
+
+int state_lock(struct state *state, struct report *report)
+{
+	state->locked = deadline_lock(state->sessions) == 0;
+	if (state->locked)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return complain(state, "sessions", report);
+	return report_error(report, EX_TEMPFAIL, "state directory: %s: another run has held its lock for %d seconds; see "
+			    "who with `fuser %s/sessions`", state->path, DEADLINE_LOCK_SECONDS, state->path);
+}
+
+void state_unlock(struct state *state)
+{
+	if (state->locked)
+		flock(state->sessions, LOCK_UN);
+	state->locked = false;
+}
+
+bool state_doubts(const struct state *state)
+{
+	char target[8];
+
+	return readlinkat(state->directory, DOUBT, target, sizeof(target)) >= 0;
+}
+
+void state_trust(const struct state *state)
+{
+	unlinkat(state->directory, DOUBT, 0);
+}
+
+/* Reads a small file whole, with a NUL behind it; its length, or -1. */
+static ssize_t read_file(int directory, const char *name, char *buffer, size_t size)
+{
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	ssize_t length;
+	int error;
+
+	if (fd < 0)
+		return -1;
+	do
+		length = read(fd, buffer, size - 1);
+	while (length < 0 && errno == EINTR);
+	error = errno;
+	close(fd);
+	errno = error;
+	buffer[length > 0 ? length : 0] = '\0';
+	return length;
+}
+
+/* Whether a process that /proc does not show is there all the same: it may hide those of others (hidepid). */
+static bool is_hidden(const char *pid)
+{
+	return kill((pid_t)strtol(pid, NULL, 10), 0) == 0 || errno != ESRCH;
+}
+
+/*
+ * When a process started, in clock ticks since boot (field 22 of proc_pid_stat(5)); 0 where /proc hides it.
+ * Returns 0, or -1 with errno, which is ENOENT where there is no such process.
+ *
+ * A process without memory (field 23) has ended, and runs nothing more: a zombie, which stays where nobody waits
+ * for it, as in a container without an init, or a killed worker that waits for the kernel to take down its tunnel.
+ */
+static int start_of(const char *pid, unsigned long long *start)
+{
+	char path[32], buffer[1024], *field, *end;
+	unsigned long long memory;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%s/stat", pid);
+	length = read_file(AT_FDCWD, path, buffer, sizeof(buffer));
+	if (length < 0 && (errno == ENOENT || errno == EPERM || errno == EACCES) && is_hidden(pid)) {
+		*start = 0;
+		return 0;
+	}
+	if (length < 0) {
+		if (errno == ESRCH)	/* it ended between open and read, or it was not there to be hidden */
+			errno = ENOENT;
+		return -1;
+	}
+	field = strrchr(buffer, ')');	/* the name before it may hold anything */
+	for (int i = 2; field && i < 22; i++)
+		field = strchr(field + 1, ' ');
+	if (!field) {
+		errno = EBADMSG;
+		return -1;
+	}
+	*start = strtoull(field, &field, 10);
+	memory = strtoull(field, &end, 10);
+	if (end != field && memory > 0)
+		return 0;
+	errno = end == field ? EBADMSG : ENOENT;
+	return -1;
+}
+
+static void session_name(char name[NAME_SIZE], const char *id)
+{
+	snprintf(name, NAME_SIZE, "sessions/%.20s", id);
+}
+
+static void address_name(char name[NAME_SIZE], const char *address)
+{
+	snprintf(name, NAME_SIZE, "addresses/%s", address);
+}
+
+static int write_whole(int fd, const struct text *text)
+{
+	size_t done = 0;
+
+	while (done < text->length) {
+		ssize_t wrote = write(fd, text->data + done, text->length - done);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote < 0)
+			return -1;
+		done += (size_t)wrote;
+	}
+	return 0;
+}
+
+static void make_record(struct text *record, const struct session *session, unsigned long long start)
+{
+	char number[24];
+
+	text_add_pair(record, "id", session->id, VALUE_SIZE);
+	snprintf(number, sizeof(number), "%llu", start);
+	text_add_pair(record, "start", number, VALUE_SIZE);
+	snprintf(number, sizeof(number), "%llu", session->since);
+	text_add_pair(record, "since", number, VALUE_SIZE);
+	text_add_pair(record, "user", session->user, VALUE_SIZE);
+	text_add_pair(record, "group", session->group, VALUE_SIZE);
+	text_add_pair(record, "vhost", session->vhost, VALUE_SIZE);
+	text_add_pair(record, "device", session->device, VALUE_SIZE);
+	text_add_pair(record, "real", session->real, VALUE_SIZE);
+	text_add_pair(record, "ip4", session->ip4, VALUE_SIZE);
+	text_add_pair(record, "ip6", session->ip6, VALUE_SIZE);
+	text_add(record, "\n");
+}
+
+int state_record(const struct state *state, const struct session *session, struct report *report)
+{
+	struct text record CLEANUP(text_free) = { 0 };
+	unsigned long long start;
+	char name[NAME_SIZE];
+	int fd;
+
+	session_name(name, session->id);
+	if (start_of(session->id, &start) < 0)
+		return report_error(report, EX_CANTCREAT, "can't record the session: /proc/%s/stat, of its worker: %s",
+				    session->id, strerror(errno));
+	make_record(&record, session, start);
+
+	fd = openat(state->directory, NEW_SESSION, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return complain(state, name, report);
+	if (write_whole(fd, &record) < 0) {
+		complain(state, name, report);
+		close(fd);
+		unlinkat(state->directory, NEW_SESSION, 0);
+		return -1;
+	}
+	close(fd);
+	if (renameat(state->directory, NEW_SESSION, state->directory, name) < 0) {
+		complain(state, name, report);
+		unlinkat(state->directory, NEW_SESSION, 0);
+		return -1;
+	}
+	return 0;
+}
+
+static int remove_record(const struct state *state, const char *id)
+{
+	char name[NAME_SIZE];
+
+	session_name(name, id);
+	return unlinkat(state->directory, name, 0);
+}
+
+int state_forget(const struct state *state, const char *id, struct report *report)
+{
+	char name[NAME_SIZE];
+
+	if (remove_record(state, id) == 0 || errno == ENOENT)
+		return 0;
+	session_name(name, id);
+	return complain(state, name, report);
+}
+
+static void set_field(struct session *session, unsigned long long *start, const char *key, const char *value)
+{
+	const struct { const char *key, **field; } fields[] = {
+		{ "user", &session->user }, { "group", &session->group }, { "vhost", &session->vhost },
+		{ "device", &session->device }, { "real", &session->real }, { "ip4", &session->ip4 },
+		{ "ip6", &session->ip6 },
+	};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		if (strcmp(fields[i].key, key) == 0)
+			*fields[i].field = value;
+	if (strcmp(key, "start") == 0)
+		number_parse(value, 0, NEVER - 1, start);
+	if (strcmp(key, "since") == 0)
+		number_parse(value, 0, ~0ULL, &session->since);
+}
+
+enum life { LIVE, ENDED, UNKNOWN };
+
+/* Reads the record @id into @buffer and @session. What can't be read says nothing of its session. */
+static enum life read_record(const struct state *state, const char *id, char *buffer, size_t size,
+			     struct session *session)
+{
+	unsigned long long recorded = NEVER, start;
+	char *cursor = buffer, *key, *value, name[NAME_SIZE];
+
+	*session = (struct session){ id, "", "", "", "", "", "", "", 0 };
+	/* A directory or a symbolic link is no record of ours. */
+	session_name(name, id);
+	if (read_file(state->directory, name, buffer, size) < 0)
+		return errno == ENOENT || errno == EISDIR || errno == ELOOP ? ENDED : UNKNOWN;
+	buffer[strcspn(buffer, "\n")] = '\0';
+	while ((key = text_next_pair(&cursor, &value)))
+		set_field(session, &recorded, key, value);
+	if (start_of(id, &start) < 0)
+		return errno == ENOENT ? ENDED : UNKNOWN;
+	/* Of a hidden worker no more is known than that a process has its pid. */
+	if (recorded != NEVER && (start == 0 || recorded == 0))
+		return LIVE;
+	return start == recorded ? LIVE : ENDED;
+}
+
+enum holder state_holder(const struct state *state, const struct session *session, const char *address)
+{
+	char id[24], name[NAME_SIZE], buffer[RECORD_SIZE];
+	struct session holder;
+	ssize_t length;
+
+	address_name(name, address);
+	length = readlinkat(state->directory, name, id, sizeof(id) - 1);
+	if (length < 0)
+		return errno == ENOENT ? HOLDER_NONE : HOLDER_OTHER;
+	id[length] = '\0';
+	if (!session_id_valid(id))
+		return HOLDER_ENDED;
+	switch (read_record(state, id, buffer, sizeof(buffer), &holder)) {
+	case ENDED:
+		return HOLDER_ENDED;
+	case UNKNOWN:
+		return HOLDER_OTHER;
+	case LIVE:
+		break;
+	}
+	if (strcmp(id, session->id) == 0)
+		return HOLDER_SELF;
+	return strcmp(holder.user, session->user) == 0 && strcmp(holder.vhost, session->vhost) == 0 ?
+	       HOLDER_SAME_USER : HOLDER_OTHER;
+}
+
+int state_claim(const struct state *state, const struct session *session, const char *address, struct report *report)
+{
+	char name[NAME_SIZE];
+
+	address_name(name, address);
+	if (symlinkat(session->id, state->directory, name) == 0)
+		return 0;
+	return errno == EEXIST ? 1 : complain(state, name, report);
+}
+
+/* A link to @target with this name, in place of another; made as @new, and renamed. */
+static int put_link(const struct state *state, const char *target, const char *new, const char *name,
+		    struct report *report)
+{
+	int result = symlinkat(target, state->directory, new);
+
+	/* A run that was killed may have left it. */
+	if (result < 0 && errno == EEXIST && unlinkat(state->directory, new, 0) == 0)
+		result = symlinkat(target, state->directory, new);
+	if (result == 0 && renameat(state->directory, new, state->directory, name) == 0)
+		return 0;
+	return complain(state, name, report);
+}
+
+int state_hold(const struct state *state, const struct session *session, const char *address,
+		  struct report *report)
+{
+	char name[NAME_SIZE];
+
+	address_name(name, address);
+	return put_link(state, session->id, NEW_ADDRESS, name, report);
+}
+
+int state_remember(const struct state *state, const char *name, const char *text, struct report *report)
+{
+	return put_link(state, text, NEW_MEMORY, name, report);
+}
+
+int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report)
+{
+	ssize_t length = readlinkat(state->directory, name, text, size - 1);
+
+	text[length > 0 ? length : 0] = '\0';
+	return length >= 0 || errno == ENOENT || errno == EINVAL ? 0 : complain(state, name, report);
+}
+
+void state_release(const struct state *state, const char *address)
+{
+	char name[NAME_SIZE];
+
+	address_name(name, address);
+	unlinkat(state->directory, name, 0);
+}
+
+void state_note_change(const struct state *state, const char *what)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), "%llu.%s", (unsigned long long)time(NULL), what);
+	unlinkat(state->directory, CHANGE, 0);
+	(void)!symlinkat(target, state->directory, CHANGE);
+}
+
+unsigned long long state_last_change(const struct state *state, char what[STATE_CHANGE])
+{
+	char target[64], *word;
+	ssize_t length = readlinkat(state->directory, CHANGE, target, sizeof(target) - 1);
+	unsigned long long when;
+
+	target[length > 0 ? length : 0] = '\0';
+	word = strchr(target, '.');
+	if (!word)
+		return 0;
+	*word++ = '\0';
+	snprintf(what, STATE_CHANGE, "%s", word);
+	return number_parse(target, 1, ~0ULL, &when) ? when : 0;
+}
+
+int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report)
+{
+	int fd = openat(state->directory, "sessions", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	char buffer[RECORD_SIZE], name[NAME_SIZE];
+	bool go_on = true;
+	int result = 0;
+
+	if (!directory) {
+		complain(state, "sessions", report);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while (go_on) {
+		const struct dirent *entry;
+		struct session session;
+
+		errno = 0;
+		entry = readdir(directory);
+		if (!entry) {
+			result = errno ? complain(state, "sessions", report) : 0;
+			break;
+		}
+		if (!session_id_valid(entry->d_name))
+			continue;
+		switch (read_record(state, entry->d_name, buffer, sizeof(buffer), &session)) {
+		case UNKNOWN:
+			session_name(name, entry->d_name);
+			complain(state, name, report);
+			go_on = visit(&session, data);
+			break;
+		case LIVE:
+			go_on = visit(&session, data);
+			break;
+		case ENDED:
+			if (prune)
+				remove_record(state, entry->d_name);
+			break;
+		}
+	}
+	closedir(directory);
+	if (prune) {
+		unlinkat(state->directory, NEW_SESSION, 0);
+		unlinkat(state->directory, NEW_ADDRESS, 0);
+	}
+	return result;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "base/report.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The state directory is root's, of mode 0700 like all that is in it, so that nobody else can open what is locked:
+ * `sessions/`. That has a file for each session,
+ * named after ocserv's ID, the pid of its worker; `addresses/` has a symbolic link for each address, named after it,
+ * to the ID that had it last. A record is one line of key=value pairs, written under another name and renamed. It
+ * holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
+ * die without calling a disconnect hook. `change`, `seal`, `gateway4` and `gateway6` are symbolic links too, whose
+ * targets are what they tell.
+ */
+
+struct session {
+	const char *id;		/* a pid in decimal */
+	const char *user, *group, *vhost;
+	const char *device;
+	const char *real;	/* the client's own address */
+	const char *ip4, *ip6;	/* its addresses in the VPN; "" where it has none */
+	unsigned long long since;	/* seconds since the epoch */
+};
+
+struct state {
+	int directory;			/* a descriptor, -1 where closed */
+	int sessions;			/* the same, of what is locked in it */
+	bool locked;			/* by flock(2) */
+	const char *path;
+};
+
+/*
+ * state_open - open the directory, and make it where it is missing and @create is set
+ *
+ * With @create, what others can read is closed to them; what they can write to is refused, since it may be theirs.
+ * Returns 0, or -1 with the reason in @report (EX_CANTCREAT). state_close() in either case.
+ */
+int state_open(struct state *state, const char *path, bool create, struct report *report);
+void state_close(struct state *state);
+
+/* state_lock - one run at a time; -1 with EX_TEMPFAIL in @report after 3 s. state_unlock() is safe always. */
+int state_lock(struct state *state, struct report *report);
+void state_unlock(struct state *state);
+
+/*
+ * state_doubts - whether there may be live sessions without a record: the directory was made when something of ours was
+ *	in the kernel already, as after a change of state_dir; state_trust - there are none
+ */
+bool state_doubts(const struct state *state);
+void state_trust(const struct state *state);
+
+/*
+ * state_record - keep a session, in place of an earlier one with its ID; under the lock
+ *
+ * Returns 0, or -1 with the reason in @report, also where its worker is gone.
+ */
+int state_record(const struct state *state, const struct session *session, struct report *report);
+
+/* state_forget - drop a session; 0 where there was none, too */
+int state_forget(const struct state *state, const char *id, struct report *report);
+
+/* Who had an address last. On a reconnect the sessions of a user overlap, with the same address. */
+enum holder {
+	HOLDER_NONE,		/* nobody, or what was of it is gone */
+	HOLDER_ENDED,		/* a session that has ended */
+	HOLDER_SELF,		/* this very session */
+	HOLDER_SAME_USER,	/* another live session of the same user */
+	HOLDER_OTHER,		/* a live session of another user, or one that can't be read */
+};
+
+enum holder state_holder(const struct state *state, const struct session *session, const char *address);
+
+/*
+ * state_claim - @address is the session's from now on, unless somebody had it; under the lock
+ *
+ * Returns 1 where somebody had it, and so has it still; -1 with the reason in @report.
+ */
+int state_claim(const struct state *state, const struct session *session, const char *address, struct report *report);
+
+/* state_hold - @address is the session's, whoever had it; under the lock */
+int state_hold(const struct state *state, const struct session *session, const char *address, struct report *report);
+
+/* state_release - nobody has @address any more, and nothing of it is left; under the lock */
+void state_release(const struct state *state, const char *address);
+
+/*
+ * state_remember - keep @text under @name, a file name that nothing else in the directory has, until another one; under
+ *	the lock. It is the target of a symbolic link, renamed into its place: read by one system call, never half-written.
+ * state_recall - what is kept under @name, cut at @size bytes with its NUL; "" where nothing is, or no such link
+ *
+ * Return 0, or -1 with the reason in @report.
+ */
+int state_remember(const struct state *state, const char *name, const char *text, struct report *report);
+int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report);
+
+#define STATE_CHANGE 16		/* bytes of a word of change_text() with its NUL */
+
+/*
+ * state_note_change - remember what a run has done to the kernel, and when; under the lock. It is for `status` alone,
+ *	so that it can't be written is no error.
+ * state_last_change - the same: seconds since the epoch, and @what in a word; 0 where nothing is known
+ */
+void state_note_change(const struct state *state, const char *what);
+unsigned long long state_last_change(const struct state *state, char what[STATE_CHANGE]);
+
+/*
+ * session_visitor - takes a live session, valid during the call
+ *
+ * Returns whether to go on.
+ */
+typedef bool (*session_visitor)(const struct session *session, void *data);
+
+/*
+ * state_visit - every live session, in no order, until @visit returns false
+ *
+ * With @prune, under the lock, ended ones are removed, and what a killed run has left. One whose record or worker
+ * can't be read counts as live, with an error in @report: lest the kill switch goes under it. Returns -1 where the
+ * directory can't be read.
+ */
+int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);
+
+/* session_id_valid - 1 to 10 digits, without a leading 0 */
+bool session_id_valid(const char *id);
+
+#endif
