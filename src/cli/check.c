@@ -6,6 +6,7 @@
 #include "diagnose/capacity.h"
 #include "diagnose/ocserv.h"
 #include "diagnose/overlap.h"
+#include "sessions/remembered.h"
 
 #include <stdio.h>
 #include <string.h>

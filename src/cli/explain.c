@@ -3,6 +3,7 @@
 #include "diagnose/foreign.h"
 #include "diagnose/simulate.h"
 #include "kernel/rtnetlink.h"
+#include "sessions/remembered.h"
 #include "sessions/session.h"
 
 #include <errno.h>

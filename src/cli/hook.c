@@ -9,6 +9,7 @@
 #include "kernel/conntrack.h"
 #include "kernel/converge.h"
 #include "sessions/cover.h"
+#include "sessions/remembered.h"
 
 #include <errno.h>
 #include <fcntl.h>

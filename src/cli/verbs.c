@@ -5,6 +5,7 @@
 #include "diagnose/capacity.h"
 #include "diagnose/overlap.h"
 #include "model/script.h"
+#include "sessions/remembered.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
 #include "kernel/apply.h"
 #include "kernel/contact.h"
 #include "kernel/rtnetlink.h"
+#include "kernel/setting.h"
 
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -12,10 +13,10 @@
 
 static void advise_forwarding(const struct config *config, struct report *report)
 {
-	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && host_setting("ipv4/ip_forward") == 0)
+	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && setting_read("ipv4/ip_forward") == 0)
 		report_warning(report, "IPv4 forwarding is off: clients reach nothing; sysctl -w net.ipv4.ip_forward=1");
 	if (config->gateway[IPV6].mode == GATEWAY_ADDRESS &&
-	    host_setting("ipv6/conf/all/forwarding") == 0)
+	    setting_read("ipv6/conf/all/forwarding") == 0)
 		report_warning(report, "IPv6 forwarding is off: clients reach nothing; "
 			       "sysctl -w net.ipv6.conf.all.forwarding=1");
 }
@@ -100,7 +101,7 @@ static void examine_gateways(const struct config *config, const struct situation
 /* A tunnel gets the default; of that and the setting for all, the larger one counts (ip-sysctl.rst). */
 static void examine_reverse_path(const struct config *config, struct report *report)
 {
-	int all = host_setting("ipv4/conf/all/rp_filter"), tunnels = host_setting("ipv4/conf/default/rp_filter");
+	int all = setting_read("ipv4/conf/all/rp_filter"), tunnels = setting_read("ipv4/conf/default/rp_filter");
 
 	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && (all > tunnels ? all : tunnels) != 1)
 		report_note(report, "rp_filter is not 1 on new tunnels: while nftables is flushed, a client that forges its "

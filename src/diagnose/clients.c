@@ -2,6 +2,7 @@
 #include "diagnose/clients.h"
 #include "diagnose/foreign.h"
 #include "kernel/rtnetlink.h"
+#include "kernel/setting.h"
 #include "model/guard.h"
 
 #include <linux/rtnetlink.h>
@@ -60,9 +61,9 @@ static bool forwards(int family, const char *interface)
 	char name[64];
 
 	if (family == IPV6)
-		return host_setting("ipv6/conf/all/forwarding") != 0;
+		return setting_read("ipv6/conf/all/forwarding") != 0;
 	snprintf(name, sizeof(name), "ipv4/conf/%s/forwarding", interface);
-	return host_setting(name) != 0;
+	return setting_read(name) != 0;
 }
 
 /* @way is NULL where there is no gateway, and so no answers from there. */
@@ -70,7 +71,7 @@ static bool forwarding_is_off(struct look *look, const struct route *way)
 {
 	const char *const interfaces[] = { look->device, way ? way->interface_name : "" };
 
-	if (host_setting(look->family == IPV4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding") == 0) {
+	if (setting_read(look->family == IPV4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding") == 0) {
 		say(look, HAVE_NOTHING, "%s forwarding is off: sysctl -w net.%s=1", family_name(look->family),
 		    look->family == IPV4 ? "ipv4.ip_forward" : "ipv6.conf.all.forwarding");
 		return true;

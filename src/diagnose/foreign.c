@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/foreign.h"
+#include "kernel/setting.h"
 #include "model/guard.h"
 
 #include <errno.h>
@@ -319,10 +320,10 @@ static void check_packet(const struct check *check, const struct packet *packet,
 static bool checks_sources(const char *interface)
 {
 	char name[64];
-	int all = host_setting("ipv4/conf/all/rp_filter"), own;
+	int all = setting_read("ipv4/conf/all/rp_filter"), own;
 
 	snprintf(name, sizeof(name), "ipv4/conf/%s/rp_filter", interface);
-	own = host_setting(name);
+	own = setting_read(name);
 	return (all > own ? all : own) == 1;
 }
 

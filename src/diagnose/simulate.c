@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/simulate.h"
-#include "diagnose/host.h"
+#include "kernel/setting.h"
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -731,7 +731,7 @@ static enum arrival arrive_out(struct simulation *simulation)
 {
 	if (simulation->socket != NO_EFFECT)
 		return HAS_A_SOCKET;
-	if (simulation->packet.family == IPV6 && simulation->roads.route && host_setting("ipv6/conf/all/forwarding") == 0)
+	if (simulation->packet.family == IPV6 && simulation->roads.route && setting_read("ipv6/conf/all/forwarding") == 0)
 		return DOES_NOT_FORWARD;
 	return run_hook(simulation, NF_INET_FORWARD) && run_hook(simulation, NF_INET_POST_ROUTING) &&
 	       run_hook(simulation, EGRESS) ? ARRIVES_OUT : ARRIVES_NOT;

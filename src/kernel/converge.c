@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/converge.h"
 #include "kernel/apply.h"
+#include "kernel/left_out.h"
 #include "kernel/nftables.h"
+#include "kernel/setting.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,57 +60,6 @@ static void name_interfaces(const struct config *config, const struct host *host
 	policy_free(&policy);
 }
 
-static const char *const choice_names[FAMILIES] = { [IPV4] = "gateway4", [IPV6] = "gateway6" };
-
-/* Of a family without a gateway there is but what an earlier configuration left. */
-int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
-		    struct report *report)
-{
-	char text[CHOICE_TEXT];
-
-	for (int family = 0; family < FAMILIES; family++) {
-		if (remembered->quick && config->gateway[family].mode != GATEWAY_ADDRESS)
-			continue;
-		if (state_recall(state, choice_names[family], text, sizeof(text), report) < 0)
-			return -1;
-		choice_parse(&remembered->gateway[family], text);
-	}
-	return 0;
-}
-
-void remembered_look(struct remembered *remembered, const struct config *config)
-{
-	struct report ignored = { 0 };
-	struct state state;
-
-	*remembered = (struct remembered){ 0 };
-	if (state_open(&state, config->state_dir, false, &ignored) == 0)
-		remembered_read(remembered, config, &state, &ignored);
-	state_close(&state);
-	report_free(&ignored);
-}
-
-int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
-		    const struct state *state, struct report *report)
-{
-	for (int family = 0; family < FAMILIES; family++) {
-		struct gateway_choice choice = { .address = config->gateway[family].address };
-		const struct gateway_choice *known = &remembered->gateway[family];
-		char text[CHOICE_TEXT];
-
-		if (!situation->path[family].interface)
-			continue;
-		if (!config->gateway_interface[0])
-			memcpy(choice.interface, situation->path[family].interface_name, IFNAMSIZ);
-		if (address_equal(&choice.address, &known->address) && strcmp(choice.interface, known->interface) == 0)
-			continue;
-		choice_text(&choice, text);
-		if (state_remember(state, choice_names[family], text, report) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* The neighbours of gateways that the configuration had before may be there. */
 static bool is_thorough(const struct remembered *remembered, const struct config *config)
 {
@@ -137,14 +88,14 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	policy_make(&situation->policy, config, path);
 	for (int family = 0; family < FAMILIES; family++)
 		situation->policy.former[family] = remembered->gateway[family].address;
-	host->ipsec = host_has_ipsec();
+	host->ipsec = setting_ipsec();
 	seal_read_left_out(remembered->seal, host);
 	wanted = seal_digest(config, path, host);
 	if (observe(&situation->kernel, config, &situation->policy, remembered->seal, wanted,
 		    is_thorough(remembered, config), sockets, report) < 0)
 		return -1;
 	if (!situation->kernel.guard.sealed && goal == GOAL_INSTALL) {
-		if (host_find_left_out(host, config, &sockets->route, report) < 0)
+		if (left_out_find(host, config, &sockets->route, report) < 0)
 			return -1;
 		wanted = seal_digest(config, path, host);
 	}

@@ -40,19 +40,6 @@ int situation_read(struct situation *situation, const struct config *config, enu
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report);
 void situation_free(struct situation *situation);
 
-/*
- * remembered_read - the gateways, from the state directory; @quick is set before
- * remembered_look - the same, without a lock, and where the directory can't be read as if nothing was known
- * remembered_keep - what of @situation is to be known to later runs; under the lock
- *
- * Return 0, or -1 with the reason in @report.
- */
-int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
-		    struct report *report);
-void remembered_look(struct remembered *remembered, const struct config *config);
-int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
-		    const struct state *state, struct report *report);
-
 /* goal_of - what the configuration asks for: nothing of ours where no family is governed */
 enum goal goal_of(const struct config *config);
 

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/seal.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#define FILE_NAME "seal"
 #define FNV_BASIS 0xcbf29ce484222325U
 #define FNV_PRIME 0x100000001b3U
 
@@ -87,20 +84,4 @@ void seal_read_left_out(const char *seal, struct host *host)
 		if (length < IFNAMSIZ)
 			snprintf(host->left_out[host->left_outs++], IFNAMSIZ, "%.*s", (int)length, seal);
 	}
-}
-
-/* Kept as the target of a symbolic link, which is read by one system call. */
-
-void seal_load(const struct state *state, char seal[SEAL_TEXT])
-{
-	ssize_t length = readlinkat(state->directory, FILE_NAME, seal, SEAL_TEXT - 1);
-
-	seal[length > 0 ? length : 0] = '\0';
-}
-
-void seal_keep(const struct state *state, const char *seal)
-{
-	unlinkat(state->directory, FILE_NAME, 0);
-	if (seal[0])
-		(void)!symlinkat(seal, state->directory, FILE_NAME);
 }

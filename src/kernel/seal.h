@@ -4,7 +4,6 @@
 
 #include "model/kernel.h"
 #include "model/policy.h"
-#include "sessions/session.h"
 
 /*
  * To read the kill switch back, rule by rule, is most of what a hook costs. nf_tables numbers its transactions (the
@@ -33,12 +32,5 @@ bool seal_fits(const char *seal, const struct present_guard *present, uint64_t w
 
 /* seal_read_left_out - the interfaces that were left out of what @seal was made of: to find them again, all would be asked */
 void seal_read_left_out(const char *seal, struct host *host);
-
-/*
- * seal_load - the seal in the state directory; "" where there is none
- * seal_keep - put it there, in place of another; under the lock. Without one the next run reads all, so no error.
- */
-void seal_load(const struct state *state, char seal[SEAL_TEXT]);
-void seal_keep(const struct state *state, const char *seal);
 
 #endif

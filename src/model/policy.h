@@ -3,8 +3,8 @@
 #define POLICY_H
 
 #include "config/config.h"
-#include "diagnose/host.h"
 #include "model/guard.h"
+#include "model/host.h"
 #include "model/routing.h"
 
 /* Where the kernel reaches a gateway; see gateway.h. */

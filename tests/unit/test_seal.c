@@ -2,6 +2,7 @@
 /* What a seal is of, and that nothing but the very same one counts. */
 #include "cases.h"
 #include "kernel/seal.h"
+#include "sessions/remembered.h"
 #include "sessions/session.h"
 
 #include <string.h>

@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "diagnose/host.h"
+#include "kernel/left_out.h"
 #include "kernel/rtnetlink.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #define ATTEMPTS 20	/* to read addresses that others keep changing */
-
-bool host_leaves_out(const struct host *host, const char *name)
-{
-	for (unsigned int i = 0; i < host->left_outs; i++)
-		if (strcmp(host->left_out[i], name) == 0)
-			return true;
-	return false;
-}
 
 /* What the addresses of an interface say of it. */
 struct seen {
@@ -118,7 +108,7 @@ static int read_addresses(struct look *look, struct netlink *route, struct netli
 	return -1;
 }
 
-int host_find_left_out(struct host *host, const struct config *config, struct netlink *route, struct report *report)
+int left_out_find(struct host *host, const struct config *config, struct netlink *route, struct report *report)
 {
 	struct look look = { .config = config };
 	struct netlink_error error;
@@ -137,25 +127,4 @@ int host_find_left_out(struct host *host, const struct config *config, struct ne
 			result = leave_out(host, config, name, report);
 	free(look.seen);
 	return result;
-}
-
-/* Either is there where the kernel has XFRM, whatever of it a container may see. */
-bool host_has_ipsec(void)
-{
-	return access("/proc/net/xfrm_stat", F_OK) == 0 || access("/proc/sys/net/core/xfrm_larval_drop", F_OK) == 0;
-}
-
-int host_setting(const char *name)
-{
-	char path[128], digit = '\0';
-	ssize_t got = -1;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		got = read(fd, &digit, 1);
-		close(fd);
-	}
-	return got == 1 ? digit - '0' : -1;
 }

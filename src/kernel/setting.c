@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/setting.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int setting_read(const char *name)
+{
+	char path[128], digit = '\0';
+	ssize_t got = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		got = read(fd, &digit, 1);
+		close(fd);
+	}
+	return got == 1 ? digit - '0' : -1;
+}
+
+/* Either is there where the kernel has XFRM, whatever of it a container may see. */
+bool setting_ipsec(void)
+{
+	return access("/proc/net/xfrm_stat", F_OK) == 0 || access("/proc/sys/net/core/xfrm_larval_drop", F_OK) == 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef REMEMBERED_H
+#define REMEMBERED_H
+
+#include "kernel/converge.h"
+#include "sessions/session.h"
+
+/* What earlier runs left in the state directory for later ones, beside the sessions. */
+
+/*
+ * remembered_read - the gateways, from the state directory; @quick is set before
+ * remembered_look - the same, without a lock, and where the directory can't be read as if nothing was known
+ * remembered_keep - what of @situation is to be known to later runs; under the lock
+ *
+ * Return 0, or -1 with the reason in @report.
+ */
+int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
+		    struct report *report);
+void remembered_look(struct remembered *remembered, const struct config *config);
+int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
+		    const struct state *state, struct report *report);
+
+/*
+ * seal_load - the seal in the state directory; "" where there is none
+ * seal_keep - put it there, in place of another; under the lock. Without one the next run reads all, so no error.
+ */
+void seal_load(const struct state *state, char seal[SEAL_TEXT]);
+void seal_keep(const struct state *state, const char *seal);
+
+#endif
