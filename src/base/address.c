@@ -7,6 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+int family_index(uint8_t family)
+{
+	return family == AF_INET ? IPV4 : IPV6;
+}
+
 uint8_t family_of(int index)
 {
 	return index == IPV4 ? AF_INET : AF_INET6;

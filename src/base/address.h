@@ -30,7 +30,8 @@ struct mac {
 
 #define MAC_TEXT 18	/* bytes of one in words with its NUL: 02:00:00:00:00:02 */
 
-/* family_of - AF_INET or AF_INET6 of an index; family_name - "IPv4" or "IPv6" */
+/* family_index - the index of AF_INET or AF_INET6; family_of - the other way round; family_name - "IPv4" or "IPv6" */
+int family_index(uint8_t family);
 uint8_t family_of(int index);
 const char *family_name(int index);
 

@@ -131,17 +131,3 @@ void log_last_words(const char *message)
 	line[0].iov_len -= priority;
 	(void)!writev(STDERR_FILENO, line, sizeof(line) / sizeof(*line));
 }
-
-int log_report(struct report *report)
-{
-	int status = report->status;
-
-	for (size_t i = 0; i < report->notes.count; i++)
-		log_line(LOG_LEVEL_INFO, "note: %s", report->notes.line[i]);
-	for (size_t i = 0; i < report->warnings.count; i++)
-		log_line(LOG_LEVEL_WARNING, "%s", report->warnings.line[i]);
-	for (size_t i = 0; i < report->errors.count; i++)
-		log_line(LOG_LEVEL_ERROR, "%s", report->errors.line[i]);
-	report_free(report);
-	return status;
-}

@@ -2,7 +2,7 @@
 #ifndef LOG_H
 #define LOG_H
 
-#include "base/report.h"
+#include "base/attributes.h"
 
 #include <stdbool.h>
 
@@ -29,8 +29,5 @@ void log_line(enum log_level level, const char *format, ...) PRINTF(2, 3);
 
 /* log_last_words - an error of this text alone, from where nothing else is safe: signal handlers, or without memory */
 void log_last_words(const char *message);
-
-/* log_report - the errors and warnings of @report, which is empty afterwards. Returns its status. */
-int log_report(struct report *report);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/report.h"
+#include "base/log.h"
 #include "base/terminal.h"
 
 #include <stdarg.h>
@@ -134,4 +135,18 @@ void report_add_json(struct text *json, const struct report *report)
 	text_add_json_list(json, "errors", &report->errors);
 	text_add_json_list(json, "warnings", &report->warnings);
 	text_add_json_list(json, "notes", &report->notes);
+}
+
+int report_log(struct report *report)
+{
+	int status = report->status;
+
+	for (size_t i = 0; i < report->notes.count; i++)
+		log_line(LOG_LEVEL_INFO, "note: %s", report->notes.line[i]);
+	for (size_t i = 0; i < report->warnings.count; i++)
+		log_line(LOG_LEVEL_WARNING, "%s", report->warnings.line[i]);
+	for (size_t i = 0; i < report->errors.count; i++)
+		log_line(LOG_LEVEL_ERROR, "%s", report->errors.line[i]);
+	report_free(report);
+	return status;
 }

@@ -31,4 +31,7 @@ void report_add_findings(struct text *text, const struct report *report, bool co
 /* report_add_json - "errors", "warnings" and "notes" as members of an object that goes on behind them */
 void report_add_json(struct text *json, const struct report *report);
 
+/* report_log - the notes, warnings and errors, as lines of the log; it is empty afterwards. Returns its status. */
+int report_log(struct report *report);
+
 #endif

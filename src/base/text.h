@@ -2,17 +2,14 @@
 #ifndef TEXT_H
 #define TEXT_H
 
+#include "base/attributes.h"
+#include "base/memory.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/*
- * Growing strings and lists of strings. They do not fail: where memory ends, the program ends with
- * EX_OSERR, which is safe at every point (see plan.h).
- */
-
-#define PRINTF(template, first) __attribute__((__format__(__printf__, template, first)))
-#define CLEANUP(function) __attribute__((__cleanup__(function)))
+/* Growing strings and lists of strings. They do not fail: see memory.h. */
 
 struct text {
 	char *data;	/* NUL-terminated once something was added, else NULL */
@@ -24,17 +21,6 @@ struct lines {
 	char **line;
 	size_t count;
 };
-
-/* out_of_memory - end the program */
-void out_of_memory(void) __attribute__((noreturn));
-
-void *allocate(size_t count, size_t size);
-void *reallocate(void *old, size_t count, size_t size);
-
-/* make_room_for_one - for one element more than the @count in an array that was made by this alone, from NULL */
-void *make_room_for_one(void *array, size_t count, size_t size);
-
-char *duplicate(const char *string);
 
 void text_add(struct text *text, const char *format, ...) PRINTF(2, 3);
 void text_add_formatted(struct text *text, const char *format, va_list args) PRINTF(2, 0);

@@ -117,7 +117,7 @@ static int parse_destination(const struct options *options, struct question *que
 
 	if (address_parse(&question->destination, text) &&
 	    (question->name || question->destination.family == question->source.family)) {
-		question->family = question->destination.family == AF_INET ? IPV4 : IPV6;
+		question->family = family_index(question->destination.family);
 		return 0;
 	}
 	return report_error(report, EX_USAGE, question->name ? "explain: '%s' is not an address" :
@@ -136,7 +136,7 @@ static int parse_question(const struct config *config, const struct options *opt
 	if (!address_parse(&question->source, whose))
 		question->name = whose;
 	else
-		question->family = question->source.family == AF_INET ? IPV4 : IPV6;
+		question->family = family_index(question->source.family);
 	if (parse_destination(options, question, report) < 0)
 		return -1;
 	find_session(config, question);

@@ -233,7 +233,7 @@ static unsigned int session_addresses(const struct session *session, struct addr
 /* In a family that is blocked nothing comes to a client from beyond the VPN. */
 static bool flows_matter(const struct config *config, const struct address *address)
 {
-	int family = address->family == AF_INET ? IPV4 : IPV6;
+	int family = family_index(address->family);
 
 	return config->forget_flows && config->gateway[family].mode != GATEWAY_BLOCK;
 }

@@ -41,7 +41,7 @@ int run_end(struct run *run)
 
 	state_close(&run->state);
 	sockets_close(&run->sockets);
-	status = log_report(&run->report);
+	status = report_log(&run->report);
 	config_free(&run->config);
 	return status;
 }

@@ -107,7 +107,7 @@ static void look_for_gateway(struct test *test, struct findings *findings, const
 static void ask_for_gateway(struct test *test, struct findings *findings, const struct route *way)
 {
 	const char *how = way->family == AF_INET ? "ARP" : "ND";
-	int family = way->family == AF_INET ? IPV4 : IPV6;
+	int family = family_index(way->family);
 	char what[64];
 	int answer = -1;
 

@@ -576,7 +576,7 @@ bool config_governs(const struct config *config, int family)
 
 bool config_is_client(const struct config *config, const struct address *address)
 {
-	const struct subnets *subnets = &config->subnets[address->family == AF_INET ? IPV4 : IPV6];
+	const struct subnets *subnets = &config->subnets[family_index(address->family)];
 
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(&subnets->prefix[i], address))

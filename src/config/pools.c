@@ -535,7 +535,7 @@ static void add_pool(struct pools *pools, const struct prefix *prefix, size_t ra
 
 static int index_of(const struct prefix *pool)
 {
-	return pool->address.family == AF_INET ? IPV4 : IPV6;
+	return family_index(pool->address.family);
 }
 
 static unsigned int widest(const struct prefix *pool)

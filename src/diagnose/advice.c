@@ -132,7 +132,7 @@ struct lans {
 
 static bool leads_to_lan(const struct lans *lans, const struct route *route, char interface[IFNAMSIZ])
 {
-	int family = route->family == AF_INET ? IPV4 : IPV6;
+	int family = family_index(route->family);
 
 	return route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST && config_governs(lans->config, family) &&
 	       !address_is_link_local(&route->destination) && !config_is_client(lans->config, &route->destination) &&

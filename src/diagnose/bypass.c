@@ -10,14 +10,9 @@
 
 #define ATTEMPTS 20	/* to read a table that others keep changing */
 
-static int index_of(uint8_t family)
-{
-	return family == AF_INET ? IPV4 : IPV6;
-}
-
 static bool in_subnets(const struct config *config, const struct prefix *prefix)
 {
-	const struct subnets *subnets = &config->subnets[index_of(prefix->address.family)];
+	const struct subnets *subnets = &config->subnets[family_index(prefix->address.family)];
 
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_overlaps(&subnets->prefix[i], prefix))
@@ -126,7 +121,7 @@ bool bypass_rule(const struct config *config, const struct policy *policy, const
 {
 	const struct rule *rule = &kernel->rule[index];
 
-	return config_governs(config, index_of(rule->family)) && rule->protocol != ROUTING_PROTOCOL &&
+	return config_governs(config, family_index(rule->family)) && rule->protocol != ROUTING_PROTOCOL &&
 	       !is_wanted(policy, rule) && is_asked_before(policy, kernel, index, config->priority + 1) &&
 	       may_match(config, policy, rule) && may_take(config, policy, kernel, index);
 }
@@ -166,7 +161,7 @@ static bool leads_elsewhere(const struct search *search, const struct route *rou
 {
 	char interface[IFNAMSIZ];
 
-	if (route->type != RTN_UNICAST || !config_governs(search->config, index_of(route->family)) ||
+	if (route->type != RTN_UNICAST || !config_governs(search->config, family_index(route->family)) ||
 	    (route->source.address.family && !in_subnets(search->config, &route->source)))
 		return false;
 	for (size_t i = 0; i < search->policy->routes; i++)
@@ -180,7 +175,7 @@ static bool leads_elsewhere(const struct search *search, const struct route *rou
 static bool look_at_local(const struct search *search, const struct route *route)
 {
 	return route->table == RT_TABLE_LOCAL && leads_elsewhere(search, route) &&
-	       !plan_lacks_local(search->config, search->policy, search->kernel, index_of(route->family));
+	       !plan_lacks_local(search->config, search->policy, search->kernel, family_index(route->family));
 }
 
 /* Whether a rule of ours looks @route up in table main: one to the VPN's own addresses. */
@@ -279,7 +274,7 @@ static void note_suspect(struct lines *found, const struct route *route)
 		  "switch alone drops the clients' packets that it takes elsewhere; move it to table main" :
 		  "the %s route `%s%s%s` (protocol %u) is to clients' addresses, but not into a tunnel: the kill switch alone drops "
 		  "replies and other packets to clients there; remove it, or give these addresses to no client",
-		  family_name(index_of(route->family)), text_string(&text), route->other ? " with " : "",
+		  family_name(family_index(route->family)), text_string(&text), route->other ? " with " : "",
 		  route->other ? route->other : "", route->protocol);
 }
 

@@ -218,7 +218,7 @@ void foreign_make_packet(struct packet *packet, const struct address *client, co
 			 const struct address *destination, const char *outgoing, const struct address *nexthop)
 {
 	*packet = (struct packet){
-		.family = client->family == AF_INET ? IPV4 : IPV6, .source = *client, .destination = *destination,
+		.family = family_index(client->family), .source = *client, .destination = *destination,
 		.nexthop = *nexthop, .assumed = *client,
 	};
 	snprintf(packet->incoming, IFNAMSIZ, "%s", tunnel);
@@ -354,7 +354,7 @@ static void check_route(const struct check *check, const struct route *route)
 
 	/* Some host that everybody may reach. */
 	address_parse(&far, route->family == AF_INET ? "1.1.1.1" : "2606:4700:4700::1111");
-	make_client(check->config, route->family == AF_INET ? IPV4 : IPV6, &client, tunnel);
+	make_client(check->config, family_index(route->family), &client, tunnel);
 	foreign_make_packet(&packet, &client, tunnel, &far, route->interface_name, &route->gateway);
 	foreign_make_answer(&answer, &packet, check->config->masquerade);
 	check_packet(check, &packet, "what clients send");

@@ -141,7 +141,7 @@ static void check_pool(const struct ocserv_conf *conf, const struct ocserv_entry
 		       void *data)
 {
 	const struct check *check = data;
-	int family = pool->address.family == AF_INET ? IPV4 : IPV6;
+	int family = family_index(pool->address.family);
 	char text[PREFIX_TEXT];
 
 	/* What of its pools auto leaves out is told where it is read. */
@@ -162,7 +162,7 @@ static void check_lan(const struct ocserv_conf *conf, const struct ocserv_entry 
 		      void *data)
 {
 	const struct check *check = data;
-	int family = lan->address.family == AF_INET ? IPV4 : IPV6;
+	int family = family_index(lan->address.family);
 	char text[PREFIX_TEXT];
 
 	if (!check->adds_routes)
@@ -205,7 +205,7 @@ static void check_own_dns(const struct check *check, const struct ocserv_conf *c
 /* The gateway itself may well answer, and another client. */
 static bool is_beyond(const struct check *check, const struct address *address)
 {
-	int family = address->family == AF_INET ? IPV4 : IPV6;
+	int family = family_index(address->family);
 
 	return check->config->gateway[family].mode != GATEWAY_ADDRESS || config_is_client(check->config, address) ||
 	       address_equal(&check->config->gateway[family].address, address);
@@ -223,7 +223,7 @@ static void note_private_dns(const struct check *check, const struct ocserv_conf
 	finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route by %s, but clients ask it "
 		"by the gateway %s: unless it is beyond the gateway too, they resolve no name; push a DNS server that is",
 		prefix_text(&network, text), interface,
-		address_text(&check->config->gateway[address->family == AF_INET ? IPV4 : IPV6].address, gateway));
+		address_text(&check->config->gateway[family_index(address->family)].address, gateway));
 }
 
 static void check_dns(const struct check *check, const struct ocserv_conf *conf, const struct ocserv_entry *entry)

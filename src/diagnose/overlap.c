@@ -32,15 +32,10 @@ struct search {
 	size_t owns;
 };
 
-static int index_of(uint8_t family)
-{
-	return family == AF_INET ? IPV4 : IPV6;
-}
-
 /* The subnet that holds an address, of a family that is governed; NULL where none does. */
 static const struct prefix *subnet_of(const struct config *config, const struct address *address)
 {
-	int family = index_of(address->family);
+	int family = family_index(address->family);
 	const struct subnets *subnets = &config->subnets[family];
 
 	for (unsigned int i = 0; i < subnets->count && config_governs(config, family); i++)
@@ -101,10 +96,10 @@ static void judge_network(struct search *search, const struct prefix *network, c
 {
 	const char *setting = network->address.family == AF_INET ? "proxy_arp" : "proxy_ndp";
 	const char *family = network->address.family == AF_INET ? "ipv4" : "ipv6";
-	const struct subnets *subnets = &search->config->subnets[index_of(network->address.family)];
+	const struct subnets *subnets = &search->config->subnets[family_index(network->address.family)];
 	char own[PREFIX_TEXT], held[PREFIX_TEXT];
 
-	if (!config_governs(search->config, index_of(network->address.family)))
+	if (!config_governs(search->config, family_index(network->address.family)))
 		return;
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(network, &subnets->prefix[i].address) && network->length < subnets->prefix[i].length &&

@@ -158,7 +158,7 @@ static bool receive(const struct trial *trial, struct datagram *datagram, uint8_
 
 		if (size > 0 && datagram_parse(datagram, bytes, (size_t)size) &&
 		    address_equal(&datagram->destination,
-				  &trial->source[datagram->source.family == AF_INET ? IPV4 : IPV6]))
+				  &trial->source[family_index(datagram->source.family)]))
 			return true;
 	}
 	return false;
@@ -178,7 +178,7 @@ static void call_make(struct call *call, const struct trial *trial, const struct
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) < 0)
 		random.sequence = (uint32_t)clock_us();
 	*call = (struct call){
-		.source = trial->source[destination->family == AF_INET ? IPV4 : IPV6], .destination = *destination,
+		.source = trial->source[family_index(destination->family)], .destination = *destination,
 		.port = port, .own = (uint16_t)(FIRST_PORT + random.own % PORTS), .sequence = random.sequence,
 	};
 }

@@ -26,7 +26,7 @@ struct look {
 /* Whether an address may stand at a tunnel of clients: in their subnets, or in a family about which nothing is known. */
 static bool may_be_of_clients(const struct config *config, const struct address *address)
 {
-	int family = address->family == AF_INET ? IPV4 : IPV6;
+	int family = family_index(address->family);
 
 	return !config_governs(config, family) || config->subnets[family].count == 0 || config_is_client(config, address);
 }

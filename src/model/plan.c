@@ -354,7 +354,7 @@ static int check_foreign_route(const struct config *config, const struct policy 
 	struct text text CLEANUP(text_free) = { 0 };
 
 	if (route->table != config->table || route->protocol == ROUTING_PROTOCOL || route_wanted(policy, route) ||
-	    config->gateway[route->family == AF_INET ? IPV4 : IPV6].mode != GATEWAY_ADDRESS ||
+	    config->gateway[family_index(route->family)].mode != GATEWAY_ADDRESS ||
 	    !takes_clients(config, policy, route))
 		return 0;
 	route_add_text(&text, route);

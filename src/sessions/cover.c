@@ -76,7 +76,7 @@ static const struct prefix *subject(const struct rule *rule)
 
 static int index_of(const struct rule *rule)
 {
-	return rule->family == AF_INET ? IPV4 : IPV6;
+	return family_index(rule->family);
 }
 
 /* Whether the configuration has nothing any more that would deny in its place. */
@@ -296,7 +296,7 @@ bool cover_unrecorded(const struct config *config, const struct state *state, co
 
 static bool is_within(const struct config *config, const struct prefix *prefix)
 {
-	const struct subnets *subnets = &config->subnets[prefix->address.family == AF_INET ? IPV4 : IPV6];
+	const struct subnets *subnets = &config->subnets[family_index(prefix->address.family)];
 
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (subnets->prefix[i].length <= prefix->length && prefix_contains(&subnets->prefix[i], &prefix->address))

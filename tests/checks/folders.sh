@@ -31,4 +31,11 @@ headers() {
 }
 ok "headers include others" test "$(headers | wc -l)" -gt 50
 ok "and none itself, by whatever way" tsort <(headers)
+
+# The same of the sources at the bottom, each with its header.
+base_modules() {
+	grep -o '^#include "base/[^"]*"' base/*.[ch] | sed 's/^\(.*\)\.[ch]:#include "\(.*\)\.h"$/\1 \2/' | awk '$1 != $2'
+}
+ok "sources of base/ include others" test "$(base_modules | wc -l)" -gt 10
+ok "and none needs itself" tsort <(base_modules)
 done_testing

@@ -59,7 +59,7 @@ static void require_pool(const struct ocserv_conf *conf, const struct ocserv_ent
 			 void *data)
 {
 	const struct config *config = data;
-	const struct subnets *subnets = &config->subnets[pool->address.family == AF_INET ? IPV4 : IPV6];
+	const struct subnets *subnets = &config->subnets[family_index(pool->address.family)];
 	bool within = false;
 
 	(void)conf, (void)entry;

@@ -7,7 +7,7 @@
 
 static const char *family_text(uint8_t family)
 {
-	return family_name(family == AF_INET ? IPV4 : IPV6);
+	return family_name(family_index(family));
 }
 
 static void add_rules(struct text *text, const struct policy *policy)
