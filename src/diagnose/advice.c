@@ -166,8 +166,9 @@ static void examine_lans(const struct config *config, const struct host *host, s
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
 
-	if (netlink_request(route, rtnetlink_dump_routes(buffer, RT_TABLE_MAIN), take_lan, &lans, &error) < 0)
-		report_note(report, "can't look for networks behind clients: %s", netlink_error_text(&error));
+	if (netlink_dump(route, rtnetlink_dump_routes(buffer, RT_TABLE_MAIN), NULL, take_lan, &lans, &error) < 0)
+		report_error(report, netlink_error_status(&error), "can't look for networks behind clients: %s",
+			     netlink_error_text(&error));
 }
 
 void examine(const struct config *config, const struct situation *situation, struct sockets *sockets,

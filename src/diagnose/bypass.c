@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS 20	/* to read a table that others keep changing */
-
 static bool in_subnets(const struct config *config, const struct prefix *prefix)
 {
 	const struct subnets *subnets = &config->subnets[family_index(prefix->address.family)];
@@ -229,13 +227,16 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static void forget_suspects(struct search *search)
+static void forget_suspects(void *data)
 {
+	struct search *search = data;
+
 	for (size_t i = 0; i < search->suspects; i++)
 		route_free(&search->suspect[i]);
 	free(search->suspect);
 	search->suspect = NULL;
 	search->suspects = 0;
+	search->leads = false;
 }
 
 static int read_table(struct search *search, uint32_t table, struct netlink *route, struct report *report)
@@ -243,16 +244,10 @@ static int read_table(struct search *search, uint32_t table, struct netlink *rou
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error = { 0 };
 
-	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		forget_suspects(search);
-		search->leads = false;
-		/* A table that never had a route does not exist. */
-		if (netlink_request(route, rtnetlink_dump_routes(buffer, table), take_route, search, &error) == 0 ||
-		    error.number == ENOENT)
-			return 0;
-		if (error.number != EINTR)
-			break;
-	}
+	/* A table that never had a route does not exist. */
+	if (netlink_dump(route, rtnetlink_dump_routes(buffer, table), forget_suspects, take_route, search, &error) == 0 ||
+	    error.number == ENOENT)
+		return 0;
 	return report_error(report, netlink_error_status(&error), "can't read the routes of table %u, which may take clients' "
 			    "packets elsewhere: %s", table, netlink_error_text(&error));
 }

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define ATTEMPTS 20	/* to read addresses that others keep changing */
-
 /* What the addresses of an interface say of it. */
 struct seen {
 	unsigned int index;
@@ -93,27 +91,18 @@ static bool is_anothers(const struct look *look, size_t i)
 	return !look->seen[i].clients && (i == 0 || look->seen[i].index != look->seen[i - 1].index);
 }
 
-/* A dump that a change interrupted is made again. */
-static int read_addresses(struct look *look, struct netlink *route, struct netlink_error *error)
+static void forget_seen(void *data)
 {
-	char buffer[NETLINK_MESSAGE_SIZE];
-
-	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		look->count = 0;
-		if (netlink_request(route, rtnetlink_dump_addresses(buffer, AF_UNSPEC, 0), take_address, look, error) == 0)
-			return 0;
-		if (error->number != EINTR)
-			break;
-	}
-	return -1;
+	((struct look *)data)->count = 0;
 }
 
 int left_out_find(struct host *host, const struct config *config, struct netlink *route, struct report *report)
 {
 	struct look look = { .config = config };
+	char buffer[NETLINK_MESSAGE_SIZE], name[IFNAMSIZ];
 	struct netlink_error error;
-	int result = read_addresses(&look, route, &error);
-	char name[IFNAMSIZ];
+	int result = netlink_dump(route, rtnetlink_dump_addresses(buffer, AF_UNSPEC, 0), forget_seen, take_address, &look,
+				  &error);
 
 	if (look.count)
 		qsort(look.seen, look.count, sizeof(*look.seen), compare_seen);

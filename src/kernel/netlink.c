@@ -15,6 +15,7 @@
 
 #define RECEIVE_SIZE 32768	/* what the kernel fills at most for one part of a dump */
 #define SEND_SIZE 65536		/* what fits in every send buffer */
+#define DUMP_ATTEMPTS 20	/* of what others keep changing */
 
 static void set_option(const struct netlink *netlink, int option)
 {
@@ -253,6 +254,21 @@ static int exchange(struct netlink *netlink, const struct datagram *sent, struct
 		}
 	}
 	return failed ? -1 : 0;
+}
+
+int netlink_dump(struct netlink *netlink, struct nlmsghdr *request, void (*begin)(void *data), netlink_handler handle,
+		 void *data, struct netlink_error *error)
+{
+	int result = -1;
+
+	for (int attempt = 0; attempt < DUMP_ATTEMPTS && result < 0; attempt++) {
+		if (begin)
+			begin(data);
+		result = netlink_request(netlink, request, handle, data, error);
+		if (result < 0 && error->number != EINTR)
+			break;
+	}
+	return result;
 }
 
 int netlink_send_batch(struct netlink *netlink, const void *messages, size_t size, uint32_t first, uint32_t last,

@@ -48,6 +48,13 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 		    struct netlink_error *error);
 
 /*
+ * netlink_dump - the same of a dump, which begins anew where a change interrupted it
+ * @begin: forgets what @handle has taken; NULL where that does no harm
+ */
+int netlink_dump(struct netlink *netlink, struct nlmsghdr *request, void (*begin)(void *data), netlink_handler handle,
+		 void *data, struct netlink_error *error);
+
+/*
  * netlink_send_batch - send messages as one and read what the kernel says against them
  * @first, @last: their sequence numbers, without a gap; the last one has NLM_F_ACK
  *

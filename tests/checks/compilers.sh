@@ -24,7 +24,7 @@ analyze() {
 musl_headers() {
 	local headers=$build/musl name
 	mkdir "$headers"
-	for name in linux asm-generic libmnl libnftnl ini.h; do
+	for name in linux asm-generic libmnl libnftnl; do
 		ln -s "/usr/include/$name" "$headers/$name"
 	done
 	ln -s "/usr/include/$(gcc -print-multiarch)/asm" "$headers/asm"
