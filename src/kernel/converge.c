@@ -11,53 +11,22 @@
 
 #define ROUNDS 3	/* against others who change the same objects meanwhile */
 
-/* No interface can have these, and as its name each takes all of the room. */
-static const char *const unknown[FAMILIES] = { [IPV4] = "the way to IPv4", [IPV6] = "the way to IPv6" };
-
-/* The name that @present has where @wanted has one that is unknown. */
-static bool read_name(const struct guard_rule *wanted, const struct present_rule *present, const char *name,
-		      char found[IFNAMSIZ])
-{
-	const char *place = memmem(wanted->code.data, wanted->code.length, name, IFNAMSIZ);
-
-	if (!place || strcmp(wanted->comment, present->comment) != 0 || wanted->code.length != present->code.length)
-		return false;
-	memcpy(found, present->code.data + (place - wanted->code.data), IFNAMSIZ);
-	found[IFNAMSIZ - 1] = '\0';
-	return interface_name_valid(found);
-}
-
-static void find_name(const struct guard *wanted, const struct present_guard *present, int family,
-		      char found[IFNAMSIZ])
-{
-	for (size_t i = 0; i < wanted->chains; i++)
-		for (size_t j = 0; j < wanted->chain[i].rules; j++)
-			for (size_t k = 0; k < present->chains; k++)
-				for (size_t l = 0; l < present->chain[k].rules; l++)
-					if (read_name(&wanted->chain[i].rule[j], &present->chain[k].rule[l],
-						      unknown[family], found))
-						return;
-	snprintf(found, IFNAMSIZ, "%s", unknown[family]);
-}
-
 /*
- * Where the kernel knows no way to a gateway, its interface is taken to be the one that the kill switch has, so that
- * all else can be compared.
+ * Where the kernel knows no way to a gateway, its interface is taken to be the one that it was, so that all else can be
+ * compared. Where that is not known either, no rule of the kill switch is as wanted.
  */
-static void name_interfaces(const struct config *config, const struct host *host, const struct present_guard *present,
+static void name_interfaces(const struct config *config, const struct gateway_choice was[FAMILIES],
 			    struct gateway_path path[FAMILIES])
 {
-	struct policy policy = { 0 };
+	for (int family = 0; family < FAMILIES; family++) {
+		const char *name = was[family].interface;
 
-	for (int family = 0; family < FAMILIES; family++)
-		if (!path[family].interface)
-			snprintf(path[family].interface_name, IFNAMSIZ, "%s", unknown[family]);
-	policy_add_guard(&policy, config, path, host);
-	nftables_compile(&policy.guard);
-	for (int family = 0; family < FAMILIES; family++)
-		if (!path[family].interface)
-			find_name(&policy.guard, present, family, path[family].interface_name);
-	policy_free(&policy);
+		if (path[family].interface)
+			continue;
+		if (!name[0] || !address_equal(&was[family].address, &config->gateway[family].address))
+			name = config->gateway_interface;
+		snprintf(path[family].interface_name, IFNAMSIZ, "%s", name[0] ? name : "?");
+	}
 }
 
 /* The neighbours of gateways that the configuration had before may be there. */
@@ -100,7 +69,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 		wanted = seal_digest(config, path, host);
 	}
 	if (found < 0)
-		name_interfaces(config, host, &situation->kernel.guard, path);
+		name_interfaces(config, remembered->gateway, path);
 	if (!situation->kernel.guard.sealed) {
 		policy_add_guard(&situation->policy, config, path, host);
 		nftables_compile(&situation->policy.guard);
