@@ -183,23 +183,6 @@ static void add_sessions(struct text *screen, const struct sessions *sessions, b
 		table_add_text(screen, &table, colour);
 }
 
-/* What becomes of packets, as the comments of our rules end. */
-enum outcome { STOPPED, LET_THROUGH, OTHER, OUTCOMES };
-
-static bool ends_with(const char *string, const char *end)
-{
-	size_t length = strlen(string), end_length = strlen(end);
-
-	return length >= end_length && strcmp(string + length - end_length, end) == 0;
-}
-
-static enum outcome outcome_of(const char *comment)
-{
-	if (ends_with(comment, ": dropped") || ends_with(comment, ": rejected"))
-		return STOPPED;
-	return ends_with(comment, ": let through") ? LET_THROUGH : OTHER;
-}
-
 static void add_counter(struct table *table, const struct present_chain *chain, const struct present_rule *rule)
 {
 	struct text packets CLEANUP(text_free) = { 0 }, name CLEANUP(text_free) = { 0 }, why CLEANUP(text_free) = { 0 };
@@ -213,17 +196,19 @@ static void add_counter(struct table *table, const struct present_chain *chain, 
 	table_add(table, text_string(&why));
 }
 
-static void add_counters(struct text *screen, const struct present_guard *guard, enum outcome outcome, bool colour)
+static void add_counters(struct text *screen, const struct present_guard *guard, enum rule_end end, bool colour)
 {
-	static const char *const titles[OUTCOMES] = { "stopped", "let through", "other rules" };
+	static const char *const titles[] = {
+		[RULE_STOPS] = "stopped", [RULE_ACCEPTS] = "let through", [RULE_GOES_ON] = "other rules",
+	};
 	const struct column columns[] = {
-		{ "packets", 0, true }, { "bytes", 0, true }, { "chain", 0, false }, { titles[outcome], 0, false },
+		{ "packets", 0, true }, { "bytes", 0, true }, { "chain", 0, false }, { titles[end], 0, false },
 	};
 	struct table table CLEANUP(table_free) = { columns, sizeof(columns) / sizeof(*columns), { 0 } };
 
 	for (size_t i = 0; i < guard->chains; i++)
 		for (size_t j = 0; j < guard->chain[i].rules; j++)
-			if (guard->chain[i].rule[j].counted && outcome_of(guard->chain[i].rule[j].comment) == outcome)
+			if (guard->chain[i].rule[j].counted && guard->chain[i].rule[j].end == end)
 				add_counter(&table, &guard->chain[i], &guard->chain[i].rule[j]);
 	if (table.cells.count == 0)
 		return;
@@ -247,6 +232,7 @@ void screen_add(struct text *screen, const struct status *status, bool colour)
 	add_changed(screen, status, colour);
 	add_problems(screen, status, colour);
 	add_sessions(screen, &status->sessions, colour);
-	for (int outcome = STOPPED; outcome < OUTCOMES; outcome++)
-		add_counters(screen, &status->situation->kernel.guard, (enum outcome)outcome, colour);
+	add_counters(screen, &status->situation->kernel.guard, RULE_STOPS, colour);
+	add_counters(screen, &status->situation->kernel.guard, RULE_ACCEPTS, colour);
+	add_counters(screen, &status->situation->kernel.guard, RULE_GOES_ON, colour);
 }

@@ -683,21 +683,23 @@ static uint64_t get_u64(const struct nlattr *attribute)
 	return be64toh(mnl_attr_get_u64(attribute));
 }
 
-struct counts {
-	bool any;
+/* What a rule says of itself beside its code. */
+struct readings {
+	bool counted;
 	uint64_t packets, bytes;
+	enum rule_end end;
 };
 
-static void take_counter(struct counts *counts, const struct nlattr *data)
+static void take_counter(struct readings *readings, const struct nlattr *data)
 {
 	const struct nlattr *attribute;
 
-	counts->any = true;
+	readings->counted = true;
 	mnl_attr_for_each_nested(attribute, data) {
 		if (mnl_attr_get_type(attribute) == NFTA_COUNTER_PACKETS)
-			counts->packets += get_u64(attribute);
+			readings->packets += get_u64(attribute);
 		if (mnl_attr_get_type(attribute) == NFTA_COUNTER_BYTES)
-			counts->bytes += get_u64(attribute);
+			readings->bytes += get_u64(attribute);
 	}
 }
 
@@ -706,8 +708,33 @@ static const char *get_name(const struct nlattr *attribute)
 	return attribute && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 ? mnl_attr_get_str(attribute) : NULL;
 }
 
-/* The code of a rule's expressions, ours or the kernel's; what they have counted goes to @counts. */
-static void read_expressions(const struct nlattr *expressions, struct text *code, struct counts *counts)
+/* An immediate value, which may be a verdict. */
+static void take_immediate(struct readings *readings, const struct nlattr *data)
+{
+	const struct nlattr *value = netlink_find_nested(data, NFTA_IMMEDIATE_DATA);
+	const struct nlattr *verdict = value ? netlink_find_nested(value, NFTA_DATA_VERDICT) : NULL;
+	const struct nlattr *code = verdict ? netlink_find_nested(verdict, NFTA_VERDICT_CODE) : NULL;
+
+	if (!code || mnl_attr_get_payload_len(code) != sizeof(uint32_t))
+		return;
+	if (ntohl(mnl_attr_get_u32(code)) == NF_ACCEPT)
+		readings->end = RULE_ACCEPTS;
+	else if (ntohl(mnl_attr_get_u32(code)) == NF_DROP)
+		readings->end = RULE_STOPS;
+}
+
+static void take_reading(struct readings *readings, const char *name, const struct nlattr *data)
+{
+	if (strcmp(name, "counter") == 0)
+		take_counter(readings, data);
+	else if (strcmp(name, "immediate") == 0)
+		take_immediate(readings, data);
+	else if (strcmp(name, "reject") == 0)
+		readings->end = RULE_STOPS;
+}
+
+/* The code of a rule's expressions, ours or the kernel's, and what they say beside it. */
+static void read_expressions(const struct nlattr *expressions, struct text *code, struct readings *readings)
 {
 	const struct nlattr *expression, *part;
 
@@ -721,21 +748,19 @@ static void read_expressions(const struct nlattr *expressions, struct text *code
 			if (mnl_attr_get_type(part) == NFTA_EXPR_DATA)
 				data = part;
 		}
-		if (name && data && strcmp(name, "counter") == 0) {
-			text_add_bytes(code, name, strlen(name) + 1);
-			take_counter(counts, data);
-		} else if (name && data) {
+		if (name && data)
+			take_reading(readings, name, data);
+		if (name && data && strcmp(name, "counter") != 0)
 			add_expression_code(code, name, data);
-		} else if (name) {
+		else if (name)
 			text_add_bytes(code, name, strlen(name) + 1);
-		}
 	}
 }
 
 void nftables_compile(struct guard *guard)
 {
 	const struct nlattr *attribute;
-	struct counts none = { 0 };
+	struct readings none = { 0 };
 	char buffer[NETLINK_MESSAGE_SIZE];
 
 	for (size_t i = 0; i < guard->chains; i++) {
@@ -913,7 +938,7 @@ int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct
 	const struct nlattr *of[NFTA_RULE_MAX + 1] = { NULL }, *attribute;
 	struct present_chain *chain;
 	struct present_rule *rule;
-	struct counts counts = { 0 };
+	struct readings readings = { 0 };
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
 		return EBADMSG;
@@ -935,10 +960,11 @@ int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct
 		.handle = get_u64(of[NFTA_RULE_HANDLE]),
 	};
 	if (of[NFTA_RULE_EXPRESSIONS])
-		read_expressions(of[NFTA_RULE_EXPRESSIONS], &rule->code, &counts);
-	rule->counted = counts.any;
-	rule->packets = counts.packets;
-	rule->bytes = counts.bytes;
+		read_expressions(of[NFTA_RULE_EXPRESSIONS], &rule->code, &readings);
+	rule->end = readings.end;
+	rule->counted = readings.counted;
+	rule->packets = readings.packets;
+	rule->bytes = readings.bytes;
 	return 0;
 }
 

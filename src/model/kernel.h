@@ -11,10 +11,14 @@
 
 /* The present state of the kernel, as far as it is about us. Read by observe.h, plain data here. */
 
+/* What becomes of the packets that a rule matches: by its verdict. */
+enum rule_end { RULE_GOES_ON, RULE_ACCEPTS, RULE_STOPS };
+
 struct present_rule {
 	struct text code;	/* its expressions, as nftables_compile() writes them */
 	char *comment;		/* "" where it has none */
 	uint64_t handle;	/* as `nft -a list table` shows it */
+	enum rule_end end;
 	bool counted;
 	uint64_t packets, bytes;	/* of its counter */
 };

@@ -328,6 +328,9 @@ test_counters() {
 	is "$(section 'let through' | grep -vc ': let through$')" 0 "what lets through has its own"
 	like "$(section 'other rules')" 'clients of 10.20.0.0/24 get our address' "so have others"
 	like "$(section 'other rules')" 'forward +of somebody else'$'\n''.*forward +without a comment' "foreign ones, too"
+	nft 'add rule inet ocserv_gw forward ip saddr 203.0.113.9 counter drop comment "of another: let through"'
+	program status
+	like "$(section stopped)" 'of another: let through' "a rule is told by its verdict, whatever its comment says"
 	is "$(grep -c ' B  [a-z]' <<<"$out")" "$(nft list table inet ocserv_gw | grep -c 'counter packets')" "none is left out"
 }
 
