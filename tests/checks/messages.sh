@@ -13,7 +13,9 @@ if [ "${1:-}" = --write ]; then
 	python3 "$top/tests/checks/messages.py" "$top/src" >"$list"
 	exit
 fi
-ok "the list is that of the sources" diff <(python3 "$top/tests/checks/messages.py" "$top/src") "$list"
+new=$(diff "$list" <(python3 "$top/tests/checks/messages.py" "$top/src") | sed -n 's/^[<>]/|&/p')
+[ -z "$new" ] || diag "|what messages.txt has not yet (tests/checks/messages.sh --write):
+$new"
 ok "there are many" test "$(wc -l <"$list")" -gt 100
 is "$(grep -nE '[.!] *$' "$list")" "" "none ends with a full stop: more may follow"
 is "$(grep -niE '\b(invalid|illegal|bad|fatal|failure)\b' "$list")" "" "none judges without saying what is wrong"
