@@ -45,6 +45,10 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	static const struct kernel empty;
 	struct gateway_path path[FAMILIES];
 	struct host *host = &situation->host;
+	struct view view = {
+		.config = config, .policy = &situation->policy, .seal = remembered->seal,
+		.thorough = is_thorough(remembered, config),
+	};
 	const struct kernel *kernel;
 	uint64_t wanted;
 	int found = 0;
@@ -59,9 +63,8 @@ int situation_read(struct situation *situation, const struct config *config, enu
 		situation->policy.former[family] = remembered->gateway[family].address;
 	host->ipsec = setting_ipsec();
 	seal_read_left_out(remembered->seal, host);
-	wanted = seal_digest(config, path, host);
-	if (observe(&situation->kernel, config, &situation->policy, remembered->seal, wanted,
-		    is_thorough(remembered, config), sockets, report) < 0)
+	view.wanted = wanted = seal_digest(config, path, host);
+	if (observe(&situation->kernel, &view, sockets, report) < 0)
 		return -1;
 	if (!situation->kernel.guard.sealed && goal == GOAL_INSTALL) {
 		if (left_out_find(host, config, &sockets->route, report) < 0)

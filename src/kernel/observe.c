@@ -29,11 +29,7 @@ void sockets_close(struct sockets *sockets)
 
 struct context {
 	struct kernel *kernel;
-	const struct config *config;
-	const struct policy *policy;
-	const char *seal;
-	uint64_t wanted;
-	bool thorough;
+	const struct view *view;
 };
 
 static int take_rule(const struct nlmsghdr *message, void *data)
@@ -95,21 +91,21 @@ static int take_chain(const struct nlmsghdr *message, void *data)
 {
 	struct context *context = data;
 
-	return nftables_parse_chain(message, context->config->killswitch_table, &context->kernel->guard);
+	return nftables_parse_chain(message, context->view->config->killswitch_table, &context->kernel->guard);
 }
 
 static int take_guard_rule(const struct nlmsghdr *message, void *data)
 {
 	struct context *context = data;
 
-	return nftables_parse_rule(message, context->config->killswitch_table, &context->kernel->guard);
+	return nftables_parse_rule(message, context->view->config->killswitch_table, &context->kernel->guard);
 }
 
 static int take_set(const struct nlmsghdr *message, void *data)
 {
 	struct context *context = data;
 
-	return nftables_parse_set(message, context->config->killswitch_table, &context->kernel->guard);
+	return nftables_parse_set(message, context->view->config->killswitch_table, &context->kernel->guard);
 }
 
 static int dump_routes(struct context *context, struct sockets *sockets, uint32_t table, struct netlink_error *error)
@@ -128,7 +124,7 @@ static bool is_another_table(const struct context *context, const bool *owned, s
 	const struct kernel *kernel = context->kernel;
 	uint32_t table = kernel->rule[index].table;
 
-	if (!owned[index] || table == context->config->table || table == RT_TABLE_UNSPEC ||
+	if (!owned[index] || table == context->view->config->table || table == RT_TABLE_UNSPEC ||
 	    (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL))
 		return false;
 	for (size_t i = 0; i < index; i++)
@@ -142,9 +138,9 @@ static int observe_routes(struct context *context, struct sockets *sockets, stru
 {
 	const struct kernel *kernel = context->kernel;
 	bool *owned = allocate(kernel->rules, sizeof(*owned));
-	int result = dump_routes(context, sockets, context->config->table, error);
+	int result = dump_routes(context, sockets, context->view->config->table, error);
 
-	plan_find_owned(context->config, kernel->rule, kernel->rules, owned);
+	plan_find_owned(context->view->config, kernel->rule, kernel->rules, owned);
 	for (size_t i = 0; i < kernel->rules && result == 0; i++)
 		if (is_another_table(context, owned, i))
 			result = dump_routes(context, sockets, kernel->rule[i].table, error);
@@ -167,10 +163,10 @@ static int observe_neighbours(struct context *context, struct sockets *sockets, 
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 
-	if (context->thorough)
+	if (context->view->thorough)
 		return dump_neighbours(context, sockets, error);
-	for (size_t i = 0; i < context->policy->neighbours; i++) {
-		const struct neighbour *wanted = &context->policy->neighbour[i];
+	for (size_t i = 0; i < context->view->policy->neighbours; i++) {
+		const struct neighbour *wanted = &context->view->policy->neighbour[i];
 
 		if (wanted->interface &&
 		    netlink_request(&sockets->route, rtnetlink_get_neighbour(buffer, &wanted->address, wanted->interface),
@@ -183,12 +179,12 @@ static int observe_neighbours(struct context *context, struct sockets *sockets, 
 
 static bool is_sealed(const struct context *context)
 {
-	return seal_fits(context->seal, &context->kernel->guard, context->wanted);
+	return seal_fits(context->view->seal, &context->kernel->guard, context->view->wanted);
 }
 
 static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
-	const char *table = context->config->killswitch_table;
+	const char *table = context->view->config->killswitch_table;
 	char buffer[NETLINK_MESSAGE_SIZE];
 
 	/* First, so that a change while the rest is read belongs to a later one. */
@@ -225,10 +221,9 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 	return observe_guard(context, sockets, error);
 }
 
-int observe(struct kernel *kernel, const struct config *config, const struct policy *policy, const char *seal,
-	    uint64_t wanted, bool thorough, struct sockets *sockets, struct report *report)
+int observe(struct kernel *kernel, const struct view *view, struct sockets *sockets, struct report *report)
 {
-	struct context context = { kernel, config, policy, seal, wanted, thorough };
+	struct context context = { kernel, view };
 	struct netlink_error error;
 	const char *object;
 

@@ -17,18 +17,21 @@ struct sockets {
 int sockets_open(struct sockets *sockets, struct report *report);
 void sockets_close(struct sockets *sockets);
 
+/* What is looked at, and how closely. */
+struct view {
+	const struct config *config;
+	const struct policy *policy;	/* of whose neighbours each is asked for */
+	const char *seal;		/* a kill switch that has it, of the digest @wanted, is not read again */
+	uint64_t wanted;
+	bool thorough;			/* all permanent neighbours, too, lest one stays that an earlier configuration asked for */
+};
+
 /*
  * observe - read the present state of the kernel
- * @policy: of whose neighbours each is asked for
- * @seal, @wanted: see below
- * @thorough: all permanent neighbours are read, too, lest one stays that an earlier configuration asked for
  *
  * Dumps that a change interrupted are read again. Without CAP_NET_ADMIN the kill switch can't be read:
- * `unprivileged` is set then. A kill switch whose seal is @seal, of the digest @wanted, is not read again.
- * Returns 0 or -1 with the reason in @report.
- * kernel_free() in either case.
+ * `unprivileged` is set then. Returns 0 or -1 with the reason in @report. kernel_free() in either case.
  */
-int observe(struct kernel *kernel, const struct config *config, const struct policy *policy, const char *seal,
-	    uint64_t wanted, bool thorough, struct sockets *sockets, struct report *report);
+int observe(struct kernel *kernel, const struct view *view, struct sockets *sockets, struct report *report);
 
 #endif
