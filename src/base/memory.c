@@ -34,7 +34,8 @@ void *allocate(size_t count, size_t size)
 {
 	void *new = reallocate(NULL, count, size);
 
-	return memset(new, 0, count * size);
+	memset(new, 0, count * size);
+	return new;
 }
 
 char *duplicate(const char *string)
