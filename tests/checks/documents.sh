@@ -14,7 +14,7 @@ keys=$top/_build/tests/print_keys
 markdown=('<!-- keys -->' '<!-- /keys -->')
 mdoc=('.\" keys' '.\" /keys')
 
-if [ ! -x "$keys" ] || ! "$keys" | grep -qF '| `/etc/ocserv/ocserv.conf` |'; then
+if [ ! -x "$keys" ] || ! "$keys" | grep -q '| .\/etc\/ocserv\/ocserv\.conf. |'; then
 	echo "Bail out! $keys is not built, or not with --sysconfdir=/etc: make check TESTS="
 	exit 1
 fi
