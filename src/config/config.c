@@ -693,10 +693,11 @@ static void line_error(struct stream *stream, const char *message)
 	stream->config->lines_refused = true;
 }
 
+/* A carriage return ends a line of DOS; where it stands alone it would make one comment of all lines. */
 static bool has_controls(const char *line, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
-		if (((unsigned char)line[i] < ' ' && line[i] != '\t' && line[i] != '\r') || line[i] == 0x7f)
+		if (((unsigned char)line[i] < ' ' && line[i] != '\t' && !(line[i] == '\r' && i + 1 == length)) || line[i] == 0x7f)
 			return true;
 	return false;
 }

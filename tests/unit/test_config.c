@@ -1042,6 +1042,8 @@ static void binary_files_are_refused(void **state)
 		{ "\x7f" "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0\n", 21 },
 		{ "\0", 1 },
 		{ "[clients]\nsubnet4 = 10.20.0.0/24\x1b[2J\n", 38 },
+		/* Without a line feed all of it would be one comment. */
+		{ "; x\r[clients]\rsubnet4 = 10.20.0.0/24\r", 38 },
 	};
 
 	(void)state;
