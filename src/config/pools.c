@@ -389,11 +389,12 @@ static void read_file(struct files *files, struct file *file)
 		leave_out(files, "%.500s: %s; its pools are left out, and sessions with these addresses are refused",
 			  text_string(&path), strerror(errno));
 	} else if (conf.entries > ENTRIES_MOST) {
+		file->settled = false;
 		leave_out(files, "%.500s: has more than %d lines; its pools are left out, and sessions with these addresses are "
 			  "refused", text_string(&path), ENTRIES_MOST);
 	} else {
+		/* But no LAN of a client (iroute), which may be one of this host's: the admin names these. */
 		ocserv_conf_visit_pools(&conf, take_pool, file);
-		ocserv_conf_visit_lans(&conf, take_pool, file);
 	}
 	files->news = files->news || file->settled;
 	ocserv_conf_free(&conf);

@@ -123,11 +123,14 @@ not_ok "bob does not reach the LAN by it" pings client2 "$HOST4"
 ok "nothing left by it" lan_captures_stop
 ip -n server route del "$LAN4" via "$UPLINK2_4"
 
-# With auto, files for users say which LANs there are.
+# With auto, no file of a user makes a network one of the clients'.
 client_disconnect client2
 server_exec "$OGW_PROGRAM" down >/dev/null
 gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6" clients.subnet4=auto clients.subnet6=auto
 ok "alice connects, with auto" connect_alice
-is "$(exit_address lan 4) $(exit_address lan 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "the LAN leaves by the upstream"
+must "captures run" lan_captures_start
+not_ok "the LAN has no internet" has_internet lan 4
+ok "and leaves by no other way" lan_captures_stop
+like "$(server_exec "$OGW_PROGRAM" check 2>&1)" "is behind the client of .*not within .clients. subnet4" "check says so"
 
 done_testing

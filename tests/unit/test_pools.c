@@ -84,7 +84,6 @@ static void what_no_pool_is_counts_for_nobody_else(void **state)
 		{ "ipv4-network = 198.51.0.0/15", "the pool 198.50.0.0/15 is no private network, and wider than /16" },
 		{ "ipv4-network = 0.0.0.0/1", "the pool 0.0.0.0/1 is wider than /8" },
 		{ "ipv4-network = 0.0.0.0/0", "the pool 0.0.0.0/24 can't be addresses of clients" },
-		{ "iroute = 172.28.0.0/16", "users/eve: the pool 172.28.0.0/16 holds the gateway" },
 		{ "ipv4-network = 10.0.0.0/7", "the pool 10.0.0.0/7 is wider than /8" },
 		{ "ipv4-network = 127.0.0.0/24", "the pool 127.0.0.0/24 can't be addresses of clients" },
 		{ "explicit-ipv4 = 224.0.0.1", "the pool 224.0.0.1/32 can't be addresses of clients" },
