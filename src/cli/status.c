@@ -441,8 +441,7 @@ static void add_json(struct text *json, const struct status *status, const struc
 static void status_free(struct status *status)
 {
 	lines_free(&status->bypasses);
-	lines_free(&status->overlaps.cut);
-	lines_free(&status->overlaps.shared);
+	overlaps_free(&status->overlaps);
 	lines_free(&status->errors);
 	lines_free(&status->problems);
 	clients_free(&status->clients);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/overlap.h"
 #include "kernel/rtnetlink.h"
+#include "sessions/session.h"
 
 #include <errno.h>
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 
 #define ATTEMPTS 20	/* to read what others keep changing */
@@ -49,6 +52,21 @@ static bool is_others(const struct search *search, unsigned int interface, char 
 {
 	return netlink_interface_name(search->netlink, interface, name) &&
 	       (!interface_matches(&search->config->clients, name) || host_leaves_out(search->host, name));
+}
+
+/* What this host would lose to a subnet. */
+static void PRINTF(3, 4) add_cut(struct search *search, const struct prefix *subnet, const char *format, ...)
+{
+	struct overlaps *found = search->found;
+	struct text line CLEANUP(text_free) = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	text_add_formatted(&line, format, args);
+	va_end(args);
+	found->subnet = make_room_for_one(found->subnet, found->cut.count, sizeof(*found->subnet));
+	found->subnet[found->cut.count] = subnet;
+	lines_add(&found->cut, "%s", text_string(&line));
 }
 
 static void free_search(struct search *search)
@@ -123,7 +141,7 @@ static void judge_address(struct search *search, const struct prefix *prefix, co
 			  "from that address to others than clients leaves by the gateway", prefix_text(subnet, held),
 			  prefix_text(prefix, own), interface);
 	else
-		lines_add(&search->found->cut, "the client subnet %s holds this host's own address %s on %s", prefix_text(subnet, held),
+		add_cut(search, subnet, "the client subnet %s holds this host's own address %s on %s", prefix_text(subnet, held),
 			  prefix_text(prefix, own), interface);
 }
 
@@ -217,10 +235,10 @@ static void judge_route(struct search *search, const struct route *route)
 		search->route = make_room_for_one(search->route, search->routes, sizeof(*search->route));
 		search->route[search->routes++] = destination;
 	} else if (route->gateway.family || route->indirect) {
-		lines_add(&search->found->shared, "the client subnet %s is also that of a route by %s, which this host will not find any "
-			  "more: remove the route, or give clients another subnet", prefix_text(subnet, held), interface);
+		lines_add(&search->found->shared, "the client subnet %s is also that of a route by %s, which this host may lose: "
+			  "remove the route, or give clients another subnet", prefix_text(subnet, held), interface);
 	} else {
-		lines_add(&search->found->cut, "the client subnet %s is also the network on %s", prefix_text(subnet, held), interface);
+		add_cut(search, subnet, "the client subnet %s is also the network on %s", prefix_text(subnet, held), interface);
 	}
 }
 
@@ -260,11 +278,13 @@ static void judge_hops(struct search *search)
 {
 	char held[PREFIX_TEXT], address[ADDRESS_TEXT], interface[IFNAMSIZ];
 
-	for (size_t i = 0; i < search->hops; i++)
+	for (size_t i = 0; i < search->hops; i++) {
+		const struct prefix *subnet = subnet_of(search->config, &search->hop[i].address);
+
 		if (!is_reached(search, &search->hop[i].address) && is_others(search, search->hop[i].interface, interface))
-			lines_add(&search->found->cut, "the client subnet %s holds %s, a next hop of this host's routes on %s",
-				  prefix_text(subnet_of(search->config, &search->hop[i].address), held),
-				  address_text(&search->hop[i].address, address), interface);
+			add_cut(search, subnet, "the client subnet %s holds %s, a next hop of this host's routes on %s",
+				prefix_text(subnet, held), address_text(&search->hop[i].address, address), interface);
+	}
 }
 
 /* Resolvers */
@@ -291,13 +311,14 @@ static void judge_resolver(struct search *search, const char *text, const char *
 		return;
 	subnet = subnet_of(search->config, &address);
 	if (subnet && !is_servers_own(search, subnet, &address) && !is_reached(search, &address))
-		lines_add(&search->found->cut, "the client subnet %s holds %s, a resolver of this host (%s)", prefix_text(subnet, held),
+		add_cut(search, subnet, "the client subnet %s holds %s, a resolver of this host (%s)", prefix_text(subnet, held),
 			  text, path);
 }
 
 static void read_resolvers(struct search *search, const char *path)
 {
-	FILE *file = fopen(path, "re");
+	struct stat status;
+	FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "re") : NULL;
 	char line[256], address[ADDRESS_TEXT + IFNAMSIZ];
 
 	while (file && fgets(line, sizeof(line), file))
@@ -305,6 +326,14 @@ static void read_resolvers(struct search *search, const char *path)
 			judge_resolver(search, address, path);
 	if (file)
 		fclose(file);
+}
+
+void overlaps_free(struct overlaps *overlaps)
+{
+	lines_free(&overlaps->cut);
+	lines_free(&overlaps->shared);
+	free(overlaps->subnet);
+	*overlaps = (struct overlaps){ 0 };
 }
 
 static int read_kernel(struct search *search, struct netlink_error *error)
@@ -319,9 +348,7 @@ static int read_kernel(struct search *search, struct netlink_error *error)
 static void forget(struct search *search)
 {
 	free_search(search);
-	lines_free(&search->found->cut);
-	lines_free(&search->found->shared);
-	*search->found = (struct overlaps){ 0 };
+	overlaps_free(search->found);
 }
 
 int overlap_find(struct overlaps *overlaps, const struct config *config, const struct host *host, struct netlink *route,
@@ -358,30 +385,72 @@ static bool adds_rule(const struct plan *plan)
 	return false;
 }
 
+static bool is_about(const struct rule *rule, const struct prefix *subnet)
+{
+	return prefix_equal(&rule->source, subnet) || prefix_equal(&rule->destination, subnet);
+}
+
+struct lives {
+	const struct prefix *subnet;
+	bool any;
+};
+
+static bool note_within(const struct session *session, void *data)
+{
+	struct lives *lives = data;
+	struct address address;
+
+	lives->any = (address_parse_unscoped(&address, session->ip4) && prefix_contains(lives->subnet, &address)) ||
+		     (address_parse_unscoped(&address, session->ip6) && prefix_contains(lives->subnet, &address));
+	return !lives->any;
+}
+
+static bool has_sessions(const struct config *config, const struct prefix *subnet)
+{
+	struct lives lives = { .subnet = subnet };
+	struct report unread = { 0 };
+	struct state state;
+
+	if (state_open(&state, config->state_dir, false, &unread) == 0)
+		state_visit(&state, false, note_within, &lives, &unread);
+	state_close(&state);
+	report_free(&unread);
+	return lives.any;
+}
+
+/* Whether the plan makes a subnet one of the clients' that was none before. */
+static bool is_new(const struct config *config, const struct plan *plan, const struct prefix *subnet)
+{
+	bool added = false;
+
+	for (size_t i = 0; i < plan->intact_rules; i++)
+		if (is_about(plan->intact_rule[i], subnet))
+			return false;
+	for (size_t i = 0; i < plan->steps; i++)
+		added = added || (plan->step[i].kind == STEP_RULE_ADD && is_about(plan->step[i].rule, subnet));
+	return added && !has_sessions(config, subnet);
+}
+
 int overlap_refuse(const struct config *config, const struct situation *situation, bool quick, struct netlink *route,
 		   struct report *report)
 {
-	bool adds = adds_rule(&situation->plan);
-	struct overlaps found = { 0 };
+	struct overlaps found;
 	int result;
 
-	if (quick && !adds)
+	if (quick && !adds_rule(&situation->plan))
 		return 0;
 	result = overlap_find(&found, config, &situation->host, route, report);
-	for (size_t i = 0; i < found.cut.count && result == 0; i++) {
-		if (adds)
-			report_error(report, EX_CONFIG, "%s: with our policy rules this host would be cut off from there, so nothing is "
-				     "changed; give clients a subnet that nothing else uses, here and in ocserv.conf",
-				     found.cut.line[i]);
+	for (size_t i = 0; i < found.cut.count; i++) {
+		if (is_new(config, &situation->plan, found.subnet[i]))
+			result = report_error(report, EX_CONFIG, "%s: with our policy rules this host would be cut off from there, so "
+					      "nothing is changed; give clients a subnet that nothing else uses, here and in ocserv.conf",
+					      found.cut.line[i]);
 		else
 			report_warning(report, "%s: this host is cut off from there; give clients a subnet that nothing else uses, here "
 				       "and in ocserv.conf, or `ocserv-gateway down`", found.cut.line[i]);
 	}
 	for (size_t i = 0; i < found.shared.count; i++)
 		report_warning(report, "%s", found.shared.line[i]);
-	if (found.cut.count && adds)
-		result = -1;
-	lines_free(&found.cut);
-	lines_free(&found.shared);
+	overlaps_free(&found);
 	return result;
 }

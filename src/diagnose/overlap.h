@@ -11,6 +11,7 @@
 
 struct overlaps {
 	struct lines cut;	/* this host's own addresses, networks, next hops and resolvers that it would lose, a sentence each */
+	const struct prefix **subnet;	/* of each of these, to which subnet of @config */
 	struct lines shared;	/* what overlaps, and goes on */
 };
 
@@ -18,16 +19,20 @@ struct overlaps {
  * overlap_find - look at the addresses, the routes of all tables and the resolvers of this host
  *
  * What belongs to tunnels of clients is left out, as are routes of our own. Its cost grows with the number of routes.
- * Returns 0, or -1 with the reason in @report. lines_free() both in either case.
+ * Returns 0, or -1 with the reason in @report. overlaps_free() in either case.
  */
 int overlap_find(struct overlaps *overlaps, const struct config *config, const struct host *host, struct netlink *route,
 		 struct report *report);
+
+void overlaps_free(struct overlaps *overlaps);
 
 /*
  * overlap_refuse - refuse subnets that would cut this host off
  * @quick: look only where the plan adds a policy rule, since else the host has what it has already
  *
- * Returns 0, or -1 with all of them in @report (EX_CONFIG); without a rule to add, they are warnings.
+ * Refused is a subnet that is new: no rule of ours is about it yet, and no live session is in it. Whoever gives this host an
+ * address or a route later, such as a DHCP server, keeps nobody from repairing what live sessions need: that is a warning.
+ * Returns 0, or -1 with the reasons in @report (EX_CONFIG).
  */
 int overlap_refuse(const struct config *config, const struct situation *situation, bool quick, struct netlink *route,
 		   struct report *report);

@@ -129,7 +129,7 @@ test_reached() {
 	ok "all is gone" undo ip4 'route add 192.0.2.129 dev eth1;;route add 203.0.113.0/24 via 192.0.2.129'
 }
 
-# An address that comes while clients are there: they stay covered, and it is told.
+# An address that comes while clients are there: they stay covered, what is lost of it is mended, and it is told.
 test_later() {
 	ini
 	ok "a session" hook connect
@@ -142,15 +142,32 @@ test_later() {
 	ok "the kill switch is flushed" nft flush ruleset
 	ok "up mends it all the same" program up
 	like "$out" "repaired" "up says so"
+	ok "a policy rule is lost" ip rule del priority 1000
+	ok "a connect mends it" hook connect
+	ok "all is lost while a client is there" everything_gone
+	ok "a resolver is among the clients, too" resolver 10.20.0.99
+	ok "a connect mends all of it" hook connect
+	is "$(field routing)" installed "and says so"
+	ok "a new subnet that would cut the host off is refused while that is so" new_subnet
+	hook disconnect
 	ok "down" program down
-	ok "a connect is refused now" refuses '10\.20\.0\.9/24 on eth1' hook connect
+	ok "with nobody there a connect is refused" refuses '10\.20\.0\.9/24 on eth1' hook connect
 	ok "the address goes" ip addr del 10.20.0.9/24 dev eth1
 	clear_state
 }
 
+new_subnet() {
+	of_clients 192.0.2.0/24
+	refuses '192\.0\.2\.0/24 holds this host.s own address 192\.0\.2\.2/24' hook connect &&
+		refuses '192\.0\.2\.0/24 holds' program up
+	local result=$?
+	ini
+	return "$result"
+}
+
+nl=$'\n'
 begin
 must "the gateways are known" gateways_known
-nl=$'\n'
 test_cut
 test_shared
 test_reached
