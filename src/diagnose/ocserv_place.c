@@ -66,6 +66,8 @@ static bool is_ocserv(pid_t process)
 	if (!name)
 		return false;
 	name[strcspn(name, "\n")] = '\0';
+	/* The directory is that of the process's user; files of it are root's where it is not dumpable. */
+	snprintf(path, sizeof(path), "/proc/%d", (int)process);
 	is = (strcmp(name, "ocserv-main") == 0 || strcmp(name, "ocserv") == 0) && stat(path, &status) == 0 &&
 	     status.st_uid == 0;
 	free(name);

@@ -71,6 +71,23 @@ like "$(check)" "there is no $usual: compared is /run/ocserv/ocserv.conf; set .*
 mount -t tmpfs none /var && mkdir /var/etc && mv /run/ocserv/ocserv.conf /var/etc/
 like "$(check)" "there is no $usual: compared is /var/etc/ocserv.conf" "OpenWrt's place is one"
 
+# Any local user can have a process of that name, of which the files in /proc are root's once it is not dumpable.
+printf 'connect-script = /bin/true\n' >"$OGW_WORK/evil.conf"
+mkdir "$OGW_WORK/evil"
+install -m 755 /usr/bin/perl "$OGW_WORK/evil/ocserv-main"
+prctl=157
+[ "$(uname -m)" = x86_64 ] || prctl=167
+ip netns exec server setpriv --reuid 65534 --regid 65534 --clear-groups \
+	"$OGW_WORK/evil/ocserv-main" -e "syscall($prctl, 4, 0, 0, 0, 0); sleep 3600" -- -c "$OGW_WORK/evil.conf" &
+STAND_IN=$!
+seems_root() {
+	grep -qx ocserv-main "/proc/$STAND_IN/comm" && [ "$(stat -c %u "/proc/$STAND_IN/comm")" = 0 ] &&
+		[ "$(stat -c %u "/proc/$STAND_IN")" = 65534 ]
+}
+must "a process of another user is called so, and seems to be root's" wait_for 5 seems_root
+unlike "$(check)" "evil" "check does not take it for ocserv"
+stand_in_ends
+
 mv /etc/ocserv/another.conf "$OGW_WORK/there.conf"
 for option in "-c $OGW_WORK/there.conf" "-c$OGW_WORK/there.conf" "--config $OGW_WORK/there.conf" \
 	      "-f --config=$OGW_WORK/there.conf" "-fc $OGW_WORK/there.conf"; do
