@@ -428,10 +428,21 @@ static void add_route(struct text *text, const struct findings *findings)
 		add_table(text, simulation->route.table);
 }
 
+/* What others have named may hold anything. */
+static void print_printable(const char *line)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	text_add_printable(&text, line);
+	puts(text_string(&text));
+}
+
 static void print_line(const char *name, const struct text *text)
 {
-	if (text->length)
-		printf("%-12s %s\n", name, text_string(text));
+	if (!text->length)
+		return;
+	printf("%-12s ", name);
+	print_printable(text_string(text));
 }
 
 static void print_way(const struct findings *findings)
@@ -449,8 +460,10 @@ static void print_way(const struct findings *findings)
 
 static void print_lines(const char *name, const struct lines *lines)
 {
-	for (size_t i = 0; i < lines->count; i++)
-		printf("%-12s %s\n", name, lines->line[i]);
+	for (size_t i = 0; i < lines->count; i++) {
+		printf("%-12s ", name);
+		print_printable(lines->line[i]);
+	}
 }
 
 static void print_guard(const struct findings *findings)
@@ -471,12 +484,14 @@ static void print_guard_rule(const struct effect *effect)
 {
 	bool nat = effect->deed == DEED_MASQUERADE || effect->deed == DEED_SOURCE;
 	const struct nftnl_rule *rule = nat ? effect->base_rule : effect->rule;
+	struct text line CLEANUP(text_free) = { 0 };
 	char comment[COMMENT_ROOM];
 
 	if (!rule || !effect->answer.usual)
 		return;
 	expressions_comment(rule, comment, sizeof(comment));
-	printf("%-12s %s: %s\n", nat ? "NAT" : "guard rule", nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN), comment);
+	text_add(&line, "%s: %s", nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN), comment);
+	print_line(nat ? "NAT" : "guard rule", &line);
 }
 
 static void print_guard_rules(const struct findings *findings)
@@ -496,19 +511,21 @@ static void print_passages(const struct findings *findings)
 		const struct passage *passage = &simulation->passage[i];
 		struct text chain CLEANUP(text_free) = { 0 };
 
+		text_add(&chain, "%s %d: ", simulation_hook_name(passage), passage->place.priority);
 		foreign_chain_text(&chain, passage->chain);
-		printf("passes       %s %d: %s\n", simulation_hook_name(passage), passage->place.priority, text_string(&chain));
+		print_line("passes", &chain);
 	}
 }
 
 static void print_findings(const struct findings *findings, bool verbose)
 {
 	const struct question *question = findings->question;
-	struct text open CLEANUP(text_free) = { 0 };
+	struct text open CLEANUP(text_free) = { 0 }, from CLEANUP(text_free) = { 0 };
 	char source[ADDRESS_TEXT], destination[ADDRESS_TEXT];
 
-	printf("from         %s by %s%s%s\n", address_text(&question->source, source), question->device,
-	       question->user ? ", session of " : ", which no live session has", question->user ? question->user : "");
+	text_add(&from, "%s by %s%s%s", address_text(&question->source, source), question->device,
+		 question->user ? ", session of " : ", which no live session has", question->user ? question->user : "");
+	print_line("from", &from);
 	if (question->supposed)
 		printf("session      no client is connected: as if one had this address, behind %s\n", question->device);
 	printf("to           %s\n", address_text(&question->destination, destination));
@@ -523,7 +540,7 @@ static void print_findings(const struct findings *findings, bool verbose)
 	if (!findings->simulation.certain)
 		open_add_text(&open, findings->simulation.open);
 	print_line("depends on", &open);
-	puts(text_string(&findings->verdict));
+	print_printable(text_string(&findings->verdict));
 }
 
 /* As JSON */

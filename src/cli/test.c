@@ -358,7 +358,11 @@ static void add_probe(struct text *text, const struct probe *probe)
 
 static void print_line(const char *label, int family, const struct text *text)
 {
-	printf("%s %-7s %s\n", family_name(family), label, text_string(text));
+	struct text line CLEANUP(text_free) = { 0 };
+
+	/* What others have named may hold anything. */
+	text_add_printable(&line, text_string(text));
+	printf("%s %-7s %s\n", family_name(family), label, text_string(&line));
 }
 
 static void print_echo(const struct echo *echo, int family)

@@ -30,6 +30,28 @@ void foreign_chain_text(struct text *text, const struct nftnl_chain *chain)
 		 nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
 }
 
+/* As nft(8) writes it without quotes; others may hold anything, also what a shell would run. */
+static bool is_identifier(const char *name)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789./-";
+
+	return strspn(name, letters) == strlen(name) && strcspn(name, "0123456789./-") > 0;
+}
+
+static bool has_plain_names(const struct nftnl_chain *chain)
+{
+	return is_identifier(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE)) &&
+	       is_identifier(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
+}
+
+/* The command that shows it. */
+static void add_look(struct text *text, const struct nftnl_chain *chain)
+{
+	text_add_string(text, has_plain_names(chain) ? "nft -a list chain " : "nft -a list ruleset");
+	if (has_plain_names(chain))
+		foreign_chain_text(text, chain);
+}
+
 void foreign_cause_text(struct text *text, const struct effect *effect, const struct nftnl_chain *base)
 {
 	char comment[COMMENT_ROOM];
@@ -68,11 +90,13 @@ static void add_remedy(struct text *text, const struct config *config, const str
 	if (passage->cause != NO_EFFECT && foreign_is_ocserv(&simulation->effect[passage->cause]))
 		text_add_string(text, "ocserv has made it for this session (restrict-user-to-routes or restrict-user-to-ports "
 				"in ocserv.conf)");
-	else if (passage->place.hook == NF_INET_FORWARD)
+	else if (passage->place.hook == NF_INET_FORWARD && has_plain_names(passage->chain))
 		text_add(text, "nft 'insert rule %s %s \"%s\"%s accept'", chain, answer ? "oifname" : "iifname",
 			 interface_pattern_text(&config->clients, pattern), answer ? " ct state established,related" : "");
-	else
-		text_add(text, "see nft -a list chain %s", chain);
+	else {
+		text_add_string(text, "see ");
+		add_look(text, passage->chain);
+	}
 }
 
 static const char *ending(const struct effect *effect)
@@ -132,37 +156,39 @@ static const char *rewriting(const struct effect *effect)
 static void report_rewriting(const struct simulation *simulation, const struct passage *passage, const char *what,
 			     struct report *report)
 {
-	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 };
+	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 }, look CLEANUP(text_free) = { 0 };
 	const struct effect *effect = find_rewriting(simulation, passage);
 
 	if (!effect)
 		return;
 	foreign_chain_text(&name, passage->chain);
 	foreign_cause_text(&cause, effect, passage->chain);
+	add_look(&look, passage->chain);
 	if (effect->detail[0])
 		text_add(&cause, ", to %s", effect->detail);
 	if (passage->rewritten == YES)
-		report_warning(report, "the nft chain `%s` rewrites %s, by %s, %s; see nft -a list chain %s", text_string(&name),
-			       what, text_string(&cause), rewriting(effect), text_string(&name));
+		report_warning(report, "the nft chain `%s` rewrites %s, by %s, %s; see %s", text_string(&name),
+			       what, text_string(&cause), rewriting(effect), text_string(&look));
 	else
-		report_note(report, "the nft chain `%s` may rewrite some of %s, by %s, %s; see nft -a list chain %s",
-			    text_string(&name), what, text_string(&cause), rewriting(effect), text_string(&name));
+		report_note(report, "the nft chain `%s` may rewrite some of %s, by %s, %s; see %s",
+			    text_string(&name), what, text_string(&cause), rewriting(effect), text_string(&look));
 }
 
 static void report_copy(const struct simulation *simulation, const struct passage *passage, const char *what,
 			struct report *report)
 {
-	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 };
+	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 }, look CLEANUP(text_free) = { 0 };
 	const struct effect *effect = simulation_find(simulation, passage, DEED_COPY);
 
 	if (!effect)
 		return;
 	foreign_chain_text(&name, passage->chain);
 	foreign_cause_text(&cause, effect, passage->chain);
+	add_look(&look, passage->chain);
 	report_warning(report, "the nft chain `%s` %s %s to %s, by %s: whoever gets the copies reads what clients send; see "
-		       "nft -a list chain %s", text_string(&name),
+		       "%s", text_string(&name),
 		       effect->answer.truth == YES ? "copies" : "may copy some of", what,
-		       effect->detail[0] ? effect->detail : "another host", text_string(&cause), text_string(&name));
+		       effect->detail[0] ? effect->detail : "another host", text_string(&cause), text_string(&look));
 }
 
 static void report_cut_off(const struct passage *passage, const char *what, struct report *report)

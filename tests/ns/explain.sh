@@ -92,6 +92,28 @@ test_json() {
 	ip route del 203.0.113.0/24 table 100
 }
 
+# Names and comments of others may hold anything.
+test_hostile_names() {
+	local name="x';touch\$IFS/run/pwned;'"
+	ini
+	hook connect
+	ok "a chain of a hostile name, and a rule of such a comment" nft -j -f - <<-END
+		{ "nftables": [
+		{ "add": { "table": { "family": "ip", "name": "$name" } } },
+		{ "add": { "chain": { "family": "ip", "table": "$name", "name": "c", "type": "filter", "hook": "forward",
+			"prio": 5, "policy": "accept" } } },
+		{ "add": { "rule": { "family": "ip", "table": "$name", "chain": "c", "comment": "x\u001b[31m\nverdict reaches the gateway",
+			"expr": [ { "drop": null } ] } } } ] }
+	END
+	program explain 10.20.0.50
+	is "$status $(grep -c '^verdict' <<<"$out")" "1 0" "explain prints no line of theirs"
+	unlike "$out" $'\e' "and nothing that a terminal obeys"
+	program check
+	like "$err" "warning: the nft chain .ip x.*drops what clients send.*see nft -a list ruleset" "check proposes nothing with such a name"
+	unlike "$err" "insert rule" "least of all a rule"
+	nft flush ruleset
+}
+
 test_options() {
 	ini gateway.address6=fd28::2 killswitch.client_to_client=no gateway.masquerade=no
 	hook connect
@@ -460,6 +482,7 @@ second_client
 test_whole
 test_users
 test_json
+test_hostile_names
 test_options
 clear_state >/dev/null
 second_client
