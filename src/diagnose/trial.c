@@ -112,6 +112,9 @@ int trial_add_source(struct trial *trial, const struct config *config, int famil
 	struct route route;
 
 	for (unsigned int i = 0; i < 2 * subnets->count; i++) {
+		/* Of one or two addresses each may be a client's. */
+		if (subnets->prefix[i / 2].length + 2U > address_size(family_of(family)) * 8)
+			continue;
 		address = end_of(&subnets->prefix[i / 2], (i % 2 != 0) == (family == IPV4));
 		if (is_taken(config, &address, netlink))
 			continue;
