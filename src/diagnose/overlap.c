@@ -65,7 +65,7 @@ static void PRINTF(3, 4) add_cut(struct search *search, const struct prefix *sub
 	text_add_formatted(&line, format, args);
 	va_end(args);
 	found->subnet = make_room_for_one(found->subnet, found->cut.count, sizeof(*found->subnet));
-	found->subnet[found->cut.count] = subnet;
+	found->subnet[found->cut.count] = *subnet;
 	lines_add(&found->cut, "%s", text_string(&line));
 }
 
@@ -441,7 +441,7 @@ int overlap_refuse(const struct config *config, const struct situation *situatio
 		return 0;
 	result = overlap_find(&found, config, &situation->host, route, report);
 	for (size_t i = 0; i < found.cut.count; i++) {
-		if (is_new(config, &situation->plan, found.subnet[i]))
+		if (is_new(config, &situation->plan, &found.subnet[i]))
 			result = report_error(report, EX_CONFIG, "%s: with our policy rules this host would be cut off from there, so "
 					      "nothing is changed; give clients a subnet that nothing else uses, here and in ocserv.conf",
 					      found.cut.line[i]);

@@ -11,7 +11,7 @@
 
 struct overlaps {
 	struct lines cut;	/* this host's own addresses, networks, next hops and resolvers that it would lose, a sentence each */
-	const struct prefix **subnet;	/* of each of these, to which subnet of @config */
+	struct prefix *subnet;	/* of each of these, to which of the clients' subnets */
 	struct lines shared;	/* what overlaps, and goes on */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/ruleset.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/common.h>
 #include <libnftnl/table.h>
@@ -24,9 +25,25 @@ static const struct nlattr *find_in(const struct nlattr *nest, uint16_t type)
 	return NULL;
 }
 
+/* Of an attribute that stands there twice it would read the other one. The kernel writes each once. */
+static bool has_twice(const struct nlattr *nest)
+{
+	const struct nlattr *attribute;
+	uint64_t seen = 0;
+
+	mnl_attr_for_each_nested(attribute, nest) {
+		uint64_t bit = 1ULL << (mnl_attr_get_type(attribute) & 63);
+
+		if (seen & bit)
+			return true;
+		seen |= bit;
+	}
+	return false;
+}
+
 static const char *name_of(const struct nlattr *expression)
 {
-	const struct nlattr *name = find_in(expression, NFTA_EXPR_NAME);
+	const struct nlattr *name = has_twice(expression) ? NULL : find_in(expression, NFTA_EXPR_NAME);
 
 	return name && mnl_attr_validate(name, MNL_TYPE_NUL_STRING) == 0 ? mnl_attr_get_str(name) : NULL;
 }
@@ -49,13 +66,50 @@ static bool are_inner(const struct nlattr *list)
 	return true;
 }
 
+/* A value; of a verdict that leads to a chain libnftnl takes the name without looking, too. */
+static bool is_whole(const struct nlattr *value)
+{
+	const struct nlattr *verdict = find_in(value, NFTA_DATA_VERDICT), *code, *chain;
+	uint32_t number;
+
+	if (!verdict)
+		return true;
+	code = find_in(verdict, NFTA_VERDICT_CODE);
+	chain = find_in(verdict, NFTA_VERDICT_CHAIN);
+	if (has_twice(value) || has_twice(verdict) || !code || mnl_attr_get_payload_len(code) != sizeof(number))
+		return false;
+	number = ntohl(mnl_attr_get_u32(code));
+	return (number != (uint32_t)NFT_JUMP && number != (uint32_t)NFT_GOTO) ||
+	       (chain && mnl_attr_validate(chain, MNL_TYPE_NUL_STRING) == 0);
+}
+
+static bool are_whole(const struct nlattr *values)
+{
+	const struct nlattr *value;
+
+	mnl_attr_for_each_nested(value, values)
+		if (!is_whole(value))
+			return false;
+	return true;
+}
+
+static bool holds_values(const char *name)
+{
+	return strcmp(name, "immediate") == 0 || strcmp(name, "cmp") == 0 || strcmp(name, "bitwise") == 0 ||
+	       strcmp(name, "range") == 0;
+}
+
 static bool is_named(const struct nlattr *expression)
 {
 	const struct nlattr *data = find_in(expression, NFTA_EXPR_DATA), *one, *many;
 	const char *name = name_of(expression);
 
+	if (name && data && holds_values(name))
+		return !has_twice(data) && are_whole(data);
 	if (!name || !data || strcmp(name, "dynset") != 0)
 		return name != NULL;
+	if (has_twice(data))
+		return false;
 	one = find_in(data, NFTA_DYNSET_EXPR);
 	many = find_in(data, NFTA_DYNSET_EXPRESSIONS);
 	return (!one || is_inner(one)) && (!many || are_inner(many));
@@ -91,6 +145,8 @@ static bool elements_are_named(const struct nlmsghdr *message)
 		if (mnl_attr_get_type(attribute) != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
 		mnl_attr_for_each_nested(element, attribute) {
+			if (has_twice(element) || !are_whole(element))
+				return false;
 			inner = find_in(element, NFTA_SET_ELEM_EXPR);
 			if (inner && !is_inner(inner))
 				return false;
