@@ -281,7 +281,8 @@ static void judge_hops(struct search *search)
 	for (size_t i = 0; i < search->hops; i++) {
 		const struct prefix *subnet = subnet_of(search->config, &search->hop[i].address);
 
-		if (!is_reached(search, &search->hop[i].address) && is_others(search, search->hop[i].interface, interface))
+		if (subnet && !is_reached(search, &search->hop[i].address) &&
+		    is_others(search, search->hop[i].interface, interface))
 			add_cut(search, subnet, "the client subnet %s holds %s, a next hop of this host's routes on %s",
 				prefix_text(subnet, held), address_text(&search->hop[i].address, address), interface);
 	}
