@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/deadline.h"
+#include "base/privileges.h"
 #include "base/terminal.h"
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
@@ -185,7 +186,7 @@ int verb_check(const struct options *options)
 
 	if (run_begin(&run, options, RUN_CHECK) == 0) {
 		ocserv_find(&ocserv, &run.config);
-		run_drop();
+		privileges_drop();
 		if (goal_of(&run.config) == GOAL_REMOVE)
 			report_warning(report, "%s", plain_text(&run.config));
 		if (run.config.log_dry_run)

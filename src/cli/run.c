@@ -8,11 +8,6 @@ static void open_log(const struct run *run, enum runner runner, enum log_level l
 	log_open(run->options->verbose ? LOG_LEVEL_DEBUG : level, runner == RUN_HOOK && !run->options->dry_run);
 }
 
-void run_drop(void)
-{
-	privileges_drop();
-}
-
 int run_begin(struct run *run, const struct options *options, enum runner runner)
 {
 	*run = (struct run){ .options = options, .state = { .directory = -1, .sessions = -1 } };
@@ -24,7 +19,7 @@ int run_begin(struct run *run, const struct options *options, enum runner runner
 		open_log(run, runner, run->config.log_level);
 	/* The admin's script is root's, and gets what root has. */
 	if (runner != RUN_CHECK && (runner != RUN_HOOK || !run->config.next_script))
-		run_drop();
+		privileges_drop();
 	return 0;
 }
 

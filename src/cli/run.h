@@ -12,7 +12,7 @@ enum runner {
 	RUN_HOOK,	/* by ocserv: the log is the system's, too; with next_script it keeps its privileges */
 	RUN_VERB,	/* by an admin */
 	RUN_EXAMINE,	/* the same, where all is read that others have: it has DEADLINE_EXAMINE_SECONDS */
-	RUN_CHECK,	/* the same, but it keeps its privileges until run_drop() */
+	RUN_CHECK,	/* the same, but it keeps its privileges until it drops them itself */
 };
 
 struct run {
@@ -30,9 +30,6 @@ struct run {
  * Returns 0, or -1 with the reasons in @run->report. run_end() in either case.
  */
 int run_begin(struct run *run, const struct options *options, enum runner runner);
-
-/* run_drop - all privileges go but what the rest of a verb needs */
-void run_drop(void);
 
 /* run_lock - the state directory, made where it is missing, and its lock; -1 with the reason in @run->report */
 int run_lock(struct run *run);

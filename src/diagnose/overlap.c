@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/overlap.h"
 #include "kernel/rtnetlink.h"
+#include "kernel/setting.h"
 #include "sessions/session.h"
 
 #include <errno.h>
@@ -95,19 +96,13 @@ static bool leads_nowhere(const struct search *search, const char *name)
 	       (request.ifr_flags & IFF_NOARP && !(request.ifr_flags & IFF_POINTOPOINT));
 }
 
-/* Whether a sysctl of the interface is on: proxy ARP and proxy NDP tell the hosts there that this one leads to clients. */
-static bool is_set(const char *family, const char *interface, const char *setting)
+/* Whether the hosts there are told that this one leads to clients: by proxy ARP, or proxy NDP. */
+static bool is_proxy(const char *family, const char *interface, const char *setting)
 {
-	char path[80], digit = '0';
-	FILE *file;
+	char name[64];
 
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, interface, setting);
-	file = fopen(path, "re");
-	if (file && fread(&digit, 1, 1, file) != 1)
-		digit = '0';
-	if (file)
-		fclose(file);
-	return digit != '0';
+	snprintf(name, sizeof(name), "%s/conf/%s/%s", family, interface, setting);
+	return setting_read(name) > 0;
 }
 
 static void judge_network(struct search *search, const struct prefix *network, const char *interface)
@@ -121,7 +116,7 @@ static void judge_network(struct search *search, const struct prefix *network, c
 		return;
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(network, &subnets->prefix[i].address) && network->length < subnets->prefix[i].length &&
-		    !is_set(family, interface, setting))
+		    !is_proxy(family, interface, setting))
 			lines_add(&search->found->shared, "the client subnet %s is a part of the network %s on %s: this host no longer finds "
 				  "others there that have an address of it, nor do they find clients; if that is meant, "
 				  "sysctl -w net.%s.conf.%s.%s=1", prefix_text(&subnets->prefix[i], held),

@@ -15,16 +15,6 @@
 
 /* libnftnl reads the names of expressions without looking whether they are there. */
 
-static const struct nlattr *find_in(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *attribute;
-
-	mnl_attr_for_each_nested(attribute, nest)
-		if (mnl_attr_get_type(attribute) == type)
-			return attribute;
-	return NULL;
-}
-
 /* Of an attribute that stands there twice it would read the other one. The kernel writes each once. */
 static bool has_twice(const struct nlattr *nest)
 {
@@ -43,7 +33,7 @@ static bool has_twice(const struct nlattr *nest)
 
 static const char *name_of(const struct nlattr *expression)
 {
-	const struct nlattr *name = has_twice(expression) ? NULL : find_in(expression, NFTA_EXPR_NAME);
+	const struct nlattr *name = has_twice(expression) ? NULL : netlink_find_nested(expression, NFTA_EXPR_NAME);
 
 	return name && mnl_attr_validate(name, MNL_TYPE_NUL_STRING) == 0 ? mnl_attr_get_str(name) : NULL;
 }
@@ -69,13 +59,13 @@ static bool are_inner(const struct nlattr *list)
 /* A value; of a verdict that leads to a chain libnftnl takes the name without looking, too. */
 static bool is_whole(const struct nlattr *value)
 {
-	const struct nlattr *verdict = find_in(value, NFTA_DATA_VERDICT), *code, *chain;
+	const struct nlattr *verdict = netlink_find_nested(value, NFTA_DATA_VERDICT), *code, *chain;
 	uint32_t number;
 
 	if (!verdict)
 		return true;
-	code = find_in(verdict, NFTA_VERDICT_CODE);
-	chain = find_in(verdict, NFTA_VERDICT_CHAIN);
+	code = netlink_find_nested(verdict, NFTA_VERDICT_CODE);
+	chain = netlink_find_nested(verdict, NFTA_VERDICT_CHAIN);
 	if (has_twice(value) || has_twice(verdict) || !code || mnl_attr_get_payload_len(code) != sizeof(number))
 		return false;
 	number = ntohl(mnl_attr_get_u32(code));
@@ -101,7 +91,7 @@ static bool holds_values(const char *name)
 
 static bool is_named(const struct nlattr *expression)
 {
-	const struct nlattr *data = find_in(expression, NFTA_EXPR_DATA), *one, *many;
+	const struct nlattr *data = netlink_find_nested(expression, NFTA_EXPR_DATA), *one, *many;
 	const char *name = name_of(expression);
 
 	if (name && data && holds_values(name))
@@ -110,8 +100,8 @@ static bool is_named(const struct nlattr *expression)
 		return name != NULL;
 	if (has_twice(data))
 		return false;
-	one = find_in(data, NFTA_DYNSET_EXPR);
-	many = find_in(data, NFTA_DYNSET_EXPRESSIONS);
+	one = netlink_find_nested(data, NFTA_DYNSET_EXPR);
+	many = netlink_find_nested(data, NFTA_DYNSET_EXPRESSIONS);
 	return (!one || is_inner(one)) && (!many || are_inner(many));
 }
 
@@ -147,10 +137,10 @@ static bool elements_are_named(const struct nlmsghdr *message)
 		mnl_attr_for_each_nested(element, attribute) {
 			if (has_twice(element) || !are_whole(element))
 				return false;
-			inner = find_in(element, NFTA_SET_ELEM_EXPR);
+			inner = netlink_find_nested(element, NFTA_SET_ELEM_EXPR);
 			if (inner && !is_inner(inner))
 				return false;
-			inner = find_in(element, NFTA_SET_ELEM_EXPRESSIONS);
+			inner = netlink_find_nested(element, NFTA_SET_ELEM_EXPRESSIONS);
 			if (inner && !are_inner(inner))
 				return false;
 		}

@@ -224,6 +224,15 @@ state_is() {
 	same "$1" "$(state)"
 }
 
+# refuses REGEX COMMAND...: with status 78 and one line that says it, untouched
+refuses() {
+	local words=$1 before
+	shift
+	before=$(state)
+	"$@"
+	[ "$status" = 78 ] && [[ $err =~ $words ]] && state_is "$before"
+}
+
 # Takes away whatever a test may have left but the host's own; says what else is
 # there if that is not enough.
 clear_state() {

@@ -10,15 +10,6 @@ lib=${0%/*}/../lib
 . "$lib/host.sh"
 . "$lib/damage.sh"
 
-# refuses REGEX COMMAND...: with status 78 and one line that says it, untouched
-refuses() {
-	local words=$1 before
-	shift
-	before=$(state)
-	"$@"
-	[ "$status" = 78 ] && [[ $err =~ $words ]] && state_is "$before"
-}
-
 # test_conflict NAME REGEX TOOL COMMANDS
 test_conflict() {
 	clear_state >/dev/null

@@ -9,15 +9,6 @@ lib=${0%/*}/../lib
 . "$lib/host.sh"
 . "$lib/damage.sh"
 
-# refuses REGEX COMMAND...: with status 78, the reason, and nothing changed
-refuses() {
-	local words=$1 before
-	shift
-	before=$(state)
-	"$@"
-	[ "$status" = 78 ] && [[ $err =~ $words ]] && state_is "$before"
-}
-
 says_problem() {
 	program status
 	[ "$status" = 1 ] && [[ $out =~ problem\ +[^$nl]*$1 ]]
