@@ -297,10 +297,10 @@ static int connect_locked(struct run *run, const struct session *session, struct
 	struct host host;
 	int result;
 
-	seal_load(state, remembered.seal);
-	seal_read_left_out(remembered.seal, &host);
+	checkpoint_load(state, remembered.checkpoint);
+	checkpoint_read_left_out(remembered.checkpoint, &host);
 	if (host_leaves_out(&host, session->device))
-		remembered.seal[0] = '\0';
+		remembered.checkpoint[0] = '\0';
 	if (remembered_read(&remembered, config, state, report) < 0)
 		return -1;
 	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
@@ -321,8 +321,8 @@ static int connect_locked(struct run *run, const struct session *session, struct
 		result = remembered_keep(&remembered, config, &situation, state, report);
 	if (result == 0 && *change != CHANGE_NONE)
 		state_note_change(state, change_text(*change));
-	if (result == 0 && !situation.kernel.guard.sealed && goal_of(config) == GOAL_INSTALL)
-		seal_keep(state, situation.seal);
+	if (result == 0 && !situation.kernel.guard.unchanged && goal_of(config) == GOAL_INSTALL)
+		checkpoint_keep(state, situation.checkpoint);
 	if (result == 0)
 		result = take_addresses(config, session, state, stale, report);
 	if (result == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config/pools.h"
+#include "base/digest.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 #define CACHE "pools"
 #define CACHE_MOST (16 << 20)
-#define CACHE_HEADING "ocserv-gateway pools " PACKAGE_VERSION " " SOURCES_CHECKSUM "\n"
+#define CACHE_HEADING "ocserv-gateway pools " PACKAGE_VERSION " 1\n"	/* the number: of what is found in these files */
 #define ENTRIES_MOST 4096	/* lines of a file for a group or user */
 #define SETTLED_SECONDS 2	/* after which a change can't have the same time as what was read: see is_settled() */
 #define SHOWN 8			/* of what is left out, in warnings */
@@ -300,15 +301,13 @@ static void sort(void *array, size_t count, size_t size, int (*compare)(const vo
 
 static void add_number(uint64_t *digest, uint64_t number)
 {
-	/* After FNV-1a, eight bytes at a time: see seal.c. */
-	*digest = (*digest ^ number) * 0x100000001b3U;
-	*digest ^= *digest >> 32;
+	digest_add(digest, &number, sizeof(number));
 }
 
 /* Of what stat(2) says of a file, and of what its networks may lack. */
 static uint64_t digest_of(const struct stat *status, const struct ocserv_lengths *lengths)
 {
-	uint64_t digest = 0xcbf29ce484222325U;
+	uint64_t digest = DIGEST_NOTHING;
 
 	add_number(&digest, (uint64_t)status->st_dev);
 	add_number(&digest, (uint64_t)status->st_ino);

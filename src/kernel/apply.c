@@ -28,7 +28,9 @@ static int send_guard(struct nftables_batch *batch, const struct guard *guard, s
 	struct netlink_error error;
 	int result = netlink_send_batch(nft, batch->buffer, batch->size, batch->first, batch->last, &error);
 
-	if (result < 0) {
+	if (result < 0 && error.number == ERESTART) {
+		result = APPLY_OUTDATED;
+	} else if (result < 0) {
 		text_add(&what, "%s the kill switch, table inet %s", doing, guard->table);
 		nftables_describe(&object, batch, error.sequence, error.offset);
 		refuse(&error, report, text_string(&object), text_string(&what));
@@ -37,16 +39,16 @@ static int send_guard(struct nftables_batch *batch, const struct guard *guard, s
 	return result;
 }
 
-static int apply_guard(const struct step *step, struct netlink *nft, struct report *report)
+static int apply_guard(const struct step *step, uint32_t generation, struct netlink *nft, struct report *report)
 {
 	bool make = step->kind == STEP_GUARD_LOAD;
 	struct guard guard = *step->guard;
 	struct nftables_batch batch;
 
-	/* Without one the table can't be sealed, and is read each time. */
+	/* Without one no checkpoint can name the table, and it is read each time. */
 	if (make && getrandom(guard.instance, sizeof(guard.instance), GRND_NONBLOCK) != sizeof(guard.instance))
 		memset(guard.instance, 0, sizeof(guard.instance));
-	nftables_make_batch(&batch, &guard, step->replace || !make, make, &nft->sequence);
+	nftables_make_batch(&batch, &guard, step->replace || !make, make, generation, &nft->sequence);
 	return send_guard(&batch, &guard, nft, make ? "can't load" : "can't remove", report);
 }
 
@@ -54,7 +56,7 @@ int apply_rehearse(const struct guard *guard, bool present, struct netlink *nft,
 {
 	struct nftables_batch batch;
 
-	nftables_make_batch(&batch, guard, present, true, &nft->sequence);
+	nftables_make_batch(&batch, guard, present, true, 0, &nft->sequence);
 	nftables_leave_open(&batch);
 	return send_guard(&batch, guard, nft, "this kernel would not load", report);
 }
@@ -110,16 +112,17 @@ static void log_step(const struct step *step)
 	log_line(LOG_LEVEL_DEBUG, "%s", text_string(&command));
 }
 
-int apply_plan(const struct plan *plan, struct sockets *sockets, struct report *report)
+int apply_plan(const struct plan *plan, uint32_t generation, struct sockets *sockets, struct report *report)
 {
-	for (size_t i = 0; i < plan->steps; i++) {
+	int result = 0;
+
+	for (size_t i = 0; i < plan->steps && result == 0; i++) {
 		const struct step *step = &plan->step[i];
 		bool guard = step->kind == STEP_GUARD_LOAD || step->kind == STEP_GUARD_REMOVE;
 
 		log_step(step);
-		if ((guard ? apply_guard(step, &sockets->nft, report) :
-			     apply_routing(step, &sockets->route, report)) < 0)
-			return -1;
+		result = guard ? apply_guard(step, generation, &sockets->nft, report) :
+				 apply_routing(step, &sockets->route, report);
 	}
-	return 0;
+	return result;
 }

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #define ROUNDS 3	/* against others who change the same objects meanwhile */
+#define OUTDATED 20	/* looks anew, since others changed nf_tables between look and change; then it is changed all the same */
 
 /*
  * Where the kernel knows no way to a gateway, its interface is taken to be the one that it was, so that all else can be
@@ -39,45 +40,49 @@ static bool is_thorough(const struct remembered *remembered, const struct config
 	return !remembered->quick;
 }
 
+/* What is wanted as far as it is known now; returns its digest. */
+static uint64_t make_policy(struct situation *situation, const struct config *config,
+			    const struct remembered *remembered, bool found)
+{
+	struct gateway_path path[FAMILIES];
+
+	memcpy(path, situation->path, sizeof(path));
+	if (!found)
+		name_interfaces(config, remembered->gateway, path);
+	policy_free(&situation->policy);
+	policy_make(&situation->policy, config, path, &situation->host);
+	for (int family = 0; family < FAMILIES; family++)
+		situation->policy.former[family] = remembered->gateway[family].address;
+	return checkpoint_digest(&situation->policy.guard);
+}
+
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
 	static const struct kernel empty;
-	struct gateway_path path[FAMILIES];
-	struct host *host = &situation->host;
 	struct view view = {
-		.config = config, .policy = &situation->policy, .seal = remembered->seal,
+		.config = config, .policy = &situation->policy, .checkpoint = remembered->checkpoint,
 		.thorough = is_thorough(remembered, config),
 	};
 	const struct kernel *kernel;
-	uint64_t wanted;
 	int found = 0;
 
 	*situation = (struct situation){ 0 };
 	if (goal == GOAL_INSTALL)
 		found = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
 				     situation->path, report);
-	memcpy(path, situation->path, sizeof(path));
-	policy_make(&situation->policy, config, path);
-	for (int family = 0; family < FAMILIES; family++)
-		situation->policy.former[family] = remembered->gateway[family].address;
-	host->ipsec = setting_ipsec();
-	seal_read_left_out(remembered->seal, host);
-	view.wanted = wanted = seal_digest(config, path, host);
+	situation->host.ipsec = setting_ipsec();
+	checkpoint_read_left_out(remembered->checkpoint, &situation->host);
+	view.wanted = make_policy(situation, config, remembered, found == 0);
 	if (observe(&situation->kernel, &view, sockets, report) < 0)
 		return -1;
-	if (!situation->kernel.guard.sealed && goal == GOAL_INSTALL) {
-		if (left_out_find(host, config, &sockets->route, report) < 0)
+	if (!situation->kernel.guard.unchanged) {
+		if (goal == GOAL_INSTALL && left_out_find(&situation->host, config, &sockets->route, report) < 0)
 			return -1;
-		wanted = seal_digest(config, path, host);
-	}
-	if (found < 0)
-		name_interfaces(config, remembered->gateway, path);
-	if (!situation->kernel.guard.sealed) {
-		policy_add_guard(&situation->policy, config, path, host);
+		view.wanted = make_policy(situation, config, remembered, found == 0);
 		nftables_compile(&situation->policy.guard);
 	}
-	seal_make(situation->seal, &situation->kernel.guard, wanted, host);
+	checkpoint_make(situation->checkpoint, &situation->kernel.guard, view.wanted, &situation->host);
 	situation->planned = true;
 	kernel = situation->kernel.unprivileged ? &empty : &situation->kernel;
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->policy, kernel,
@@ -110,21 +115,29 @@ static enum change change_of(const struct plan *plan, enum goal goal)
 int converge(struct situation *situation, const struct config *config, enum goal goal,
 	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report)
 {
-	struct remembered unsealed = *remembered;
+	struct remembered complete_look = *remembered;
+	int outdated = 0;
 
-	unsealed.seal[0] = '\0';
+	complete_look.checkpoint[0] = '\0';
 	*change = change_of(&situation->plan, goal);
 	if (situation->kernel.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
 				    "NET_ADMIN");
-	for (int round = 0; situation->plan.steps > 0; round++) {
+	for (int round = 0; situation->plan.steps > 0;) {
+		int result;
+
 		if (round == ROUNDS)
 			return report_error(report, EX_OSERR, "the kernel is not as it was told: %s; is another program "
 					    "changing it?", situation->plan.problems.line[0]);
-		if (apply_plan(&situation->plan, sockets, report) < 0)
+		result = apply_plan(&situation->plan, outdated < OUTDATED ? situation->kernel.guard.generation : 0, sockets, report);
+		if (result < 0)
 			return -1;
+		if (result == APPLY_OUTDATED)
+			outdated++;
+		else
+			round++;
 		situation_free(situation);
-		if (situation_read(situation, config, goal, &unsealed, sockets, report) < 0)
+		if (situation_read(situation, config, goal, &complete_look, sockets, report) < 0)
 			return -1;
 	}
 	return 0;

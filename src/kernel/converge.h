@@ -12,7 +12,7 @@ enum goal { GOAL_INSTALL, GOAL_REMOVE };
 
 /* What is known from earlier runs, and how far to look. */
 struct remembered {
-	char seal[SEAL_TEXT];	/* of a kill switch that was found whole, and then is not read again; "": read all */
+	char checkpoint[CHECKPOINT_TEXT];	/* of a kill switch that was found whole, and then is not read again; "": read all */
 	struct gateway_choice gateway[FAMILIES];
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
@@ -25,7 +25,7 @@ struct situation {
 	struct kernel kernel;
 	struct plan plan;
 	bool planned;		/* the kernel could be read, and compared */
-	char seal[SEAL_TEXT];	/* of the kill switch, where the plan finds nothing wrong with it */
+	char checkpoint[CHECKPOINT_TEXT];	/* of the kill switch, where the plan finds nothing wrong with it */
 };
 
 /*

@@ -1112,12 +1112,21 @@ static void acknowledge_last(struct nftables_batch *batch)
 			message->nlmsg_flags |= NLM_F_ACK;
 }
 
+static void put_begin(struct nftables_batch *batch, uint32_t generation, uint32_t sequence)
+{
+	struct nlmsghdr *begin = nftnl_batch_begin(batch->buffer, sequence);
+
+	if (generation)
+		mnl_attr_put_u32(begin, NFNL_BATCH_GENID, htonl(generation));
+	batch->size += begin->nlmsg_len;
+}
+
 void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
-			 uint32_t *sequence)
+			 uint32_t generation, uint32_t *sequence)
 {
 	*batch = (struct nftables_batch){ .buffer = allocate(2, MESSAGE_ROOM), .room = 2 * (size_t)MESSAGE_ROOM };
 
-	batch->size += nftnl_batch_begin(batch->buffer, ++*sequence)->nlmsg_len;
+	put_begin(batch, generation, ++*sequence);
 	batch->first = *sequence + 1;
 	batch->last = *sequence;
 	if (remove)

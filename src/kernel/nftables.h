@@ -11,6 +11,9 @@
 
 /* The kill switch as nf_tables messages, by libnftnl. All of it is pure: sending is netlink.h's. */
 
+/* Raised with each change of what the kernel is told of the same values; see tests/unit/test_nftables.c. */
+#define NFTABLES_ENCODING 1
+
 /*
  * nftables_compile - set the code of every rule, to be compared with what the kernel has
  *
@@ -47,12 +50,13 @@ struct nftables_batch {
 
 /*
  * nftables_make_batch - one transaction: remove the table where @remove, then make it where @make
+ * @generation: of nf_tables, as the kernel was seen; with another one the kernel refuses (ERESTART). 0: whichever it is
  * @sequence: the last number used; advanced
  *
  * Free the buffer when done.
  */
 void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
-			 uint32_t *sequence);
+			 uint32_t generation, uint32_t *sequence);
 
 /* nftables_leave_open - a batch without its end: the kernel answers each message, and takes all of it back */
 void nftables_leave_open(struct nftables_batch *batch);

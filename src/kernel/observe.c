@@ -177,9 +177,9 @@ static int observe_neighbours(struct context *context, struct sockets *sockets, 
 	return 0;
 }
 
-static bool is_sealed(const struct context *context)
+static bool is_unchanged(const struct context *context)
 {
-	return seal_fits(context->view->seal, &context->kernel->guard, context->view->wanted);
+	return checkpoint_fits(context->view->checkpoint, &context->kernel->guard, context->view->wanted);
 }
 
 static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
@@ -192,8 +192,8 @@ static int observe_guard(struct context *context, struct sockets *sockets, struc
 		return -1;
 	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
 		return error->number == ENOENT ? 0 : -1;
-	context->kernel->guard.sealed = is_sealed(context);
-	if (context->kernel->guard.sealed)
+	context->kernel->guard.unchanged = is_unchanged(context);
+	if (context->kernel->guard.unchanged)
 		return 0;
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
 		return -1;

@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 #include "kernel/netlink.h"
-#include "kernel/seal.h"
+#include "kernel/checkpoint.h"
 #include "model/kernel.h"
 
 /* The two sockets on which the kernel is asked and told. */
@@ -21,7 +21,7 @@ void sockets_close(struct sockets *sockets);
 struct view {
 	const struct config *config;
 	const struct policy *policy;	/* of whose neighbours each is asked for */
-	const char *seal;		/* a kill switch that has it, of the digest @wanted, is not read again */
+	const char *checkpoint;		/* a kill switch that has it, of the digest @wanted, is not read again */
 	uint64_t wanted;
 	bool thorough;			/* all permanent neighbours, too, lest one stays that an earlier configuration asked for */
 };

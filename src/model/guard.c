@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/guard.h"
+#include "base/digest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@ struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chai
 struct guard_rule *guard_add_rule(struct guard_chain *chain)
 {
 	chain->rule = make_room_for_one(chain->rule, chain->rules, sizeof(*chain->rule));
-	chain->rule[chain->rules] = (struct guard_rule){ 0 };
+	memset(&chain->rule[chain->rules], 0, sizeof(*chain->rule));
 	return &chain->rule[chain->rules++];
 }
 
@@ -257,6 +258,41 @@ void guard_add_text(struct text *text, const struct guard *guard)
 		text_add(text, "\t}\n");
 	}
 	text_add(text, "}\n");
+}
+
+static void digest_rule(uint64_t *digest, const struct guard_rule *rule)
+{
+	const uint8_t what[] = { (uint8_t)rule->verdict, rule->counter, rule->reject_family, (uint8_t)rule->matches };
+
+	digest_add(digest, what, sizeof(what));
+	/* All bytes of a match: those that its kind does not use are zero. */
+	digest_add(digest, rule->match, rule->matches * sizeof(*rule->match));
+	digest_add_string(digest, rule->chain);
+	digest_add(digest, &rule->ports, sizeof(rule->ports));
+	digest_add_string(digest, rule->comment);
+}
+
+static void digest_chain(uint64_t *digest, const struct guard_chain *chain)
+{
+	digest_add_string(digest, chain->name);
+	digest_add_string(digest, chain->type);
+	digest_add(digest, &chain->hook, sizeof(chain->hook));
+	digest_add(digest, &chain->priority, sizeof(chain->priority));
+	digest_add(digest, &chain->rules, sizeof(chain->rules));
+	for (size_t i = 0; i < chain->rules; i++)
+		digest_rule(digest, &chain->rule[i]);
+}
+
+uint64_t guard_digest(const struct guard *guard)
+{
+	uint64_t digest = DIGEST_NOTHING;
+
+	digest_add_string(&digest, guard->table);
+	digest_add(&digest, &guard->counts_flows, sizeof(guard->counts_flows));
+	digest_add(&digest, &guard->chains, sizeof(guard->chains));
+	for (size_t i = 0; i < guard->chains; i++)
+		digest_chain(&digest, &guard->chain[i]);
+	return digest;
 }
 
 void guard_free(struct guard *guard)

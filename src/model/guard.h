@@ -29,7 +29,7 @@
  */
 #define GUARD_MARK 0xff000000U
 
-#define GUARD_INSTANCE 16	/* bytes; see seal.h */
+#define GUARD_INSTANCE 16	/* bytes; see checkpoint.h */
 #define GUARD_COMMENT 128	/* NFTNL_UDATA_COMMENT_MAXLEN of nft(8), with its NUL */
 
 enum guard_match_kind {
@@ -127,6 +127,9 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule);
 
 /* guard_add_text - the table as nft(8) reads it */
 void guard_add_text(struct text *text, const struct guard *guard);
+
+/* guard_digest - of all that is wanted of the table, that is of each value here but the instance and the rules' code */
+uint64_t guard_digest(const struct guard *guard);
 
 void guard_free(struct guard *guard);
 

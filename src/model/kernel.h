@@ -39,7 +39,7 @@ struct present_guard {
 	bool owned;		/* a running process keeps everybody else from changing it */
 	uint8_t instance[GUARD_INSTANCE];	/* all zero where it has none */
 	uint32_t generation;	/* of all nf_tables, read before the rest; 0: unknown */
-	bool sealed;		/* unchanged since it was found whole (seal.h): chains and rules were not read */
+	bool unchanged;		/* unchanged since it was found whole (checkpoint.h): chains and rules were not read */
 	bool flows_set;		/* GUARD_FLOWS_SET is there, as we make it */
 	uint32_t others;	/* sets but that one, maps, flow tables and named objects in it */
 	struct present_chain *chain;

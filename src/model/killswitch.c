@@ -671,13 +671,13 @@ static const struct guard_chain encrypted_chain = {
 	"encrypted", "filter", NF_INET_POST_ROUTING, 110, "postrouting", "srcnat + 10", NULL, 0
 };
 
-void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
-		      const struct host *host)
+void killswitch_make(struct guard *guard, const struct config *config, const struct gateway_path path[FAMILIES],
+		     const struct host *host)
 {
 	const struct terms of = { config, path, host };
 	bool masquerade = masquerades(config, IPV4) || masquerades(config, IPV6);
-	struct guard *guard = &policy->guard;
 
+	*guard = (struct guard){ 0 };
 	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
 	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
 		return;

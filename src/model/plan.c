@@ -277,7 +277,7 @@ static int check_guard(const struct config *config, const struct present_guard *
 		return report_error(report, EX_OSERR, "the kernel lets nobody else change the kill switch, table inet %s: it "
 				    "has the flag owner, of a running process (nft -i?); end that", config->killswitch_table);
 	config_describe_key(KEY_KILLSWITCH_TABLE, &key);
-	if (present->sealed || strcmp(config->killswitch_table, key.fallback) == 0 || (present->chains == 0 && present->others == 0) ||
+	if (present->unchanged || strcmp(config->killswitch_table, key.fallback) == 0 || (present->chains == 0 && present->others == 0) ||
 	    find_present(present, "from_client"))
 		return 0;
 	return config_error(config, report, KEY_KILLSWITCH_TABLE, "this nft table exists and is not ours, since it has no "
@@ -291,7 +291,7 @@ static void plan_guard(struct plan *plan, const struct policy *policy, const str
 	struct step *step;
 
 	plan->anything_present = plan->anything_present || kernel->guard.exists;
-	if (!kernel->guard.sealed)
+	if (!kernel->guard.unchanged)
 		compare_guard(&policy->guard, &kernel->guard, &plan->problems);
 	if (plan->problems.count == before) {
 		plan->intact_guard = &policy->guard;

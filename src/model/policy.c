@@ -132,7 +132,8 @@ static void add_neighbour(struct policy *policy, const struct config *config, in
 	memcpy(neighbour->interface_name, path->interface_name, sizeof(neighbour->interface_name));
 }
 
-void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES])
+void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
+		 const struct host *host)
 {
 	*policy = (struct policy){ 0 };
 	for (int family = 0; family < FAMILIES; family++) {
@@ -143,6 +144,7 @@ void policy_make(struct policy *policy, const struct config *config, const struc
 		if (config_governs(config, family))
 			add_rules(policy, config, family);
 	}
+	killswitch_make(&policy->guard, config, path, host);
 }
 
 void policy_free(struct policy *policy)

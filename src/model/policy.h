@@ -22,25 +22,21 @@ struct policy {
 	struct neighbour neighbour[FAMILIES];	/* of gateways with a hardware address */
 	size_t neighbours;
 	struct address former[FAMILIES];	/* the gateways' at the run before; AF_UNSPEC where none is known */
-	struct guard guard;	/* zero until it is added; no chains where nothing is governed */
+	struct guard guard;	/* no chains where nothing is governed */
 };
 
 /*
- * policy_make - the desired policy rules and routes
- * @path: of each family whose mode is GATEWAY_ADDRESS
+ * policy_make - the desired policy rules, routes and kill switch
+ * @path: of each family whose mode is GATEWAY_ADDRESS; where the kernel knows no way, the name alone
  *
- * policy_free() when done.
+ * The code of the kill switch's rules is not set: see nftables_compile(). policy_free() when done.
  */
-void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES]);
+void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
+		 const struct host *host);
 
-/*
- * policy_add_guard - the desired kill switch, once; in killswitch.c
- *
- * It follows from @config, @path and @host alone, as seal.h relies on. Its rules' bytecode is not set: see
- * nftables_compile().
- */
-void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
-		      const struct host *host);
+/* killswitch_make - the desired kill switch alone; guard_free() when done */
+void killswitch_make(struct guard *guard, const struct config *config, const struct gateway_path path[FAMILIES],
+		     const struct host *host);
 void policy_free(struct policy *policy);
 
 /* policy_find_route - to the gateway of a family, NULL where none; its interface is 0 where the kernel knows no way */

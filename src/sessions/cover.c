@@ -148,15 +148,15 @@ static const char *find_denial(const struct config *config, const struct situati
 
 	for (int i = 0; i < 2 && !found; i++) {
 		struct config other = block;
-		struct policy policy = { 0 };
+		struct guard blocking;
 
 		/* Neither its gateway nor its subnets may be the same any more. */
 		other.gateway[family].mode = GATEWAY_BLOCK;
 		other.subnets[family].count = (unsigned int)i;
 		other.subnets[family].prefix[0].address.family = family_of(family);
-		policy_add_guard(&policy, &other, path, &situation->host);
-		found = find_common(&policy.guard, &situation->policy.guard, &situation->kernel.guard);
-		policy_free(&policy);
+		killswitch_make(&blocking, &other, path, &situation->host);
+		found = find_common(&blocking, &situation->policy.guard, &situation->kernel.guard);
+		guard_free(&blocking);
 	}
 	return found;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SEAL "seal"
+#define CHECKPOINT "checkpoint"
 
 static const char *const choice_names[FAMILIES] = { [IPV4] = "gateway4", [IPV6] = "gateway6" };
 
@@ -60,16 +60,16 @@ int remembered_keep(const struct remembered *remembered, const struct config *co
 
 /* Kept as the target of a symbolic link, which is read by one system call. */
 
-void seal_load(const struct state *state, char seal[SEAL_TEXT])
+void checkpoint_load(const struct state *state, char checkpoint[CHECKPOINT_TEXT])
 {
-	ssize_t length = readlinkat(state->directory, SEAL, seal, SEAL_TEXT - 1);
+	ssize_t length = readlinkat(state->directory, CHECKPOINT, checkpoint, CHECKPOINT_TEXT - 1);
 
-	seal[length > 0 ? length : 0] = '\0';
+	checkpoint[length > 0 ? length : 0] = '\0';
 }
 
-void seal_keep(const struct state *state, const char *seal)
+void checkpoint_keep(const struct state *state, const char *checkpoint)
 {
-	unlinkat(state->directory, SEAL, 0);
-	if (seal[0])
-		(void)!symlinkat(seal, state->directory, SEAL);
+	unlinkat(state->directory, CHECKPOINT, 0);
+	if (checkpoint[0])
+		(void)!symlinkat(checkpoint, state->directory, CHECKPOINT);
 }

@@ -21,10 +21,10 @@ int remembered_keep(const struct remembered *remembered, const struct config *co
 		    const struct state *state, struct report *report);
 
 /*
- * seal_load - the seal in the state directory; "" where there is none
- * seal_keep - put it there, in place of another; under the lock. Without one the next run reads all, so no error.
+ * checkpoint_load - the checkpoint in the state directory; "" where there is none
+ * checkpoint_keep - put it there, in place of another; under the lock. Without one the next run reads all, so no error.
  */
-void seal_load(const struct state *state, char seal[SEAL_TEXT]);
-void seal_keep(const struct state *state, const char *seal);
+void checkpoint_load(const struct state *state, char checkpoint[CHECKPOINT_TEXT]);
+void checkpoint_keep(const struct state *state, const char *checkpoint);
 
 #endif

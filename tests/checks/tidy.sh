@@ -8,7 +8,7 @@ cd "$top" || exit 1
 
 tidy_file() {
 	clang-tidy --quiet --config-file=.clang-tidy "$1" -- -std=gnu11 -D_GNU_SOURCE -DSYSCONFDIR='"/etc"' \
-		-DPACKAGE_VERSION='"0"' -DSOURCES_CHECKSUM='"0"' -DPKGLIBEXECDIR='"/usr/libexec"' -I src 2>&1
+		-DPACKAGE_VERSION='"0"' -DPKGLIBEXECDIR='"/usr/libexec"' -I src 2>&1
 }
 
 # One process for each file: version 14 takes every va_list for uninitialized in all but its first.

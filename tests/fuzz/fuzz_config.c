@@ -152,10 +152,9 @@ static void use(const struct config *config)
 	uint32_t sequence = 0;
 	bool governed = config_governs(config, IPV4) || config_governs(config, IPV6);
 
-	policy_make(&policy, config, gateways);
-	policy_add_guard(&policy, config, gateways, &host);
+	policy_make(&policy, config, gateways, &host);
 	nftables_compile(&policy.guard);
-	nftables_make_batch(&batch, &policy.guard, true, true, &sequence);
+	nftables_make_batch(&batch, &policy.guard, true, true, 0, &sequence);
 	free(batch.buffer);
 	require((governed ? plan_install : plan_remove)(&plan, config, &policy, &empty, &report) == 0,
 		"an empty kernel has no conflict");

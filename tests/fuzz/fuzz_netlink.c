@@ -197,8 +197,7 @@ static void plan_toward(const struct config *with, const struct kernel *kernel, 
 	struct policy policy;
 	struct plan plan;
 
-	policy_make(&policy, with, gateways);
-	policy_add_guard(&policy, with, gateways, &host);
+	policy_make(&policy, with, gateways, &host);
 	nftables_compile(&policy.guard);
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&plan, with, &policy, kernel, &report) == 0)
 		script_add_plan(&script, "fuzz", &plan);
@@ -309,9 +308,8 @@ static void send_batch(const struct config *with, struct sockets *sockets)
 	struct netlink_error error;
 	struct policy policy;
 
-	policy_make(&policy, with, gateways);
-	policy_add_guard(&policy, with, gateways, &host);
-	nftables_make_batch(&batch, &policy.guard, true, true, &sockets->nft.sequence);
+	policy_make(&policy, with, gateways, &host);
+	nftables_make_batch(&batch, &policy.guard, true, true, 0, &sockets->nft.sequence);
 	/* The last of the batch wait for none: an input that answers all would be long. */
 	if (netlink_send_batch(&sockets->nft, batch.buffer, batch.size, batch.first, batch.first + 3, &error) < 0) {
 		check_error(&error);

@@ -78,7 +78,7 @@ test_trace() {
 	not_ok "$1: no directory is read" calls ' getdents'
 	not_ok "$1: nothing is synchronised" calls ' (f(data)?)?sync\('
 	is "$(calls 'O_(WRONLY|RDWR)' | grep -E 'O_CREAT' | grep -vcE '"(lock|sessions/new)"')" 0 \
-		"$1: nothing is written but lock, record and seal"
+		"$1: nothing is written but lock, record and checkpoint"
 }
 
 # The same, said by the program that is traced when there is something to do.

@@ -180,8 +180,7 @@ void wanted_make_on(struct wanted *wanted, const char *text, const struct host *
 	static const struct gateway_path path[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
 
 	load_valid(&wanted->config, text);
-	policy_make(&wanted->policy, &wanted->config, path);
-	policy_add_guard(&wanted->policy, &wanted->config, path, host);
+	policy_make(&wanted->policy, &wanted->config, path, host);
 	nftables_compile(&wanted->policy.guard);
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cases.h"
+#include "base/digest.h"
 #include "kernel/netlink.h"
 #include "kernel/nftables.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libnftnl/common.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
@@ -85,7 +87,7 @@ static void expressions_are_golden(void **state)
 	if (!prints_as_the_golden_files())
 		skip();
 	wanted_make(&wanted, ((const struct policy_case *)*state)->text);
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	message = find_message(&batch, message, NFT_MSG_NEWRULE);
 	for (size_t i = 0; i < wanted.policy.guard.chains; i++) {
 		const struct guard_chain *chain = &wanted.policy.guard.chain[i];
@@ -105,6 +107,40 @@ static void expressions_are_golden(void **state)
 	assert_case_golden("nftables", *state, text_string(&text));
 	free(batch.buffer);
 	wanted_free(&wanted);
+}
+
+/*
+ * A checkpoint of another program version must not fit where that told the kernel something else for the same values.
+ * The number here is that of all kinds of matches: where it is another one, raise NFTABLES_ENCODING and write it here.
+ */
+static void what_the_kernel_is_told_has_its_number(void **state)
+{
+	static const struct guard_chain base = { .name = "chain" };
+	uint64_t digest = DIGEST_NOTHING;
+	struct guard guard = { .table = "table" };
+	struct guard_chain *chain = guard_add_chain(&guard, &base);
+
+	(void)state;
+	if (!prints_as_the_golden_files())
+		skip();
+	for (int kind = MATCH_IIFNAME; kind <= MATCH_FLOWS_OVER; kind++) {
+		struct guard_match *match = guard_add_match(guard_add_rule(chain), (enum guard_match_kind)kind);
+
+		memset(&match->prefix, AF_INET, sizeof(match->prefix));
+	}
+	for (int verdict = VERDICT_ACCEPT; verdict <= VERDICT_MARK; verdict++) {
+		struct guard_rule *rule = guard_add_rule(chain);
+
+		rule->verdict = (enum guard_verdict)verdict;
+		rule->chain = "chain";
+		rule->ports = (struct port_range){ 1, 2 };
+	}
+	nftables_compile(&guard);
+	for (size_t i = 0; i < chain->rules; i++)
+		digest_add(&digest, text_string(&chain->rule[i].code), chain->rule[i].code.length);
+	guard_free(&guard);
+	if (digest != 0xad7e9cf0b7d0c55)
+		fail_msg("encoding %d has 0x%" PRIx64, NFTABLES_ENCODING, digest);
 }
 
 /* Batches */
@@ -164,7 +200,7 @@ static void a_batch_is_one_transaction(void **state)
 		struct nftables_batch batch;
 		uint32_t sequence = 1;
 
-		nftables_make_batch(&batch, &wanted.policy.guard, cases[i].remove, cases[i].make, &sequence);
+		nftables_make_batch(&batch, &wanted.policy.guard, cases[i].remove, cases[i].make, 0, &sequence);
 		add_words(&words, &batch);
 		assert_string_equal(text_string(&words), cases[i].words);
 		free(batch.buffer);
@@ -181,7 +217,7 @@ static void every_message_is_numbered_and_the_last_acknowledged(void **state)
 
 	(void)state;
 	wanted_make(&wanted, case_text("both-families"));
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
 	assert_int_equal(batch.first, 4713);
 	while ((message = next_message(&batch, message))) {
 		bool bracket = message->nlmsg_type == NFNL_MSG_BATCH_BEGIN || message->nlmsg_type == NFNL_MSG_BATCH_END;
@@ -210,7 +246,7 @@ static void a_table_is_made_exclusively(void **state)
 
 	(void)state;
 	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	while ((message = find_message(&batch, message, NFT_MSG_NEWTABLE)))
 		assert_int_equal(message->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL), NLM_F_CREATE | NLM_F_EXCL);
 	while ((message = find_message(&batch, message, NFT_MSG_NEWRULE)))
@@ -243,7 +279,7 @@ static void every_message_is_about_our_table(void **state)
 
 	(void)state;
 	wanted_make(&wanted, case_text("other-names"));
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
 	for (size_t i = 0; i < COUNT(types); i++)
 		check_table_of(&batch, types[i], "site_guard");
 	free(batch.buffer);
@@ -273,7 +309,7 @@ static void rules_are_bounded_in_the_largest_policy(void **state)
 
 	(void)state;
 	wanted_make_largest(&wanted);
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	for (size_t i = 0; i < wanted.policy.guard.chains; i++) {
 		for (size_t j = 0; j < wanted.policy.guard.chain[i].rules; j++) {
 			unsigned int matches = wanted.policy.guard.chain[i].rule[j].matches;
@@ -299,7 +335,7 @@ static void the_largest_batch_has_room(void **state)
 
 	(void)state;
 	wanted_make_largest(&wanted);
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
 	assert_in_range(batch.size, 64 * 1024, batch.room);
 	while ((message = next_message(&batch, message)))
 		assert_in_range(message->nlmsg_len, MNL_NLMSG_HDRLEN, NETLINK_MESSAGE_SIZE / 2);
@@ -336,7 +372,7 @@ static void objects_of_a_batch_are_described(void **state)
 
 	(void)state;
 	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
 	check_description(&batch, find_sequence(&batch, NFT_MSG_DELTABLE, 0), "the removal of the table");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWTABLE, 0), "the table");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 0), "chain prerouting");
@@ -394,7 +430,7 @@ static void the_expression_at_fault_is_named_with_its_module(void **state)
 
 	(void)state;
 	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	check_expressions(&batch, "IPv4 to the gateway",
 			  ", expression meta, expression cmp, expression rt (needs nf_tables of Linux 4.10)"
 			  ", expression cmp, expression counter, expression immediate");
@@ -462,7 +498,7 @@ static void what_was_built_is_read_back(void **state)
 	uint32_t sequence = 0;
 
 	wanted_make(&wanted, ((const struct policy_case *)*state)->text);
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	parse_batch(&batch, wanted.policy.guard.table, &kernel);
 	assert_true(kernel.guard.exists);
 	assert_false(kernel.guard.dormant);
@@ -484,7 +520,7 @@ static void tables_of_others_are_passed_over(void **state)
 
 	(void)state;
 	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	parse_batch(&batch, "ocserv_g", &kernel);
 	assert_int_equal(kernel.guard.chains, 0);
 	assert_false(kernel.guard.flows_set);
@@ -503,7 +539,7 @@ static void a_rule_of_a_chain_not_seen_asks_for_another_reading(void **state)
 
 	(void)state;
 	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	while ((message = find_message(&batch, message, NFT_MSG_NEWRULE)))
 		assert_int_equal(nftables_parse_rule(message, "ocserv_gw", &present), EINTR);
 	free(batch.buffer);
@@ -760,13 +796,13 @@ static void an_instance_is_read_as_it_was_made(void **state)
 
 	(void)state;
 	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	assert_int_equal(nftables_parse_table(find_message(&batch, NULL, NFT_MSG_NEWTABLE), &present), 0);
 	assert_memory_equal(present.instance, wanted.policy.guard.instance, GUARD_INSTANCE);
 	free(batch.buffer);
 
 	memcpy(wanted.policy.guard.instance, "sixteen letters.", GUARD_INSTANCE);
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
 	assert_int_equal(nftables_parse_table(find_message(&batch, NULL, NFT_MSG_NEWTABLE), &present), 0);
 	assert_memory_equal(present.instance, "sixteen letters.", GUARD_INSTANCE);
 	free(batch.buffer);
@@ -909,7 +945,7 @@ static void spoil_messages(void (*spoil)(struct nlmsghdr *message))
 	uint32_t sequence = 0;
 
 	wanted_make(&wanted, case_text("both-families"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, &sequence);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	while ((message = next_message(&batch, message))) {
 		bool rule = message_type(message) == NFT_MSG_NEWRULE;
 
@@ -1001,9 +1037,10 @@ static void requests_ask_for_our_table(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[2 * POLICY_CASES + 24] = {
+	struct CMUnitTest tests[2 * POLICY_CASES + 25] = {
 		in_directory(a_batch_is_one_transaction),
 		in_directory(every_message_is_numbered_and_the_last_acknowledged),
+		in_directory(what_the_kernel_is_told_has_its_number),
 		in_directory(a_table_is_made_exclusively),
 		in_directory(every_message_is_about_our_table),
 		in_directory(rules_are_bounded_in_the_largest_policy),

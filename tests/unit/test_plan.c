@@ -478,14 +478,14 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 }
 
 /* It was not read, and was whole when it was. */
-static void a_sealed_guard_is_intact(void **state)
+static void a_guard_that_is_unchanged_is_intact(void **state)
 {
 	struct trial trial;
 
 	(void)state;
 	trial_begin(&trial, case_text("other-names"));
 	drop_table(&trial.kernel);
-	trial.kernel.guard.exists = trial.kernel.guard.sealed = true;
+	trial.kernel.guard.exists = trial.kernel.guard.unchanged = true;
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "");
@@ -1931,7 +1931,7 @@ int main(void)
 		in_directory(nothing_is_removed_where_nothing_is),
 		in_directory(both_families_are_planned_alike),
 		in_directory(every_difference_of_the_guard_is_repaired_in_one_step),
-		in_directory(a_sealed_guard_is_intact),
+		in_directory(a_guard_that_is_unchanged_is_intact),
 		in_directory(counters_are_no_difference),
 		in_directory(a_table_that_a_process_owns_is_an_error),
 		in_directory(a_table_of_somebody_else_is_left_alone),

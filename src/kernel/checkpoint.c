@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/checkpoint.h"
+#include "base/digest.h"
+#include "kernel/nftables.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+uint64_t checkpoint_digest(const struct guard *wanted)
+{
+	static const uint32_t encoding = NFTABLES_ENCODING;
+	uint64_t digest = guard_digest(wanted);
+
+	digest_add_string(&digest, PACKAGE_VERSION);
+	digest_add(&digest, &encoding, sizeof(encoding));
+	return digest;
+}
+
+void checkpoint_make(char checkpoint[CHECKPOINT_TEXT], const struct present_guard *present, uint64_t wanted, const struct host *host)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t any = 0;
+	char *end = checkpoint;
+
+	for (size_t i = 0; i < sizeof(present->instance); i++) {
+		any |= present->instance[i];
+		*end++ = digits[present->instance[i] >> 4];
+		*end++ = digits[present->instance[i] & 15];
+	}
+	end += snprintf(end, (size_t)(checkpoint + CHECKPOINT_TEXT - end), ".%08" PRIx32 ".%016" PRIx64, present->generation, wanted);
+	for (unsigned int i = 0; i < host->left_outs; i++)
+		end += snprintf(end, (size_t)(checkpoint + CHECKPOINT_TEXT - end), "/%s", host->left_out[i]);
+	if (!any || !present->generation)
+		checkpoint[0] = '\0';
+}
+
+/* What is left out is part of what is wanted. */
+bool checkpoint_fits(const char *checkpoint, const struct present_guard *present, uint64_t wanted)
+{
+	static const struct host nothing_left_out;
+	char made[CHECKPOINT_TEXT];
+	size_t length;
+
+	checkpoint_make(made, present, wanted, &nothing_left_out);
+	length = strlen(made);
+	return length > 0 && strncmp(checkpoint, made, length) == 0 && (checkpoint[length] == '\0' || checkpoint[length] == '/');
+}
+
+void checkpoint_read_left_out(const char *checkpoint, struct host *host)
+{
+	host->left_outs = 0;
+	for (checkpoint = strchr(checkpoint, '/'); checkpoint && host->left_outs < GUARD_LEFT_OUT; checkpoint = strchr(checkpoint, '/')) {
+		size_t length = strcspn(++checkpoint, "/");
+
+		if (length < IFNAMSIZ)
+			snprintf(host->left_out[host->left_outs++], IFNAMSIZ, "%.*s", (int)length, checkpoint);
+	}
+}
