@@ -403,9 +403,9 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 		return print_dry_run(run, goal_of(config), BY_HOOK, "connect");
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
+		run->harmless = true;
 		report_warning(report, "[log] dry_run = yes: this session is let in without a look at its kill switch");
 		dry_run_to_log(run);
-		report->status = 0;
 		log_connect(config, &session, "dry-run", NULL, begun);
 		return 0;
 	}
@@ -566,6 +566,8 @@ static int hook_disconnect(struct run *run)
 		return -1;
 	if (run->options->dry_run)
 		return disconnect_dry_run(run, session.id);
+	/* Whatever goes wrong, it has ended. */
+	run->harmless = true;
 	if (!config->log_dry_run && run_lock(run) == 0) {
 		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
 			remove_after_last(run, &session, &change);
@@ -580,7 +582,6 @@ static int hook_disconnect(struct run *run)
 		if (check_next(config, report) == 0)
 			run_next(config, report);
 	}
-	report->status = 0;
 	return 0;
 }
 
@@ -622,18 +623,18 @@ static void log_failure(int status)
 		 status);
 }
 
-int hook_run(const struct options *options)
+struct result hook_run(const struct options *options)
 {
 	struct timespec begun;
+	struct result result;
 	struct run run;
-	int status;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	signal(SIGTERM, SIG_DFL);
 	if (run_begin(&run, options, RUN_HOOK) == 0)
 		run_reason(&run, &begun);
-	status = run_end(&run);
-	if (status)
-		log_failure(status);
-	return status;
+	result = run_end(&run);
+	if (result.error)
+		log_failure(result.error);
+	return result;
 }

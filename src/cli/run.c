@@ -30,13 +30,13 @@ int run_lock(struct run *run)
 	return state_lock(&run->state, &run->report);
 }
 
-int run_end(struct run *run)
+struct result run_end(struct run *run)
 {
-	int status;
+	struct result result = { .error = run->harmless ? 0 : run->report.status, .bad_news = run->bad_news };
 
 	state_close(&run->state);
 	sockets_close(&run->sockets);
-	status = report_log(&run->report);
+	(run->shown ? report_free : report_log)(&run->report);
 	config_free(&run->config);
-	return status;
+	return result;
 }

@@ -18,6 +18,9 @@ enum runner {
 struct run {
 	const struct options *options;
 	struct report report;
+	bool shown;	/* the report is, so that it is not for the log */
+	bool harmless;	/* errors are said, but none counts: what they are about ends, is let in, or is bad news instead */
+	bool bad_news;	/* see struct result */
 	struct config config;
 	struct state state;	/* closed until run_lock() */
 	struct sockets sockets;	/* the same, sockets_open() */
@@ -34,7 +37,7 @@ int run_begin(struct run *run, const struct options *options, enum runner runner
 /* run_lock - the state directory, made where it is missing, and its lock; -1 with the reason in @run->report */
 int run_lock(struct run *run);
 
-/* run_end - close what is open, log the report. Returns the exit status. */
-int run_end(struct run *run);
+/* run_end - close what is open, log the report */
+struct result run_end(struct run *run);
 
 #endif

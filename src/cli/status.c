@@ -142,18 +142,15 @@ static bool is_wrong(const struct status *status)
 	return status->verdict == DEGRADED;
 }
 
-static void take_problems(struct status *status, const struct report *report)
+static void take_problems(struct status *status, struct report *report)
 {
 	const struct lines *missing = &status->situation->plan.problems;
 
-	for (size_t i = 0; i < report->errors.count; i++) {
-		lines_add(&status->errors, "%s", report->errors.line[i]);
-		lines_add(&status->problems, "%s", report->errors.line[i]);
-	}
-	for (size_t i = 0; i < status->overlaps.cut.count; i++) {
+	report_take_errors(report, &status->errors);
+	for (size_t i = 0; i < status->overlaps.cut.count; i++)
 		lines_add(&status->errors, "%s: this host is cut off from there", status->overlaps.cut.line[i]);
-		lines_add(&status->problems, "%s: this host is cut off from there", status->overlaps.cut.line[i]);
-	}
+	for (size_t i = 0; i < status->errors.count; i++)
+		lines_add(&status->problems, "%s", status->errors.line[i]);
 	for (size_t i = 0; i < missing->count; i++)
 		lines_add(&status->problems, "%s", missing->line[i]);
 	for (size_t i = 0; i < status->bypasses.count; i++)
@@ -457,12 +454,11 @@ static void find_bypasses(struct status *status, struct netlink *route)
 		bypass_find(&status->bypasses, status->config, status->situation, route, &report);
 		overlap_find(&status->overlaps, status->config, &status->situation->host, route, &report);
 	}
-	for (size_t i = 0; i < report.errors.count; i++)
-		lines_add(&status->bypasses, "%s", report.errors.line[i]);
+	report_take_errors(&report, &status->bypasses);
 	report_free(&report);
 }
 
-static void find_out(struct status *status, struct sockets *sockets, const struct report *report)
+static void find_out(struct status *status, struct sockets *sockets, struct report *report)
 {
 	status->wrong_ways = count_wrong_ways(status->situation, report);
 	find_bypasses(status, &sockets->route);
@@ -489,50 +485,45 @@ static void add_status(struct text *text, const struct status *status, const str
 }
 
 /* What was found wrong with the host is a problem to show, not an error of this run. */
-static int show(struct text *text, const struct config *config, const struct options *options,
-		struct sockets *sockets, struct report *report)
+static void show(struct text *text, struct run *run)
 {
+	const struct config *config = &run->config;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
 	struct situation situation;
 	struct status status = { .config = config, .situation = &situation };
 	struct remembered remembered;
-	int result;
 
 	remembered_look(&remembered, config);
 	situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 	if (situation.kernel.unprivileged) {
 		situation_free(&situation);
-		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
+		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
+		return;
 	}
 	find_out(&status, sockets, report);
-	lines_free(&report->errors);
 	if (goal_of(config) == GOAL_INSTALL) {
 		advise(config, &situation, &status.bypasses, report);
 		capacity_advise(config, &sockets->nft, report);
 	}
-	add_status(text, &status, options, report);
-	result = status.wrong ? 1 : 0;
+	add_status(text, &status, run->options, report);
+	run->bad_news = status.wrong;
 	status_free(&status);
 	situation_free(&situation);
-	return result;
 }
 
 /* run_end() when the text is shown, which may take any time. */
 static void look(struct text *text, const struct options *options, struct run *run)
 {
-	struct report *report = &run->report;
-	int wrong = 0;
-
-	if (run_begin(run, options, RUN_VERB) == 0 && sockets_open(&run->sockets, report) == 0)
-		wrong = show(text, &run->config, options, &run->sockets, report);
-	if (wrong >= 0 && report->errors.count == 0)
-		report->status = wrong;
+	if (run_begin(run, options, RUN_VERB) == 0 && sockets_open(&run->sockets, &run->report) == 0)
+		show(text, run);
 	deadline_stop();
 }
 
-static int watch(const struct options *options)
+static struct result watch(const struct options *options)
 {
 	bool terminal = terminal_is_there(), first = true, goes_on;
-	int status;
+	struct result result;
 
 	watch_begin();
 	do {
@@ -542,13 +533,13 @@ static int watch(const struct options *options)
 		text_add_string(&text, terminal ? TERMINAL_CLEAR : first ? "" : "\n");
 		look(&text, options, &run);
 		goes_on = watch_print(&text);
-		status = run_end(&run);
+		result = run_end(&run);
 		first = false;
 	} while (goes_on && watch_wait(options->watch));
-	return status;
+	return result;
 }
 
-int verb_status(const struct options *options)
+struct result verb_status(const struct options *options)
 {
 	struct text text CLEANUP(text_free) = { 0 };
 	struct run run;

@@ -176,7 +176,7 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 	return result;
 }
 
-int verb_up(const struct options *options)
+struct result verb_up(const struct options *options)
 {
 	struct run run;
 
@@ -193,7 +193,7 @@ int verb_up(const struct options *options)
 	return run_end(&run);
 }
 
-int verb_down(const struct options *options)
+struct result verb_down(const struct options *options)
 {
 	struct run run;
 

@@ -58,7 +58,7 @@ static void run_in_child(const struct options *options)
 	redirect(STDOUT_FILENO, "stdout");
 	redirect(STDERR_FILENO, "stderr");
 	syslog_listen();
-	status = hook_run(options);
+	status = hook_run(options).error;
 	write_file("syslog", syslog_text());
 	syslog_close();
 	exit(status);
