@@ -75,18 +75,6 @@ static void read_state(struct status *status)
 	report_free(&ignored);
 }
 
-/* Two gateways may have one reason, which is said once. */
-static size_t count_wrong_ways(const struct situation *situation, const struct report *report)
-{
-	bool found = true;
-
-	for (size_t i = 0; i < situation->policy.routes; i++)
-		found = found && situation->policy.route[i].interface;
-	if (found)
-		return 0;
-	return report->errors.count > situation->plan.conflicts ? report->errors.count - situation->plan.conflicts : 1;
-}
-
 static enum verdict judge(const struct status *status)
 {
 	const struct plan *plan = &status->situation->plan;
@@ -95,7 +83,7 @@ static enum verdict judge(const struct status *status)
 		return DEGRADED;
 	if (goal_of(status->config) == GOAL_REMOVE)
 		return plan->steps ? DEGRADED : OFF;
-	if (plan->steps == 0 && status->wrong_ways == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
+	if (plan->steps == 0 && status->situation->wrong_ways == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
 		return INSTALLED;
 	return plan->anything_present ? DEGRADED : ABSENT;
 }
@@ -111,8 +99,10 @@ static bool any_routing(const struct plan *plan)
 
 size_t status_wrong(const struct status *status, enum layer layer)
 {
-	return status->situation->plan.wrong[layer] +
-	       (layer == LAYER_ROUTING ? status->wrong_ways + status->bypasses.count + status->overlaps.cut.count : 0);
+	const struct situation *situation = status->situation;
+
+	return situation->plan.wrong[layer] +
+	       (layer == LAYER_ROUTING ? situation->wrong_ways + status->bypasses.count + status->overlaps.cut.count : 0);
 }
 
 static enum layer_verdict judge_layer(const struct status *status, enum layer layer)
@@ -129,6 +119,12 @@ static enum layer_verdict judge_layer(const struct status *status, enum layer la
 	return LAYER_MISSING;
 }
 
+/* Whether a connect would not install what is absent. */
+static bool is_in_the_way(const struct status *status)
+{
+	return status->situation->wrong_ways || status->overlaps.cut.count;
+}
+
 /*
  * Absence is as it should be before the first session where the last one removes all. Whatever is installed, clients
  * must have what the configuration says.
@@ -138,7 +134,7 @@ static bool is_wrong(const struct status *status)
 	if (clients_worst(&status->clients) >= HAVE_NOTHING)
 		return true;
 	if (status->verdict == ABSENT)
-		return !status->config->remove_after_last || status->clients.connected || status->errors.count > 0;
+		return !status->config->remove_after_last || status->clients.connected || is_in_the_way(status);
 	return status->verdict == DEGRADED;
 }
 
@@ -460,7 +456,6 @@ static void find_bypasses(struct status *status, struct netlink *route)
 
 static void find_out(struct status *status, struct sockets *sockets, struct report *report)
 {
-	status->wrong_ways = count_wrong_ways(status->situation, report);
 	find_bypasses(status, &sockets->route);
 	status->verdict = judge(status);
 	for (int layer = 0; layer < LAYERS; layer++)

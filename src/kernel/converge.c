@@ -51,12 +51,11 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	};
 	const struct kernel *kernel;
 	uint64_t wanted;
-	int found = 0;
 
 	*situation = (struct situation){ 0 };
 	if (goal == GOAL_INSTALL)
-		found = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
-				     situation->path, report);
+		situation->wrong_ways = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
+						     situation->path, report);
 	memcpy(path, situation->path, sizeof(path));
 	policy_make(&situation->policy, config, path);
 	for (int family = 0; family < FAMILIES; family++)
@@ -71,7 +70,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 			return -1;
 		wanted = seal_digest(config, path, host);
 	}
-	if (found < 0)
+	if (situation->wrong_ways)
 		name_interfaces(config, remembered->gateway, path);
 	if (!situation->kernel.guard.sealed) {
 		policy_add_guard(&situation->policy, config, path, host);
@@ -83,7 +82,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->policy, kernel,
 								report) < 0)
 		return -1;
-	return found;
+	return situation->wrong_ways ? -1 : 0;
 }
 
 enum goal goal_of(const struct config *config)

@@ -21,6 +21,7 @@ struct remembered {
 struct situation {
 	struct host host;
 	struct gateway_path path[FAMILIES];	/* with the goal to install; zero where there is no way */
+	unsigned int wrong_ways;	/* reasons for which the kernel knows no way to a gateway: see gateway_find() */
 	struct policy policy;
 	struct kernel kernel;
 	struct plan plan;

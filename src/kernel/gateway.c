@@ -183,8 +183,10 @@ static int check_mac(const struct netlink *netlink, const struct config *config,
 	return 0;
 }
 
-static int find_one(struct netlink *netlink, const struct config *config, int family,
-		    const struct gateway_choice *chosen, struct gateway_path *path, struct report *report)
+enum found { FOUND, NO_INTERFACE, NO_WAY };
+
+static enum found find_one(struct netlink *netlink, const struct config *config, int family,
+			   const struct gateway_choice *chosen, struct gateway_path *path, struct report *report)
 {
 	struct gateway_sight sight = { 0 };
 	struct netlink_error error, other;
@@ -194,8 +196,10 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 
 	if (config->gateway_interface[0]) {
 		interface = if_nametoindex(config->gateway_interface);
-		if (!interface)
-			return config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
+		if (!interface) {
+			config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
+			return NO_INTERFACE;
+		}
 	}
 	if (look_up(netlink, &config->gateway[family].address, interface, &sight.route, &error) < 0) {
 		sight.error = error.number;
@@ -215,20 +219,24 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 		*path = (struct gateway_path){ 0 };
 		result = -1;
 	}
-	return result;
+	return result < 0 ? NO_WAY : FOUND;
 }
 
-int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
-		 struct gateway_path path[FAMILIES], struct report *report)
+unsigned int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
+			  struct gateway_path path[FAMILIES], struct report *report)
 {
-	int result = 0;
+	unsigned int of_its_own = 0, of_all = 0;
 
 	memset(path, 0, FAMILIES * sizeof(*path));
-	for (int family = 0; family < FAMILIES; family++)
-		if (config->gateway[family].mode == GATEWAY_ADDRESS &&
-		    find_one(route, config, family, chosen ? &chosen[family] : NULL, &path[family], report) < 0)
-			result = -1;
-	return result;
+	for (int family = 0; family < FAMILIES; family++) {
+		enum found found = config->gateway[family].mode != GATEWAY_ADDRESS ? FOUND :
+				   find_one(route, config, family, chosen ? &chosen[family] : NULL, &path[family], report);
+
+		of_its_own += found == NO_WAY;
+		if (found == NO_INTERFACE)
+			of_all = 1;
+	}
+	return of_its_own + of_all;
 }
 
 void gateway_advise(struct netlink *route, const struct config *config, const struct gateway_path path[FAMILIES],
