@@ -254,6 +254,24 @@ test_nothing_to_do() {
 	over
 }
 
+# A record that can't be read is that of a session of which nothing is known: a device that no driver has.
+test_unread() {
+	local what
+	ok "unread: alice is connected" live
+	rm "$STATE_DIR/sessions/$alice"
+	mknod "$STATE_DIR/sessions/$alice" c 4095 1
+	ip rule del priority 1000
+	installed=$(state)
+	for what in "hook connect ${BOB[*]}" "program up"; do
+		# shellcheck disable=SC2086 # words
+		$what
+		is "$status" 73 "unread: ${what%% U*}: status 73"
+		like "$err" "sessions/$alice: No such device or address" "unread: ${what%% U*}: it says why"
+		ok "unread: ${what%% U*}: nothing is changed" state_is "$installed"
+	done
+	over
+}
+
 # Sessions without subnet6 were never in policy rules: what was lost of the rest is repaired.
 test_without_subnet6() {
 	ok "no subnet6: alice is connected" live clients.subnet6=
@@ -406,6 +424,7 @@ test_direct
 test_direct_repaired
 test_edits
 test_nothing_to_do
+test_unread
 test_without_subnet6
 test_auto
 test_harmless
