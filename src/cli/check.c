@@ -7,7 +7,6 @@
 #include "diagnose/capacity.h"
 #include "diagnose/ocserv.h"
 #include "diagnose/overlap.h"
-#include "sessions/remembered.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +104,7 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 		add_gateway(screen, config, &situation, IPV6);
 		gateway_advise(&sockets->route, config, situation.path, report);
 		if (goal_of(config) == GOAL_INSTALL) {
-			overlap_refuse(config, &situation, false, &sockets->route, report);
+			overlap_refuse(config, &situation, BY_ADMIN, &sockets->route, report);
 			advise_bypasses(config, &situation, &sockets->route, report);
 			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets->nft, report);

@@ -3,8 +3,6 @@
 #include "diagnose/foreign.h"
 #include "diagnose/simulate.h"
 #include "kernel/rtnetlink.h"
-#include "sessions/remembered.h"
-#include "sessions/session.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>

@@ -5,11 +5,7 @@
 #include "cli/run.h"
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
-#include "diagnose/overlap.h"
 #include "kernel/conntrack.h"
-#include "kernel/converge.h"
-#include "sessions/cover.h"
-#include "sessions/remembered.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -305,29 +301,21 @@ static int connect_locked(struct run *run, const struct session *session, struct
 		return -1;
 	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 
-	if (result == 0 && goal_of(config) == GOAL_INSTALL)
+	if (result == 0 && situation.goal == GOAL_INSTALL)
 		result = check_tunnel(&situation, session, report);
-	if (result == 0 && goal_of(config) == GOAL_INSTALL)
-		result = overlap_refuse(config, &situation, true, &sockets->route, report);
 	if (result == 0)
-		result = cover_check(config, &situation, BY_HOOK, state, session, report);
+		result = run_permits(run, &situation, BY_HOOK, state, session);
 	if (result == 0) {
-		if (!situation.plan.anything_present)
-			state_trust(state);
 		join(wrong, &situation.plan.problems);
-		result = converge(&situation, config, goal_of(config), &remembered, sockets, change, report);
+		result = run_apply(run, &situation, &remembered, change);
 	}
-	if (result == 0)
-		result = remembered_keep(&remembered, config, &situation, state, report);
-	if (result == 0 && *change != CHANGE_NONE)
-		state_note_change(state, change_text(*change));
-	if (result == 0 && !situation.kernel.guard.sealed && goal_of(config) == GOAL_INSTALL)
+	if (result == 0 && !situation.kernel.guard.sealed && situation.goal == GOAL_INSTALL)
 		seal_keep(state, situation.seal);
 	if (result == 0)
 		result = take_addresses(config, session, state, stale, report);
 	if (result == 0)
 		result = state_record(state, session, report);
-	if (result == 0 && goal_of(config) == GOAL_INSTALL) {
+	if (result == 0 && situation.goal == GOAL_INSTALL) {
 		advise(config, &situation, NULL, report);
 		if (config->dns == DNS_WARN)
 			advise_dns(sockets, report);
@@ -337,25 +325,14 @@ static int connect_locked(struct run *run, const struct session *session, struct
 }
 
 /* [log] dry_run: what would be done, in the log. */
-static int dry_run_to_log(struct run *run)
+static void dry_run_to_log(struct run *run)
 {
-	const struct config *config = &run->config;
-	struct report *report = &run->report;
-	struct situation situation = { 0 };
-	struct remembered remembered;
-	int result = sockets_open(&run->sockets, report);
+	struct situation situation;
+	int result = run_look(run, &situation, goal_of(&run->config), BY_HOOK);
 
-	remembered_look(&remembered, config);
-	if (result == 0)
-		result = situation_read(&situation, config, goal_of(config), &remembered, &run->sockets, report);
-	if (result == 0 && goal_of(config) == GOAL_INSTALL)
-		result = overlap_refuse(config, &situation, true, &run->sockets.route, report);
-	if (result == 0)
-		result = cover_check(config, &situation, BY_HOOK, NULL, NULL, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
 		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
-	return result;
 }
 
 static long elapsed_us(const struct timespec *since)
@@ -465,7 +442,7 @@ static void remove_after_last(struct run *run, const struct session *session, en
 	state_trust(state);
 	if (remembered_read(&remembered, config, state, report) == 0 && sockets_open(sockets, report) == 0 &&
 	    situation_read(&situation, config, GOAL_REMOVE, &remembered, sockets, report) == 0 &&
-	    converge(&situation, config, GOAL_REMOVE, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
+	    converge(&situation, config, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
 		state_note_change(state, change_text(*change));
 	situation_free(&situation);
 }

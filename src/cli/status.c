@@ -8,7 +8,6 @@
 #include "diagnose/bypass.h"
 #include "diagnose/capacity.h"
 #include "diagnose/overlap.h"
-#include "sessions/remembered.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,6 @@
 #include "diagnose/trial.h"
 #include "kernel/ask.h"
 #include "kernel/rtnetlink.h"
-#include "sessions/remembered.h"
-#include "sessions/session.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -3,7 +3,6 @@
 #define VERBS_H
 
 #include "cli/run.h"
-#include "sessions/cover.h"
 
 /* What an admin types. */
 

@@ -427,13 +427,13 @@ static bool is_new(const struct config *config, const struct plan *plan, const s
 	return added && !has_sessions(config, subnet);
 }
 
-int overlap_refuse(const struct config *config, const struct situation *situation, bool quick, struct netlink *route,
+int overlap_refuse(const struct config *config, const struct situation *situation, enum doer doer, struct netlink *route,
 		   struct report *report)
 {
 	struct overlaps found;
 	int result;
 
-	if (quick && !adds_rule(&situation->plan))
+	if (doer == BY_HOOK && !adds_rule(&situation->plan))
 		return 0;
 	result = overlap_find(&found, config, &situation->host, route, report);
 	for (size_t i = 0; i < found.cut.count; i++) {

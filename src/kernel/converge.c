@@ -52,7 +52,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	const struct kernel *kernel;
 	uint64_t wanted;
 
-	*situation = (struct situation){ 0 };
+	*situation = (struct situation){ .goal = goal };
 	if (goal == GOAL_INSTALL)
 		situation->wrong_ways = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
 						     situation->path, report);
@@ -97,22 +97,23 @@ void situation_free(struct situation *situation)
 	policy_free(&situation->policy);
 }
 
-static enum change change_of(const struct plan *plan, enum goal goal)
+static enum change change_of(const struct situation *situation)
 {
-	if (plan->steps == 0)
+	if (situation->plan.steps == 0)
 		return CHANGE_NONE;
-	if (goal == GOAL_REMOVE)
+	if (situation->goal == GOAL_REMOVE)
 		return CHANGE_REMOVED;
-	return plan->anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
+	return situation->plan.anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
 }
 
-int converge(struct situation *situation, const struct config *config, enum goal goal,
-	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report)
+int converge(struct situation *situation, const struct config *config, const struct remembered *remembered,
+	     struct sockets *sockets, enum change *change, struct report *report)
 {
+	const enum goal goal = situation->goal;
 	struct remembered unsealed = *remembered;
 
 	unsealed.seal[0] = '\0';
-	*change = change_of(&situation->plan, goal);
+	*change = change_of(situation);
 	if (situation->kernel.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
 				    "NET_ADMIN");

@@ -19,6 +19,7 @@ struct remembered {
 };
 
 struct situation {
+	enum goal goal;		/* that it was read for */
 	struct host host;
 	struct gateway_path path[FAMILIES];	/* with the goal to install; zero where there is no way */
 	unsigned int wrong_ways;	/* reasons for which the kernel knows no way to a gateway: see gateway_find() */
@@ -53,8 +54,8 @@ enum change { CHANGE_NONE, CHANGE_INSTALLED, CHANGE_REPAIRED, CHANGE_REMOVED };
  * Reads the kernel again after every change, into @situation, and returns 0 only once nothing is left
  * to do; else -1 with the reason in @report. The caller holds the lock.
  */
-int converge(struct situation *situation, const struct config *config, enum goal goal,
-	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report);
+int converge(struct situation *situation, const struct config *config, const struct remembered *remembered,
+	     struct sockets *sockets, enum change *change, struct report *report);
 
 const char *change_text(enum change change);
 

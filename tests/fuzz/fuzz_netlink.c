@@ -358,7 +358,7 @@ static void connect_once(const struct config *with, struct sockets *sockets)
 	enum change change;
 
 	if (situation_read(&situation, with, goal_of(with), &nothing, sockets, &report) == 0 &&
-	    converge(&situation, with, goal_of(with), &nothing, sockets, &change, &report) == 0) {
+	    converge(&situation, with, &nothing, sockets, &change, &report) == 0) {
 		advise_bypasses(with, &situation, &sockets->route, &report);
 		advise(with, &situation, NULL, &report);
 	} else {
