@@ -407,6 +407,10 @@ test_harmless() {
 	ok "dry_run: a connect is let in, as the key says" hook connect "${BOB[@]}"
 	like "$err" "warning: \[log\] dry_run = yes: this session is let in without a look at its kill switch" \
 		"dry_run: which the log warns of"
+	ini log.dry_run=yes clients.subnet4=10.99.0.0/16
+	ok "dry_run: a configuration that does not suit alice" hook connect "${BOB[@]}" IP_REMOTE=10.99.0.51
+	like "$err" "error: live session user=alice .* ip4=10.20.0.50: " "dry_run: the log says what would be refused"
+	is "$(field routing)" dry-run "dry_run: and that bob is let in"
 	ok "dry_run: what denies to alice stays" state_is "$installed"
 	hook disconnect ID="$alice"
 	ok "dry_run: after her end, too" state_is "$installed"
