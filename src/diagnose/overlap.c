@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#define ATTEMPTS 20	/* to read what others keep changing */
-
 /* An address that packets are sent to, and by which interface. */
 struct next_hop {
 	struct address address;
@@ -351,16 +349,14 @@ int overlap_find(struct overlaps *overlaps, const struct config *config, const s
 		 struct report *report)
 {
 	struct search search = { .config = config, .host = host, .netlink = route, .found = overlaps };
-	struct netlink_error error = { 0 };
-	int result = -1;
+	struct netlink_error error;
+	int result, attempts = 0;
 
 	*overlaps = (struct overlaps){ 0 };
-	for (int attempt = 0; attempt < ATTEMPTS && result < 0; attempt++) {
+	do {
 		forget(&search);
 		result = read_kernel(&search, &error);
-		if (result < 0 && error.number != EINTR)
-			break;
-	}
+	} while (netlink_again(result, &error, &attempts));
 	if (result == 0) {
 		judge_hops(&search);
 		read_resolvers(&search, "/etc/resolv.conf");

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define ATTEMPTS 20	/* to read what others keep changing */
-
 static int look_up(struct netlink *netlink, const struct address *address, unsigned int interface,
 		   struct route *route, struct netlink_error *error)
 {
@@ -31,20 +29,6 @@ static int fail(struct report *report, const struct netlink_error *error, int fa
 {
 	return report_error(report, netlink_error_status(error), "%s the %s gateway: %s", doing, family_name(family),
 			    netlink_error_text(error));
-}
-
-/* Dumps that a change interrupted are read again; @clear takes back what one has brought. */
-static int dump(struct netlink *netlink, struct nlmsghdr *request, netlink_handler take, void (*clear)(void *data),
-		void *data, struct netlink_error *error)
-{
-	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		clear(data);
-		if (netlink_request(netlink, request, take, data, error) == 0)
-			return 0;
-		if (error->number != EINTR)
-			break;
-	}
-	return -1;
 }
 
 struct search {
@@ -92,8 +76,8 @@ static int find_holders(struct netlink *netlink, const struct address *gateway, 
 	char buffer[NETLINK_MESSAGE_SIZE];
 	size_t named = 0;
 
-	if (dump(netlink, rtnetlink_dump_addresses(buffer, gateway->family, interface), take_address, clear_holders,
-		 &search, error) < 0 && error->number != ENODEV)
+	if (netlink_dump(netlink, rtnetlink_dump_addresses(buffer, gateway->family, interface), clear_holders, take_address,
+			 &search, error) < 0 && error->number != ENODEV)
 		return -1;
 	/* One that has gone meanwhile is none. */
 	for (size_t i = 0; i < sight->holders; i++) {
@@ -133,8 +117,8 @@ static int find_own_route(struct netlink *netlink, const struct config *config, 
 
 	interface[0] = '\0';
 	/* A table that never had a route does not exist. */
-	if (dump(netlink, rtnetlink_dump_routes(buffer, config->table), take_own_route, clear_found, &search, error) < 0 &&
-	    error->number != ENOENT)
+	if (netlink_dump(netlink, rtnetlink_dump_routes(buffer, config->table), clear_found, take_own_route, &search,
+			 error) < 0 && error->number != ENOENT)
 		return -1;
 	if (search.found && !netlink_interface_name(netlink, search.found, interface))
 		interface[0] = '\0';
