@@ -140,28 +140,18 @@ static void judge_address(struct search *search, const struct prefix *prefix, co
 
 static int take_address(const struct nlmsghdr *message, void *data)
 {
-	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-	const struct nlattr *attribute, *own = NULL;
+	struct interface_address address;
 	struct search *search = data;
-	struct prefix prefix = { 0 };
 	char name[IFNAMSIZ];
 
-	if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+	if (!rtnetlink_parse_address(message, &address))
 		return EBADMSG;
-	if ((header->ifa_family != AF_INET && header->ifa_family != AF_INET6) || header->ifa_scope == RT_SCOPE_LINK)
+	if (!address.own.family || address.link_local)
 		return 0;
-	/* On a point-to-point link IFA_ADDRESS is the peer's. */
-	mnl_attr_for_each(attribute, message, sizeof(*header))
-		if (mnl_attr_get_type(attribute) == IFA_LOCAL || (mnl_attr_get_type(attribute) == IFA_ADDRESS && !own))
-			own = attribute;
-	prefix = (struct prefix){ .address.family = header->ifa_family, .length = header->ifa_prefixlen };
-	if (!own || mnl_attr_get_payload_len(own) != address_size(header->ifa_family))
-		return EBADMSG;
-	memcpy(prefix.address.bytes, mnl_attr_get_payload(own), address_size(header->ifa_family));
 	search->own = make_room_for_one(search->own, search->owns, sizeof(*search->own));
-	search->own[search->owns++] = prefix.address;
-	if (is_others(search, header->ifa_index, name))
-		judge_address(search, &prefix, name);
+	search->own[search->owns++] = address.own;
+	if (is_others(search, address.interface, name))
+		judge_address(search, &(struct prefix){ address.own, address.length }, name);
 	return 0;
 }
 
@@ -242,8 +232,6 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	struct search *search = data;
 	struct route route;
 
-	if (message->nlmsg_type != RTM_NEWROUTE)
-		return 0;
 	if (!rtnetlink_parse_route(message, &route))
 		return 0;
 	if (route.type == RTN_UNICAST && route.protocol != ROUTING_PROTOCOL && !(header->rtm_flags & RTM_F_CLONED)) {

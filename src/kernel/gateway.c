@@ -43,17 +43,17 @@ static int take_address(const struct nlmsghdr *message, void *data)
 {
 	const struct search *search = data;
 	struct gateway_sight *sight = search->sight;
-	unsigned int interface;
-	struct prefix prefix;
+	struct interface_address address;
 
-	if (message->nlmsg_type != RTM_NEWADDR || !rtnetlink_parse_address(message, &prefix, &interface) ||
-	    (search->interface && interface != search->interface) || !choice_can_hold(&prefix, search->gateway))
+	if (!rtnetlink_parse_address(message, &address) || !address.peer.family ||
+	    (search->interface && address.interface != search->interface) ||
+	    !choice_can_hold(&(struct prefix){ address.peer, address.length }, search->gateway))
 		return 0;
 	for (size_t i = 0; i < sight->holders; i++)
-		if (sight->holder[i].interface == interface)
+		if (sight->holder[i].interface == address.interface)
 			return 0;
 	sight->holder = make_room_for_one(sight->holder, sight->holders, sizeof(*sight->holder));
-	sight->holder[sight->holders++] = (struct gateway_path){ .interface = interface };
+	sight->holder[sight->holders++] = (struct gateway_path){ .interface = address.interface };
 	return 0;
 }
 
@@ -93,8 +93,7 @@ static int take_own_route(const struct nlmsghdr *message, void *data)
 	struct search *search = data;
 	struct route route = { 0 };
 
-	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
-	    !rtnetlink_parse_route(message, &route))
+	if (!rtnetlink_parse_route(message, &route))
 		return 0;
 	if (route.protocol == ROUTING_PROTOCOL && route.table == search->table && route.type == RTN_UNICAST &&
 	    route.destination_length == 0 && address_equal(&route.gateway, search->gateway))

@@ -35,8 +35,6 @@ static int take_rule(const struct nlmsghdr *message, void *data)
 	struct kernel *kernel = ((struct context *)data)->kernel;
 	struct rule rule;
 
-	if (message->nlmsg_type != RTM_NEWRULE)
-		return 0;
 	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_rule(message, &rule))
@@ -51,8 +49,6 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	struct kernel *kernel = ((struct context *)data)->kernel;
 	struct route route;
 
-	if (message->nlmsg_type != RTM_NEWROUTE)
-		return 0;
 	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_route(message, &route))
