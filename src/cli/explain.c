@@ -71,17 +71,6 @@ static bool take_session(const struct session *session, void *data)
 	return if_nametoindex(session->device) == 0;	/* a later one of a reconnect may have it */
 }
 
-static void find_session(const struct config *config, struct question *question)
-{
-	struct report ignored = { 0 };
-	struct state state;
-
-	if (state_open(&state, config->state_dir, false, &ignored) == 0)
-		state_visit(&state, false, take_session, question, &ignored);
-	state_close(&state);
-	report_free(&ignored);
-}
-
 /* The tunnel that the address is routed to, or else any; the name of one where none is there. */
 static void find_tunnel(const struct config *config, const struct roads *roads, const struct host *host,
 			struct question *question)
@@ -137,7 +126,7 @@ static int parse_question(const struct config *config, const struct options *opt
 		question->family = family_index(question->source.family);
 	if (parse_destination(options, question, report) < 0)
 		return -1;
-	find_session(config, question);
+	state_look(config->state_dir, take_session, question);
 	if (question->name && !question->user)
 		return report_error(report, EX_USAGE, "explain: '%s' is no address, and no user of that name has a live session "
 				    "with an %s address; see ocserv-gateway status", whose, family_name(question->family));

@@ -295,8 +295,7 @@ static int connect_locked(struct run *run, const struct session *session, struct
 
 	seal_load(state, remembered.seal);
 	seal_read_left_out(remembered.seal, &host);
-	if (host_leaves_out(&host, session->device))
-		remembered.seal[0] = '\0';
+	remembered.distrusts = host_leaves_out(&host, session->device);
 	if (remembered_read(&remembered, config, state, report) < 0)
 		return -1;
 	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
@@ -518,13 +517,8 @@ static int disconnect_dry_run(struct run *run, const char *id)
 {
 	const struct config *config = &run->config;
 	const char *alone = id;	/* NULL once another live session was seen */
-	struct report unread = { 0 };
-	struct state state;
 
-	if (state_open(&state, config->state_dir, false, &unread) == 0)
-		state_visit(&state, false, note_other, &alone, &unread);
-	state_close(&state);
-	report_free(&unread);
+	state_look(config->state_dir, note_other, &alone);
 	if (removes_after_last(config) && alone)
 		return print_dry_run(run, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session");
 	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :

@@ -64,19 +64,14 @@ static bool take_session(const struct session *session, void *data)
 /* The session of whom is named. */
 static int find_client(struct test *test, struct report *report)
 {
-	struct report ignored = { 0 };
 	struct address address;
-	struct state state;
 
 	client_make(&test->client, test->config);
 	if (!test->name)
 		return 0;
 	if (address_parse(&address, test->name) && !config_is_client(test->config, &address))
 		return report_error(report, EX_USAGE, "test: %s is not within the clients' subnets", test->name);
-	if (state_open(&state, test->config->state_dir, false, &ignored) == 0)
-		state_visit(&state, false, take_session, test, &ignored);
-	state_close(&state);
-	report_free(&ignored);
+	state_look(test->config->state_dir, take_session, test);
 	if (!test->user)
 		return report_error(report, 1, "test: no live session is that of '%s'; ocserv-gateway status lists them", test->name);
 	if (!if_nametoindex(test->client.device))

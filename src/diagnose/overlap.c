@@ -388,13 +388,8 @@ static bool note_within(const struct session *session, void *data)
 static bool has_sessions(const struct config *config, const struct prefix *subnet)
 {
 	struct lives lives = { .subnet = subnet };
-	struct report unread = { 0 };
-	struct state state;
 
-	if (state_open(&state, config->state_dir, false, &unread) == 0)
-		state_visit(&state, false, note_within, &lives, &unread);
-	state_close(&state);
-	report_free(&unread);
+	state_look(config->state_dir, note_within, &lives);
 	return lives.any;
 }
 

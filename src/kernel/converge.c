@@ -45,8 +45,9 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	static const struct kernel empty;
 	struct gateway_path path[FAMILIES];
 	struct host *host = &situation->host;
+	const char *seal = remembered->distrusts ? "" : remembered->seal;
 	struct view view = {
-		.config = config, .policy = &situation->policy, .seal = remembered->seal,
+		.config = config, .policy = &situation->policy, .seal = seal,
 		.thorough = is_thorough(remembered, config),
 	};
 	const struct kernel *kernel;
@@ -61,7 +62,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	for (int family = 0; family < FAMILIES; family++)
 		situation->policy.former[family] = remembered->gateway[family].address;
 	host->ipsec = setting_ipsec();
-	seal_read_left_out(remembered->seal, host);
+	seal_read_left_out(seal, host);
 	view.wanted = wanted = seal_digest(config, path, host);
 	if (observe(&situation->kernel, &view, sockets, report) < 0)
 		return -1;
@@ -110,9 +111,9 @@ int converge(struct situation *situation, const struct config *config, const str
 	     struct sockets *sockets, enum change *change, struct report *report)
 {
 	const enum goal goal = situation->goal;
-	struct remembered unsealed = *remembered;
+	struct remembered again = *remembered;
 
-	unsealed.seal[0] = '\0';
+	again.distrusts = true;
 	*change = change_of(situation);
 	if (situation->kernel.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
@@ -124,7 +125,7 @@ int converge(struct situation *situation, const struct config *config, const str
 		if (apply_plan(&situation->plan, sockets, report) < 0)
 			return -1;
 		situation_free(situation);
-		if (situation_read(situation, config, goal, &unsealed, sockets, report) < 0)
+		if (situation_read(situation, config, goal, &again, sockets, report) < 0)
 			return -1;
 	}
 	return 0;

@@ -12,7 +12,8 @@ enum goal { GOAL_INSTALL, GOAL_REMOVE };
 
 /* What is known from earlier runs, and how far to look. */
 struct remembered {
-	char seal[SEAL_TEXT];	/* of a kill switch that was found whole, and then is not read again; "": read all */
+	char seal[SEAL_TEXT];	/* of a kill switch that was found whole, and then is not read again; "" for none */
+	bool distrusts;		/* it is read again, whatever the seal */
 	struct gateway_choice gateway[FAMILIES];
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */

@@ -530,3 +530,14 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 	}
 	return result;
 }
+
+void state_look(const char *path, session_visitor visit, void *data)
+{
+	struct report unread = { 0 };
+	struct state state;
+
+	if (state_open(&state, path, false, &unread) == 0)
+		state_visit(&state, false, visit, data, &unread);
+	state_close(&state);
+	report_free(&unread);
+}

@@ -124,6 +124,12 @@ typedef bool (*session_visitor)(const struct session *session, void *data);
  */
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);
 
+/*
+ * state_look - the same without a lock, as far as it can be read: no directory means no session
+ * @path: of the state directory
+ */
+void state_look(const char *path, session_visitor visit, void *data);
+
 /* session_id_valid - 1 to 10 digits, without a leading 0 */
 bool session_id_valid(const char *id);
 
