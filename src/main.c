@@ -21,7 +21,7 @@
 /* The verbs, each with the letters of the options that it knows beside --help and --version. */
 static const struct verb {
 	const char *name;
-	int (*run)(const struct options *options);
+	struct result (*run)(const struct options *options);
 	int arguments;		/* at most */
 	const char *options;
 	const char *help;
@@ -311,6 +311,11 @@ static int check_options(const struct command *command, const struct verb *verb)
 	return EX_OK;
 }
 
+static int exit_status(struct result result)
+{
+	return result.error ? result.error : result.bad_news ? 1 : EX_OK;
+}
+
 static int run_verb(const struct verb *verb, struct command *command, char **words, int count)
 {
 	int status;
@@ -324,7 +329,7 @@ static int run_verb(const struct verb *verb, struct command *command, char **wor
 		return status;
 	for (int i = 0; i < count; i++)
 		command->options.argument[i] = words[i];
-	return verb->run(&command->options);
+	return exit_status(verb->run(&command->options));
 }
 
 static int run_word(struct command *command, char **words, int count)

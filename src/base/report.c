@@ -137,10 +137,16 @@ void report_add_json(struct text *json, const struct report *report)
 	text_add_json_list(json, "notes", &report->notes);
 }
 
-int report_log(struct report *report)
+void report_take_errors(struct report *report, struct lines *lines)
 {
-	int status = report->status;
+	for (size_t i = 0; i < report->errors.count; i++)
+		lines_add(lines, "%s", report->errors.line[i]);
+	lines_free(&report->errors);
+	report->status = 0;
+}
 
+void report_log(struct report *report)
+{
 	for (size_t i = 0; i < report->notes.count; i++)
 		log_line(LOG_LEVEL_INFO, "note: %s", report->notes.line[i]);
 	for (size_t i = 0; i < report->warnings.count; i++)
@@ -148,5 +154,4 @@ int report_log(struct report *report)
 	for (size_t i = 0; i < report->errors.count; i++)
 		log_line(LOG_LEVEL_ERROR, "%s", report->errors.line[i]);
 	report_free(report);
-	return status;
 }

@@ -31,7 +31,10 @@ void report_add_findings(struct text *text, const struct report *report, bool co
 /* report_add_json - "errors", "warnings" and "notes" as members of an object that goes on behind them */
 void report_add_json(struct text *json, const struct report *report);
 
-/* report_log - the notes, warnings and errors, as lines of the log; it is empty afterwards. Returns its status. */
-int report_log(struct report *report);
+/* report_take_errors - the errors go to @lines: what they are about is looked at there, and none of them is one of this run's */
+void report_take_errors(struct report *report, struct lines *lines);
+
+/* report_log - the notes, warnings and errors, as lines of the log; it is empty afterwards */
+void report_log(struct report *report);
 
 #endif

@@ -7,7 +7,6 @@
 #include "diagnose/capacity.h"
 #include "diagnose/ocserv.h"
 #include "diagnose/overlap.h"
-#include "sessions/remembered.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -105,7 +104,7 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 		add_gateway(screen, config, &situation, IPV6);
 		gateway_advise(&sockets->route, config, situation.path, report);
 		if (goal_of(config) == GOAL_INSTALL) {
-			overlap_refuse(config, &situation, false, &sockets->route, report);
+			overlap_refuse(config, &situation, BY_ADMIN, &sockets->route, report);
 			advise_bypasses(config, &situation, &sockets->route, report);
 			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets->nft, report);
@@ -176,13 +175,12 @@ static void print_screen(const struct run *run, const struct text *screen)
 	fputs(text_string(screen), stdout);
 }
 
-int verb_check(const struct options *options)
+struct result verb_check(const struct options *options)
 {
 	struct text screen CLEANUP(text_free) = { 0 };
 	struct run run;
 	struct report *report = &run.report;
 	struct ocserv ocserv;
-	int status;
 
 	if (run_begin(&run, options, RUN_CHECK) == 0) {
 		ocserv_find(&ocserv, &run.config);
@@ -194,8 +192,6 @@ int verb_check(const struct options *options)
 		check_host(&run, &ocserv, &screen);
 		ocserv_free(&ocserv);
 		add_settings(&screen, &run.config, options->verbose);
-		if (report->status == 0 && report->warnings.count > 0)
-			report->status = 1;
 	}
 	/* Whoever reads it may take any time. */
 	deadline_stop();
@@ -203,8 +199,7 @@ int verb_check(const struct options *options)
 		print_json(&run);
 	else
 		print_screen(&run, &screen);
-	status = report->status;
-	report_free(report);
-	run_end(&run);
-	return status;
+	run.shown = true;
+	run.bad_news = report->warnings.count > 0;
+	return run_end(&run);
 }

@@ -3,8 +3,6 @@
 #include "diagnose/foreign.h"
 #include "diagnose/simulate.h"
 #include "kernel/rtnetlink.h"
-#include "sessions/remembered.h"
-#include "sessions/session.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>
@@ -73,17 +71,6 @@ static bool take_session(const struct session *session, void *data)
 	return if_nametoindex(session->device) == 0;	/* a later one of a reconnect may have it */
 }
 
-static void find_session(const struct config *config, struct question *question)
-{
-	struct report ignored = { 0 };
-	struct state state;
-
-	if (state_open(&state, config->state_dir, false, &ignored) == 0)
-		state_visit(&state, false, take_session, question, &ignored);
-	state_close(&state);
-	report_free(&ignored);
-}
-
 /* The tunnel that the address is routed to, or else any; the name of one where none is there. */
 static void find_tunnel(const struct config *config, const struct roads *roads, const struct host *host,
 			struct question *question)
@@ -139,7 +126,7 @@ static int parse_question(const struct config *config, const struct options *opt
 		question->family = family_index(question->source.family);
 	if (parse_destination(options, question, report) < 0)
 		return -1;
-	find_session(config, question);
+	state_look(config->state_dir, take_session, question);
 	if (question->name && !question->user)
 		return report_error(report, EX_USAGE, "explain: '%s' is no address, and no user of that name has a live session "
 				    "with an %s address; see ocserv-gateway status", whose, family_name(question->family));
@@ -684,78 +671,71 @@ static bool can_ask(const struct netlink_error *error)
 	return error->number != EPERM && error->number != ETIMEDOUT && error->number != EOPNOTSUPP;
 }
 
-static int explain_packet(struct findings *findings, const struct options *options, struct sockets *sockets,
-			  struct report *report)
+static void explain_packet(struct findings *findings, struct run *run)
 {
 	struct ruleset ruleset;
-	int result = foreign_read(&ruleset, &sockets->nft, report);
+	int result = foreign_read(&ruleset, &run->sockets.nft, &run->report);
 
 	if (result == 0) {
-		ask(findings, &ruleset, sockets);
+		ask(findings, &ruleset, &run->sockets);
 		if (findings->simulation.arrival == HAS_NO_WAY && !can_ask(&findings->simulation.error))
-			result = report_error(report, netlink_error_status(&findings->simulation.error),
+			result = report_error(&run->report, netlink_error_status(&findings->simulation.error),
 					      "asking for the way: %s", netlink_error_text(&findings->simulation.error));
 	}
 	if (result == 0) {
 		find_others(findings);
 		judge(findings);
-		if (options->json)
+		run->bad_news = !findings->arrives;
+		if (run->options->json)
 			print_json(findings);
 		else
-			print_findings(findings, options->verbose);
+			print_findings(findings, run->options->verbose);
 	}
 	simulation_free(&findings->simulation);
 	ruleset_free(&ruleset);
-	return result < 0 ? result : findings->arrives ? 0 : 1;
 }
 
-static int explain(const struct config *config, const struct options *options, struct question *question,
-		   struct sockets *sockets, struct report *report)
+static void explain(struct run *run, struct question *question)
 {
+	const struct config *config = &run->config;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
 	struct situation situation = { 0 };
 	struct findings findings = { .config = config, .situation = &situation, .question = question };
 	struct roads roads = { &sockets->route, &situation.kernel };
-	struct report conflicts = { 0 };
+	struct report wrong = { 0 };
 	struct remembered remembered;
-	int result;
 
 	remembered_look(&remembered, config);
-	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, &conflicts);
+	situation_read(&situation, config, goal_of(config), &remembered, sockets, &wrong);
 	/* A packet has its way where we can't make it the wanted one, too. */
 	for (size_t i = 0; i < situation.plan.problems.count; i++)
 		lines_add(&findings.problems, "%s", situation.plan.problems.line[i]);
-	for (size_t i = 0; i < conflicts.errors.count; i++)
-		lines_add(&findings.problems, "%s", conflicts.errors.line[i]);
-	for (size_t i = 0; !situation.planned && i < conflicts.errors.count; i++)
-		report_error(report, conflicts.status, "%s", conflicts.errors.line[i]);
-	if (situation.planned)
-		result = 0;
-	if (result == 0 && situation.kernel.unprivileged)
-		result = report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
-	if (result == 0) {
+	for (size_t i = 0; !situation.planned && i < wrong.errors.count; i++)
+		report_error(report, wrong.status, "%s", wrong.errors.line[i]);
+	report_take_errors(&wrong, &findings.problems);
+	if (situation.planned && situation.kernel.unprivileged) {
+		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
+	} else if (situation.planned) {
 		find_tunnel(config, &roads, &situation.host, question);
-		result = explain_packet(&findings, options, sockets, report);
+		explain_packet(&findings, run);
 	}
-	report_free(&conflicts);
+	report_free(&wrong);
 	text_free(&findings.verdict);
 	lines_free(&findings.problems);
 	report_free(&findings.others);
 	lines_free(&findings.unseen);
 	situation_free(&situation);
-	return result;
 }
 
-int verb_explain(const struct options *options)
+struct result verb_explain(const struct options *options)
 {
 	struct question question = { 0 };
 	struct run run;
-	int result = -1;
 
 	if (run_begin(&run, options, RUN_EXAMINE) == 0 &&
 	    parse_question(&run.config, options, &question, &run.report) == 0 && sockets_open(&run.sockets, &run.report) == 0)
-		result = explain(&run.config, options, &question, &run.sockets, &run.report);
-	if (result >= 0 && run.report.status == 0)
-		run.report.status = result;
+		explain(&run, &question);
 	fflush(stdout);
 	free(question.user);
 	return run_end(&run);

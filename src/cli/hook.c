@@ -5,11 +5,7 @@
 #include "cli/run.h"
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
-#include "diagnose/overlap.h"
 #include "kernel/conntrack.h"
-#include "kernel/converge.h"
-#include "sessions/cover.h"
-#include "sessions/remembered.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -299,35 +295,26 @@ static int connect_locked(struct run *run, const struct session *session, struct
 
 	checkpoint_load(state, remembered.checkpoint);
 	checkpoint_read_left_out(remembered.checkpoint, &host);
-	if (host_leaves_out(&host, session->device))
-		remembered.checkpoint[0] = '\0';
+	remembered.distrusts = host_leaves_out(&host, session->device);
 	if (remembered_read(&remembered, config, state, report) < 0)
 		return -1;
 	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 
-	if (result == 0 && goal_of(config) == GOAL_INSTALL)
+	if (result == 0 && situation.goal == GOAL_INSTALL)
 		result = check_tunnel(&situation, session, report);
-	if (result == 0 && goal_of(config) == GOAL_INSTALL)
-		result = overlap_refuse(config, &situation, true, &sockets->route, report);
 	if (result == 0)
-		result = cover_check(config, &situation, BY_HOOK, state, session, report);
+		result = run_permits(run, &situation, BY_HOOK, state, session);
 	if (result == 0) {
-		if (!situation.plan.anything_present)
-			state_trust(state);
 		join(wrong, &situation.plan.problems);
-		result = converge(&situation, config, goal_of(config), &remembered, sockets, change, report);
+		result = run_apply(run, &situation, &remembered, change);
 	}
-	if (result == 0)
-		result = remembered_keep(&remembered, config, &situation, state, report);
-	if (result == 0 && *change != CHANGE_NONE)
-		state_note_change(state, change_text(*change));
-	if (result == 0 && !situation.kernel.guard.unchanged && goal_of(config) == GOAL_INSTALL)
+	if (result == 0 && !situation.kernel.guard.unchanged && situation.goal == GOAL_INSTALL)
 		checkpoint_keep(state, situation.checkpoint);
 	if (result == 0)
 		result = take_addresses(config, session, state, stale, report);
 	if (result == 0)
 		result = state_record(state, session, report);
-	if (result == 0 && goal_of(config) == GOAL_INSTALL) {
+	if (result == 0 && situation.goal == GOAL_INSTALL) {
 		advise(config, &situation, NULL, report);
 		if (config->dns == DNS_WARN)
 			advise_dns(sockets, report);
@@ -337,25 +324,14 @@ static int connect_locked(struct run *run, const struct session *session, struct
 }
 
 /* [log] dry_run: what would be done, in the log. */
-static int dry_run_to_log(struct run *run)
+static void dry_run_to_log(struct run *run)
 {
-	const struct config *config = &run->config;
-	struct report *report = &run->report;
-	struct situation situation = { 0 };
-	struct remembered remembered;
-	int result = sockets_open(&run->sockets, report);
+	struct situation situation;
+	int result = run_look(run, &situation, goal_of(&run->config), BY_HOOK);
 
-	remembered_look(&remembered, config);
-	if (result == 0)
-		result = situation_read(&situation, config, goal_of(config), &remembered, &run->sockets, report);
-	if (result == 0 && goal_of(config) == GOAL_INSTALL)
-		result = overlap_refuse(config, &situation, true, &run->sockets.route, report);
-	if (result == 0)
-		result = cover_check(config, &situation, BY_HOOK, NULL, NULL, report);
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
 		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
-	return result;
 }
 
 static long elapsed_us(const struct timespec *since)
@@ -403,9 +379,9 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 		return print_dry_run(run, goal_of(config), BY_HOOK, "connect");
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
+		run->harmless = true;
 		report_warning(report, "[log] dry_run = yes: this session is let in without a look at its kill switch");
 		dry_run_to_log(run);
-		report->status = 0;
 		log_connect(config, &session, "dry-run", NULL, begun);
 		return 0;
 	}
@@ -465,7 +441,7 @@ static void remove_after_last(struct run *run, const struct session *session, en
 	state_trust(state);
 	if (remembered_read(&remembered, config, state, report) == 0 && sockets_open(sockets, report) == 0 &&
 	    situation_read(&situation, config, GOAL_REMOVE, &remembered, sockets, report) == 0 &&
-	    converge(&situation, config, GOAL_REMOVE, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
+	    converge(&situation, config, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
 		state_note_change(state, change_text(*change));
 	situation_free(&situation);
 }
@@ -541,13 +517,8 @@ static int disconnect_dry_run(struct run *run, const char *id)
 {
 	const struct config *config = &run->config;
 	const char *alone = id;	/* NULL once another live session was seen */
-	struct report unread = { 0 };
-	struct state state;
 
-	if (state_open(&state, config->state_dir, false, &unread) == 0)
-		state_visit(&state, false, note_other, &alone, &unread);
-	state_close(&state);
-	report_free(&unread);
+	state_look(config->state_dir, note_other, &alone);
 	if (removes_after_last(config) && alone)
 		return print_dry_run(run, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session");
 	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
@@ -566,6 +537,8 @@ static int hook_disconnect(struct run *run)
 		return -1;
 	if (run->options->dry_run)
 		return disconnect_dry_run(run, session.id);
+	/* Whatever goes wrong, it has ended. */
+	run->harmless = true;
 	if (!config->log_dry_run && run_lock(run) == 0) {
 		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
 			remove_after_last(run, &session, &change);
@@ -580,7 +553,6 @@ static int hook_disconnect(struct run *run)
 		if (check_next(config, report) == 0)
 			run_next(config, report);
 	}
-	report->status = 0;
 	return 0;
 }
 
@@ -622,18 +594,18 @@ static void log_failure(int status)
 		 status);
 }
 
-int hook_run(const struct options *options)
+struct result hook_run(const struct options *options)
 {
 	struct timespec begun;
+	struct result result;
 	struct run run;
-	int status;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	signal(SIGTERM, SIG_DFL);
 	if (run_begin(&run, options, RUN_HOOK) == 0)
 		run_reason(&run, &begun);
-	status = run_end(&run);
-	if (status)
-		log_failure(status);
-	return status;
+	result = run_end(&run);
+	if (result.error)
+		log_failure(result.error);
+	return result;
 }

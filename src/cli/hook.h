@@ -7,9 +7,8 @@
 /*
  * hook_run - what ocserv asks for in the environment (REASON)
  *
- * Returns the exit status. 0 after `connect` means that routing and kill switch are complete; with
- * anything else ocserv refuses the session.
+ * No error after `connect` means that routing and kill switch are complete; with one ocserv refuses the session.
  */
-int hook_run(const struct options *options);
+struct result hook_run(const struct options *options);
 
 #endif

@@ -18,4 +18,10 @@ struct options {
 	unsigned int watch;	/* the same: seconds from one screen to the next; 0 where not given */
 };
 
+/* What came of them: main() makes the exit status from it. */
+struct result {
+	int error;	/* what kind the first error was (sysexits.h); 0: there was none that counts */
+	bool bad_news;	/* what was asked for could be found out, and is not as it should be */
+};
+
 #endif

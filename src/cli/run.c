@@ -2,6 +2,9 @@
 #include "cli/run.h"
 #include "base/deadline.h"
 #include "base/privileges.h"
+#include "diagnose/overlap.h"
+
+#include <stdlib.h>
 
 static void open_log(const struct run *run, enum runner runner, enum log_level level)
 {
@@ -30,13 +33,63 @@ int run_lock(struct run *run)
 	return state_lock(&run->state, &run->report);
 }
 
-int run_end(struct run *run)
+int run_permits(struct run *run, const struct situation *situation, enum doer doer, const struct state *state,
+		const struct session *own)
 {
-	int status;
+	const struct config *config = &run->config;
+
+	if (situation->goal == GOAL_INSTALL && overlap_refuse(config, situation, doer, &run->sockets.route, &run->report) < 0)
+		return -1;
+	return cover_check(config, situation, doer, state, own, &run->report);
+}
+
+int run_apply(struct run *run, struct situation *situation, const struct remembered *remembered, enum change *change)
+{
+	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
+		state_trust(&run->state);
+	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
+	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0)
+		return -1;
+	if (*change != CHANGE_NONE)
+		state_note_change(&run->state, change_text(*change));
+	return 0;
+}
+
+/* With the records of live sessions, where there are any. */
+static int permits_dry(struct run *run, const struct situation *situation, enum doer doer)
+{
+	const struct session own = { .id = getenv("ID"), .device = getenv("DEVICE") };
+	struct report unread = { 0 };
+	struct state state;
+	bool readable = state_open(&state, run->config.state_dir, false, &unread) == 0;
+	int result = run_permits(run, situation, doer, readable ? &state : NULL, doer == BY_HOOK ? &own : NULL);
+
+	state_close(&state);
+	report_free(&unread);
+	return result;
+}
+
+int run_look(struct run *run, struct situation *situation, enum goal goal, enum doer doer)
+{
+	struct remembered remembered;
+
+	*situation = (struct situation){ 0 };
+	if (sockets_open(&run->sockets, &run->report) < 0)
+		return -1;
+	remembered_look(&remembered, &run->config);
+	remembered.move = run->options->move;
+	if (situation_read(situation, &run->config, goal, &remembered, &run->sockets, &run->report) < 0)
+		return -1;
+	return permits_dry(run, situation, doer);
+}
+
+struct result run_end(struct run *run)
+{
+	struct result result = { .error = run->harmless ? 0 : run->report.status, .bad_news = run->bad_news };
 
 	state_close(&run->state);
 	sockets_close(&run->sockets);
-	status = report_log(&run->report);
+	(run->shown ? report_free : report_log)(&run->report);
 	config_free(&run->config);
-	return status;
+	return result;
 }

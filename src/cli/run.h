@@ -3,8 +3,8 @@
 #define RUN_H
 
 #include "cli/options.h"
-#include "kernel/observe.h"
-#include "sessions/session.h"
+#include "sessions/cover.h"
+#include "sessions/remembered.h"
 
 /* What every run of the program begins and ends with, be it a hook or a verb. */
 
@@ -18,6 +18,9 @@ enum runner {
 struct run {
 	const struct options *options;
 	struct report report;
+	bool shown;	/* the report is, so that it is not for the log */
+	bool harmless;	/* errors are said, but none counts: what they are about ends, is let in, or is bad news instead */
+	bool bad_news;	/* see struct result */
 	struct config config;
 	struct state state;	/* closed until run_lock() */
 	struct sockets sockets;	/* the same, sockets_open() */
@@ -34,7 +37,26 @@ int run_begin(struct run *run, const struct options *options, enum runner runner
 /* run_lock - the state directory, made where it is missing, and its lock; -1 with the reason in @run->report */
 int run_lock(struct run *run);
 
-/* run_end - close what is open, log the report. Returns the exit status. */
-int run_end(struct run *run);
+/*
+ * run_permits - whether the steps of @situation may be applied: they cut off neither this host nor a live session
+ * @state, @own: as cover_check() has them
+ *
+ * Returns 0, or -1 with the reasons in @run->report.
+ */
+int run_permits(struct run *run, const struct situation *situation, enum doer doer, const struct state *state,
+		const struct session *own);
+
+/* run_apply - apply them, under the lock, and keep what later runs are to know; as converge() */
+int run_apply(struct run *run, struct situation *situation, const struct remembered *remembered, enum change *change);
+
+/*
+ * run_look - read the kernel for a dry run, and refuse what the real run refuses
+ *
+ * Returns 0, or -1 with the reasons in @run->report. situation_free() in either case.
+ */
+int run_look(struct run *run, struct situation *situation, enum goal goal, enum doer doer);
+
+/* run_end - close what is open, log the report */
+struct result run_end(struct run *run);
 
 #endif

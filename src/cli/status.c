@@ -8,7 +8,6 @@
 #include "diagnose/bypass.h"
 #include "diagnose/capacity.h"
 #include "diagnose/overlap.h"
-#include "sessions/remembered.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,18 +74,6 @@ static void read_state(struct status *status)
 	report_free(&ignored);
 }
 
-/* Two gateways may have one reason, which is said once. */
-static size_t count_wrong_ways(const struct situation *situation, const struct report *report)
-{
-	bool found = true;
-
-	for (size_t i = 0; i < situation->policy.routes; i++)
-		found = found && situation->policy.route[i].interface;
-	if (found)
-		return 0;
-	return report->errors.count > situation->plan.conflicts ? report->errors.count - situation->plan.conflicts : 1;
-}
-
 static enum verdict judge(const struct status *status)
 {
 	const struct plan *plan = &status->situation->plan;
@@ -95,7 +82,7 @@ static enum verdict judge(const struct status *status)
 		return DEGRADED;
 	if (goal_of(status->config) == GOAL_REMOVE)
 		return plan->steps ? DEGRADED : OFF;
-	if (plan->steps == 0 && status->wrong_ways == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
+	if (plan->steps == 0 && status->situation->wrong_ways == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
 		return INSTALLED;
 	return plan->anything_present ? DEGRADED : ABSENT;
 }
@@ -111,8 +98,10 @@ static bool any_routing(const struct plan *plan)
 
 size_t status_wrong(const struct status *status, enum layer layer)
 {
-	return status->situation->plan.wrong[layer] +
-	       (layer == LAYER_ROUTING ? status->wrong_ways + status->bypasses.count + status->overlaps.cut.count : 0);
+	const struct situation *situation = status->situation;
+
+	return situation->plan.wrong[layer] +
+	       (layer == LAYER_ROUTING ? situation->wrong_ways + status->bypasses.count + status->overlaps.cut.count : 0);
 }
 
 static enum layer_verdict judge_layer(const struct status *status, enum layer layer)
@@ -129,6 +118,12 @@ static enum layer_verdict judge_layer(const struct status *status, enum layer la
 	return LAYER_MISSING;
 }
 
+/* Whether a connect would not install what is absent. */
+static bool is_in_the_way(const struct status *status)
+{
+	return status->situation->wrong_ways || status->overlaps.cut.count;
+}
+
 /*
  * Absence is as it should be before the first session where the last one removes all. Whatever is installed, clients
  * must have what the configuration says.
@@ -138,22 +133,19 @@ static bool is_wrong(const struct status *status)
 	if (clients_worst(&status->clients) >= HAVE_NOTHING)
 		return true;
 	if (status->verdict == ABSENT)
-		return !status->config->remove_after_last || status->clients.connected || status->errors.count > 0;
+		return !status->config->remove_after_last || status->clients.connected || is_in_the_way(status);
 	return status->verdict == DEGRADED;
 }
 
-static void take_problems(struct status *status, const struct report *report)
+static void take_problems(struct status *status, struct report *report)
 {
 	const struct lines *missing = &status->situation->plan.problems;
 
-	for (size_t i = 0; i < report->errors.count; i++) {
-		lines_add(&status->errors, "%s", report->errors.line[i]);
-		lines_add(&status->problems, "%s", report->errors.line[i]);
-	}
-	for (size_t i = 0; i < status->overlaps.cut.count; i++) {
+	report_take_errors(report, &status->errors);
+	for (size_t i = 0; i < status->overlaps.cut.count; i++)
 		lines_add(&status->errors, "%s: this host is cut off from there", status->overlaps.cut.line[i]);
-		lines_add(&status->problems, "%s: this host is cut off from there", status->overlaps.cut.line[i]);
-	}
+	for (size_t i = 0; i < status->errors.count; i++)
+		lines_add(&status->problems, "%s", status->errors.line[i]);
 	for (size_t i = 0; i < missing->count; i++)
 		lines_add(&status->problems, "%s", missing->line[i]);
 	for (size_t i = 0; i < status->bypasses.count; i++)
@@ -457,14 +449,12 @@ static void find_bypasses(struct status *status, struct netlink *route)
 		bypass_find(&status->bypasses, status->config, status->situation, route, &report);
 		overlap_find(&status->overlaps, status->config, &status->situation->host, route, &report);
 	}
-	for (size_t i = 0; i < report.errors.count; i++)
-		lines_add(&status->bypasses, "%s", report.errors.line[i]);
+	report_take_errors(&report, &status->bypasses);
 	report_free(&report);
 }
 
-static void find_out(struct status *status, struct sockets *sockets, const struct report *report)
+static void find_out(struct status *status, struct sockets *sockets, struct report *report)
 {
-	status->wrong_ways = count_wrong_ways(status->situation, report);
 	find_bypasses(status, &sockets->route);
 	status->verdict = judge(status);
 	for (int layer = 0; layer < LAYERS; layer++)
@@ -489,50 +479,45 @@ static void add_status(struct text *text, const struct status *status, const str
 }
 
 /* What was found wrong with the host is a problem to show, not an error of this run. */
-static int show(struct text *text, const struct config *config, const struct options *options,
-		struct sockets *sockets, struct report *report)
+static void show(struct text *text, struct run *run)
 {
+	const struct config *config = &run->config;
+	struct sockets *sockets = &run->sockets;
+	struct report *report = &run->report;
 	struct situation situation;
 	struct status status = { .config = config, .situation = &situation };
 	struct remembered remembered;
-	int result;
 
 	remembered_look(&remembered, config);
 	situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
 	if (situation.kernel.unprivileged) {
 		situation_free(&situation);
-		return report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
+		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
+		return;
 	}
 	find_out(&status, sockets, report);
-	lines_free(&report->errors);
 	if (goal_of(config) == GOAL_INSTALL) {
 		advise(config, &situation, &status.bypasses, report);
 		capacity_advise(config, &sockets->nft, report);
 	}
-	add_status(text, &status, options, report);
-	result = status.wrong ? 1 : 0;
+	add_status(text, &status, run->options, report);
+	run->bad_news = status.wrong;
 	status_free(&status);
 	situation_free(&situation);
-	return result;
 }
 
 /* run_end() when the text is shown, which may take any time. */
 static void look(struct text *text, const struct options *options, struct run *run)
 {
-	struct report *report = &run->report;
-	int wrong = 0;
-
-	if (run_begin(run, options, RUN_VERB) == 0 && sockets_open(&run->sockets, report) == 0)
-		wrong = show(text, &run->config, options, &run->sockets, report);
-	if (wrong >= 0 && report->errors.count == 0)
-		report->status = wrong;
+	if (run_begin(run, options, RUN_VERB) == 0 && sockets_open(&run->sockets, &run->report) == 0)
+		show(text, run);
 	deadline_stop();
 }
 
-static int watch(const struct options *options)
+static struct result watch(const struct options *options)
 {
 	bool terminal = terminal_is_there(), first = true, goes_on;
-	int status;
+	struct result result;
 
 	watch_begin();
 	do {
@@ -542,13 +527,13 @@ static int watch(const struct options *options)
 		text_add_string(&text, terminal ? TERMINAL_CLEAR : first ? "" : "\n");
 		look(&text, options, &run);
 		goes_on = watch_print(&text);
-		status = run_end(&run);
+		result = run_end(&run);
 		first = false;
 	} while (goes_on && watch_wait(options->watch));
-	return status;
+	return result;
 }
 
-int verb_status(const struct options *options)
+struct result verb_status(const struct options *options)
 {
 	struct text text CLEANUP(text_free) = { 0 };
 	struct run run;

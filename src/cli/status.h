@@ -31,7 +31,6 @@ struct status {
 	enum verdict verdict;
 	bool wrong;			/* not as it should be: exit status 1 */
 	enum layer_verdict layer[LAYERS];
-	size_t wrong_ways;		/* reasons for which the kernel knows no way to a gateway */
 	struct lines bypasses;		/* what takes clients' packets past the policy rules */
 	struct overlaps overlaps;	/* of clients' subnets with what this host has */
 	struct lines errors, problems;	/* what is in the way; the same, and what is missing or wrong */

@@ -5,8 +5,6 @@
 #include "diagnose/trial.h"
 #include "kernel/ask.h"
 #include "kernel/rtnetlink.h"
-#include "sessions/remembered.h"
-#include "sessions/session.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -66,19 +64,14 @@ static bool take_session(const struct session *session, void *data)
 /* The session of whom is named. */
 static int find_client(struct test *test, struct report *report)
 {
-	struct report ignored = { 0 };
 	struct address address;
-	struct state state;
 
 	client_make(&test->client, test->config);
 	if (!test->name)
 		return 0;
 	if (address_parse(&address, test->name) && !config_is_client(test->config, &address))
 		return report_error(report, EX_USAGE, "test: %s is not within the clients' subnets", test->name);
-	if (state_open(&state, test->config->state_dir, false, &ignored) == 0)
-		state_visit(&state, false, take_session, test, &ignored);
-	state_close(&state);
-	report_free(&ignored);
+	state_look(test->config->state_dir, take_session, test);
 	if (!test->user)
 		return report_error(report, 1, "test: no live session is that of '%s'; ocserv-gateway status lists them", test->name);
 	if (!if_nametoindex(test->client.device))
@@ -574,41 +567,43 @@ static void test_free(struct test *test)
 }
 
 /* What was found wrong with the host shows in what does not answer. */
-static int try_client(struct test *test)
+static void try_client(struct test *test)
 {
 	struct report *report = &test->run->report;
 	struct remembered remembered;
+	bool whole;
 
-	if (goal_of(test->config) == GOAL_REMOVE)
-		return report_error(report, EX_CONFIG, "test: there is no gateway to ask; %s", plain_text(test->config));
+	if (goal_of(test->config) == GOAL_REMOVE) {
+		report_error(report, EX_CONFIG, "test: there is no gateway to ask; %s", plain_text(test->config));
+		return;
+	}
 	if (find_client(test, report) < 0 || sockets_open(&test->run->sockets, report) < 0)
-		return -1;
+		return;
 	remembered_look(&remembered, test->config);
-	situation_read(&test->situation, test->config, GOAL_INSTALL, &remembered, &test->run->sockets, report);
+	whole = situation_read(&test->situation, test->config, GOAL_INSTALL, &remembered, &test->run->sockets, report) == 0;
 	if (test->situation.kernel.unprivileged)
-		return report_error(report, EX_NOPERM, "a test needs CAP_NET_ADMIN; run it as root");
-	if (!test->situation.planned)
-		return -1;
+		report_error(report, EX_NOPERM, "a test needs CAP_NET_ADMIN; run it as root");
+	if (test->situation.kernel.unprivileged || !test->situation.planned)
+		return;
 	try_all(test);
 	if (test->run->options->json)
 		print_json(test);
 	else
 		print_text(test);
 	fflush(stdout);
-	return 0;
+	test->run->harmless = true;
+	test->run->bad_news = test->failed || !whole;
 }
 
-int verb_test(const struct options *options)
+struct result verb_test(const struct options *options)
 {
 	struct run run;
 	struct test test = { .run = &run, .config = &run.config, .name = options->argument[0] };
-	int result = -1, status;
 
 	/* While it is allowed: a run drops the privilege for raw packets. */
 	test.asking = ask_open();
 	if (run_begin(&run, options, RUN_EXAMINE) == 0)
-		result = try_client(&test);
+		try_client(&test);
 	test_free(&test);
-	status = run_end(&run);
-	return result < 0 ? status : status || test.failed;
+	return run_end(&run);
 }

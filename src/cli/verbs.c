@@ -3,12 +3,9 @@
 #include "base/terminal.h"
 #include "diagnose/advice.h"
 #include "diagnose/capacity.h"
-#include "diagnose/overlap.h"
 #include "model/script.h"
-#include "sessions/remembered.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -23,38 +20,13 @@ const char *plain_text(const struct config *config)
 	       "route, without a kill switch";
 }
 
-/* The records of live sessions, where there are any. */
-static int cover_check_dry(const struct config *config, const struct situation *situation, enum doer doer,
-			   struct report *report)
-{
-	struct report unread = { 0 };
-	struct state state;
-	bool readable = state_open(&state, config->state_dir, false, &unread) == 0;
-	struct session own = { .id = getenv("ID"), .device = getenv("DEVICE") };
-	int result = cover_check(config, situation, doer, readable ? &state : NULL, doer == BY_HOOK ? &own : NULL, report);
-
-	state_close(&state);
-	report_free(&unread);
-	return result;
-}
-
 int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *doing)
 {
 	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
 	const struct config *config = &run->config;
-	struct report *report = &run->report;
-	struct situation situation = { 0 };
-	struct remembered remembered;
-	int result = sockets_open(&run->sockets, report);
+	struct situation situation;
+	int result = run_look(run, &situation, goal, doer);
 
-	remembered_look(&remembered, config);
-	remembered.move = run->options->move;
-	if (result == 0)
-		result = situation_read(&situation, config, goal, &remembered, &run->sockets, report);
-	if (result == 0 && goal == GOAL_INSTALL)
-		result = overlap_refuse(config, &situation, doer == BY_HOOK, &run->sockets.route, report);
-	if (result == 0)
-		result = cover_check_dry(config, &situation, doer, report);
 	if (result == 0) {
 		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing,
 			 config->file_read ? config->path : "the environment alone",
@@ -117,22 +89,14 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	if (result < 0)
 		return -1;
 	result = situation_read(&situation, config, goal, &remembered, sockets, report);
-	if (result == 0 && goal == GOAL_INSTALL)
-		result = overlap_refuse(config, &situation, false, &sockets->route, report);
 	if (result == 0)
-		result = cover_check(config, &situation, doer, state, NULL, report);
+		result = run_permits(run, &situation, doer, state, NULL);
 	if (result == 0) {
-		if (goal == GOAL_REMOVE || !situation.plan.anything_present)
-			state_trust(state);
 		was = take_problems(&situation);
-		result = converge(&situation, config, goal, &remembered, sockets, &change, report);
+		result = run_apply(run, &situation, &remembered, &change);
 	}
-	if (result == 0)
-		result = remembered_keep(&remembered, config, &situation, state, report);
 	if (result == 0) {
 		print_change(change, goal, &was);
-		if (change != CHANGE_NONE)
-			state_note_change(state, change_text(change));
 		if (goal == GOAL_INSTALL) {
 			advise_bypasses(config, &situation, &sockets->route, report);
 			advise(config, &situation, NULL, report);
@@ -176,7 +140,7 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 	return result;
 }
 
-int verb_up(const struct options *options)
+struct result verb_up(const struct options *options)
 {
 	struct run run;
 
@@ -193,7 +157,7 @@ int verb_up(const struct options *options)
 	return run_end(&run);
 }
 
-int verb_down(const struct options *options)
+struct result verb_down(const struct options *options)
 {
 	struct run run;
 

@@ -3,16 +3,15 @@
 #define VERBS_H
 
 #include "cli/run.h"
-#include "sessions/cover.h"
 
-/* What an admin types. Each returns the exit status. */
+/* What an admin types. */
 
-int verb_check(const struct options *options);	/* in check.c */
-int verb_up(const struct options *options);
-int verb_down(const struct options *options);
-int verb_explain(const struct options *options);	/* in explain.c */
-int verb_test(const struct options *options);	/* in test.c */
-int verb_status(const struct options *options);	/* in status.c */
+struct result verb_check(const struct options *options);	/* in check.c */
+struct result verb_up(const struct options *options);
+struct result verb_down(const struct options *options);
+struct result verb_explain(const struct options *options);	/* in explain.c */
+struct result verb_test(const struct options *options);	/* in test.c */
+struct result verb_status(const struct options *options);	/* in status.c */
 
 /*
  * print_dry_run - the plan toward @goal on stdout: as a shell script, or for people with --diff and on a terminal

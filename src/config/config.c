@@ -108,7 +108,7 @@ static bool is_automatic(enum config_key key, const struct setting *setting)
 }
 
 /* Takes a value as the setting of @key, in place of one from a weaker origin. */
-static void set(struct config *config, struct report *report, enum config_key key, struct setting setting)
+static int set(struct config *config, struct report *report, enum config_key key, struct setting setting)
 {
 	struct text wrong CLEANUP(text_free) = { 0 };
 	struct setting *kept = &config->setting[key];
@@ -116,18 +116,24 @@ static void set(struct config *config, struct report *report, enum config_key ke
 	setting.value = duplicate(setting.value);
 	free(kept->value);
 	*kept = setting;
-	if (is_automatic(key, kept))
-		return;
-	if (!keys[key].parse(&keys[key], (char *)config + keys[key].field, setting.value, &wrong))
-		config_error(config, report, key, "%s", text_string(&wrong));
+	if (is_automatic(key, kept) || keys[key].parse(&keys[key], (char *)config + keys[key].field, setting.value, &wrong))
+		return 0;
+	return config_error(config, report, key, "%s", text_string(&wrong));
 }
 
-/* A file as it is read. */
+/* File and environment as they are read. */
 struct reading {
 	struct config *config;
 	struct report *report;
 	unsigned int seen[CONFIG_KEYS];		/* the line in which each key stands */
+	bool faulty;
 };
+
+static void take_value(struct reading *reading, enum config_key key, struct setting setting)
+{
+	if (set(reading->config, reading->report, key, setting) < 0)
+		reading->faulty = true;
+}
 
 static void take_fault(unsigned int line, const char *message, void *data)
 {
@@ -135,6 +141,7 @@ static void take_fault(unsigned int line, const char *message, void *data)
 
 	report_error(reading->report, EX_CONFIG, "%s:%u: %s", reading->config->path, line, message);
 	reading->config->lines_refused = true;
+	reading->faulty = true;
 }
 
 /* Whether a key is about gateway, kill switch or clients, and so is not there without one of them being meant. */
@@ -183,8 +190,8 @@ static void take_pair(unsigned int line, const char *section, const char *name, 
 	}
 	if (!config->asking_line && asks_in_file(&keys[key].is))
 		config->asking_line = line;
-	set(config, reading->report, (enum config_key)key,
-	    (struct setting){ .value = (char *)value, .origin = FROM_FILE, .line = line });
+	take_value(reading, (enum config_key)key,
+		   (struct setting){ .value = (char *)value, .origin = FROM_FILE, .line = line });
 }
 
 /* Whether to trust what is in an open configuration file; -1 with the reason in @report. */
@@ -227,10 +234,11 @@ static bool is_blank(const struct text *file)
 	return content == text_string(file) + file->length;
 }
 
-static int parse_file(struct config *config, int fd, struct report *report)
+static int parse_file(struct reading *reading, int fd)
 {
 	static const struct ini_visitor visitor = { take_pair, take_fault };
-	struct reading reading = { .config = config, .report = report };
+	struct config *config = reading->config;
+	struct report *report = reading->report;
 	struct text file CLEANUP(text_free) = { 0 };
 
 	if (check_file(config, fd, report) < 0 || read_all(config, fd, &file, report) < 0)
@@ -238,7 +246,7 @@ static int parse_file(struct config *config, int fd, struct report *report)
 	if (is_blank(&file))
 		return report_error(report, EX_CONFIG, "%s: is empty, as a full disk leaves it; write [gateway] address4 = "
 				    "ADDRESS, or remove the file if no gateway is meant", config->path);
-	ini_read(file.data, file.length, &visitor, &reading);
+	ini_read(file.data, file.length, &visitor, reading);
 	config->file_read = true;
 	return 0;
 }
@@ -251,29 +259,38 @@ static bool is_there(const char *path)
 }
 
 /* A file that nobody named may be missing: the environment may configure, as in a container. */
-static int read_file(struct config *config, bool named, struct report *report)
+static int read_file(struct reading *reading, bool named)
 {
+	const struct config *config = reading->config;
 	int fd = open(config->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int error = errno, result;
 
 	if (fd < 0 && error == ENOENT && !named && !is_there(config->path))
 		return 0;
 	if (fd < 0)
-		return report_error(report, EX_CONFIG, "configuration %s: %s; write it (see the sample), or name "
+		return report_error(reading->report, EX_CONFIG, "configuration %s: %s; write it (see the sample), or name "
 				    "another with -c or OCSERV_GATEWAY_CONFIG", config->path, strerror(error));
-	result = parse_file(config, fd, report);
+	result = parse_file(reading, fd);
 	close(fd);
 	return result;
 }
 
-static void read_environment(struct config *config, struct report *report)
+static void read_defaults(struct reading *reading)
+{
+	for (int i = 0; i < CONFIG_KEYS; i++)
+		if (keys[i].is.fallback)
+			take_value(reading, (enum config_key)i,
+				   (struct setting){ .value = (char *)keys[i].is.fallback, .origin = FROM_DEFAULT });
+}
+
+static void read_environment(struct reading *reading)
 {
 	for (int i = 0; i < CONFIG_KEYS; i++) {
 		const char *value = keys[i].is.environment ? getenv(keys[i].is.environment) : NULL;
 
 		if (value && value[0])
-			set(config, report, (enum config_key)i,
-			    (struct setting){ .value = (char *)value, .origin = FROM_ENVIRONMENT });
+			take_value(reading, (enum config_key)i,
+				   (struct setting){ .value = (char *)value, .origin = FROM_ENVIRONMENT });
 	}
 }
 
@@ -286,8 +303,8 @@ static void add_tunnels(struct text *text, const struct ocserv_conf *conf)
 }
 
 /* What ocserv.conf says in place of "auto"; where it says nothing the key is unset, if it may be. */
-static void find_automatic(struct config *config, enum config_key key, const struct ocserv_conf *conf,
-			   struct text pools[FAMILIES], struct report *report)
+static int find_automatic(struct config *config, enum config_key key, const struct ocserv_conf *conf,
+			  struct text pools[FAMILIES], struct report *report)
 {
 	struct setting setting = config->setting[key];
 	struct text tunnels CLEANUP(text_free) = { 0 };
@@ -297,14 +314,14 @@ static void find_automatic(struct config *config, enum config_key key, const str
 	if (found->length == 0 && key == KEY_SUBNET6 && config->gateway[IPV6].mode != GATEWAY_ADDRESS) {
 		free(setting.value);
 		config->setting[key] = (struct setting){ 0 };
-	} else if (found->length == 0) {
-		config_error(config, report, key, "%s has no %s", conf->path,
-			     key == KEY_CLIENT_INTERFACE ? "device" : key == KEY_SUBNET4 ? "ipv4-network" : "ipv6-network");
-	} else {
-		setting.value = found->data;
-		setting.automatic = true;
-		set(config, report, key, setting);
+		return 0;
 	}
+	if (found->length == 0)
+		return config_error(config, report, key, "%s has no %s", conf->path, key == KEY_CLIENT_INTERFACE ? "device" :
+				    key == KEY_SUBNET4 ? "ipv4-network" : "ipv6-network");
+	setting.value = found->data;
+	setting.automatic = true;
+	return set(config, report, key, setting);
 }
 
 /* What stands behind a line that ends the file is not said: ocserv does not start with it. */
@@ -322,7 +339,7 @@ static int read_ocserv_conf(const struct config *config, enum config_key key, st
 	return -1;
 }
 
-static void find_all_automatic(struct config *config, struct report *report)
+static int find_all_automatic(struct config *config, struct report *report)
 {
 	const bool wanted[FAMILIES] = {
 		is_automatic(KEY_SUBNET4, &config->setting[KEY_SUBNET4]),
@@ -330,53 +347,59 @@ static void find_all_automatic(struct config *config, struct report *report)
 	};
 	struct text pools[FAMILIES] = { 0 };
 	struct ocserv_conf conf = { 0 };
-	int before = report->status;
-	bool read = false;
+	bool read = false, usable = true;
+	int result = 0;
 
 	for (int key = 0; key < CONFIG_KEYS; key++) {
 		if (!is_automatic((enum config_key)key, &config->setting[key]))
 			continue;
-		if (!read && read_ocserv_conf(config, (enum config_key)key, &conf, report) < 0)
+		if (!read && read_ocserv_conf(config, (enum config_key)key, &conf, report) < 0) {
+			result = -1;
 			continue;
+		}
 		if (!read && (wanted[IPV4] || wanted[IPV6]))
-			pools_find(config, &conf, wanted, pools, report);
+			usable = pools_find(config, &conf, wanted, pools, report) == 0;
 		read = true;
-		if (report->status == before)
-			find_automatic(config, (enum config_key)key, &conf, pools, report);
+		if (!usable || find_automatic(config, (enum config_key)key, &conf, pools, report) < 0)
+			result = -1;
 	}
 	for (int family = 0; family < FAMILIES; family++)
 		text_free(&pools[family]);
 	ocserv_conf_free(&conf);
+	return result;
 }
 
-static void check_gateway(const struct config *config, int family, struct report *report)
+static int check_gateway(const struct config *config, int family, struct report *report)
 {
 	const struct gateway *gateway = &config->gateway[family];
 	enum config_key address = family == IPV4 ? KEY_ADDRESS4 : KEY_ADDRESS6;
 	enum config_key subnet = family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6;
 	bool needed = gateway->mode == GATEWAY_ADDRESS || (gateway->mode == GATEWAY_BLOCK && family == IPV4);
 	const struct subnets *subnets = &config->subnets[family];
+	int result = 0;
 
 	if (needed && !config->setting[subnet].value && !config->lines_refused)
-		config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
-			     family_name(family));
+		result = config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
+				      family_name(family));
 	if (gateway->mode != GATEWAY_ADDRESS)
-		return;
+		return result;
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(&subnets->prefix[i], &gateway->address))
-			config_error(config, report, address, "lies inside the client subnet %s; the gateway must be "
-				     "another host", subnets->text[i]);
+			result = config_error(config, report, address, "lies inside the client subnet %s; the gateway must be "
+					      "another host", subnets->text[i]);
 	if (address_is_link_local(&gateway->address) && !config->gateway_interface[0])
-		config_error(config, report, address, "is link-local; set [gateway] interface to the interface "
-			     "that it is on");
+		result = config_error(config, report, address, "is link-local; set [gateway] interface to the interface "
+				      "that it is on");
+	return result;
 }
 
-static void check_mac(const struct config *config, int family, struct report *report)
+static int check_mac(const struct config *config, int family, struct report *report)
 {
-	if (config->gateway[family].mode != GATEWAY_ADDRESS && config->mac[family].known)
-		config_error(config, report, family == IPV4 ? KEY_MAC4 : KEY_MAC6, "there is no %s gateway that could have it; "
-			     "set [gateway] address%d to its address, or take this out", family_name(family),
-			     family == IPV4 ? 4 : 6);
+	if (config->gateway[family].mode == GATEWAY_ADDRESS || !config->mac[family].known)
+		return 0;
+	return config_error(config, report, family == IPV4 ? KEY_MAC4 : KEY_MAC6, "there is no %s gateway that could have it; "
+			    "set [gateway] address%d to its address, or take this out", family_name(family),
+			    family == IPV4 ? 4 : 6);
 }
 
 /* Variables that ask for a gateway when they are there, even empty; those of the clients an image may set for itself. */
@@ -390,11 +413,12 @@ static const enum config_key asking_variables[] = {
 struct strange_variables {
 	const struct config *config;
 	struct report *report;
+	int result;
 };
 
 static void complain_of_variable(const struct strange_variable *variable, void *data)
 {
-	const struct strange_variables *strange = data;
+	struct strange_variables *strange = data;
 	bool plain = config_is_plain(strange->config);
 	const char *equals = variable->name + variable->length;
 	char what[256];
@@ -408,53 +432,55 @@ static void complain_of_variable(const struct strange_variable *variable, void *
 		snprintf(what, sizeof(what), "environment: %.*s: is not understood by this program", variable->length,
 			 variable->name);
 	if (plain && variable->asks)
-		report_error(strange->report, EX_CONFIG, "%s; no gateway is configured: " WRITE_AN_ADDRESS, what);
+		strange->result = report_error(strange->report, EX_CONFIG, "%s; no gateway is configured: " WRITE_AN_ADDRESS, what);
 	else
 		report_warning(strange->report, "%s; unset it if it is not for this program", what);
 }
 
 /* Plain ocserv is what nobody has asked to be anything else: a gateway that was lost is not that. */
-static void check_plain(const struct config *config, struct report *report)
+static int check_plain(const struct config *config, struct report *report)
 {
+	struct strange_variables strange = { config, report, 0 };
+
+	variables_visit_strange(complain_of_variable, &strange);
 	if (config->asking_line)
-		report_error(report, EX_CONFIG, "%s:%u: asks for a gateway, but neither address4 nor address6 is set; "
-			     WRITE_AN_ADDRESS, config->path, config->asking_line);
-	for (size_t i = 0; i < sizeof(asking_variables) / sizeof(*asking_variables) && report->status == 0; i++) {
+		return report_error(report, EX_CONFIG, "%s:%u: asks for a gateway, but neither address4 nor address6 is set; "
+				    WRITE_AN_ADDRESS, config->path, config->asking_line);
+	for (size_t i = 0; i < sizeof(asking_variables) / sizeof(*asking_variables) && strange.result == 0; i++) {
 		const char *name = keys[asking_variables[i]].is.environment, *value = getenv(name);
 
 		if (value)
-			report_error(report, EX_CONFIG, "environment: %s=%.*s: %s; " WRITE_AN_ADDRESS, name, VALUE_SHOWN, value,
-				     value[0] ? "asks for a gateway, but neither address4 nor address6 is set" :
-				     "is empty, and no gateway is configured");
+			return report_error(report, EX_CONFIG, "environment: %s=%.*s: %s; " WRITE_AN_ADDRESS, name, VALUE_SHOWN,
+					    value, value[0] ? "asks for a gateway, but neither address4 nor address6 is set" :
+					    "is empty, and no gateway is configured");
 	}
+	return strange.result;
 }
 
-static void check_together(struct config *config, struct report *report)
+static int check_together(struct config *config, struct report *report)
 {
-	struct strange_variables strange = { config, report };
+	struct strange_variables strange = { config, report, 0 };
 	struct gateway *gateway = config->gateway;
+	int result;
 
-	if (config_is_plain(config) && report->status)
-		return;
 	variables_visit_strange(complain_of_variable, &strange);
-	if (config_is_plain(config)) {
-		check_plain(config, report);
-		return;
-	}
 	for (int family = 0; family < FAMILIES; family++)
 		if (gateway[family].mode == GATEWAY_UNSET)
 			gateway[family].mode = GATEWAY_BLOCK;
-	find_all_automatic(config, report);
+	result = find_all_automatic(config, report);
 	for (int family = 0; family < FAMILIES; family++) {
-		check_gateway(config, family, report);
-		check_mac(config, family, report);
+		if (check_gateway(config, family, report) < 0)
+			result = -1;
+		if (check_mac(config, family, report) < 0)
+			result = -1;
 	}
 	if (config->services.count && config->server != SERVER_SERVICES)
-		config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
-			     "or remove the line");
+		result = config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
+				      "or remove the line");
 	if (config->gateway_interface[0] && interface_matches(&config->clients, config->gateway_interface))
-		config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
-			     "([clients] interface); the gateway must be elsewhere");
+		result = config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
+				      "([clients] interface); the gateway must be elsewhere");
+	return result;
 }
 
 /* By an option, which may be a path from here. */
@@ -469,7 +495,7 @@ static void set_ocserv_conf(struct config *config, const char *path)
 int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report)
 {
 	const char *from_environment = getenv("OCSERV_GATEWAY_CONFIG");
-	int before = report->status;
+	struct reading reading = { .config = config, .report = report };
 
 	*config = (struct config){ 0 };
 	if (!path && from_environment)
@@ -479,17 +505,16 @@ int config_load(struct config *config, const char *path, const char *ocserv_conf
 		return report_error(report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
 				    DEFAULT_PATH, path == from_environment ? "OCSERV_GATEWAY_CONFIG" : "--config");
 
-	for (int i = 0; i < CONFIG_KEYS; i++)
-		if (keys[i].is.fallback)
-			set(config, report, (enum config_key)i,
-			    (struct setting){ .value = (char *)keys[i].is.fallback, .origin = FROM_DEFAULT });
-	if (read_file(config, path != NULL, report) == 0) {
-		read_environment(config, report);
-		if (ocserv_conf)
-			set_ocserv_conf(config, ocserv_conf);
-		check_together(config, report);
-	}
-	return report->status == before ? 0 : -1;
+	read_defaults(&reading);
+	if (read_file(&reading, path != NULL) < 0)
+		return -1;
+	read_environment(&reading);
+	if (ocserv_conf)
+		set_ocserv_conf(config, ocserv_conf);
+	/* What was refused may have been the gateway. */
+	if (config_is_plain(config))
+		return reading.faulty ? -1 : check_plain(config, report);
+	return check_together(config, report) < 0 || reading.faulty ? -1 : 0;
 }
 
 void config_free(struct config *config)

@@ -533,21 +533,16 @@ static void add_pool(struct pools *pools, const struct prefix *prefix, size_t ra
 	pools->pool[pools->pools++] = (struct pool){ *prefix, rank };
 }
 
-static int index_of(const struct prefix *pool)
-{
-	return family_index(pool->address.family);
-}
-
 static unsigned int widest(const struct prefix *pool)
 {
-	return index_of(pool) == IPV4 ? 8 : 16;
+	return pool->address.family == AF_INET ? 8 : 16;
 }
 
 /* Why a network is no pool of clients; NULL where it may be one. */
 static const char *fault_of(const struct config *config, const struct prefix *pool, bool named)
 {
-	const struct gateway *gateway = &config->gateway[index_of(pool)];
-	bool ipv4 = index_of(pool) == IPV4;
+	const struct gateway *gateway = &config->gateway[family_index(pool->address.family)];
+	bool ipv4 = pool->address.family == AF_INET;
 
 	if (pool->length < widest(pool))
 		return ipv4 ? "is wider than /8" : "is wider than /16";
@@ -565,20 +560,22 @@ struct own_pools {
 	const bool *wanted;
 	struct report *report;
 	struct pools *pools;
+	int result;
 };
 
 static void take_own_pool(const struct ocserv_conf *conf, const struct ocserv_entry *entry, const struct prefix *pool,
 			  void *data)
 {
-	const struct own_pools *own = data;
+	struct own_pools *own = data;
 	const char *fault = fault_of(own->config, pool, false);
+	int family = family_index(pool->address.family);
 
-	if (!own->wanted[index_of(pool)])
+	if (!own->wanted[family])
 		return;
 	if (fault)
-		config_error(own->config, own->report, index_of(pool) == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6,
-			     "%s:%u: %s = %.200s: %s: no pool of clients; correct it, or write the subnets here", conf->path,
-			     entry->line, entry->name, entry->value, fault);
+		own->result = config_error(own->config, own->report, family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6,
+					   "%s:%u: %s = %.200s: %s: no pool of clients; correct it, or write the subnets here",
+					   conf->path, entry->line, entry->name, entry->value, fault);
 	else
 		add_pool(own->pools, pool, 0);
 }
@@ -592,7 +589,7 @@ static void take_file(struct files *files, size_t index, const bool wanted[FAMIL
 		const char *fault = fault_of(files->config, pool, true);
 		char text[PREFIX_TEXT];
 
-		if (!wanted[index_of(pool)])
+		if (!wanted[family_index(pool->address.family)])
 			continue;
 		if (fault)
 			leave_out(files, "%.250s%s%.250s: the pool %s %s: it is left out, and sessions with these addresses are "
@@ -716,12 +713,12 @@ static void write_list(struct text *list, struct files *files, const struct pool
 		name_left_out(files, family, taken, count);
 }
 
-void pools_find(const struct config *config, const struct ocserv_conf *conf, const bool wanted[FAMILIES],
-		struct text list[FAMILIES], struct report *report)
+int pools_find(const struct config *config, const struct ocserv_conf *conf, const bool wanted[FAMILIES],
+	       struct text list[FAMILIES], struct report *report)
 {
 	struct files files = { .config = config, .report = report };
 	struct pools pools = { 0 };
-	struct own_pools own = { config, wanted, report, &pools };
+	struct own_pools own = { config, wanted, report, &pools, 0 };
 	int state = open_state(config);
 
 	load_cache(&files, state);
@@ -741,4 +738,5 @@ void pools_find(const struct config *config, const struct ocserv_conf *conf, con
 			       files.warned - SHOWN);
 	free(pools.pool);
 	files_free(&files);
+	return own.result;
 }

@@ -146,8 +146,7 @@ static int take_lan(const struct nlmsghdr *message, void *data)
 	char interface[IFNAMSIZ], text[PREFIX_TEXT];
 	struct route route;
 
-	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
-	    !rtnetlink_parse_route(message, &route))
+	if (!rtnetlink_parse_route(message, &route))
 		return 0;
 	if (leads_to_lan(lans, &route, interface)) {
 		prefix_text(&(struct prefix){ route.destination, route.destination_length }, text);

@@ -210,8 +210,6 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	struct search *search = data;
 	struct route route;
 
-	if (message->nlmsg_type != RTM_NEWROUTE)
-		return 0;
 	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_route(message, &route))

@@ -104,8 +104,9 @@ static const char *ending(const struct effect *effect)
 	return effect->deed == DEED_SEND ? "sends away" : effect->deed == DEED_TAKE ? "answers" : "drops";
 }
 
-static void report_end(const struct config *config, const struct simulation *simulation, const struct passage *passage,
-		       const char *what, struct report *report)
+/* What ends the way of each such packet, where @passage has ended, and else perhaps that of some. */
+static void add_end(struct text *wrong, const struct config *config, const struct simulation *simulation,
+		    const struct passage *passage, const char *what)
 {
 	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 }, remedy CLEANUP(text_free) = { 0 };
 	const struct effect *effect = &simulation->effect[passage->cause];
@@ -117,14 +118,23 @@ static void report_end(const struct config *config, const struct simulation *sim
 		text_add(&cause, ", %s", effect->detail);
 	add_remedy(&remedy, config, simulation, passage, text_string(&name));
 	if (passage->ended == YES) {
-		report_warning(report, "the nft chain `%s` %s %s, by %s; %s", text_string(&name), ending(effect), what,
-			       text_string(&cause), text_string(&remedy));
+		text_add(wrong, "the nft chain `%s` %s %s, by %s; %s", text_string(&name), ending(effect), what,
+			 text_string(&cause), text_string(&remedy));
 		return;
 	}
 	open_add_text(&open, effect->answer.open ? effect->answer.open : (uint32_t)OPEN_KIND);
-	report_note(report, "the nft chain `%s` may %s some of %s, by %s; that depends on %s; if it does: %s", text_string(&name),
-		    effect->deed == DEED_SEND ? "send away" : effect->deed == DEED_TAKE ? "answer" : "drop", what,
-		    text_string(&cause), text_string(&open), text_string(&remedy));
+	text_add(wrong, "the nft chain `%s` may %s some of %s, by %s; that depends on %s; if it does: %s", text_string(&name),
+		 effect->deed == DEED_SEND ? "send away" : effect->deed == DEED_TAKE ? "answer" : "drop", what,
+		 text_string(&cause), text_string(&open), text_string(&remedy));
+}
+
+static void report_end(const struct config *config, const struct simulation *simulation, const struct passage *passage,
+		       const char *what, struct report *report)
+{
+	struct text end CLEANUP(text_free) = { 0 };
+
+	add_end(&end, config, simulation, passage, what);
+	(passage->ended == YES ? report_warning : report_note)(report, "%s", text_string(&end));
 }
 
 static bool rewrites(const struct effect *effect)
@@ -286,7 +296,6 @@ static const struct passage *find_end(const struct simulation *simulation)
 bool foreign_drops(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,
 		   const struct packet *packet, bool ours, struct text *by)
 {
-	struct report told = { 0 };
 	struct simulation simulation = {
 		.ruleset = ruleset, .roads = *roads, .packet = *packet,
 		.left_out = ours ? NULL : config->killswitch_table, .left_source_nat = !ours && config->masquerade,
@@ -296,11 +305,7 @@ bool foreign_drops(const struct config *config, const struct ruleset *ruleset, c
 	simulate(&simulation);
 	passage = find_end(&simulation);
 	if (passage)
-		foreign_report(config, &simulation, passage,
-			       packet->reply ? "the answers to clients" : "what clients send", &told);
-	if (told.warnings.count)
-		text_add_string(by, told.warnings.line[0]);
-	report_free(&told);
+		add_end(by, config, &simulation, passage, packet->reply ? "the answers to clients" : "what clients send");
 	simulation_free(&simulation);
 	return passage;
 }

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
-#define ATTEMPTS 20	/* to read what others keep changing */
-
 /* An address that packets are sent to, and by which interface. */
 struct next_hop {
 	struct address address;
@@ -142,28 +140,18 @@ static void judge_address(struct search *search, const struct prefix *prefix, co
 
 static int take_address(const struct nlmsghdr *message, void *data)
 {
-	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-	const struct nlattr *attribute, *own = NULL;
+	struct interface_address address;
 	struct search *search = data;
-	struct prefix prefix = { 0 };
 	char name[IFNAMSIZ];
 
-	if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+	if (!rtnetlink_parse_address(message, &address))
 		return EBADMSG;
-	if ((header->ifa_family != AF_INET && header->ifa_family != AF_INET6) || header->ifa_scope == RT_SCOPE_LINK)
+	if (!address.own.family || address.link_local)
 		return 0;
-	/* On a point-to-point link IFA_ADDRESS is the peer's. */
-	mnl_attr_for_each(attribute, message, sizeof(*header))
-		if (mnl_attr_get_type(attribute) == IFA_LOCAL || (mnl_attr_get_type(attribute) == IFA_ADDRESS && !own))
-			own = attribute;
-	prefix = (struct prefix){ .address.family = header->ifa_family, .length = header->ifa_prefixlen };
-	if (!own || mnl_attr_get_payload_len(own) != address_size(header->ifa_family))
-		return EBADMSG;
-	memcpy(prefix.address.bytes, mnl_attr_get_payload(own), address_size(header->ifa_family));
 	search->own = make_room_for_one(search->own, search->owns, sizeof(*search->own));
-	search->own[search->owns++] = prefix.address;
-	if (is_others(search, header->ifa_index, name))
-		judge_address(search, &prefix, name);
+	search->own[search->owns++] = address.own;
+	if (is_others(search, address.interface, name))
+		judge_address(search, &(struct prefix){ address.own, address.length }, name);
 	return 0;
 }
 
@@ -244,8 +232,6 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	struct search *search = data;
 	struct route route;
 
-	if (message->nlmsg_type != RTM_NEWROUTE)
-		return 0;
 	if (!rtnetlink_parse_route(message, &route))
 		return 0;
 	if (route.type == RTN_UNICAST && route.protocol != ROUTING_PROTOCOL && !(header->rtm_flags & RTM_F_CLONED)) {
@@ -351,16 +337,14 @@ int overlap_find(struct overlaps *overlaps, const struct config *config, const s
 		 struct report *report)
 {
 	struct search search = { .config = config, .host = host, .netlink = route, .found = overlaps };
-	struct netlink_error error = { 0 };
-	int result = -1;
+	struct netlink_error error;
+	int result, attempts = 0;
 
 	*overlaps = (struct overlaps){ 0 };
-	for (int attempt = 0; attempt < ATTEMPTS && result < 0; attempt++) {
+	do {
 		forget(&search);
 		result = read_kernel(&search, &error);
-		if (result < 0 && error.number != EINTR)
-			break;
-	}
+	} while (netlink_again(result, &error, &attempts));
 	if (result == 0) {
 		judge_hops(&search);
 		read_resolvers(&search, "/etc/resolv.conf");
@@ -404,13 +388,8 @@ static bool note_within(const struct session *session, void *data)
 static bool has_sessions(const struct config *config, const struct prefix *subnet)
 {
 	struct lives lives = { .subnet = subnet };
-	struct report unread = { 0 };
-	struct state state;
 
-	if (state_open(&state, config->state_dir, false, &unread) == 0)
-		state_visit(&state, false, note_within, &lives, &unread);
-	state_close(&state);
-	report_free(&unread);
+	state_look(config->state_dir, note_within, &lives);
 	return lives.any;
 }
 
@@ -427,13 +406,13 @@ static bool is_new(const struct config *config, const struct plan *plan, const s
 	return added && !has_sessions(config, subnet);
 }
 
-int overlap_refuse(const struct config *config, const struct situation *situation, bool quick, struct netlink *route,
+int overlap_refuse(const struct config *config, const struct situation *situation, enum doer doer, struct netlink *route,
 		   struct report *report)
 {
 	struct overlaps found;
 	int result;
 
-	if (quick && !adds_rule(&situation->plan))
+	if (doer == BY_HOOK && !adds_rule(&situation->plan))
 		return 0;
 	result = overlap_find(&found, config, &situation->host, route, report);
 	for (size_t i = 0; i < found.cut.count; i++) {

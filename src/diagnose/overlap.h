@@ -2,7 +2,7 @@
 #ifndef OVERLAP_H
 #define OVERLAP_H
 
-#include "kernel/converge.h"
+#include "sessions/cover.h"
 
 /*
  * Subnets of clients that hold what this host needs for itself. All that is from such a subnet is routed to the gateway,
@@ -28,13 +28,13 @@ void overlaps_free(struct overlaps *overlaps);
 
 /*
  * overlap_refuse - refuse subnets that would cut this host off
- * @quick: look only where the plan adds a policy rule, since else the host has what it has already
+ * @doer: a hook looks only where the plan adds a policy rule, since else the host has what it has already
  *
  * Refused is a subnet that is new: no rule of ours is about it yet, and no live session is in it. Whoever gives this host an
  * address or a route later, such as a DHCP server, keeps nobody from repairing what live sessions need: that is a warning.
  * Returns 0, or -1 with the reasons in @report (EX_CONFIG).
  */
-int overlap_refuse(const struct config *config, const struct situation *situation, bool quick, struct netlink *route,
+int overlap_refuse(const struct config *config, const struct situation *situation, enum doer doer, struct netlink *route,
 		   struct report *report);
 
 #endif

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS 20	/* to read what others keep changing */
-
 /* libnftnl reads the names of expressions without looking whether they are there. */
 
 /* Of an attribute that stands there twice it would read the other one. The kernel writes each once. */
@@ -341,14 +339,12 @@ const struct nftnl_set *ruleset_find_set(const struct ruleset *ruleset, uint32_t
 
 int ruleset_read(struct ruleset *ruleset, struct netlink *nft, struct netlink_error *error)
 {
-	int result = -1;
+	int result, attempts = 0;
 
 	*ruleset = (struct ruleset){ .nft = nft };
-	for (int attempt = 0; attempt < ATTEMPTS && result < 0; attempt++) {
+	do {
 		ruleset_free(ruleset);
 		result = read_once(ruleset, error);
-		if (result < 0 && error->number != EINTR)
-			break;
-	}
+	} while (netlink_again(result, error, &attempts));
 	return result;
 }

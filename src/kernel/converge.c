@@ -42,12 +42,12 @@ static bool is_thorough(const struct remembered *remembered, const struct config
 
 /* What is wanted as far as it is known now; returns its digest. */
 static uint64_t make_policy(struct situation *situation, const struct config *config,
-			    const struct remembered *remembered, bool found)
+			    const struct remembered *remembered)
 {
 	struct gateway_path path[FAMILIES];
 
 	memcpy(path, situation->path, sizeof(path));
-	if (!found)
+	if (situation->wrong_ways)
 		name_interfaces(config, remembered->gateway, path);
 	policy_free(&situation->policy);
 	policy_make(&situation->policy, config, path, &situation->host);
@@ -60,26 +60,26 @@ int situation_read(struct situation *situation, const struct config *config, enu
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
 	static const struct kernel empty;
+	const char *checkpoint = remembered->distrusts ? "" : remembered->checkpoint;
 	struct view view = {
-		.config = config, .policy = &situation->policy, .checkpoint = remembered->checkpoint,
+		.config = config, .policy = &situation->policy, .checkpoint = checkpoint,
 		.thorough = is_thorough(remembered, config),
 	};
 	const struct kernel *kernel;
-	int found = 0;
 
-	*situation = (struct situation){ 0 };
+	*situation = (struct situation){ .goal = goal };
 	if (goal == GOAL_INSTALL)
-		found = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
-				     situation->path, report);
+		situation->wrong_ways = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
+						     situation->path, report);
 	situation->host.ipsec = setting_ipsec();
-	checkpoint_read_left_out(remembered->checkpoint, &situation->host);
-	view.wanted = make_policy(situation, config, remembered, found == 0);
+	checkpoint_read_left_out(checkpoint, &situation->host);
+	view.wanted = make_policy(situation, config, remembered);
 	if (observe(&situation->kernel, &view, sockets, report) < 0)
 		return -1;
 	if (!situation->kernel.guard.unchanged) {
 		if (goal == GOAL_INSTALL && left_out_find(&situation->host, config, &sockets->route, report) < 0)
 			return -1;
-		view.wanted = make_policy(situation, config, remembered, found == 0);
+		view.wanted = make_policy(situation, config, remembered);
 		nftables_compile(&situation->policy.guard);
 	}
 	checkpoint_make(situation->checkpoint, &situation->kernel.guard, view.wanted, &situation->host);
@@ -88,7 +88,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->policy, kernel,
 								report) < 0)
 		return -1;
-	return found;
+	return situation->wrong_ways ? -1 : 0;
 }
 
 enum goal goal_of(const struct config *config)
@@ -103,23 +103,24 @@ void situation_free(struct situation *situation)
 	policy_free(&situation->policy);
 }
 
-static enum change change_of(const struct plan *plan, enum goal goal)
+static enum change change_of(const struct situation *situation)
 {
-	if (plan->steps == 0)
+	if (situation->plan.steps == 0)
 		return CHANGE_NONE;
-	if (goal == GOAL_REMOVE)
+	if (situation->goal == GOAL_REMOVE)
 		return CHANGE_REMOVED;
-	return plan->anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
+	return situation->plan.anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
 }
 
-int converge(struct situation *situation, const struct config *config, enum goal goal,
-	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report)
+int converge(struct situation *situation, const struct config *config, const struct remembered *remembered,
+	     struct sockets *sockets, enum change *change, struct report *report)
 {
-	struct remembered complete_look = *remembered;
+	const enum goal goal = situation->goal;
+	struct remembered again = *remembered;
 	int outdated = 0;
 
-	complete_look.checkpoint[0] = '\0';
-	*change = change_of(&situation->plan, goal);
+	again.distrusts = true;
+	*change = change_of(situation);
 	if (situation->kernel.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
 				    "NET_ADMIN");
@@ -137,7 +138,7 @@ int converge(struct situation *situation, const struct config *config, enum goal
 		else
 			round++;
 		situation_free(situation);
-		if (situation_read(situation, config, goal, &complete_look, sockets, report) < 0)
+		if (situation_read(situation, config, goal, &again, sockets, report) < 0)
 			return -1;
 	}
 	return 0;

@@ -12,15 +12,18 @@ enum goal { GOAL_INSTALL, GOAL_REMOVE };
 
 /* What is known from earlier runs, and how far to look. */
 struct remembered {
-	char checkpoint[CHECKPOINT_TEXT];	/* of a kill switch that was found whole, and then is not read again; "": read all */
+	char checkpoint[CHECKPOINT_TEXT];	/* of a kill switch that was found complete, and then is not read again; "" for none */
+	bool distrusts;		/* it is read again, whatever the checkpoint */
 	struct gateway_choice gateway[FAMILIES];
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
 };
 
 struct situation {
+	enum goal goal;		/* that it was read for */
 	struct host host;
 	struct gateway_path path[FAMILIES];	/* with the goal to install; zero where there is no way */
+	unsigned int wrong_ways;	/* reasons for which the kernel knows no way to a gateway: see gateway_find() */
 	struct policy policy;
 	struct kernel kernel;
 	struct plan plan;
@@ -52,8 +55,8 @@ enum change { CHANGE_NONE, CHANGE_INSTALLED, CHANGE_REPAIRED, CHANGE_REMOVED };
  * Reads the kernel again after every change, into @situation, and returns 0 only once nothing is left
  * to do; else -1 with the reason in @report. The caller holds the lock.
  */
-int converge(struct situation *situation, const struct config *config, enum goal goal,
-	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report);
+int converge(struct situation *situation, const struct config *config, const struct remembered *remembered,
+	     struct sockets *sockets, enum change *change, struct report *report);
 
 const char *change_text(enum change change);
 

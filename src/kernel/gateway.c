@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define ATTEMPTS 20	/* to read what others keep changing */
-
 static int look_up(struct netlink *netlink, const struct address *address, unsigned int interface,
 		   struct route *route, struct netlink_error *error)
 {
@@ -33,20 +31,6 @@ static int fail(struct report *report, const struct netlink_error *error, int fa
 			    netlink_error_text(error));
 }
 
-/* Dumps that a change interrupted are read again; @clear takes back what one has brought. */
-static int dump(struct netlink *netlink, struct nlmsghdr *request, netlink_handler take, void (*clear)(void *data),
-		void *data, struct netlink_error *error)
-{
-	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		clear(data);
-		if (netlink_request(netlink, request, take, data, error) == 0)
-			return 0;
-		if (error->number != EINTR)
-			break;
-	}
-	return -1;
-}
-
 struct search {
 	const struct address *gateway;
 	uint32_t table;
@@ -59,17 +43,17 @@ static int take_address(const struct nlmsghdr *message, void *data)
 {
 	const struct search *search = data;
 	struct gateway_sight *sight = search->sight;
-	unsigned int interface;
-	struct prefix prefix;
+	struct interface_address address;
 
-	if (message->nlmsg_type != RTM_NEWADDR || !rtnetlink_parse_address(message, &prefix, &interface) ||
-	    (search->interface && interface != search->interface) || !choice_can_hold(&prefix, search->gateway))
+	if (!rtnetlink_parse_address(message, &address) || !address.peer.family ||
+	    (search->interface && address.interface != search->interface) ||
+	    !choice_can_hold(&(struct prefix){ address.peer, address.length }, search->gateway))
 		return 0;
 	for (size_t i = 0; i < sight->holders; i++)
-		if (sight->holder[i].interface == interface)
+		if (sight->holder[i].interface == address.interface)
 			return 0;
 	sight->holder = make_room_for_one(sight->holder, sight->holders, sizeof(*sight->holder));
-	sight->holder[sight->holders++] = (struct gateway_path){ .interface = interface };
+	sight->holder[sight->holders++] = (struct gateway_path){ .interface = address.interface };
 	return 0;
 }
 
@@ -92,8 +76,8 @@ static int find_holders(struct netlink *netlink, const struct address *gateway, 
 	char buffer[NETLINK_MESSAGE_SIZE];
 	size_t named = 0;
 
-	if (dump(netlink, rtnetlink_dump_addresses(buffer, gateway->family, interface), take_address, clear_holders,
-		 &search, error) < 0 && error->number != ENODEV)
+	if (netlink_dump(netlink, rtnetlink_dump_addresses(buffer, gateway->family, interface), clear_holders, take_address,
+			 &search, error) < 0 && error->number != ENODEV)
 		return -1;
 	/* One that has gone meanwhile is none. */
 	for (size_t i = 0; i < sight->holders; i++) {
@@ -109,8 +93,7 @@ static int take_own_route(const struct nlmsghdr *message, void *data)
 	struct search *search = data;
 	struct route route = { 0 };
 
-	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
-	    !rtnetlink_parse_route(message, &route))
+	if (!rtnetlink_parse_route(message, &route))
 		return 0;
 	if (route.protocol == ROUTING_PROTOCOL && route.table == search->table && route.type == RTN_UNICAST &&
 	    route.destination_length == 0 && address_equal(&route.gateway, search->gateway))
@@ -133,8 +116,8 @@ static int find_own_route(struct netlink *netlink, const struct config *config, 
 
 	interface[0] = '\0';
 	/* A table that never had a route does not exist. */
-	if (dump(netlink, rtnetlink_dump_routes(buffer, config->table), take_own_route, clear_found, &search, error) < 0 &&
-	    error->number != ENOENT)
+	if (netlink_dump(netlink, rtnetlink_dump_routes(buffer, config->table), clear_found, take_own_route, &search,
+			 error) < 0 && error->number != ENOENT)
 		return -1;
 	if (search.found && !netlink_interface_name(netlink, search.found, interface))
 		interface[0] = '\0';
@@ -183,8 +166,10 @@ static int check_mac(const struct netlink *netlink, const struct config *config,
 	return 0;
 }
 
-static int find_one(struct netlink *netlink, const struct config *config, int family,
-		    const struct gateway_choice *chosen, struct gateway_path *path, struct report *report)
+enum found { FOUND, NO_INTERFACE, NO_WAY };
+
+static enum found find_one(struct netlink *netlink, const struct config *config, int family,
+			   const struct gateway_choice *chosen, struct gateway_path *path, struct report *report)
 {
 	struct gateway_sight sight = { 0 };
 	struct netlink_error error, other;
@@ -194,8 +179,10 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 
 	if (config->gateway_interface[0]) {
 		interface = if_nametoindex(config->gateway_interface);
-		if (!interface)
-			return config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
+		if (!interface) {
+			config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
+			return NO_INTERFACE;
+		}
 	}
 	if (look_up(netlink, &config->gateway[family].address, interface, &sight.route, &error) < 0) {
 		sight.error = error.number;
@@ -215,20 +202,24 @@ static int find_one(struct netlink *netlink, const struct config *config, int fa
 		*path = (struct gateway_path){ 0 };
 		result = -1;
 	}
-	return result;
+	return result < 0 ? NO_WAY : FOUND;
 }
 
-int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
-		 struct gateway_path path[FAMILIES], struct report *report)
+unsigned int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
+			  struct gateway_path path[FAMILIES], struct report *report)
 {
-	int result = 0;
+	unsigned int of_its_own = 0, of_all = 0;
 
 	memset(path, 0, FAMILIES * sizeof(*path));
-	for (int family = 0; family < FAMILIES; family++)
-		if (config->gateway[family].mode == GATEWAY_ADDRESS &&
-		    find_one(route, config, family, chosen ? &chosen[family] : NULL, &path[family], report) < 0)
-			result = -1;
-	return result;
+	for (int family = 0; family < FAMILIES; family++) {
+		enum found found = config->gateway[family].mode != GATEWAY_ADDRESS ? FOUND :
+				   find_one(route, config, family, chosen ? &chosen[family] : NULL, &path[family], report);
+
+		of_its_own += found == NO_WAY;
+		if (found == NO_INTERFACE)
+			of_all = 1;
+	}
+	return of_its_own + of_all;
 }
 
 void gateway_advise(struct netlink *route, const struct config *config, const struct gateway_path path[FAMILIES],

@@ -13,11 +13,12 @@
  *
  * Where nothing is remembered, a route of ours to the very gateway tells what was chosen. Looks at one interface alone
  * where one is remembered or named, else at all.
- * Returns 0, or -1 with the reasons in @report (EX_CONFIG where a gateway is not on a network of this host, or on
- * another interface than it was). Needs no privileges.
+ * Returns how many reasons there are, each in @report, for which a gateway was not found (EX_CONFIG where it is not on a
+ * network of this host, or on another interface than it was): one that both have, [gateway] interface, counts once. Needs
+ * no privileges.
  */
-int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
-		 struct gateway_path path[FAMILIES], struct report *report);
+unsigned int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
+			  struct gateway_path path[FAMILIES], struct report *report);
 
 /* gateway_advise - warn where no interface is named and more than one could be the gateway's; looks at all interfaces */
 void gateway_advise(struct netlink *route, const struct config *config, const struct gateway_path path[FAMILIES],

@@ -31,29 +31,18 @@ static bool may_be_of_clients(const struct config *config, const struct address 
 
 static int take_address(const struct nlmsghdr *message, void *data)
 {
-	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-	const struct nlattr *attribute;
+	struct interface_address address;
 	struct look *look = data;
-	struct seen seen = { 0 };
 
-	if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+	if (!rtnetlink_parse_address(message, &address))
 		return EBADMSG;
-	if ((header->ifa_family != AF_INET && header->ifa_family != AF_INET6) || header->ifa_scope == RT_SCOPE_LINK)
+	if (!address.own.family || address.link_local)
 		return 0;
-	seen.index = header->ifa_index;
-	mnl_attr_for_each(attribute, message, sizeof(*header)) {
-		struct address address = { .family = header->ifa_family };
-
-		/* Its own, and where it is point-to-point that of the peer. */
-		if (mnl_attr_get_type(attribute) != IFA_LOCAL && mnl_attr_get_type(attribute) != IFA_ADDRESS)
-			continue;
-		if (mnl_attr_get_payload_len(attribute) != address_size(address.family))
-			return EBADMSG;
-		memcpy(address.bytes, mnl_attr_get_payload(attribute), address_size(address.family));
-		seen.clients = seen.clients || may_be_of_clients(look->config, &address);
-	}
 	look->seen = make_room_for_one(look->seen, look->count, sizeof(*look->seen));
-	look->seen[look->count++] = seen;
+	look->seen[look->count++] = (struct seen){
+		.index = address.interface, .clients = may_be_of_clients(look->config, &address.own) ||
+			 (address.peer.family && may_be_of_clients(look->config, &address.peer)),
+	};
 	return 0;
 }
 

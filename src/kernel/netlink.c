@@ -15,7 +15,7 @@
 
 #define RECEIVE_SIZE 32768	/* what the kernel fills at most for one part of a dump */
 #define SEND_SIZE 65536		/* what fits in every send buffer */
-#define DUMP_ATTEMPTS 20	/* of what others keep changing */
+#define ATTEMPTS 20		/* to read what others keep changing */
 
 static void set_option(const struct netlink *netlink, int option)
 {
@@ -256,18 +256,21 @@ static int exchange(struct netlink *netlink, const struct datagram *sent, struct
 	return failed ? -1 : 0;
 }
 
+bool netlink_again(int result, const struct netlink_error *error, int *attempts)
+{
+	return result < 0 && error->number == EINTR && ++*attempts < ATTEMPTS;
+}
+
 int netlink_dump(struct netlink *netlink, struct nlmsghdr *request, void (*begin)(void *data), netlink_handler handle,
 		 void *data, struct netlink_error *error)
 {
-	int result = -1;
+	int result, attempts = 0;
 
-	for (int attempt = 0; attempt < DUMP_ATTEMPTS && result < 0; attempt++) {
+	do {
 		if (begin)
 			begin(data);
 		result = netlink_request(netlink, request, handle, data, error);
-		if (result < 0 && error->number != EINTR)
-			break;
-	}
+	} while (netlink_again(result, error, &attempts));
 	return result;
 }
 

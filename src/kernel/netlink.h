@@ -48,6 +48,13 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 		    struct netlink_error *error);
 
 /*
+ * netlink_again - whether a reading is to begin anew: a change interrupted it, up to twenty times
+ * @result: of the reading, with @error where it is below 0
+ * @attempts: 0 before the first
+ */
+bool netlink_again(int result, const struct netlink_error *error, int *attempts);
+
+/*
  * netlink_dump - the same of a dump, which begins anew where a change interrupted it
  * @begin: forgets what @handle has taken; NULL where that does no harm
  */

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS 20	/* to read a state that others keep changing */
-
 int sockets_open(struct sockets *sockets, struct report *report)
 {
 	*sockets = (struct sockets){ 0 };
@@ -37,8 +35,6 @@ static int take_rule(const struct nlmsghdr *message, void *data)
 	struct kernel *kernel = ((struct context *)data)->kernel;
 	struct rule rule;
 
-	if (message->nlmsg_type != RTM_NEWRULE)
-		return 0;
 	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_rule(message, &rule))
@@ -53,8 +49,6 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	struct kernel *kernel = ((struct context *)data)->kernel;
 	struct route route;
 
-	if (message->nlmsg_type != RTM_NEWROUTE)
-		return 0;
 	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_route(message, &route))
@@ -225,20 +219,17 @@ int observe(struct kernel *kernel, const struct view *view, struct sockets *sock
 {
 	struct context context = { kernel, view };
 	struct netlink_error error;
+	int result, attempts = 0;
 	const char *object;
 
 	*kernel = (struct kernel){ 0 };
-	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+	do {
 		kernel_free(kernel);
-		if (observe_once(&context, sockets, &object, &error) == 0)
-			return 0;
-		if (error.number == EPERM) {
-			kernel->unprivileged = true;
-			return 0;
-		}
-		if (error.number != EINTR)
-			break;
-	}
+		result = observe_once(&context, sockets, &object, &error);
+	} while (netlink_again(result, &error, &attempts));
+	kernel->unprivileged = result < 0 && error.number == EPERM;
+	if (result == 0 || kernel->unprivileged)
+		return 0;
 	return report_error(report, netlink_error_status(&error), "can't read %s: %s", object,
 			    netlink_error_text(&error));
 }

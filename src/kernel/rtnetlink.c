@@ -362,7 +362,7 @@ bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule)
 	struct selectors other = { .mask = UINT32_MAX };
 	const struct nlattr *attribute;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+	if (message->nlmsg_type != RTM_NEWRULE || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
 	    mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
 	    (header->family != AF_INET && header->family != AF_INET6))
 		return false;
@@ -408,7 +408,7 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 	const struct nlattr *attribute;
 	uint32_t nexthop = 0;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
+	if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
 	    mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE ||
 	    (header->rtm_family != AF_INET && header->rtm_family != AF_INET6))
 		return false;
@@ -481,22 +481,30 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 	return true;
 }
 
-bool rtnetlink_parse_address(const struct nlmsghdr *message, struct prefix *prefix, unsigned int *interface)
+bool rtnetlink_parse_address(const struct nlmsghdr *message, struct interface_address *address)
 {
 	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-	const struct nlattr *attribute;
+	const struct nlattr *attribute, *own = NULL, *peer = NULL;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
-	    (header->ifa_family != AF_INET && header->ifa_family != AF_INET6) ||
-	    header->ifa_prefixlen > address_size(header->ifa_family) * 8)
+	if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
 		return false;
-	*prefix = (struct prefix){ .length = header->ifa_prefixlen };
-	*interface = header->ifa_index;
-	/* IFA_LOCAL is this end of a point-to-point address. */
-	mnl_attr_for_each(attribute, message, sizeof(*header))
+	*address = (struct interface_address){
+		.interface = header->ifa_index, .link_local = header->ifa_scope == RT_SCOPE_LINK, .length = header->ifa_prefixlen,
+	};
+	if (header->ifa_family != AF_INET && header->ifa_family != AF_INET6)
+		return true;
+	mnl_attr_for_each(attribute, message, sizeof(*header)) {
+		if (mnl_attr_get_type(attribute) == IFA_LOCAL)
+			own = attribute;
 		if (mnl_attr_get_type(attribute) == IFA_ADDRESS)
-			prefix->address = get_address(attribute, header->ifa_family);
-	return prefix->address.family != AF_UNSPEC;
+			peer = attribute;
+	}
+	if (own || peer)
+		address->own = get_address(own ? own : peer, header->ifa_family);
+	if (peer)
+		address->peer = get_address(peer, header->ifa_family);
+	return address->own.family && (!peer || address->peer.family) &&
+	       address->length <= address_size(header->ifa_family) * 8;
 }
 
 bool rtnetlink_parse_neighbour(const struct nlmsghdr *message, struct neighbour *neighbour)

@@ -39,20 +39,29 @@ struct nlmsghdr *rtnetlink_get_client_route(void *buffer, const struct address *
 /*
  * rtnetlink_parse_rule, rtnetlink_parse_route - an RTM_NEWRULE, RTM_NEWROUTE as the kernel sent it
  *
- * Return false for what is not of IPv4 or IPv6 (multicast routing rules are dumped along), is larger than
- * RTNETLINK_OBJECT_SIZE or makes no sense. rule_free() or route_free() what was parsed.
+ * Return false for another message, and for what is not of IPv4 or IPv6 (multicast routing rules are dumped along), is
+ * larger than RTNETLINK_OBJECT_SIZE or makes no sense. rule_free() or route_free() what was parsed.
  */
 bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule);
 bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route);
 
+/* An address of an interface. Whether it can be used already, or has a route, does not matter. */
+struct interface_address {
+	unsigned int interface;	/* index */
+	bool link_local;	/* of the scope of a link */
+	uint8_t length;		/* of the prefix that it makes on-link: that of the peer */
+	struct address own;	/* AF_UNSPEC where it is of neither IPv4 nor IPv6 */
+	struct address peer;	/* on a point-to-point link that of the other end, which may have none; else the same */
+};
+
+/* rtnetlink_parse_address - an RTM_NEWADDR; false for another message, and for what makes no sense */
+bool rtnetlink_parse_address(const struct nlmsghdr *message, struct interface_address *address);
+
 /*
- * rtnetlink_parse_address - an RTM_NEWADDR: the index of its interface, and the prefix that it makes on-link, which on a
- *	point-to-point address is that of the peer. Whether the address can be used already, or has a route, does not matter.
  * rtnetlink_parse_neighbour - an RTM_NEWNEIGH; one without a hardware address of Ethernet has none known
  *
- * Return false for what is not of IPv4 or IPv6 or makes no sense.
+ * Returns false for what is not of IPv4 or IPv6 or makes no sense.
  */
-bool rtnetlink_parse_address(const struct nlmsghdr *message, struct prefix *prefix, unsigned int *interface);
 bool rtnetlink_parse_neighbour(const struct nlmsghdr *message, struct neighbour *neighbour);
 
 /* rtnetlink_take_route - a netlink_handler for the answer to a question: @data is its struct route, zero before */

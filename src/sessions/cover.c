@@ -74,15 +74,10 @@ static const struct prefix *subject(const struct rule *rule)
 	return rule->source.address.family ? &rule->source : &rule->destination;
 }
 
-static int index_of(const struct rule *rule)
-{
-	return family_index(rule->family);
-}
-
 /* Whether the configuration has nothing any more that would deny in its place. */
 static bool is_lost(const struct config *config, const struct rule *rule)
 {
-	int family = index_of(rule);
+	int family = family_index(rule->family);
 
 	if (!config_governs(config, family))
 		return true;
@@ -91,7 +86,7 @@ static bool is_lost(const struct config *config, const struct rule *rule)
 
 static const char *loss(const struct config *config, const struct rule *rule)
 {
-	int family = index_of(rule);
+	int family = family_index(rule->family);
 
 	if (!config_governs(config, family))
 		return family == IPV4 ? "[gateway] address4 is direct" : "[gateway] address6 is direct";
@@ -111,7 +106,7 @@ static int refuse_lost_rules(const struct config *config, const struct plan *pla
 		rule_add_text(&text, rule);
 		return report_error(report, EX_CONFIG, "%s, but the %s policy rule `%s` still denies, and a hook removes nothing "
 				    "that does: run `ocserv-gateway up` if that is meant, else correct the configuration",
-				    loss(config, rule), family_name(index_of(rule)), text_string(&text));
+				    loss(config, rule), family_name(family_index(rule->family)), text_string(&text));
 	}
 	return 0;
 }
@@ -242,7 +237,9 @@ static bool check_session(const struct session *session, void *data)
 {
 	struct cover *cover = data;
 
-	/* One that can't be read is told by state_visit(). */
+	/* That one can't be read is told by state_visit(). */
+	if (session->unread)
+		cover->result = -1;
 	if ((cover->own && strcmp(session->id, cover->own->id) == 0) || !session->device[0])
 		return true;
 	if (!interface_matches(&cover->config->clients, session->device))
@@ -331,11 +328,10 @@ static int check_sessions(const struct config *config, const struct situation *s
 {
 	const struct plan *plan = &situation->plan;
 	struct cover cover = { config, plan, &situation->host, own, report, 0 };
-	int before = report->status;
 
-	if (state_visit(state, false, check_session, &cover, report) < 0 || report->status != before)
+	if (state_visit(state, false, check_session, &cover, report) < 0 || cover.result < 0)
 		return -1;
-	return cover.result < 0 ? -1 : check_unrecorded(config, plan, state, own, report);
+	return check_unrecorded(config, plan, state, own, report);
 }
 
 int cover_check(const struct config *config, const struct situation *situation, enum doer doer,

@@ -360,7 +360,7 @@ static enum life read_record(const struct state *state, const char *id, char *bu
 	unsigned long long recorded = NEVER, start;
 	char *cursor = buffer, *key, *value, name[NAME_SIZE];
 
-	*session = (struct session){ id, "", "", "", "", "", "", "", 0 };
+	*session = (struct session){ id, "", "", "", "", "", "", "", 0, false };
 	/* A directory or a symbolic link is no record of ours. */
 	session_name(name, id);
 	if (read_file(state->directory, name, buffer, size) < 0)
@@ -511,6 +511,7 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 		case UNKNOWN:
 			session_name(name, entry->d_name);
 			complain(state, name, report);
+			session.unread = true;
 			go_on = visit(&session, data);
 			break;
 		case LIVE:
@@ -528,4 +529,15 @@ int state_visit(const struct state *state, bool prune, session_visitor visit, vo
 		unlinkat(state->directory, NEW_ADDRESS, 0);
 	}
 	return result;
+}
+
+void state_look(const char *path, session_visitor visit, void *data)
+{
+	struct report unread = { 0 };
+	struct state state;
+
+	if (state_open(&state, path, false, &unread) == 0)
+		state_visit(&state, false, visit, data, &unread);
+	state_close(&state);
+	report_free(&unread);
 }

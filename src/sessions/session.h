@@ -24,6 +24,7 @@ struct session {
 	const char *real;	/* the client's own address */
 	const char *ip4, *ip6;	/* its addresses in the VPN; "" where it has none */
 	unsigned long long since;	/* seconds since the epoch */
+	bool unread;		/* its record or worker can't be read: the rest may be missing */
 };
 
 struct state {
@@ -118,10 +119,16 @@ typedef bool (*session_visitor)(const struct session *session, void *data);
  * state_visit - every live session, in no order, until @visit returns false
  *
  * With @prune, under the lock, ended ones are removed, and what a killed run has left. One whose record or worker
- * can't be read counts as live, with an error in @report: lest the kill switch goes under it. Returns -1 where the
- * directory can't be read.
+ * can't be read counts as live, and is `unread`, with an error in @report: lest the kill switch goes under it. Returns -1
+ * where the directory can't be read.
  */
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);
+
+/*
+ * state_look - the same without a lock, as far as it can be read: no directory means no session
+ * @path: of the state directory
+ */
+void state_look(const char *path, session_visitor visit, void *data);
 
 /* session_id_valid - 1 to 10 digits, without a leading 0 */
 bool session_id_valid(const char *id);

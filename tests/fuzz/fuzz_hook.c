@@ -189,7 +189,7 @@ static void run_hook(struct run *run)
 	snprintf(path, sizeof(path), "%s/%s", directory, configs[run->config].name);
 	run->options.config = path;
 	environ = run->environment;
-	status = hook_run(&run->options);
+	status = hook_run(&run->options).error;
 	environ = saved;
 	check_connected(run, status);
 }

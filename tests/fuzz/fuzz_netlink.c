@@ -327,8 +327,8 @@ static void find_gateways(const struct config *with, struct sockets *sockets)
 	struct report report = { 0 };
 
 	gateway_is_local(&sockets->route, &address);
-	if (gateway_find(&sockets->route, with, NULL, gateways, &report) < 0)
-		require(report.status != 0 && report.errors.count > 0, "what fails says why");
+	require(gateway_find(&sockets->route, with, NULL, gateways, &report) == report.errors.count,
+		"each reason is said once");
 	gateway_advise(&sockets->route, with, gateways, &report);
 	report_free(&report);
 }
@@ -356,7 +356,7 @@ static void connect_once(const struct config *with, struct sockets *sockets)
 	enum change change;
 
 	if (situation_read(&situation, with, goal_of(with), &nothing, sockets, &report) == 0 &&
-	    converge(&situation, with, goal_of(with), &nothing, sockets, &change, &report) == 0) {
+	    converge(&situation, with, &nothing, sockets, &change, &report) == 0) {
 		advise_bypasses(with, &situation, &sockets->route, &report);
 		advise(with, &situation, NULL, &report);
 	} else {

@@ -254,6 +254,24 @@ test_nothing_to_do() {
 	over
 }
 
+# A record that can't be read is that of a session of which nothing is known: a device that no driver has.
+test_unread() {
+	local what
+	ok "unread: alice is connected" live
+	rm "$STATE_DIR/sessions/$alice"
+	mknod "$STATE_DIR/sessions/$alice" c 4095 1
+	ip rule del priority 1000
+	installed=$(state)
+	for what in "hook connect ${BOB[*]}" "program up"; do
+		# shellcheck disable=SC2086 # words
+		$what
+		is "$status" 73 "unread: ${what%% U*}: status 73"
+		like "$err" "sessions/$alice: No such device or address" "unread: ${what%% U*}: it says why"
+		ok "unread: ${what%% U*}: nothing is changed" state_is "$installed"
+	done
+	over
+}
+
 # Sessions without subnet6 were never in policy rules: what was lost of the rest is repaired.
 test_without_subnet6() {
 	ok "no subnet6: alice is connected" live clients.subnet6=
@@ -389,6 +407,10 @@ test_harmless() {
 	ok "dry_run: a connect is let in, as the key says" hook connect "${BOB[@]}"
 	like "$err" "warning: \[log\] dry_run = yes: this session is let in without a look at its kill switch" \
 		"dry_run: which the log warns of"
+	ini log.dry_run=yes clients.subnet4=10.99.0.0/16
+	ok "dry_run: a configuration that does not suit alice" hook connect "${BOB[@]}" IP_REMOTE=10.99.0.51
+	like "$err" "error: live session user=alice .* ip4=10.20.0.50: " "dry_run: the log says what would be refused"
+	is "$(field routing)" dry-run "dry_run: and that bob is let in"
 	ok "dry_run: what denies to alice stays" state_is "$installed"
 	hook disconnect ID="$alice"
 	ok "dry_run: after her end, too" state_is "$installed"
@@ -406,6 +428,7 @@ test_direct
 test_direct_repaired
 test_edits
 test_nothing_to_do
+test_unread
 test_without_subnet6
 test_auto
 test_harmless

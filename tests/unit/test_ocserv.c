@@ -332,6 +332,23 @@ static void values_that_are_auto_are_those_of_ocserv_conf(void **state)
 			 "auto 10.20.0.0/24, 10.40.0.1/32|auto fd40::/64|auto x*");
 }
 
+/* Each by itself, whatever else is wrong. */
+static void all_that_can_not_be_auto_is_said(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	write_file("gateway.ini", "[clients]\n" AUTO "[gateway]\naddress4 = 172.28.0.2\n");
+	write_file("ocserv.conf", "neither = here\n");
+	assert_int_equal(config_load(&config, "gateway.ini", "ocserv.conf", &report), -1);
+	assert_int_equal(report.errors.count, 2);
+	assert_line(&report.errors, "subnet4 = auto: ocserv.conf has no ipv4-network");
+	assert_line(&report.errors, "interface = Auto: ocserv.conf has no device");
+	report_free(&report);
+	config_free(&config);
+}
+
 static void what_ocserv_conf_does_not_say_can_not_be_auto(void **state)
 {
 	(void)state;
@@ -374,6 +391,7 @@ int main(void)
 		in_directory(what_is_not_read_as_it_looks_is_told),
 		in_directory(a_file_that_was_named_must_be_there),
 		in_directory(values_that_are_auto_are_those_of_ocserv_conf),
+		in_directory(all_that_can_not_be_auto_is_said),
 		in_directory(what_ocserv_conf_does_not_say_can_not_be_auto),
 	};
 

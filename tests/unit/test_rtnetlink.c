@@ -157,9 +157,11 @@ static void the_way_to_an_address_is_asked_for(void **state)
 	struct route asked;
 
 	(void)state;
-	assert_true(rtnetlink_parse_route(rtnetlink_get_route(&buffer, &destination, 0), &asked));
+	rtnetlink_get_route(&buffer, &destination, 0);
 	assert_int_equal(buffer.header.nlmsg_type, RTM_GETROUTE);
 	assert_int_equal(buffer.header.nlmsg_flags, 0);
+	buffer.header.nlmsg_type = RTM_NEWROUTE;	/* to be parsed */
+	assert_true(rtnetlink_parse_route(&buffer.header, &asked));
 	assert_int_equal(asked.family, AF_INET6);
 	assert_int_equal(asked.destination_length, 128);
 	assert_true(address_equal(&asked.destination, &destination));
@@ -167,7 +169,8 @@ static void the_way_to_an_address_is_asked_for(void **state)
 	assert_int_equal(route_header()->rtm_flags, 0);
 	route_free(&asked);
 
-	assert_true(rtnetlink_parse_route(rtnetlink_get_route(&buffer, &destination, 7), &asked));
+	rtnetlink_get_route(&buffer, &destination, 7)->nlmsg_type = RTM_NEWROUTE;
+	assert_true(rtnetlink_parse_route(&buffer.header, &asked));
 	assert_int_equal(asked.interface, 7);
 	assert_int_equal(route_header()->rtm_flags, RTM_F_FIB_MATCH);
 	route_free(&asked);
@@ -561,6 +564,8 @@ static void short_attributes_are_harmless(void **state)
 			assert_true(rtnetlink_parse_rule(message, &rule));
 			rule_add_text(&text, &rule);
 			rule_free(&rule);
+			assert_false(rtnetlink_parse_route(message, &route));
+			message->nlmsg_type = RTM_NEWROUTE;
 			assert_true(rtnetlink_parse_route(message, &route));
 			route_add_text(&text, &route);
 			route_free(&route);
@@ -619,35 +624,63 @@ static struct nlmsghdr *begin_address(uint8_t family, uint8_t length)
 static void an_address_has_the_prefix_of_its_peer(void **state)
 {
 	struct nlmsghdr *message = begin_address(AF_INET, 30);
-	struct prefix prefix, wanted = prefix_of("172.28.0.2/30");
-	unsigned int interface;
+	const struct address own = address_of("10.0.0.1"), peer = address_of("172.28.0.2");
+	struct interface_address address;
 
 	(void)state;
-	mnl_attr_put(message, IFA_ADDRESS, 4, address_of("172.28.0.2").bytes);
-	mnl_attr_put(message, IFA_LOCAL, 4, address_of("10.0.0.1").bytes);
-	assert_true(rtnetlink_parse_address(message, &prefix, &interface));
-	assert_true(prefix_equal(&prefix, &wanted));
-	assert_int_equal(interface, 7);
+	mnl_attr_put(message, IFA_ADDRESS, 4, peer.bytes);
+	mnl_attr_put(message, IFA_LOCAL, 4, own.bytes);
+	assert_true(rtnetlink_parse_address(message, &address));
+	assert_true(address_equal(&address.own, &own));
+	assert_true(address_equal(&address.peer, &peer));
+	assert_int_equal(address.length, 30);
+	assert_int_equal(address.interface, 7);
+	assert_false(address.link_local);
+}
+
+/* IPv6 tells it in one attribute, and so does IPv4 of a peer that is 0.0.0.0, in the other one. */
+static void an_address_without_a_peer_is_its_own(void **state)
+{
+	static const struct { uint16_t type; bool has_peer; } cases[] = { { IFA_ADDRESS, true }, { IFA_LOCAL, false } };
+	const struct address own = address_of("10.0.0.1");
+	struct interface_address address;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct nlmsghdr *message = begin_address(AF_INET, 30);
+
+		((struct ifaddrmsg *)mnl_nlmsg_get_payload(message))->ifa_scope = RT_SCOPE_LINK;
+		mnl_attr_put(message, cases[i].type, 4, own.bytes);
+		assert_true(rtnetlink_parse_address(message, &address));
+		assert_true(address_equal(&address.own, &own));
+		assert_int_equal(address_equal(&address.peer, &own), cases[i].has_peer);
+		assert_true(address.link_local);
+	}
 }
 
 static void what_is_no_address_is_passed_over(void **state)
 {
 	struct nlmsghdr *message = begin_address(AF_INET, 33);
-	struct prefix prefix;
-	unsigned int interface;
+	struct interface_address address;
 
 	(void)state;
 	mnl_attr_put(message, IFA_ADDRESS, 4, address_of("172.28.0.2").bytes);
-	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+	assert_false(rtnetlink_parse_address(message, &address));
 	message = begin_address(AF_BRIDGE, 24);
-	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+	assert_true(rtnetlink_parse_address(message, &address));
+	assert_int_equal(address.own.family, AF_UNSPEC);
 	message = begin_address(AF_INET6, 64);
-	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+	assert_false(rtnetlink_parse_address(message, &address));
 	mnl_attr_put(message, IFA_ADDRESS, 4, address_of("172.28.0.2").bytes);
-	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
-	message->nlmsg_len -= 4;
-	mnl_nlmsg_put_header(&buffer);
-	assert_false(rtnetlink_parse_address(message, &prefix, &interface));
+	assert_false(rtnetlink_parse_address(message, &address));
+	message = begin_address(AF_INET, 24);
+	mnl_attr_put(message, IFA_LOCAL, 4, address_of("172.28.0.2").bytes);
+	mnl_attr_put(message, IFA_ADDRESS, 16, address_of("fd28::2").bytes);
+	assert_false(rtnetlink_parse_address(message, &address));
+	message->nlmsg_type = RTM_DELADDR;
+	assert_false(rtnetlink_parse_address(message, &address));
+	mnl_nlmsg_put_header(&buffer)->nlmsg_type = RTM_NEWADDR;
+	assert_false(rtnetlink_parse_address(message, &address));
 }
 
 static void addresses_of_one_interface_are_asked_for(void **state)
@@ -708,6 +741,7 @@ int main(void)
 {
 	struct CMUnitTest tests[POLICY_CASES + 22] = {
 		in_directory(an_address_has_the_prefix_of_its_peer),
+		in_directory(an_address_without_a_peer_is_its_own),
 		in_directory(what_is_no_address_is_passed_over),
 		in_directory(addresses_of_one_interface_are_asked_for),
 		in_directory(neighbours_are_read_back_as_sent),
