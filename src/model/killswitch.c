@@ -41,12 +41,19 @@ static void match_tunnels(struct guard_rule *rule, enum guard_match_kind kind, c
 	}
 }
 
-static void match_source(struct guard_rule *rule, const struct prefix *prefix, bool negated)
+/* Clients' addresses of a family: ip saddr @clients4, where it has a subnet */
+static struct guard_match *match_clients(struct guard_rule *rule, enum guard_match_kind kind, int family)
 {
-	struct guard_match *match = guard_add_match(rule, MATCH_SADDR);
+	struct guard_match *match = guard_add_match(rule, kind);
 
-	match->prefix = *prefix;
-	match->negated = negated;
+	match->set.name = family == IPV4 ? GUARD_CLIENTS4_SET : GUARD_CLIENTS6_SET;
+	match->set.family = family_of(family);
+	return match;
+}
+
+static bool has_clients(const struct config *config, int family)
+{
+	return config_governs(config, family) && config->subnets[family].count > 0;
 }
 
 /* Where one family alone is governed, rules for both are confined to it. */
@@ -110,7 +117,7 @@ static struct guard_rule *add_goto(struct guard_chain *chain, const char *name)
  *   meta mark & 0xff000000 == 0xff000000 counter drop
  * Sources are checked before routing, and before fragments are put together, which the kernel may answer:
  *   iifname "vpns*" ip hdrlength > 5 counter drop
- *   iifname "vpns*" ip saddr != 10.20.0.0/24 counter drop
+ *   iifname "vpns*" ip saddr != @clients4 counter drop
  *   iifname "vpns*" fib saddr . iif oif missing counter drop
  * A family that is blocked and has no subnet gets:
  *   iifname "vpns*" meta nfproto ipv6 counter drop
@@ -129,20 +136,17 @@ static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
 		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
 	}
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
-
 		if (!config_governs(config, family))
 			continue;
 		rule = add_counted(chain, VERDICT_DROP);
 		match_tunnels(rule, MATCH_IIFNAME, of);
-		for (unsigned int i = 0; i < subnets->count; i++)
-			match_source(rule, &subnets->prefix[i], true);
-		if (subnets->count == 0) {
-			guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
-			COMMENT(rule, "%s from a client, which has none: dropped", family_name(family));
-		} else {
+		if (has_clients(config, family)) {
+			match_clients(rule, MATCH_SADDR_IN, family)->negated = true;
 			COMMENT(rule, "%s from a client with a source outside its subnet: dropped",
 				family_name(family));
+		} else {
+			guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+			COMMENT(rule, "%s from a client, which has none: dropped", family_name(family));
 		}
 	}
 	rule = add_counted(chain, VERDICT_DROP);
@@ -155,7 +159,7 @@ static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
 /*
  *   iifname "vpns*" goto from_client
  *   meta mark & 0xff000000 == 0xff000000 counter drop
- *   ip saddr 10.20.0.0/24 counter drop
+ *   ip saddr @clients4 counter drop
  *   oifname "vpns*" ct state established,related counter accept
  *   oifname "vpns*" counter drop
  */
@@ -173,13 +177,11 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host: dropped");
 
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
-
-		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
-			rule = add_counted(chain, VERDICT_DROP);
-			match_source(rule, &subnets->prefix[i], false);
-			COMMENT(rule, "client address of %s, but not from a tunnel: dropped", subnets->text[i]);
-		}
+		if (!has_clients(config, family))
+			continue;
+		rule = add_counted(chain, VERDICT_DROP);
+		match_clients(rule, MATCH_SADDR_IN, family);
+		COMMENT(rule, "%s address of a client, but not from a tunnel: dropped", family_name(family));
 	}
 
 	if (config->inbound == INBOUND_ANY) {
@@ -220,14 +222,14 @@ static void limit_flows(struct guard_chain *chain, const struct config *config, 
 
 /*
  * By a tunnel alone a packet is not a client's: another program's may have a name like theirs.
- *   oifname "vpns*" ip daddr 10.20.0.0/24 accept
+ *   oifname "vpns*" ip daddr @clients4 accept
  */
-static struct guard_rule *accept_to_clients(struct guard_chain *chain, const struct terms *of, int family, unsigned int i)
+static struct guard_rule *accept_to_clients(struct guard_chain *chain, const struct terms *of, int family)
 {
 	struct guard_rule *rule = add_accept(chain);
 
 	match_tunnels(rule, MATCH_OIFNAME, of);
-	match_destination(rule, &of->config->subnets[family].prefix[i]);
+	match_clients(rule, MATCH_DADDR_IN, family);
 	return rule;
 }
 
@@ -235,7 +237,7 @@ static struct guard_rule *accept_to_clients(struct guard_chain *chain, const str
  * An allow-list:
  *   rt ipsec exists counter drop
  *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
- *   oifname "vpns*" ip daddr 10.20.0.0/24 counter accept
+ *   oifname "vpns*" ip daddr @clients4 counter accept
  *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
  *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited
  *   counter drop
@@ -253,11 +255,11 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 	}
 	limit_flows(chain, config, "");
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
-		for (unsigned int i = 0; config_governs(config, family) && i < config->subnets[family].count; i++) {
-			rule = accept_to_clients(chain, of, family, i);
-			rule->counter = true;
-			COMMENT(rule, "client to client of %s: let through", config->subnets[family].text[i]);
-		}
+		if (!has_clients(config, family))
+			continue;
+		rule = accept_to_clients(chain, of, family);
+		rule->counter = true;
+		COMMENT(rule, "%s client to client: let through", family_name(family));
 	}
 	for (int family = 0; family < FAMILIES; family++) {
 		if (config->gateway[family].mode != GATEWAY_ADDRESS)
@@ -280,36 +282,36 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client by any other way: dropped");
 }
 
-/* ip daddr 10.20.0.0/24 counter drop */
-static void drop_to(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
+/* ip daddr @clients4 counter drop */
+static void drop_to(struct guard_chain *chain, int family)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 
-	match_destination(rule, &subnets->prefix[i]);
-	COMMENT(rule, "to an address of %s that no client has: dropped", subnets->text[i]);
+	match_clients(rule, MATCH_DADDR_IN, family);
+	COMMENT(rule, "to an %s address of clients that none has: dropped", family_name(family));
 }
 
-/* ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
-static void accept_to_gateway(struct guard_chain *chain, const struct subnets *subnets, unsigned int i,
-			      const struct gateway *gateway, const struct gateway_path *path)
+/* ip saddr @clients4 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
+static void accept_to_gateway(struct guard_chain *chain, int family, const struct gateway *gateway,
+			      const struct gateway_path *path)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
 	char text[ADDRESS_TEXT];
 
-	match_source(rule, &subnets->prefix[i], false);
+	match_clients(rule, MATCH_SADDR_IN, family);
 	match_interface(rule, MATCH_OIFNAME, exact(path->interface_name));
 	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = gateway->address;
-	COMMENT(rule, "from %s to the gateway %s: let through", subnets->text[i],
+	COMMENT(rule, "from an %s address of clients to the gateway %s: let through", family_name(family),
 		address_text(&gateway->address, text));
 }
 
-/* ip saddr 10.20.0.0/24 counter drop */
-static void drop_from(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
+/* ip saddr @clients4 counter drop */
+static void drop_from(struct guard_chain *chain, int family)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 
-	match_source(rule, &subnets->prefix[i], false);
-	COMMENT(rule, "from an address of %s by any other way: dropped", subnets->text[i]);
+	match_clients(rule, MATCH_SADDR_IN, family);
+	COMMENT(rule, "from an %s address of clients by any other way: dropped", family_name(family));
 }
 
 /* icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop */
@@ -328,12 +330,11 @@ static void fill_leaving_family(struct guard_chain *chain, const struct config *
 	const struct subnets *subnets = &config->subnets[family];
 	const struct gateway *gateway = &config->gateway[family];
 
-	for (unsigned int i = 0; i < subnets->count; i++)
-		drop_to(chain, subnets, i);
-	for (unsigned int i = 0; i < subnets->count; i++) {
+	if (has_clients(config, family)) {
+		drop_to(chain, family);
 		if (gateway->mode == GATEWAY_ADDRESS)
-			accept_to_gateway(chain, subnets, i, gateway, path);
-		drop_from(chain, subnets, i);
+			accept_to_gateway(chain, family, gateway, path);
+		drop_from(chain, family);
 	}
 	for (unsigned int i = 0; i < subnets->count; i++)
 		drop_errors_about(chain, subnets, i);
@@ -390,13 +391,12 @@ static void drop_errors_about_replies(struct guard_chain *chain, const struct co
 /* To clients' own addresses; and what this host sends to all of them, be it from its address of the VPN. */
 static void accept_into_tunnels(struct guard_chain *chain, const struct terms *of, int family)
 {
-	const struct subnets *subnets = &of->config->subnets[family];
 	struct guard_rule *rule;
 	struct prefix multicast;
 
-	for (unsigned int i = 0; i < subnets->count; i++) {
-		rule = accept_to_clients(chain, of, family, i);
-		COMMENT(rule, "to a client of %s by a tunnel: let through", subnets->text[i]);
+	if (has_clients(of->config, family)) {
+		rule = accept_to_clients(chain, of, family);
+		COMMENT(rule, "%s to a client by a tunnel: let through", family_name(family));
 	}
 	prefix_parse(&multicast, family == IPV4 ? "224.0.0.0/4" : "ff00::/8");
 	rule = add_accept(chain);
@@ -408,12 +408,12 @@ static void accept_into_tunnels(struct guard_chain *chain, const struct terms *o
 /*
  * What leaves, forwarded or sent by this host itself, with the interface and the route that it takes at last,
  * and with clients' own addresses:
- *   oifname "vpns*" ip daddr 10.20.0.0/24 accept
+ *   oifname "vpns*" ip daddr @clients4 accept
  *   oifname "vpns*" ip daddr 224.0.0.0/4 accept
  *   oifname "lo" accept
- *   ip daddr 10.20.0.0/24 counter drop
- *   ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
- *   ip saddr 10.20.0.0/24 counter drop
+ *   ip daddr @clients4 counter drop
+ *   ip saddr @clients4 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   ip saddr @clients4 counter drop
  *   icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop
  * An ICMP error about a packet to a client would tell its far end where this host is. The kernel answers wrong
  * hop-by-hop options before any rule sees the packet, and what is wrong with a reply before its address is a
@@ -579,22 +579,21 @@ static void fill_from_gateway(struct guard_chain *chain)
 	}
 }
 
-/* ip saddr 10.20.0.0/24 oifname "eth0" counter goto our_address */
+/* ip saddr @clients4 oifname "eth0" counter goto our_address */
 static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 {
 	const struct config *config = of->config;
 
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
+		struct guard_rule *rule;
 
-		for (unsigned int i = 0; masquerades(config, family) && i < subnets->count; i++) {
-			struct guard_rule *rule = add_goto(chain, "our_address");
-
-			rule->counter = true;
-			match_source(rule, &subnets->prefix[i], false);
-			match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
-			COMMENT(rule, "clients of %s get our address toward the gateway", subnets->text[i]);
-		}
+		if (!masquerades(config, family) || !has_clients(config, family))
+			continue;
+		rule = add_goto(chain, "our_address");
+		rule->counter = true;
+		match_clients(rule, MATCH_SADDR_IN, family);
+		match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
+		COMMENT(rule, "%s of clients gets our address toward the gateway", family_name(family));
 	}
 }
 
@@ -624,7 +623,7 @@ static void fill_our_address(struct guard_chain *chain, const struct config *con
  * With its new source a packet may be one that an IPsec policy takes: NAT looks it up again, and behind that no other chain
  * of ours sees it.
  *   rt ipsec missing accept
- *   ct original ip saddr 10.20.0.0/24 counter drop
+ *   ct original ip saddr @clients4 counter drop
  */
 static void fill_encrypted(struct guard_chain *chain, const struct config *config)
 {
@@ -634,13 +633,11 @@ static void fill_encrypted(struct guard_chain *chain, const struct config *confi
 	match->negated = true;
 	COMMENT(rule, "no IPsec policy takes it: let through");
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
-
-		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
-			rule = add_counted(chain, VERDICT_DROP);
-			guard_add_match(rule, MATCH_FLOW_SADDR)->prefix = subnets->prefix[i];
-			COMMENT(rule, "from a client of %s, which an IPsec policy of this host takes: dropped", subnets->text[i]);
-		}
+		if (!has_clients(config, family))
+			continue;
+		rule = add_counted(chain, VERDICT_DROP);
+		match_clients(rule, MATCH_FLOW_SADDR_IN, family);
+		COMMENT(rule, "%s from a client, which an IPsec policy of this host takes: dropped", family_name(family));
 	}
 }
 
@@ -671,6 +668,16 @@ static const struct guard_chain encrypted_chain = {
 	"encrypted", "filter", NF_INET_POST_ROUTING, 110, "postrouting", "srcnat + 10", NULL, 0
 };
 
+static void add_sets(struct guard *guard, const struct config *config)
+{
+	if (config->flows)
+		guard_add_set(guard, GUARD_FLOWS_SET, AF_UNSPEC, NULL, 0);
+	if (has_clients(config, IPV4))
+		guard_add_set(guard, GUARD_CLIENTS4_SET, AF_INET, config->subnets[IPV4].prefix, config->subnets[IPV4].count);
+	if (has_clients(config, IPV6))
+		guard_add_set(guard, GUARD_CLIENTS6_SET, AF_INET6, config->subnets[IPV6].prefix, config->subnets[IPV6].count);
+}
+
 void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
 		      const struct host *host)
 {
@@ -681,7 +688,7 @@ void policy_add_guard(struct policy *policy, const struct config *config, const 
 	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
 	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
 		return;
-	guard->counts_flows = config->flows != 0;
+	add_sets(guard, config);
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), &of);
 	fill_forward(guard_add_chain(guard, &forward_chain), &of);
 	fill_from_client(guard_add_chain(guard, &from_client_chain), &of);
