@@ -347,10 +347,10 @@ static void objects_of_a_batch_are_described(void **state)
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWSET, 1), "the set clients4");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWSETELEM, 0), "the elements of set clients4");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 0), "chain prerouting");
-	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 7),
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 15),
 			  "chain postrouting (needs nft_chain_nat, of Linux 5.2)");
-	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWRULE, 2),
-			  "rule \"IPv4 from a client with a source outside its subnet: dropped\" of chain prerouting");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWRULE, 3),
+			  "rule \"IPv4 from a client with a source outside its subnet: dropped\" of chain from_tunnel");
 	check_description(&batch, 101, "the transaction");
 	check_description(&batch, sequence, "the transaction");
 	check_description(&batch, 7, "the transaction");
@@ -406,8 +406,11 @@ static void the_expression_at_fault_is_named_with_its_module(void **state)
 			  ", expression meta, expression cmp, expression rt (needs nf_tables of Linux 4.10)"
 			  ", expression cmp, expression counter, expression immediate");
 	check_expressions(&batch, "replies to a client",
-			  ", expression meta, expression cmp, expression ct (needs nft_ct), expression bitwise"
+			  ", expression ct (needs nft_ct), expression bitwise"
 			  ", expression cmp, expression counter, expression immediate");
+	check_expressions(&batch, "IPv4 address of a client, but",
+			  ", expression meta, expression cmp, expression payload, expression lookup, expression counter"
+			  ", expression immediate");
 	check_expressions(&batch, "IPv6 of a client, which has no gateway",
 			  ", expression meta, expression cmp, expression counter"
 			  ", expression reject (needs nft_reject_inet)");

@@ -294,7 +294,7 @@ static void both_families_are_planned_alike(void **state)
 
 static struct present_chain *forward(struct kernel *kernel)
 {
-	return &kernel->guard.chain[1];
+	return &kernel->guard.chain[2];
 }
 
 static void drop_table(struct kernel *kernel)
@@ -329,8 +329,8 @@ static void drop_chain(struct kernel *kernel)
 	free(forward(kernel)->name);
 	free(forward(kernel)->type);
 	kernel->guard.chains--;
-	memmove(&kernel->guard.chain[1], &kernel->guard.chain[2],
-		(kernel->guard.chains - 1) * sizeof(*kernel->guard.chain));
+	memmove(&kernel->guard.chain[2], &kernel->guard.chain[3],
+		(kernel->guard.chains - 2) * sizeof(*kernel->guard.chain));
 }
 
 static void add_chain(struct kernel *kernel)
@@ -473,11 +473,11 @@ static void let_element_expire(struct kernel *kernel)
 
 static void hook_regular_chain(struct kernel *kernel)
 {
-	kernel->guard.chain[2].type = duplicate("filter");
+	kernel->guard.chain[3].type = duplicate("filter");
 }
 
 #define SAYS_BASE "chain forward has another type, hook, priority or policy"
-#define SAYS_LAST "rule \"new connection to a client from elsewhere: dropped\""
+#define SAYS_LAST "rule \"to a client: see to_client\""
 #define SAYS_SECOND "rule \"from a client, unpacked by a tunnel that ends at this host: dropped\""
 
 static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
