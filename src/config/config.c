@@ -517,10 +517,19 @@ int config_load(struct config *config, const char *path, const char *ocserv_conf
 	return check_together(config, report) < 0 || reading.faulty ? -1 : 0;
 }
 
+void subnets_free(struct subnets *subnets)
+{
+	free(subnets->prefix);
+	free(subnets->text);
+	*subnets = (struct subnets){ 0 };
+}
+
 void config_free(struct config *config)
 {
 	for (int i = 0; i < CONFIG_KEYS; i++)
 		free(config->setting[i].value);
+	for (int family = 0; family < FAMILIES; family++)
+		subnets_free(&config->subnets[family]);
 	free(config->path);
 	free(config->ocserv_conf);
 	free(config->next_script);

@@ -10,7 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONFIG_SUBNETS 16	/* client subnets of a family; a nft rule holds at most 128 expressions */
 #define CONFIG_SERVICES 16	/* ports in [killswitch] services_ports */
 #define CONFIG_PROBES 8		/* addresses in [gateway] probe */
 #define CONFIG_URL 256		/* bytes of the host name or the path in [gateway] probe_http with its NUL */
@@ -40,8 +39,8 @@ enum config_key {
 };
 
 struct subnets {
-	struct prefix prefix[CONFIG_SUBNETS];
-	char text[CONFIG_SUBNETS][PREFIX_TEXT];	/* the same in words */
+	struct prefix *prefix;
+	char (*text)[PREFIX_TEXT];	/* the same in words */
 	unsigned int count;
 };
 
@@ -153,6 +152,7 @@ struct key_description {
  */
 int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report);
 void config_free(struct config *config);
+void subnets_free(struct subnets *subnets);
 
 /*
  * config_is_plain - nothing is said about a gateway at all: nothing is to be installed, and nothing removed

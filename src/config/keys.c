@@ -79,8 +79,8 @@ static bool parse_subnet(const struct key *key, struct subnets *subnets, const c
 			return false;
 		}
 	}
-	if (subnets->count == CONFIG_SUBNETS)
-		return true;	/* the caller says that once */
+	subnets->prefix = make_room_for_one(subnets->prefix, subnets->count, sizeof(*subnets->prefix));
+	subnets->text = make_room_for_one(subnets->text, subnets->count, sizeof(*subnets->text));
 	subnets->prefix[subnets->count] = prefix;
 	prefix_text(&prefix, subnets->text[subnets->count++]);
 	return true;
@@ -90,19 +90,14 @@ static bool parse_subnets(const struct key *key, void *field, const char *value,
 {
 	struct subnets subnets = { 0 };
 	char *list = duplicate(value), *save = NULL;
-	unsigned int items = 0;
 	bool ok = true;
 
-	for (char *item = strtok_r(list, ", \t", &save); item; item = strtok_r(NULL, ", \t", &save), items++)
+	for (char *item = strtok_r(list, ", \t", &save); item; item = strtok_r(NULL, ", \t", &save))
 		if (!parse_subnet(key, &subnets, item, wrong))
 			ok = false;
-	if (ok && items > CONFIG_SUBNETS) {
-		text_add(wrong, "names %u subnets, and %d is the most; join some that lie side by side into a larger one", items,
-			 CONFIG_SUBNETS);
-		ok = false;
-	}
 	if (ok && subnets.count == 0)
 		ok = complain(wrong, "names no subnet");
+	subnets_free(ok ? field : &subnets);
 	if (ok)
 		*(struct subnets *)field = subnets;
 	free(list);

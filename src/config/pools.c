@@ -668,49 +668,13 @@ static void join_pools(struct pools *pools)
 	sort(pool, joined, sizeof(*pool), compare_ranks);
 }
 
-/* Says whose pools there is no room for. */
-static void name_left_out(struct files *files, int family, const struct pool *taken, size_t count)
+static void write_list(struct text *list, const struct pools *pools, int family)
 {
-	for (size_t i = 0; i < files->files; i++) {
-		const struct file *file = &files->file[i];
-
-		for (size_t j = 0; j < file->pools; j++) {
-			const struct prefix *pool = &file->pool[j];
-			bool held = pool->address.family != family_of(family) || fault_of(files->config, pool, true);
-			char text[PREFIX_TEXT];
-
-			for (size_t k = 0; k < count && !held; k++)
-				held = holds(&taken[k], pool);
-			if (!held)
-				leave_out(files, "%.250s%s%.250s: the pool %s is one more than %d subnets: it is left out, and sessions "
-					  "with these addresses are refused; take pools that lie side by side", file->directory,
-					  separator(file), file->name, prefix_text(pool, text), CONFIG_SUBNETS);
-		}
-	}
-}
-
-static void write_list(struct text *list, struct files *files, const struct pools *pools, int family)
-{
-	struct pool taken[CONFIG_SUBNETS];
 	char text[PREFIX_TEXT];
-	size_t count = 0;
-	bool more = false;
 
-	for (size_t i = 0; i < pools->pools && !more; i++) {
-		const struct pool *pool = &pools->pool[i];
-
-		if (pool->prefix.address.family != family_of(family))
-			continue;
-		/* Of too many in ocserv.conf itself the parser complains. */
-		more = count == CONFIG_SUBNETS && pool->rank > 0;
-		if (more)
-			break;
-		if (count < CONFIG_SUBNETS)
-			taken[count++] = *pool;
-		text_add(list, "%s%s", list->length ? ", " : "", prefix_text(&pool->prefix, text));
-	}
-	if (more)
-		name_left_out(files, family, taken, count);
+	for (size_t i = 0; i < pools->pools; i++)
+		if (pools->pool[i].prefix.address.family == family_of(family))
+			text_add(list, "%s%s", list->length ? ", " : "", prefix_text(&pools->pool[i].prefix, text));
 }
 
 int pools_find(const struct config *config, const struct ocserv_conf *conf, const bool wanted[FAMILIES],
@@ -732,7 +696,7 @@ int pools_find(const struct config *config, const struct ocserv_conf *conf, cons
 	join_pools(&pools);
 	for (int family = 0; family < FAMILIES; family++)
 		if (wanted[family])
-			write_list(&list[family], &files, &pools, family);
+			write_list(&list[family], &pools, family);
 	if (files.warned > SHOWN)
 		report_warning(report, "%s: of the files that it names, %zu more have pools that are left out", conf->path,
 			       files.warned - SHOWN);

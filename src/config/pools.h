@@ -16,11 +16,10 @@
 /*
  * pools_find - the pools of @conf, and of the files that it names
  * @wanted: the families that are asked for
- * @list: to be freed; of each family its pools, comma-separated, adjacent ones joined, at most CONFIG_SUBNETS. Those of
- *	@conf itself come first.
+ * @list: to be freed; of each family its pools, comma-separated, adjacent ones joined. Those of @conf itself come first.
  *
- * What no pool can be is an error, if it stands in @conf: -1, with each in @report. In another file it is left out, as is what is more than
- * CONFIG_SUBNETS, what can't be read, and a pool with the gateway in it: a warning of @report names each.
+ * What no pool can be is an error, if it stands in @conf: -1, with each in @report. In another file it is left out, as is
+ * what can't be read, and a pool with the gateway in it: a warning of @report names each.
  */
 int pools_find(const struct config *config, const struct ocserv_conf *conf, const bool wanted[FAMILIES],
 	       struct text list[FAMILIES], struct report *report);

@@ -28,7 +28,7 @@
 #define EXPRESSION_ATTRIBUTES 16	/* more than any expression of ours has */
 #define MATCH_ROOM 300			/* more than the expressions of any match */
 #define MESSAGE_ROOM 8192		/* more than any message of a batch: of a rule, which has up to 512 beside its matches */
-#define TYPE_IFINDEX 20			/* nft's iface_index (TYPE_IFINDEX of its datatype.h), for listings alone */
+#define PREFIXES_AT_ONCE 40		/* of a set, in a message: each of two elements with up to 36 bytes */
 #define SET_EVAL 0x20U			/* NFT_SET_EVAL: rules add elements */
 
 _Static_assert(GUARD_MATCHES * MATCH_ROOM + 512 <= MESSAGE_ROOM, "put_rule() has room for the longest rule");
@@ -39,6 +39,25 @@ static void copied(int result)
 	if (result < 0)
 		out_of_memory();
 }
+
+/* Types of keys by the numbers of nft(8) (its datatype.h), which lists sets by them. */
+enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_IFINDEX = 20 };
+/* Their byte order, the same (enum byteorder). */
+enum { HOST_ENDIAN = 1, BIG_ENDIAN_KEY = 2 };
+
+/* A set as the kernel has it, less its elements. */
+static const struct set_form {
+	const char *name;
+	uint8_t family;
+	uint32_t flags, key_type, key_length, size;
+	uint32_t order;		/* kept in user data, in the byte order of the host */
+} forms[] = {
+	{ GUARD_FLOWS_SET, AF_UNSPEC, SET_EVAL, TYPE_IFINDEX, sizeof(uint32_t), GUARD_FLOWS_SIZE, HOST_ENDIAN },
+	{ GUARD_CLIENTS4_SET, AF_INET, NFT_SET_INTERVAL, TYPE_IPADDR, 4, 0, BIG_ENDIAN_KEY },
+	{ GUARD_CLIENTS6_SET, AF_INET6, NFT_SET_INTERVAL, TYPE_IP6ADDR, 16, 0, BIG_ENDIAN_KEY },
+};
+
+#define FORMS (sizeof(forms) / sizeof(*forms))
 
 static struct nftnl_expr *add(struct nftnl_rule *rule, const char *name)
 {
@@ -176,23 +195,41 @@ static void add_prefix_at(struct nftnl_rule *rule, uint32_t base, uint32_t offse
 	add_prefix_comparison(rule, match);
 }
 
-/* ip saddr 10.20.0.0/24, ip daddr 10.20.0.0/24 */
-static void add_prefix(struct nftnl_rule *rule, const struct guard_match *match)
+static uint32_t daddr_offset(uint8_t family)
 {
-	uint8_t family = match->prefix.address.family;
-	uint32_t offset = family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
+	return family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
+}
 
-	if (match->kind == MATCH_SADDR)
-		offset -= address_size(family);
-	add_prefix_at(rule, NFT_PAYLOAD_NETWORK_HEADER, offset, match);
+/* ip daddr 224.0.0.0/4 */
+static void add_daddr(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	add_prefix_at(rule, NFT_PAYLOAD_NETWORK_HEADER, daddr_offset(match->prefix.address.family), match);
 }
 
 /* @th,192,24 0xa1400 */
 static void add_quoted_daddr(struct nftnl_rule *rule, const struct guard_match *match)
 {
-	uint32_t offset = match->prefix.address.family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
+	add_prefix_at(rule, NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_QUOTE_OFFSET + daddr_offset(match->prefix.address.family), match);
+}
 
-	add_prefix_at(rule, NFT_PAYLOAD_TRANSPORT_HEADER, ICMP_QUOTE_OFFSET + offset, match);
+/* [ lookup reg 1 set NAME ] */
+static void add_lookup(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	struct nftnl_expr *expression = add(rule, "lookup");
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+	copied(nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, match->set.name));
+	if (match->negated)
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+}
+
+/* ip saddr @clients4, ip daddr @clients4 */
+static void add_address_in(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	uint32_t size = address_size(match->set.family), offset = daddr_offset(match->set.family);
+
+	add_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, match->kind == MATCH_SADDR_IN ? offset - size : offset, size);
+	add_lookup(rule, match);
 }
 
 /* ip hdrlength > 5: the low half of the first byte, in words of 32 bits */
@@ -328,13 +365,13 @@ static void add_quoted_protocol(struct nftnl_rule *rule, const struct guard_matc
 	add_cmp(rule, match->negated, &match->quoted.protocol, 1);
 }
 
-/* ct original ip saddr 10.20.0.0/24 */
-static void add_flow_saddr(struct nftnl_rule *rule, const struct guard_match *match)
+/* ct original ip saddr @clients4 */
+static void add_flow_saddr_in(struct nftnl_rule *rule, const struct guard_match *match)
 {
-	bool ipv4 = match->prefix.address.family == AF_INET;
+	bool ipv4 = match->set.family == AF_INET;
 
 	nftnl_expr_set_u8(add_ct(rule, ipv4 ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6), NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
-	add_prefix_comparison(rule, match);
+	add_lookup(rule, match);
 }
 
 /* ct direction reply */
@@ -385,7 +422,9 @@ static void add_socket(struct nftnl_rule *rule)
 static uint8_t needed_family(const struct guard_match *match)
 {
 	switch (match->kind) {
-	case MATCH_SADDR:
+	case MATCH_SADDR_IN:
+	case MATCH_DADDR_IN:
+		return match->set.family;
 	case MATCH_DADDR:
 		return match->prefix.address.family;
 	case MATCH_IP_OPTIONS:
@@ -400,7 +439,7 @@ static uint8_t needed_family(const struct guard_match *match)
 	case MATCH_QUOTED_PROTOCOL:
 	case MATCH_MARK:
 	case MATCH_IPSEC:
-	case MATCH_FLOW_SADDR:
+	case MATCH_FLOW_SADDR_IN:
 	case MATCH_REPLY:
 	case MATCH_FIRST:
 	case MATCH_FLOWS_OVER:
@@ -440,9 +479,12 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			add_family(rule, match->family, match->negated);
 			known = match->family;
 			break;
-		case MATCH_SADDR:
+		case MATCH_SADDR_IN:
+		case MATCH_DADDR_IN:
+			add_address_in(rule, match);
+			break;
 		case MATCH_DADDR:
-			add_prefix(rule, match);
+			add_daddr(rule, match);
 			break;
 		case MATCH_NEXTHOP:
 			add_nexthop(rule, match);
@@ -490,8 +532,8 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 		case MATCH_IPSEC:
 			add_ipsec(rule, match->negated);
 			break;
-		case MATCH_FLOW_SADDR:
-			add_flow_saddr(rule, match);
+		case MATCH_FLOW_SADDR_IN:
+			add_flow_saddr_in(rule, match);
 			break;
 		case MATCH_REPLY:
 			add_reply(rule);
@@ -811,6 +853,15 @@ struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table)
 	return message;
 }
 
+struct nlmsghdr *nftables_dump_elements(void *buffer, const char *table, const char *set)
+{
+	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set);
+	return message;
+}
+
 struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table)
 {
 	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETRULE, NLM_F_DUMP);
@@ -932,20 +983,28 @@ static struct present_chain *find_chain(const struct present_guard *present, con
 	return NULL;
 }
 
-/* By libmnl alone: to make and free libnftnl's objects of all rules takes longer than all else of a hook. */
-int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present)
+/* The attributes of a message with types up to @most. */
+static int take_attributes(const struct nlmsghdr *message, const struct nlattr *of[], uint16_t most)
 {
-	const struct nlattr *of[NFTA_RULE_MAX + 1] = { NULL }, *attribute;
-	struct present_chain *chain;
-	struct present_rule *rule;
-	struct readings readings = { 0 };
+	const struct nlattr *attribute;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
 		return EBADMSG;
 	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) <= NFTA_RULE_MAX)
+		if (mnl_attr_get_type(attribute) <= most)
 			of[mnl_attr_get_type(attribute)] = attribute;
-	if (!get_name(of[NFTA_RULE_TABLE]) || !get_name(of[NFTA_RULE_CHAIN]))
+	return 0;
+}
+
+/* By libmnl alone: to make and free libnftnl's objects of all rules takes longer than all else of a hook. */
+int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present)
+{
+	const struct nlattr *of[NFTA_RULE_MAX + 1] = { NULL };
+	struct present_chain *chain;
+	struct present_rule *rule;
+	struct readings readings = { 0 };
+
+	if (take_attributes(message, of, NFTA_RULE_MAX) || !get_name(of[NFTA_RULE_TABLE]) || !get_name(of[NFTA_RULE_CHAIN]))
 		return EBADMSG;
 	if (strcmp(get_name(of[NFTA_RULE_TABLE]), name) != 0)
 		return 0;
@@ -975,33 +1034,94 @@ static uint32_t get_u32(const struct nlattr *attribute)
 
 static uint32_t get_size(const struct nlattr *description)
 {
-	const struct nlattr *attribute;
+	return description ? get_u32(netlink_find_nested(description, NFTA_SET_DESC_SIZE)) : 0;
+}
 
-	mnl_attr_for_each_nested(attribute, description)
-		if (mnl_attr_get_type(attribute) == NFTA_SET_DESC_SIZE)
-			return get_u32(attribute);
-	return 0;
+static const struct set_form *find_form(const char *name)
+{
+	for (size_t i = 0; i < FORMS; i++)
+		if (strcmp(forms[i].name, name) == 0)
+			return &forms[i];
+	return NULL;
+}
+
+static bool has_form(const struct nlattr *const of[], const struct set_form *form)
+{
+	return get_u32(of[NFTA_SET_FLAGS]) == form->flags && get_u32(of[NFTA_SET_KEY_TYPE]) == form->key_type &&
+	       get_u32(of[NFTA_SET_KEY_LEN]) == form->key_length && get_size(of[NFTA_SET_DESC]) == form->size &&
+	       !of[NFTA_SET_TIMEOUT] && !of[NFTA_SET_EXPR] && !of[NFTA_SET_EXPRESSIONS];
 }
 
 int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct present_guard *present)
 {
-	const struct nlattr *of[NFTA_SET_MAX + 1] = { NULL }, *attribute;
-	bool ours;
+	const struct nlattr *of[NFTA_SET_MAX + 1] = { NULL };
+	const struct set_form *form;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+	if (take_attributes(message, of, NFTA_SET_MAX) || !get_name(of[NFTA_SET_TABLE]) || !get_name(of[NFTA_SET_NAME]))
 		return EBADMSG;
-	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attribute) <= NFTA_SET_MAX)
-			of[mnl_attr_get_type(attribute)] = attribute;
-	if (!get_name(of[NFTA_SET_TABLE]) || !get_name(of[NFTA_SET_NAME]))
-		return EBADMSG;
-	ours = strcmp(get_name(of[NFTA_SET_TABLE]), name) == 0 && strcmp(get_name(of[NFTA_SET_NAME]), GUARD_FLOWS_SET) == 0;
-	if (!ours || get_u32(of[NFTA_SET_FLAGS]) != SET_EVAL || get_u32(of[NFTA_SET_KEY_LEN]) != sizeof(uint32_t) ||
-	    of[NFTA_SET_TIMEOUT] || !of[NFTA_SET_DESC] || get_size(of[NFTA_SET_DESC]) != GUARD_FLOWS_SIZE)
+	form = strcmp(get_name(of[NFTA_SET_TABLE]), name) == 0 ? find_form(get_name(of[NFTA_SET_NAME])) : NULL;
+	if (!form || !has_form(of, form))
 		return 0;
-	present->flows_set = true;
+	present->set = make_room_for_one(present->set, present->sets, sizeof(*present->set));
+	present->set[present->sets++] = (struct present_set){ .name = form->name, .family = form->family };
 	if (present->others > 0)
 		present->others--;
+	return 0;
+}
+
+static struct present_set *find_set(const struct present_guard *present, const char *name)
+{
+	for (size_t i = 0; i < present->sets; i++)
+		if (strcmp(present->set[i].name, name) == 0)
+			return &present->set[i];
+	return NULL;
+}
+
+/* What an element may have beside its key; a comment does nothing. */
+static bool is_odd(const struct nlattr *attribute)
+{
+	switch (mnl_attr_get_type(attribute)) {
+	case NFTA_SET_ELEM_KEY:
+	case NFTA_SET_ELEM_USERDATA:
+	case NFTA_SET_ELEM_PAD:
+		return false;
+	case NFTA_SET_ELEM_FLAGS:
+		return get_u32(attribute) & ~(uint32_t)NFT_SET_ELEM_INTERVAL_END;
+	}
+	return true;
+}
+
+static void take_element(struct present_set *set, const struct nlattr *element)
+{
+	const struct nlattr *attribute, *key = netlink_find_nested(element, NFTA_SET_ELEM_KEY);
+	const struct nlattr *value = key ? netlink_find_nested(key, NFTA_DATA_VALUE) : NULL;
+	const struct nlattr *flags = netlink_find_nested(element, NFTA_SET_ELEM_FLAGS);
+	struct bound bound = { .address.family = set->family, .end = flags && get_u32(flags) & NFT_SET_ELEM_INTERVAL_END };
+
+	mnl_attr_for_each_nested(attribute, element)
+		set->odd = set->odd || is_odd(attribute);
+	if (!value || mnl_attr_get_payload_len(value) != address_size(set->family)) {
+		set->odd = true;
+		return;
+	}
+	memcpy(bound.address.bytes, mnl_attr_get_payload(value), address_size(set->family));
+	set->bound = make_room_for_one(set->bound, set->bounds, sizeof(*set->bound));
+	set->bound[set->bounds++] = bound;
+}
+
+int nftables_parse_elements(const struct nlmsghdr *message, const char *name, struct present_guard *present)
+{
+	const struct nlattr *of[NFTA_SET_ELEM_LIST_MAX + 1] = { NULL }, *element;
+	struct present_set *set;
+
+	if (take_attributes(message, of, NFTA_SET_ELEM_LIST_MAX) || !get_name(of[NFTA_SET_ELEM_LIST_TABLE]) ||
+	    !get_name(of[NFTA_SET_ELEM_LIST_SET]))
+		return EBADMSG;
+	set = strcmp(get_name(of[NFTA_SET_ELEM_LIST_TABLE]), name) == 0 ? find_set(present, get_name(of[NFTA_SET_ELEM_LIST_SET])) :
+	      NULL;
+	if (set && set->family != AF_UNSPEC && of[NFTA_SET_ELEM_LIST_ELEMENTS])
+		mnl_attr_for_each_nested(element, of[NFTA_SET_ELEM_LIST_ELEMENTS])
+			take_element(set, element);
 	return 0;
 }
 
@@ -1050,24 +1170,84 @@ static void put_new_table(struct nftables_batch *batch, const struct guard *guar
 }
 
 /* set flows { type iface_index; size 65535; flags dynamic; } */
-static void put_flows_set(struct nftables_batch *batch, const struct guard *guard)
+static void put_set(struct nftables_batch *batch, const struct guard *guard, const struct guard_set *set, uint32_t id)
 {
-	/* Set user data of nft(8): the byte order of the key is the host's (NFTNL_UDATA_SET_KEYBYTEORDER, BYTEORDER_HOST_ENDIAN). */
-	const uint8_t host_order[] = { NFTNL_UDATA_SET_KEYBYTEORDER, sizeof(uint32_t), 1, 0, 0, 0 };
+	const struct set_form *form = find_form(set->name);
+	uint8_t data[2 + sizeof(form->order)] = { NFTNL_UDATA_SET_KEYBYTEORDER, sizeof(form->order) };
 	struct nlmsghdr *message = put_next(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
 	struct nlattr *description;
 
+	if (!form)
+		abort();	/* killswitch.c makes no other */
+	memcpy(data + 2, &form->order, sizeof(form->order));
 	mnl_attr_put_strz(message, NFTA_SET_TABLE, guard->table);
-	mnl_attr_put_strz(message, NFTA_SET_NAME, GUARD_FLOWS_SET);
-	mnl_attr_put_u32(message, NFTA_SET_ID, htonl(1));
-	mnl_attr_put_u32(message, NFTA_SET_FLAGS, htonl(SET_EVAL));
-	mnl_attr_put_u32(message, NFTA_SET_KEY_TYPE, htonl(TYPE_IFINDEX));
-	mnl_attr_put_u32(message, NFTA_SET_KEY_LEN, htonl(sizeof(uint32_t)));
-	description = mnl_attr_nest_start(message, NFTA_SET_DESC);
-	mnl_attr_put_u32(message, NFTA_SET_DESC_SIZE, htonl(GUARD_FLOWS_SIZE));
-	mnl_attr_nest_end(message, description);
-	mnl_attr_put(message, NFTA_SET_USERDATA, sizeof(host_order), host_order);
+	mnl_attr_put_strz(message, NFTA_SET_NAME, set->name);
+	mnl_attr_put_u32(message, NFTA_SET_ID, htonl(id));
+	mnl_attr_put_u32(message, NFTA_SET_FLAGS, htonl(form->flags));
+	mnl_attr_put_u32(message, NFTA_SET_KEY_TYPE, htonl(form->key_type));
+	mnl_attr_put_u32(message, NFTA_SET_KEY_LEN, htonl(form->key_length));
+	if (form->size) {
+		description = mnl_attr_nest_start(message, NFTA_SET_DESC);
+		mnl_attr_put_u32(message, NFTA_SET_DESC_SIZE, htonl(form->size));
+		mnl_attr_nest_end(message, description);
+	}
+	mnl_attr_put(message, NFTA_SET_USERDATA, sizeof(data), data);
 	take_next(batch, message);
+}
+
+/* @open: there is no end behind it, which nft(8) notes so */
+static void put_bound(struct nlmsghdr *message, uint16_t number, const struct address *address, bool end, bool open)
+{
+	static const uint8_t data[] = { NFTNL_UDATA_SET_ELEM_FLAGS, sizeof(uint32_t), NFTNL_SET_ELEM_F_INTERVAL_OPEN, 0, 0, 0 };
+	struct nlattr *element = mnl_attr_nest_start(message, number), *key;
+
+	if (end)
+		mnl_attr_put_u32(message, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
+	key = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(message, NFTA_DATA_VALUE, address_size(address->family), address->bytes);
+	mnl_attr_nest_end(message, key);
+	if (open)
+		mnl_attr_put(message, NFTA_SET_ELEM_USERDATA, sizeof(data), data);
+	mnl_attr_nest_end(message, element);
+}
+
+static void put_prefix(struct nlmsghdr *message, uint16_t number, const struct prefix *prefix)
+{
+	struct range range = prefix_range(prefix);
+	struct address behind;
+	bool ends = range_next(&range, &behind);
+
+	put_bound(message, number, &range.first, false, !ends);
+	if (ends)
+		put_bound(message, (uint16_t)(number + 1), &behind, true, false);
+}
+
+/* The first of all, as nft(8) has it, says that there is nothing before the first prefix. */
+static void put_elements(struct nftables_batch *batch, const struct guard *guard, const struct guard_set *set, size_t first)
+{
+	const struct address lowest = { .family = set->family };
+	struct nlmsghdr *message = put_next(batch, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
+	struct nlattr *list;
+	uint16_t number = 1;
+
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, guard->table);
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set->name);
+	list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+	if (first == 0)
+		put_bound(message, number++, &lowest, true, false);
+	for (size_t i = first; i < set->prefixes && i < first + PREFIXES_AT_ONCE; i++, number = (uint16_t)(number + 2))
+		put_prefix(message, number, &set->prefix[i]);
+	mnl_attr_nest_end(message, list);
+	take_next(batch, message);
+}
+
+static void put_sets(struct nftables_batch *batch, const struct guard *guard)
+{
+	for (size_t i = 0; i < guard->sets; i++) {
+		put_set(batch, guard, &guard->set[i], (uint32_t)i + 1);
+		for (size_t first = 0; first < guard->set[i].prefixes; first += PREFIXES_AT_ONCE)
+			put_elements(batch, guard, &guard->set[i], first);
+	}
 }
 
 static void put_chain(struct nftables_batch *batch, const struct guard *guard, const struct guard_chain *value)
@@ -1133,8 +1313,8 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 		put_table_removal(batch, guard);
 	if (make)
 		put_new_table(batch, guard);
-	if (make && guard->counts_flows)
-		put_flows_set(batch, guard);
+	if (make)
+		put_sets(batch, guard);
 	/* All chains first, since rules go to them by name. */
 	for (size_t i = 0; make && i < guard->chains; i++)
 		put_chain(batch, guard, &guard->chain[i]);
@@ -1235,6 +1415,15 @@ static void describe_chain(struct text *text, const struct nlmsghdr *message)
 	nftnl_chain_free(chain);
 }
 
+static void describe_set(struct text *text, const struct nlmsghdr *message, uint16_t name, const char *what)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attribute) == name)
+			text_add(text, "%s %s", what, mnl_attr_get_str(attribute));
+}
+
 void nftables_describe(struct text *text, const struct nftables_batch *batch, uint32_t sequence, uint32_t offset)
 {
 	const struct nlmsghdr *message = find_message(batch, sequence);
@@ -1247,7 +1436,10 @@ void nftables_describe(struct text *text, const struct nftables_batch *batch, ui
 		describe_chain(text, message);
 		break;
 	case NFT_MSG_NEWSET:
-		text_add(text, "the set " GUARD_FLOWS_SET);
+		describe_set(text, message, NFTA_SET_NAME, "the set");
+		break;
+	case NFT_MSG_NEWSETELEM:
+		describe_set(text, message, NFTA_SET_ELEM_LIST_SET, "the elements of set");
 		break;
 	case NFT_MSG_DELTABLE:
 		text_add(text, "the removal of the table");

@@ -28,16 +28,18 @@ struct nlmsghdr *nftables_get_table(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_chains(void *buffer);		/* of all inet tables */
 struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table);
+struct nlmsghdr *nftables_dump_elements(void *buffer, const char *table, const char *set);
 
 /*
  * Readers of the answers, for @present of the table @name. They return 0, or the errno of a message
- * that makes no sense. Chains come before rules.
+ * that makes no sense. Chains come before rules, sets before elements.
  */
 int nftables_parse_generation(const struct nlmsghdr *message, struct present_guard *present);
 int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *present);
 int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct present_guard *present);
+int nftables_parse_elements(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 
 /* nftables_comment - the comment in a rule's user data, which may be NULL; "" where there is none */
 const char *nftables_comment(const void *userdata, size_t size);

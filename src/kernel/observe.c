@@ -102,6 +102,13 @@ static int take_set(const struct nlmsghdr *message, void *data)
 	return nftables_parse_set(message, context->view->config->killswitch_table, &context->kernel->guard);
 }
 
+static int take_elements(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+
+	return nftables_parse_elements(message, context->view->config->killswitch_table, &context->kernel->guard);
+}
+
 static int dump_routes(struct context *context, struct sockets *sockets, uint32_t table, struct netlink_error *error)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
@@ -176,6 +183,25 @@ static bool is_unchanged(const struct context *context)
 	return checkpoint_fits(context->view->checkpoint, &context->kernel->guard, context->view->wanted);
 }
 
+static int observe_elements(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const struct present_guard *guard = &context->kernel->guard;
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	for (size_t i = 0; i < guard->sets; i++) {
+		struct nlmsghdr *request = nftables_dump_elements(buffer, context->view->config->killswitch_table,
+								  guard->set[i].name);
+
+		if (guard->set[i].family == AF_UNSPEC ||
+		    netlink_request(&sockets->nft, request, take_elements, context, error) == 0)
+			continue;
+		/* It has gone meanwhile: read all again. */
+		error->number = error->number == ENOENT ? EINTR : error->number;
+		return -1;
+	}
+	return 0;
+}
+
 static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
 	const char *table = context->view->config->killswitch_table;
@@ -191,7 +217,8 @@ static int observe_guard(struct context *context, struct sockets *sockets, struc
 		return 0;
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
 		return -1;
-	if (netlink_request(&sockets->nft, nftables_dump_sets(buffer, table), take_set, context, error) < 0)
+	if (netlink_request(&sockets->nft, nftables_dump_sets(buffer, table), take_set, context, error) < 0 ||
+	    observe_elements(context, sockets, error) < 0)
 		return -1;
 	return netlink_request(&sockets->nft, nftables_dump_rules(buffer, table), take_guard_rule, context, error);
 }

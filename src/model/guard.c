@@ -5,6 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct prefix *one = a, *other = b;
+
+	return memcmp(one->address.bytes, other->address.bytes, sizeof(one->address.bytes));
+}
+
+void guard_add_set(struct guard *guard, const char *name, uint8_t family, const struct prefix *prefix, size_t prefixes)
+{
+	struct guard_set set = { name, family, allocate(prefixes, sizeof(*prefix)), prefixes };
+
+	if (prefixes) {
+		memcpy(set.prefix, prefix, prefixes * sizeof(*prefix));
+		qsort(set.prefix, prefixes, sizeof(*prefix), compare_prefixes);
+	}
+	guard->set = make_room_for_one(guard->set, guard->sets, sizeof(*guard->set));
+	guard->set[guard->sets++] = set;
+}
+
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain)
 {
 	guard->chain = make_room_for_one(guard->chain, guard->chains, sizeof(*guard->chain));
@@ -101,6 +120,15 @@ static void add_ct_states(struct text *text, const struct guard_match *match)
 	text_add(text, " ");
 }
 
+/* As nft(8) writes it: a single address without its length. */
+static void add_prefix(struct text *text, const struct prefix *prefix)
+{
+	char buffer[PREFIX_TEXT];
+
+	text_add_string(text, prefix->length == address_size(prefix->address.family) * 8 ?
+			address_text(&prefix->address, buffer) : prefix_text(prefix, buffer));
+}
+
 /* The names of nft(8) in front of `meta l4proto`. */
 static const char *protocol_name(uint8_t protocol)
 {
@@ -125,8 +153,7 @@ static const char *protocol_name(uint8_t protocol)
 static void match_add_text(struct text *text, const struct guard_match *match)
 {
 	const char *not = match->negated ? "!= " : "";
-	uint8_t length = match->prefix.length;
-	char buffer[PREFIX_TEXT];
+	char buffer[ADDRESS_TEXT];
 
 	switch (match->kind) {
 	case MATCH_IIFNAME:
@@ -137,15 +164,16 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 	case MATCH_FAMILY:
 		text_add(text, "meta nfproto %s%s ", not, match->family == AF_INET ? "ipv4" : "ipv6");
 		break;
-	case MATCH_SADDR:
+	case MATCH_SADDR_IN:
+	case MATCH_DADDR_IN:
+	case MATCH_FLOW_SADDR_IN:
+		text_add(text, "%s%s %s %s@%s ", match->kind == MATCH_FLOW_SADDR_IN ? "ct original " : "",
+			 nft_family(match->set.family), match->kind == MATCH_DADDR_IN ? "daddr" : "saddr", not, match->set.name);
+		break;
 	case MATCH_DADDR:
-	case MATCH_FLOW_SADDR:
-		if (length == address_size(match->prefix.address.family) * 8)
-			address_text(&match->prefix.address, buffer);
-		else
-			prefix_text(&match->prefix, buffer);
-		text_add(text, "%s%s %s %s%s ", match->kind == MATCH_FLOW_SADDR ? "ct original " : "",
-			 nft_family(match->prefix.address.family), match->kind == MATCH_DADDR ? "daddr" : "saddr", not, buffer);
+		text_add(text, "%s daddr %s", nft_family(match->prefix.address.family), not);
+		add_prefix(text, &match->prefix);
+		text_add_string(text, " ");
 		break;
 	case MATCH_NEXTHOP:
 		text_add(text, "rt %s nexthop %s%s ", nft_family(match->nexthop.family), not,
@@ -237,12 +265,37 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 	text_add(text, " comment \"%s\"", rule->comment);
 }
 
+/* elements = { 10.20.0.0/24, 10.30.0.0/24 }, broken into lines where nft(8) breaks them */
+static void add_elements(struct text *text, const struct guard_set *set)
+{
+	const char *separator = "";
+
+	text_add_string(text, "\t\telements = { ");
+	for (size_t i = 0; i < set->prefixes; i++) {
+		text_add_string(text, separator);
+		add_prefix(text, &set->prefix[i]);
+		separator = i % 2 || set->family == AF_INET6 ? ",\n\t\t\t     " : ", ";
+	}
+	text_add_string(text, " }\n");
+}
+
+static void add_set(struct text *text, const struct guard_set *set)
+{
+	text_add(text, "\tset %s {\n", set->name);
+	if (set->family == AF_UNSPEC)
+		text_add(text, "\t\ttype iface_index\n\t\tsize %d\n\t\tflags dynamic\n", GUARD_FLOWS_SIZE);
+	else
+		text_add(text, "\t\ttype ipv%c_addr\n\t\tflags interval\n", set->family == AF_INET ? '4' : '6');
+	if (set->prefixes)
+		add_elements(text, set);
+	text_add_string(text, "\t}\n\n");
+}
+
 void guard_add_text(struct text *text, const struct guard *guard)
 {
 	text_add(text, "table inet %s {\n", guard->table);
-	if (guard->counts_flows)
-		text_add(text, "\tset " GUARD_FLOWS_SET " {\n\t\ttype iface_index\n\t\tsize %d\n\t\tflags dynamic\n\t}\n\n",
-			 GUARD_FLOWS_SIZE);
+	for (size_t i = 0; i < guard->sets; i++)
+		add_set(text, &guard->set[i]);
 	for (size_t i = 0; i < guard->chains; i++) {
 		const struct guard_chain *chain = &guard->chain[i];
 
@@ -283,12 +336,20 @@ static void digest_chain(uint64_t *digest, const struct guard_chain *chain)
 		digest_rule(digest, &chain->rule[i]);
 }
 
+static void digest_set(uint64_t *digest, const struct guard_set *set)
+{
+	digest_add_string(digest, set->name);
+	digest_add(digest, &set->family, sizeof(set->family));
+	digest_add(digest, set->prefix, set->prefixes * sizeof(*set->prefix));
+}
+
 uint64_t guard_digest(const struct guard *guard)
 {
 	uint64_t digest = DIGEST_NOTHING;
 
 	digest_add_string(&digest, guard->table);
-	digest_add(&digest, &guard->counts_flows, sizeof(guard->counts_flows));
+	for (size_t i = 0; i < guard->sets; i++)
+		digest_set(&digest, &guard->set[i]);
 	digest_add(&digest, &guard->chains, sizeof(guard->chains));
 	for (size_t i = 0; i < guard->chains; i++)
 		digest_chain(&digest, &guard->chain[i]);
@@ -302,6 +363,9 @@ void guard_free(struct guard *guard)
 			text_free(&guard->chain[i].rule[j].code);
 		free(guard->chain[i].rule);
 	}
+	for (size_t i = 0; i < guard->sets; i++)
+		free(guard->set[i].prefix);
 	free(guard->chain);
+	free(guard->set);
 	*guard = (struct guard){ 0 };
 }

@@ -15,7 +15,7 @@
  */
 
 #define GUARD_LEFT_OUT 4	/* interfaces that clients' pattern matches, but that are none of theirs; see host.h */
-#define GUARD_MATCHES (CONFIG_SUBNETS + GUARD_LEFT_OUT + 3)
+#define GUARD_MATCHES (GUARD_LEFT_OUT + 3)
 /* Where ICMP quotes a packet: behind its own header; and the destination address in an IP header (bytes). */
 #define ICMP_QUOTE_OFFSET 8U
 #define IPV4_DADDR_OFFSET 16U
@@ -36,8 +36,9 @@ enum guard_match_kind {
 	MATCH_IIFNAME,
 	MATCH_OIFNAME,
 	MATCH_FAMILY,
-	MATCH_SADDR,
-	MATCH_DADDR,
+	MATCH_SADDR_IN,		/* a set */
+	MATCH_DADDR_IN,
+	MATCH_DADDR,		/* a prefix */
 	MATCH_NEXTHOP,		/* the gateway that the packet's route has */
 	MATCH_NO_WAY_BACK,	/* no route to the source by the interface that the packet came from */
 	MATCH_CT_STATE,		/* CT_... */
@@ -54,14 +55,17 @@ enum guard_match_kind {
 	MATCH_QUOTED_HOPBYHOP,	/* an ICMPv6 parameter problem of a packet with hop-by-hop options */
 	MATCH_MARK,		/* GUARD_MARK */
 	MATCH_IPSEC,		/* an IPsec policy takes the packet (XFRM) */
-	MATCH_FLOW_SADDR,	/* the source of its flow's first packet, before any NAT */
+	MATCH_FLOW_SADDR_IN,	/* a set: the source of its flow's first packet, before any NAT */
 	MATCH_REPLY,		/* goes against the direction of its flow */
 	MATCH_FLOWS_OVER,	/* with it, more flows than that come in by its interface; counted in GUARD_FLOWS_SET */
 };
 
+#define GUARD_SET_NAME 16	/* bytes of the longest name of a set here with its NUL */
+
 /* As NF_CT_STATE_BIT() of linux/netfilter/nf_conntrack_common.h has them. */
 enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = 64 };
 
+/* No pointers: guard_digest() takes its bytes. */
 struct guard_match {
 	enum guard_match_kind kind;
 	bool negated;
@@ -69,6 +73,7 @@ struct guard_match {
 		struct interface_pattern interface;
 		uint8_t family;
 		struct prefix prefix;
+		struct { char name[GUARD_SET_NAME]; uint8_t family; } set;
 		struct address nexthop;
 		uint32_t ct_states;
 		struct { uint8_t family, type, code; } icmp;
@@ -108,14 +113,28 @@ struct guard_chain {
 /* The set in which the kernel counts flows by the interface (its index) that they come in by. */
 #define GUARD_FLOWS_SET "flows"
 #define GUARD_FLOWS_SIZE 65535	/* interfaces; more are not counted, and not limited */
+/* The sets of clients' subnets. */
+#define GUARD_CLIENTS4_SET "clients4"
+#define GUARD_CLIENTS6_SET "clients6"
+
+struct guard_set {
+	const char *name;
+	uint8_t family;			/* of the prefixes; AF_UNSPEC: it is GUARD_FLOWS_SET */
+	struct prefix *prefix;		/* in the order of their addresses; none overlaps another */
+	size_t prefixes;
+};
 
 struct guard {
 	char table[CONFIG_TABLE_NAME];
 	uint8_t instance[GUARD_INSTANCE];	/* of the table that is to be made; all zero: without one */
-	bool counts_flows;			/* it has GUARD_FLOWS_SET */
+	struct guard_set *set;
+	size_t sets;
 	struct guard_chain *chain;
 	size_t chains;
 };
+
+/* guard_add_set - with a copy of the prefixes */
+void guard_add_set(struct guard *guard, const char *name, uint8_t family, const struct prefix *prefix, size_t prefixes);
 
 /* guard_add_chain, guard_add_rule - a new last one, zeroed; the pointer holds until the next is added */
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain);

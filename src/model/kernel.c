@@ -25,6 +25,9 @@ void kernel_free(struct kernel *kernel)
 	free(kernel->rule);
 	free(kernel->route);
 	free(kernel->neighbour);
+	for (size_t i = 0; i < kernel->guard.sets; i++)
+		free(kernel->guard.set[i].bound);
 	free(kernel->guard.chain);
+	free(kernel->guard.set);
 	*kernel = (struct kernel){ 0 };
 }

@@ -3,6 +3,7 @@
 #define KERNEL_H
 
 #include "model/guard.h"
+#include "model/ranges.h"
 #include "model/routing.h"
 
 #include <stdbool.h>
@@ -33,15 +34,25 @@ struct present_chain {
 	size_t rules;
 };
 
+/* One of the kill switch's sets, of the kind that we make. */
+struct present_set {
+	const char *name;	/* GUARD_FLOWS_SET, ... */
+	uint8_t family;		/* of its elements; AF_UNSPEC: they are not read */
+	struct bound *bound;
+	size_t bounds;
+	bool odd;		/* elements expire, count, or are otherwise none of ours */
+};
+
 struct present_guard {
 	bool exists;
 	bool dormant;		/* the kernel keeps the table but does not ask it */
 	bool owned;		/* a running process keeps everybody else from changing it */
 	uint8_t instance[GUARD_INSTANCE];	/* all zero where it has none */
 	uint32_t generation;	/* of all nf_tables, read before the rest; 0: unknown */
-	bool unchanged;		/* unchanged since it was found whole (checkpoint.h): chains and rules were not read */
-	bool flows_set;		/* GUARD_FLOWS_SET is there, as we make it */
-	uint32_t others;	/* sets but that one, maps, flow tables and named objects in it */
+	bool unchanged;		/* unchanged since it was found complete (checkpoint.h): chains, sets and rules were not read */
+	struct present_set *set;
+	size_t sets;
+	uint32_t others;	/* sets but these, maps, flow tables and named objects in it */
 	struct present_chain *chain;
 	size_t chains;
 };

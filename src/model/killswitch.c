@@ -41,12 +41,19 @@ static void match_tunnels(struct guard_rule *rule, enum guard_match_kind kind, c
 	}
 }
 
-static void match_source(struct guard_rule *rule, const struct prefix *prefix, bool negated)
+/* Clients' addresses of a family: ip saddr @clients4, where it has a subnet */
+static struct guard_match *match_clients(struct guard_rule *rule, enum guard_match_kind kind, int family)
 {
-	struct guard_match *match = guard_add_match(rule, MATCH_SADDR);
+	struct guard_match *match = guard_add_match(rule, kind);
 
-	match->prefix = *prefix;
-	match->negated = negated;
+	snprintf(match->set.name, sizeof(match->set.name), "%s", family == IPV4 ? GUARD_CLIENTS4_SET : GUARD_CLIENTS6_SET);
+	match->set.family = family_of(family);
+	return match;
+}
+
+static bool has_clients(const struct config *config, int family)
+{
+	return config_governs(config, family) && config->subnets[family].count > 0;
 }
 
 /* Where one family alone is governed, rules for both are confined to it. */
@@ -56,11 +63,6 @@ static void match_governed(struct guard_rule *rule, const struct config *config)
 		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET6;
 	else if (!config_governs(config, IPV6))
 		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET;
-}
-
-static void match_destination(struct guard_rule *rule, const struct prefix *prefix)
-{
-	guard_add_match(rule, MATCH_DADDR)->prefix = *prefix;
 }
 
 static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negated)
@@ -75,6 +77,12 @@ static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negat
 static bool masquerades(const struct config *config, int family)
 {
 	return config->masquerade && config->gateway[family].mode == GATEWAY_ADDRESS;
+}
+
+/* Whether an ICMP error of a family may tell of clients. */
+static bool stops_errors(const struct config *config, int family)
+{
+	return has_clients(config, family) || masquerades(config, family) || (family == IPV6 && config_governs(config, IPV6));
 }
 
 static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verdict verdict)
@@ -108,46 +116,51 @@ static struct guard_rule *add_goto(struct guard_chain *chain, const char *name)
 /*
  * What a tunnel of this host has unpacked of a client's packet is dropped before routing, which may answer it:
  *   meta mark & 0xff000000 == 0xff000000 counter drop
- * Sources are checked before routing, and before fragments are put together, which the kernel may answer:
- *   iifname "vpns*" ip hdrlength > 5 counter drop
- *   iifname "vpns*" ip saddr != 10.20.0.0/24 counter drop
- *   iifname "vpns*" fib saddr . iif oif missing counter drop
- * A family that is blocked and has no subnet gets:
- *   iifname "vpns*" meta nfproto ipv6 counter drop
+ *   iifname "vpns*" goto from_tunnel
  */
 static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
 {
-	const struct config *config = of->config;
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 
 	guard_add_match(rule, MATCH_MARK);
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host, before routing: dropped");
+	rule = add_goto(chain, "from_tunnel");
+	match_tunnels(rule, MATCH_IIFNAME, of);
+	match_governed(rule, of->config);
+	COMMENT(rule, "from a client: see from_tunnel");
+}
+
+/*
+ * Sources are checked before routing, and before fragments are put together, which the kernel may answer:
+ *   ip hdrlength > 5 counter drop
+ *   ip saddr != @clients4 counter drop
+ *   fib saddr . iif oif missing counter drop
+ * A family that is blocked and has no subnet gets:
+ *   meta nfproto ipv6 counter drop
+ */
+static void fill_from_tunnel(struct guard_chain *chain, const struct config *config)
+{
+	struct guard_rule *rule;
+
 	if (config_governs(config, IPV4)) {
 		rule = add_counted(chain, VERDICT_DROP);
-		match_tunnels(rule, MATCH_IIFNAME, of);
 		guard_add_match(rule, MATCH_IP_OPTIONS);
 		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
 	}
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
-
 		if (!config_governs(config, family))
 			continue;
 		rule = add_counted(chain, VERDICT_DROP);
-		match_tunnels(rule, MATCH_IIFNAME, of);
-		for (unsigned int i = 0; i < subnets->count; i++)
-			match_source(rule, &subnets->prefix[i], true);
-		if (subnets->count == 0) {
-			guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
-			COMMENT(rule, "%s from a client, which has none: dropped", family_name(family));
-		} else {
+		if (has_clients(config, family)) {
+			match_clients(rule, MATCH_SADDR_IN, family)->negated = true;
 			COMMENT(rule, "%s from a client with a source outside its subnet: dropped",
 				family_name(family));
+		} else {
+			guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+			COMMENT(rule, "%s from a client, which has none: dropped", family_name(family));
 		}
 	}
 	rule = add_counted(chain, VERDICT_DROP);
-	match_tunnels(rule, MATCH_IIFNAME, of);
-	match_governed(rule, config);
 	guard_add_match(rule, MATCH_NO_WAY_BACK);
 	COMMENT(rule, "from a client with an address of another client, or of none: dropped");
 }
@@ -155,13 +168,15 @@ static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
 /*
  *   iifname "vpns*" goto from_client
  *   meta mark & 0xff000000 == 0xff000000 counter drop
- *   ip saddr 10.20.0.0/24 counter drop
- *   oifname "vpns*" ct state established,related counter accept
- *   oifname "vpns*" counter drop
+ *   ip saddr @clients4 counter drop
+ *   oifname "vpns*" goto to_client
+ * or, with inbound = any:
+ *   oifname "vpns*" counter accept
  */
 static void fill_forward(struct guard_chain *chain, const struct terms *of)
 {
 	const struct config *config = of->config;
+	bool any = config->inbound == INBOUND_ANY;
 	struct guard_rule *rule = add_goto(chain, "from_client");
 
 	match_tunnels(rule, MATCH_IIFNAME, of);
@@ -173,31 +188,30 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host: dropped");
 
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
-
-		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
-			rule = add_counted(chain, VERDICT_DROP);
-			match_source(rule, &subnets->prefix[i], false);
-			COMMENT(rule, "client address of %s, but not from a tunnel: dropped", subnets->text[i]);
-		}
+		if (!has_clients(config, family))
+			continue;
+		rule = add_counted(chain, VERDICT_DROP);
+		match_clients(rule, MATCH_SADDR_IN, family);
+		COMMENT(rule, "%s address of a client, but not from a tunnel: dropped", family_name(family));
 	}
 
-	if (config->inbound == INBOUND_ANY) {
-		rule = add_counted(chain, VERDICT_ACCEPT);
-		match_tunnels(rule, MATCH_OIFNAME, of);
-		match_governed(rule, config);
-		COMMENT(rule, "to a client, inbound = any: let through");
-		return;
-	}
-	rule = add_counted(chain, VERDICT_ACCEPT);
+	rule = any ? add_counted(chain, VERDICT_ACCEPT) : add_goto(chain, "to_client");
 	match_tunnels(rule, MATCH_OIFNAME, of);
 	match_governed(rule, config);
+	COMMENT(rule, any ? "to a client, inbound = any: let through" : "to a client: see to_client");
+}
+
+/*
+ *   ct state established,related counter accept
+ *   counter drop
+ */
+static void fill_to_client(struct guard_chain *chain)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
+
 	guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_ESTABLISHED | CT_RELATED;
 	COMMENT(rule, "replies to a client: let through");
-
 	rule = add_counted(chain, VERDICT_DROP);
-	match_tunnels(rule, MATCH_OIFNAME, of);
-	match_governed(rule, config);
 	COMMENT(rule, "new connection to a client from elsewhere: dropped");
 }
 
@@ -218,25 +232,22 @@ static void limit_flows(struct guard_chain *chain, const struct config *config, 
 	COMMENT(rule, "new flow%s of a client that has %u: dropped ([clients] flows)", where, config->flows);
 }
 
-/*
- * By a tunnel alone a packet is not a client's: another program's may have a name like theirs.
- *   oifname "vpns*" ip daddr 10.20.0.0/24 accept
- */
-static struct guard_rule *accept_to_clients(struct guard_chain *chain, const struct terms *of, int family, unsigned int i)
+/* oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
+static struct guard_rule *accept_to_gateway(struct guard_chain *chain, const struct terms *of, int family)
 {
-	struct guard_rule *rule = add_accept(chain);
+	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
 
-	match_tunnels(rule, MATCH_OIFNAME, of);
-	match_destination(rule, &of->config->subnets[family].prefix[i]);
+	match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
+	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = of->config->gateway[family].address;
 	return rule;
 }
 
 /*
- * An allow-list:
+ * An allow-list. By a tunnel alone a packet is not to a client: another program's may have a name like theirs.
  *   rt ipsec exists counter drop
  *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
- *   oifname "vpns*" ip daddr 10.20.0.0/24 counter accept
  *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   oifname "vpns*" ip daddr @clients4 counter accept
  *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited
  *   counter drop
  */
@@ -252,21 +263,20 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		COMMENT(rule, "from a client, which an IPsec policy of this host would take: dropped");
 	}
 	limit_flows(chain, config, "");
-	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
-		for (unsigned int i = 0; config_governs(config, family) && i < config->subnets[family].count; i++) {
-			rule = accept_to_clients(chain, of, family, i);
-			rule->counter = true;
-			COMMENT(rule, "client to client of %s: let through", config->subnets[family].text[i]);
-		}
-	}
 	for (int family = 0; family < FAMILIES; family++) {
 		if (config->gateway[family].mode != GATEWAY_ADDRESS)
 			continue;
-		rule = add_counted(chain, VERDICT_ACCEPT);
-		match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
-		guard_add_match(rule, MATCH_NEXTHOP)->nexthop = config->gateway[family].address;
+		rule = accept_to_gateway(chain, of, family);
 		COMMENT(rule, "%s to the gateway %s: let through", family_name(family),
 			address_text(&config->gateway[family].address, text));
+	}
+	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
+		if (!has_clients(config, family))
+			continue;
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		match_tunnels(rule, MATCH_OIFNAME, of);
+		match_clients(rule, MATCH_DADDR_IN, family);
+		COMMENT(rule, "%s client to client: let through", family_name(family));
 	}
 	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT; family++) {
 		if (config->gateway[family].mode != GATEWAY_BLOCK)
@@ -280,63 +290,111 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client by any other way: dropped");
 }
 
-/* ip daddr 10.20.0.0/24 counter drop */
-static void drop_to(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
-{
-	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+/* The chains that packets which leave are sorted into, by their family. */
+static const struct leaving_chains {
+	const char *of_subnet, *to_subnet, *icmp_error;
+} leaving_chains[FAMILIES] = {
+	{ "of_subnet", "to_subnet", "icmp_error" }, { "of_subnet6", "to_subnet6", "icmp6_error" },
+};
 
-	match_destination(rule, &subnets->prefix[i]);
-	COMMENT(rule, "to an address of %s that no client has: dropped", subnets->text[i]);
+/*
+ * What leaves, forwarded or sent by this host itself, with the interface and the route that it takes at last, and with
+ * clients' own addresses:
+ *   ip saddr @clients4 goto of_subnet
+ *   ip daddr @clients4 goto to_subnet
+ *   icmp type != echo-reply icmp type != echo-request goto icmp_error
+ */
+static void fill_leaving(struct guard_chain *chain, const struct config *config)
+{
+	struct guard_rule *rule;
+
+	for (int family = 0; family < FAMILIES; family++) {
+		if (has_clients(config, family)) {
+			rule = add_goto(chain, leaving_chains[family].of_subnet);
+			match_clients(rule, MATCH_SADDR_IN, family);
+			COMMENT(rule, "from an %s address of clients: see %s", family_name(family), rule->chain);
+			rule = add_goto(chain, leaving_chains[family].to_subnet);
+			match_clients(rule, MATCH_DADDR_IN, family);
+			COMMENT(rule, "to an %s address of clients: see %s", family_name(family), rule->chain);
+		}
+		if (stops_errors(config, family)) {
+			rule = add_goto(chain, leaving_chains[family].icmp_error);
+			guard_add_match(rule, MATCH_ICMP_ERROR)->family = family_of(family);
+			COMMENT(rule, "an ICMP%s error: see %s", family == IPV4 ? "" : "v6", rule->chain);
+		}
+	}
 }
 
-/* ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
-static void accept_to_gateway(struct guard_chain *chain, const struct subnets *subnets, unsigned int i,
-			      const struct gateway *gateway, const struct gateway_path *path)
+/* oifname "lo" accept */
+static void accept_to_host(struct guard_chain *chain)
 {
-	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
+	struct guard_rule *rule = add_accept(chain);
+
+	match_interface(rule, MATCH_OIFNAME, exact("lo"));
+	COMMENT(rule, "to this host itself, in %s: let through", chain->name);
+}
+
+/* oifname "vpns*" ip daddr 224.0.0.0/4 accept: what this host sends to all clients, be it from its address of the VPN */
+static void accept_multicast(struct guard_chain *chain, const struct terms *of, int family)
+{
+	struct guard_rule *rule = add_accept(chain);
+	struct prefix multicast;
+
+	prefix_parse(&multicast, family == IPV4 ? "224.0.0.0/4" : "ff00::/8");
+	match_tunnels(rule, MATCH_OIFNAME, of);
+	guard_add_match(rule, MATCH_DADDR)->prefix = multicast;
+	COMMENT(rule, "%s multicast by a tunnel, in %s: let through", family_name(family), chain->name);
+}
+
+/*
+ *   ip daddr @clients4 goto to_subnet
+ *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   oifname "lo" accept
+ *   oifname "vpns*" ip daddr 224.0.0.0/4 accept
+ *   counter drop
+ */
+static void fill_of_subnet(struct guard_chain *chain, const struct terms *of, int family)
+{
+	const struct gateway *gateway = &of->config->gateway[family];
+	struct guard_rule *rule = add_goto(chain, leaving_chains[family].to_subnet);
 	char text[ADDRESS_TEXT];
 
-	match_source(rule, &subnets->prefix[i], false);
-	match_interface(rule, MATCH_OIFNAME, exact(path->interface_name));
-	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = gateway->address;
-	COMMENT(rule, "from %s to the gateway %s: let through", subnets->text[i],
-		address_text(&gateway->address, text));
+	match_clients(rule, MATCH_DADDR_IN, family);
+	COMMENT(rule, "from an %s address of clients to another: see %s", family_name(family), rule->chain);
+	if (gateway->mode == GATEWAY_ADDRESS) {
+		rule = accept_to_gateway(chain, of, family);
+		COMMENT(rule, "from an %s address of clients to the gateway %s: let through", family_name(family),
+			address_text(&gateway->address, text));
+	}
+	accept_to_host(chain);
+	accept_multicast(chain, of, family);
+	rule = add_counted(chain, VERDICT_DROP);
+	COMMENT(rule, "from an %s address of clients by any other way: dropped", family_name(family));
 }
 
-/* ip saddr 10.20.0.0/24 counter drop */
-static void drop_from(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
+/*
+ *   oifname "vpns*" accept
+ *   oifname "lo" accept
+ *   counter drop
+ */
+static void fill_to_subnet(struct guard_chain *chain, const struct terms *of, int family)
 {
-	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
+	struct guard_rule *rule = add_accept(chain);
 
-	match_source(rule, &subnets->prefix[i], false);
-	COMMENT(rule, "from an address of %s by any other way: dropped", subnets->text[i]);
+	match_tunnels(rule, MATCH_OIFNAME, of);
+	COMMENT(rule, "%s to a client by a tunnel: let through", family_name(family));
+	accept_to_host(chain);
+	rule = add_counted(chain, VERDICT_DROP);
+	COMMENT(rule, "to an %s address of clients that none has: dropped", family_name(family));
 }
 
-/* icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop */
+/* @th,192,24 0xa1400 counter drop */
 static void drop_errors_about(struct guard_chain *chain, const struct subnets *subnets, unsigned int i)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 
-	guard_add_match(rule, MATCH_ICMP_ERROR)->family = subnets->prefix[i].address.family;
 	guard_add_match(rule, MATCH_QUOTED_DADDR)->prefix = subnets->prefix[i];
 	COMMENT(rule, "an ICMP error about a packet to a client of %s: dropped", subnets->text[i]);
-}
-
-static void fill_leaving_family(struct guard_chain *chain, const struct config *config, int family,
-				const struct gateway_path *path)
-{
-	const struct subnets *subnets = &config->subnets[family];
-	const struct gateway *gateway = &config->gateway[family];
-
-	for (unsigned int i = 0; i < subnets->count; i++)
-		drop_to(chain, subnets, i);
-	for (unsigned int i = 0; i < subnets->count; i++) {
-		if (gateway->mode == GATEWAY_ADDRESS)
-			accept_to_gateway(chain, subnets, i, gateway, path);
-		drop_from(chain, subnets, i);
-	}
-	for (unsigned int i = 0; i < subnets->count; i++)
-		drop_errors_about(chain, subnets, i);
 }
 
 static struct guard_rule *drop_icmp(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code,
@@ -372,79 +430,50 @@ static void drop_port_unreachable(struct guard_chain *chain, uint8_t family, uin
 }
 
 /* What the kernel says against a reply to a client that is taken for this host's own. */
-static void drop_errors_about_replies(struct guard_chain *chain, const struct config *config)
+static void drop_errors_about_replies(struct guard_chain *chain, int family)
 {
-	if (masquerades(config, IPV4)) {
+	if (family == IPV4) {
 		drop_icmp(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, "unknown protocol");
 		drop_port_unreachable(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH);
 		drop_icmp(chain, AF_INET, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, "fragment missing");
 		drop_icmp(chain, AF_INET, ICMP_PARAMETERPROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
-	}
-	if (masquerades(config, IPV6)) {
+	} else {
 		drop_port_unreachable(chain, AF_INET6, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOPORT);
 		drop_icmp(chain, AF_INET6, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_REASSEMBLY, "fragment missing");
 		drop_icmp(chain, AF_INET6, ICMP6_PARAM_PROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
 	}
 }
 
-/* To clients' own addresses; and what this host sends to all of them, be it from its address of the VPN. */
-static void accept_into_tunnels(struct guard_chain *chain, const struct terms *of, int family)
-{
-	const struct subnets *subnets = &of->config->subnets[family];
-	struct guard_rule *rule;
-	struct prefix multicast;
-
-	for (unsigned int i = 0; i < subnets->count; i++) {
-		rule = accept_to_clients(chain, of, family, i);
-		COMMENT(rule, "to a client of %s by a tunnel: let through", subnets->text[i]);
-	}
-	prefix_parse(&multicast, family == IPV4 ? "224.0.0.0/4" : "ff00::/8");
-	rule = add_accept(chain);
-	match_tunnels(rule, MATCH_OIFNAME, of);
-	match_destination(rule, &multicast);
-	COMMENT(rule, "%s multicast by a tunnel: let through", family_name(family));
-}
-
 /*
- * What leaves, forwarded or sent by this host itself, with the interface and the route that it takes at last,
- * and with clients' own addresses:
- *   oifname "vpns*" ip daddr 10.20.0.0/24 accept
- *   oifname "vpns*" ip daddr 224.0.0.0/4 accept
+ * Neither from nor to a client's address. An ICMP error about a packet to a client would tell its far end where this
+ * host is:
  *   oifname "lo" accept
- *   ip daddr 10.20.0.0/24 counter drop
- *   ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
- *   ip saddr 10.20.0.0/24 counter drop
- *   icmp type != echo-reply icmp type != echo-request @th,192,24 0xa1400 counter drop
- * An ICMP error about a packet to a client would tell its far end where this host is. The kernel answers wrong
- * hop-by-hop options before any rule sees the packet, and what is wrong with a reply before its address is a
- * client's again:
+ *   oifname "vpns*" ip daddr 224.0.0.0/4 accept
+ *   @th,192,24 0xa1400 counter drop
+ * The kernel answers wrong hop-by-hop options before any rule sees the packet, and what is wrong with a reply before its
+ * address is a client's again:
  *   icmpv6 type parameter-problem @th,112,8 0x0 counter drop
  *   icmp type 3 icmp code 2 counter drop
  *   icmp type 3 icmp code 3 @th,136,8 != 0x6 @th,136,8 != 0x11 counter drop
  *   icmp type 11 icmp code 1 counter drop
  *   icmp type 12 counter drop
  */
-static void fill_leaving(struct guard_chain *chain, const struct terms *of)
+static void fill_icmp_error(struct guard_chain *chain, const struct terms *of, int family)
 {
-	const struct config *config = of->config;
+	const struct subnets *subnets = &of->config->subnets[family];
 	struct guard_rule *rule;
 
-	for (int family = 0; family < FAMILIES; family++)
-		if (config_governs(config, family))
-			accept_into_tunnels(chain, of, family);
-	rule = add_accept(chain);
-	match_interface(rule, MATCH_OIFNAME, exact("lo"));
-	COMMENT(rule, "to this host itself: let through");
-
-	for (int family = 0; family < FAMILIES; family++)
-		if (config_governs(config, family))
-			fill_leaving_family(chain, config, family, &of->path[family]);
-	if (config_governs(config, IPV6) && !masquerades(config, IPV6)) {
+	accept_to_host(chain);
+	accept_multicast(chain, of, family);
+	for (unsigned int i = 0; i < subnets->count; i++)
+		drop_errors_about(chain, subnets, i);
+	if (masquerades(of->config, family)) {
+		drop_errors_about_replies(chain, family);
+	} else if (family == IPV6) {
 		rule = add_counted(chain, VERDICT_DROP);
 		guard_add_match(rule, MATCH_QUOTED_HOPBYHOP);
 		COMMENT(rule, "an ICMPv6 error about hop-by-hop options: dropped");
 	}
-	drop_errors_about_replies(chain, config);
 }
 
 /* udp dport 53 counter reject with icmpx admin-prohibited */
@@ -579,22 +608,21 @@ static void fill_from_gateway(struct guard_chain *chain)
 	}
 }
 
-/* ip saddr 10.20.0.0/24 oifname "eth0" counter goto our_address */
+/* ip saddr @clients4 oifname "eth0" counter goto our_address */
 static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 {
 	const struct config *config = of->config;
 
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
+		struct guard_rule *rule;
 
-		for (unsigned int i = 0; masquerades(config, family) && i < subnets->count; i++) {
-			struct guard_rule *rule = add_goto(chain, "our_address");
-
-			rule->counter = true;
-			match_source(rule, &subnets->prefix[i], false);
-			match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
-			COMMENT(rule, "clients of %s get our address toward the gateway", subnets->text[i]);
-		}
+		if (!masquerades(config, family) || !has_clients(config, family))
+			continue;
+		rule = add_goto(chain, "our_address");
+		rule->counter = true;
+		match_clients(rule, MATCH_SADDR_IN, family);
+		match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
+		COMMENT(rule, "%s of clients gets our address toward the gateway", family_name(family));
 	}
 }
 
@@ -624,7 +652,7 @@ static void fill_our_address(struct guard_chain *chain, const struct config *con
  * With its new source a packet may be one that an IPsec policy takes: NAT looks it up again, and behind that no other chain
  * of ours sees it.
  *   rt ipsec missing accept
- *   ct original ip saddr 10.20.0.0/24 counter drop
+ *   ct original ip saddr @clients4 counter drop
  */
 static void fill_encrypted(struct guard_chain *chain, const struct config *config)
 {
@@ -634,13 +662,11 @@ static void fill_encrypted(struct guard_chain *chain, const struct config *confi
 	match->negated = true;
 	COMMENT(rule, "no IPsec policy takes it: let through");
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
-
-		for (unsigned int i = 0; config_governs(config, family) && i < subnets->count; i++) {
-			rule = add_counted(chain, VERDICT_DROP);
-			guard_add_match(rule, MATCH_FLOW_SADDR)->prefix = subnets->prefix[i];
-			COMMENT(rule, "from a client of %s, which an IPsec policy of this host takes: dropped", subnets->text[i]);
-		}
+		if (!has_clients(config, family))
+			continue;
+		rule = add_counted(chain, VERDICT_DROP);
+		match_clients(rule, MATCH_FLOW_SADDR_IN, family);
+		COMMENT(rule, "%s from a client, which an IPsec policy of this host takes: dropped", family_name(family));
 	}
 }
 
@@ -648,10 +674,12 @@ static const struct guard_chain prerouting_chain = {
 	/* Before the kernel's defragmentation at -400 (NF_IP_PRI_CONNTRACK_DEFRAG). */
 	"prerouting", "filter", NF_INET_PRE_ROUTING, -450, "prerouting", "-450", NULL, 0
 };
+static const struct guard_chain from_tunnel_chain = { .name = "from_tunnel" };
 static const struct guard_chain forward_chain = {
 	"forward", "filter", NF_INET_FORWARD, -10, "forward", "filter - 10", NULL, 0
 };
 static const struct guard_chain from_client_chain = { .name = "from_client" };
+static const struct guard_chain to_client_chain = { .name = "to_client" };
 static const struct guard_chain input_chain = {
 	"input", "filter", NF_INET_LOCAL_IN, -10, "input", "filter - 10", NULL, 0
 };
@@ -671,6 +699,28 @@ static const struct guard_chain encrypted_chain = {
 	"encrypted", "filter", NF_INET_POST_ROUTING, 110, "postrouting", "srcnat + 10", NULL, 0
 };
 
+static void add_leaving_chains(struct guard *guard, const struct terms *of, int family)
+{
+	const struct leaving_chains *names = &leaving_chains[family];
+
+	if (has_clients(of->config, family)) {
+		fill_of_subnet(guard_add_chain(guard, &(struct guard_chain){ .name = names->of_subnet }), of, family);
+		fill_to_subnet(guard_add_chain(guard, &(struct guard_chain){ .name = names->to_subnet }), of, family);
+	}
+	if (stops_errors(of->config, family))
+		fill_icmp_error(guard_add_chain(guard, &(struct guard_chain){ .name = names->icmp_error }), of, family);
+}
+
+static void add_sets(struct guard *guard, const struct config *config)
+{
+	if (config->flows)
+		guard_add_set(guard, GUARD_FLOWS_SET, AF_UNSPEC, NULL, 0);
+	if (has_clients(config, IPV4))
+		guard_add_set(guard, GUARD_CLIENTS4_SET, AF_INET, config->subnets[IPV4].prefix, config->subnets[IPV4].count);
+	if (has_clients(config, IPV6))
+		guard_add_set(guard, GUARD_CLIENTS6_SET, AF_INET6, config->subnets[IPV6].prefix, config->subnets[IPV6].count);
+}
+
 void killswitch_make(struct guard *guard, const struct config *config, const struct gateway_path path[FAMILIES],
 		     const struct host *host)
 {
@@ -681,15 +731,20 @@ void killswitch_make(struct guard *guard, const struct config *config, const str
 	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
 	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
 		return;
-	guard->counts_flows = config->flows != 0;
+	add_sets(guard, config);
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), &of);
+	fill_from_tunnel(guard_add_chain(guard, &from_tunnel_chain), config);
 	fill_forward(guard_add_chain(guard, &forward_chain), &of);
 	fill_from_client(guard_add_chain(guard, &from_client_chain), &of);
+	if (config->inbound != INBOUND_ANY)
+		fill_to_client(guard_add_chain(guard, &to_client_chain));
 	fill_input(guard_add_chain(guard, &input_chain), &of);
 	fill_to_server(guard_add_chain(guard, &to_server_chain), config);
 	if (masquerade)
 		fill_from_gateway(guard_add_chain(guard, &from_gateway_chain));
-	fill_leaving(guard_add_chain(guard, &leaving_chain), &of);
+	fill_leaving(guard_add_chain(guard, &leaving_chain), config);
+	for (int family = 0; family < FAMILIES; family++)
+		add_leaving_chains(guard, &of, family);
 	if (masquerade) {
 		fill_postrouting(guard_add_chain(guard, &postrouting_chain), &of);
 		fill_our_address(guard_add_chain(guard, &our_address_chain), config);

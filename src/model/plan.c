@@ -233,6 +233,69 @@ static bool hooks_match(const struct guard_chain *wanted, const struct present_c
 	       wanted->priority == present->priority && present->policy == NF_ACCEPT;
 }
 
+static void note_range(struct lines *problems, const char *set, const struct range *range)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+
+	range_add_text(&text, range);
+	lines_add(problems, "kill switch: set %s holds %s, which %s", set, text.data,
+		  address_equal(&range->first, &range->last) ? "is no address of clients" : "are not all addresses of clients");
+}
+
+static void compare_elements(const struct guard_set *wanted, const struct present_set *present, struct lines *problems)
+{
+	struct ranges ours, theirs;
+	char text[PREFIX_TEXT];
+
+	ranges_of_prefixes(&ours, wanted->prefix, wanted->prefixes);
+	ranges_of_bounds(&theirs, present->bound, present->bounds);
+	for (size_t i = 0; i < wanted->prefixes; i++) {
+		struct range range = prefix_range(&wanted->prefix[i]);
+
+		if (!ranges_hold(&theirs, &range))
+			lines_add(problems, "kill switch: set %s does not hold %s, or not all of it", wanted->name,
+				  prefix_text(&wanted->prefix[i], text));
+	}
+	for (size_t i = 0; i < theirs.count; i++)
+		if (!ranges_hold(&ours, &theirs.range[i]))
+			note_range(problems, wanted->name, &theirs.range[i]);
+	if (present->odd)
+		lines_add(problems, "kill switch: set %s has an element that expires, or does more than to be there", wanted->name);
+	ranges_free(&ours);
+	ranges_free(&theirs);
+}
+
+static const struct present_set *find_set(const struct present_guard *present, const char *name)
+{
+	for (size_t i = 0; i < present->sets; i++)
+		if (strcmp(present->set[i].name, name) == 0)
+			return &present->set[i];
+	return NULL;
+}
+
+static bool set_wanted(const struct guard *wanted, const char *name)
+{
+	for (size_t i = 0; i < wanted->sets; i++)
+		if (strcmp(wanted->set[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void compare_sets(const struct guard *wanted, const struct present_guard *present, struct lines *problems)
+{
+	for (size_t i = 0; i < wanted->sets; i++) {
+		const struct present_set *set = find_set(present, wanted->set[i].name);
+
+		if (!set)
+			lines_add(problems, "kill switch: set %s is missing or altered", wanted->set[i].name);
+		else
+			compare_elements(&wanted->set[i], set, problems);
+	}
+	for (size_t i = 0; i < present->sets; i++)
+		if (!set_wanted(wanted, present->set[i].name))
+			lines_add(problems, "kill switch: set %s does not belong there", present->set[i].name);
+}
+
 static void compare_guard(const struct guard *wanted, const struct present_guard *present, struct lines *problems)
 {
 	if (!present->exists) {
@@ -244,10 +307,7 @@ static void compare_guard(const struct guard *wanted, const struct present_guard
 	if (present->others)
 		lines_add(problems, "kill switch: table inet %s holds %u sets or other objects that don't belong there",
 			  wanted->table, present->others);
-	if (wanted->counts_flows && !present->flows_set)
-		lines_add(problems, "kill switch: set " GUARD_FLOWS_SET " is missing or altered");
-	if (!wanted->counts_flows && present->flows_set)
-		lines_add(problems, "kill switch: set " GUARD_FLOWS_SET " does not belong there");
+	compare_sets(wanted, present, problems);
 	for (size_t i = 0; i < wanted->chains; i++) {
 		const struct present_chain *chain = find_present(present, wanted->chain[i].name);
 

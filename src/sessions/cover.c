@@ -138,17 +138,17 @@ static const char *find_common(const struct guard *blocking, const struct guard 
 static const char *find_denial(const struct config *config, const struct situation *situation, int family)
 {
 	static const struct gateway_path path[FAMILIES];
-	const struct config block = *config;
+	struct prefix any = { .address.family = family_of(family) };
+	char text[1][PREFIX_TEXT] = { "" };
 	const char *found = NULL;
 
 	for (int i = 0; i < 2 && !found; i++) {
-		struct config other = block;
+		struct config other = *config;
 		struct guard blocking;
 
 		/* Neither its gateway nor its subnets may be the same any more. */
 		other.gateway[family].mode = GATEWAY_BLOCK;
-		other.subnets[family].count = (unsigned int)i;
-		other.subnets[family].prefix[0].address.family = family_of(family);
+		other.subnets[family] = (struct subnets){ &any, text, (unsigned int)i };
 		killswitch_make(&blocking, &other, path, &situation->host);
 		found = find_common(&blocking, &situation->policy.guard, &situation->kernel.guard);
 		guard_free(&blocking);

@@ -94,6 +94,28 @@ def chain_troubles(chain: dict, callers: list[dict]) -> list[Trouble]:
     ]
 
 
+# Addresses of the internet and of the LAN
+OTHERS = {"clients4": "128.0.0.0/1", "clients6": "2000::/3"}
+
+
+def in_words(element) -> str:
+    prefix = element["prefix"] if isinstance(element, dict) else {"addr": element, "len": ""}
+    return f"{prefix['addr']}/{prefix['len']}".rstrip("/")
+
+
+def set_troubles(name: str, elements: list[str]) -> list[Trouble]:
+    """Of a set of clients' addresses."""
+    of_ours = f"inet ocserv_gw {name}"
+    add = f"add element {of_ours} {{ {OTHERS[name]} }}"
+    changes = {"flushed": f"flush set {of_ours}", "has others' addresses, too": add}
+    for element in elements:
+        drop = f"delete element {of_ours} {{ {element} }}"
+        changes |= {f"without {element}": drop, f"has others' for {element}": f"{drop}\n{add}"}
+    return [
+        Trouble(f"set {name} {what}", GUARD, guard_text(text)) for what, text in changes.items()
+    ]
+
+
 def calls(rule: dict, chain: str) -> bool:
     return any(
         expression.get(key, {}).get("target") == chain
@@ -117,7 +139,7 @@ GUARD_GONE = [
 
 
 def guard_troubles() -> tuple[list[Trouble], list[Trouble]]:
-    """(troubles of single rules, troubles of chains) of the table as it is now."""
+    """(troubles of single rules, troubles of chains and sets) of the table as it is now."""
     rules, chains = listed("rule"), listed("chain")
     single = [make(rule) for rule in rules for make in (rule_removed, rule_weakened)]
     whole = [
@@ -126,6 +148,12 @@ def guard_troubles() -> tuple[list[Trouble], list[Trouble]]:
         for trouble in chain_troubles(
             chain, [rule for rule in rules if calls(rule, chain["name"])]
         )
+    ]
+    whole += [
+        trouble
+        for addresses in listed("set")
+        if addresses["name"] in OTHERS
+        for trouble in set_troubles(addresses["name"], list(map(in_words, addresses["elem"])))
     ]
     return single, whole
 

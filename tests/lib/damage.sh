@@ -180,10 +180,10 @@ guard_chains() {
 }
 
 # What a rule of the kill switch may be turned into: a sed expression on its text
-GUARD_CHANGES='that accepts|s/ (drop|goto (from|to)_[a-z]+|reject with [a-z0-9]+ [a-z-]+) comment/ accept comment/
-that drops|s/(accept|goto (from|to)_[a-z]+|masquerade) comment/drop comment/
-that returns|s/(drop|accept|goto (from|to)_[a-z]+|masquerade) comment/return comment/
-that jumps|s/goto (from|to|our)_/jump \1_/
+GUARD_CHANGES='that accepts|s/ (drop|goto [a-z0-9_]+|reject with [a-z0-9]+ [a-z-]+) comment/ accept comment/
+that drops|s/(accept|goto [a-z0-9_]+|masquerade) comment/drop comment/
+that returns|s/(drop|accept|goto [a-z0-9_]+|masquerade) comment/return comment/
+that jumps|s/goto /jump /
 with another answer|s/admin-prohibited/port-unreachable/
 with a flag|s/masquerade( to :[0-9-]+)?/masquerade\1 random/
 with other ports|s/ to :[0-9-]+/ to :1024-65535/
@@ -200,9 +200,9 @@ for another interface|s/"(vpns\*|eth0)"/"vpnz*"/
 for one interface|s/"vpns\*"/"vpns0"/
 for all but the interface|s/(iifname|oifname) "/\1 != "/
 for the interface|s/!= "vpns\*"/"vpns*"/
-for half of the subnet|s,(10\.20\.0\.0/2)4,\15,;s,(fd20::/6)4,\15,
-for another subnet|s,10\.20\.0\.0/24,10.21.0.0/24,;s,fd20::/64,fd21::/64,
-for the other addresses|s/saddr (1|f)/saddr != \1/
+about other clients|s/0xa1400 /0xa1500 /;s/0xfd20000000000000 /0xfd21000000000000 /
+about half of the clients|s/@th,192,24 0xa1400 /@th,192,32 \& 0xffffff80 == 0xa140080 /;s/@th,256,64 0xfd2/@th,256,72 0xfd200000000000007f /;s/7f .*0 counter/7f counter/
+for the other addresses|s/addr @/addr != @/
 for the addresses|s/addr != /addr /
 for the other direction|s/saddr/daddr/
 by another gateway|s/nexthop (172\.28\.0\.|fd28::)2/nexthop \19/
@@ -249,7 +249,7 @@ guard_chain_damages() {
 	local chain change changed what inet='inet ocserv_gw' callers
 	for chain in $(guard_chains); do
 		damage_line "chain $chain flushed" "chain $chain" nft "flush chain $inet $chain"
-		callers=$(guard_rules | sed -n "s/^\([a-z_]*\) \([0-9]*\) .*goto $chain .*/delete rule $inet \1 handle \2;;/p")
+		callers=$(guard_rules | sed -n "s/^\([a-z0-9_]*\) \([0-9]*\) .*goto $chain .*/delete rule $inet \1 handle \2;;/p")
 		if [ -n "$callers" ]; then
 			damage_line "chain $chain deleted" "chain $chain" nft \
 				"${callers//$'\n'/}flush chain $inet $chain;;delete chain $inet $chain"
@@ -288,6 +288,41 @@ remade_table() {
 	nft -f - <<<"delete table inet ocserv_gw"$'\n'"$listing"
 }
 
+# What becomes of a set of clients' addresses, in the words of nft: ELEMENT is in it, OTHER and ONE are not.
+SET_DAMAGES='without an element|does not hold|delete element SET { ELEMENT }
+without any|does not hold|flush set SET
+with one more|holds .*, which are not all|add element SET { OTHER }
+with a single address more|holds .*, which is no address of clients|add element SET { ONE }
+with another one instead|does not hold|delete element SET { ELEMENT };;add element SET { OTHER }'
+# The same set made anew: a sed expression on its lines of the listing
+SET_CHANGES='that is wider|s,10\.20\.0\.0/24,10.20.0.0/23,;s,fd20::/64,fd20::/63,
+that is narrower|s,10\.20\.0\.0/24,10.20.0.0/25,;s,fd20::/64,fd20::/65,
+of single addresses|s,10\.20\.0\.0/24,10.20.0.50,;s,fd20::/64,fd20::50,;s/flags interval/size 4/
+that expires|s/flags interval/flags interval,timeout; timeout 1h/
+with an element that expires|s/flags interval/flags interval,timeout/;s,(10\.20\.0\.0/24|fd20::/64),\1 timeout 1h expires 50m,
+that counts|s/flags interval/flags interval; counter/
+that is limited|s/flags interval/flags interval; quota over 1 bytes/'
+
+set_damages() {
+	local family name element other one what words command change
+	while read -r family element other one; do
+		name=clients$family
+		nft list set inet ocserv_gw "$name" 2>/dev/null | grep -q "$element" || continue
+		while IFS='|' read -r what words command; do
+			command=${command//SET/inet ocserv_gw $name} command=${command//ELEMENT/$element}
+			command=${command//OTHER/$other}
+			damage_line "set $name $what" "set $name $words" nft "${command//ONE/$one}"
+		done <<<"$SET_DAMAGES"
+		while IFS='|' read -r what change; do
+			damage_line "set $name $what" "set $name" remade_table "/set $name \\{/,/^\\t\\}/{$change}"
+		done <<<"$SET_CHANGES"
+		damage_line "set $name by another name" "set $name is missing" remade_table "s/$name/kept$family/"
+	done <<-'END'
+		4 10.20.0.0/24 203.0.113.0/24 203.0.113.7
+		6 fd20::/64 2001:db8:77::/64 2001:db8:77::7
+	END
+}
+
 table_damages() {
 	local what words commands
 	while IFS='|' read -r what words commands; do
@@ -314,11 +349,13 @@ all_damages() {
 	route_damages 6
 	guard_rule_damages
 	guard_chain_damages
+	set_damages
 	table_damages
 }
 
 # some_damages: one of each kind
 some_damages() {
-	all_damages | awk -F'\t' '{ kind = $1; sub(/ \(.*/, "", kind); sub(/chain [a-z_]+ /, "chain ", kind) }
+	all_damages | awk -F'\t' '{ kind = $1; sub(/ \(.*/, "", kind); sub(/chain [a-z0-9_]+ /, "chain ", kind)
+		sub(/set clients6/, "set clients4", kind) }
 		!seen[kind]++'
 }

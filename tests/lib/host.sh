@@ -179,7 +179,7 @@ field() {
 
 # nftables without counters, and without what packets have put into sets.
 listed_ruleset() {
-	nft -s list ruleset | sed -e '/^\t\telements = {.*}$/d' -e '/^\t\telements = {/,/}$/d'
+	nft -s list ruleset | sed -e '/^\tset clients[46] {/,/^\t}/b' -e '/^\t\telements = {.*}$/d' -e '/^\t\telements = {/,/}$/d'
 }
 
 # The kernel's state in one text, as far as we could have a hand in it.

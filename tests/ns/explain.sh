@@ -37,8 +37,8 @@ test_whole() {
 route via 172.28.0.2 on eth0, by table 100
 kill switch whole, table inet ocserv_gw
 guard rule from_client: IPv4 to the gateway 172.28.0.2: let through
-guard rule leaving: from 10.20.0.0/24 to the gateway 172.28.0.2: let through
-NAT postrouting: clients of 10.20.0.0/24 get our address toward the gateway
+guard rule of_subnet: from an IPv4 address of clients to the gateway 172.28.0.2: let through
+NAT postrouting: IPv4 of clients gets our address toward the gateway
 guard rule encrypted: no IPsec policy takes it: let through" "it shows each step"
 	program explain -v 10.20.0.50
 	is "$(sed -n 's/^passes *//p' <<<"$out")" "prerouting -450: inet ocserv_gw prerouting
@@ -52,8 +52,8 @@ postrouting 110: inet ocserv_gw encrypted" "with -v it shows each chain"
 	is "$(steps)" "rule priority 999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24
 route on vpns0, by table main
 kill switch whole, table inet ocserv_gw
-guard rule from_client: client to client of 10.20.0.0/24: let through
-guard rule leaving: to a client of 10.20.0.0/24 by a tunnel: let through
+guard rule from_client: IPv4 client to client: let through
+guard rule to_subnet: IPv4 to a client by a tunnel: let through
 guard rule encrypted: no IPsec policy takes it: let through" "it shows each step there"
 	explains 1 "^dropped by routing: a policy rule or route prohibits it$" "a blocked family" fd20::50
 	is "$(steps | head -n 2)" "rule priority 1001 from fd20::/64 prohibit
@@ -160,8 +160,8 @@ test_supposed() {
 	explains 0 "^reaches the gateway, with this host's address on eth0$" "no tunnel" 10.20.0.50
 	shows "session +no client is connected: as if one had this address, behind vpns0" "it says so"
 	explains 0 "^reaches the gateway" "no tunnel, IPv6" fd20::50
-	explains 1 "^dropped by the kill switch, chain leaving: .*that no client has" "no tunnel, to another" 10.20.0.50 10.20.0.77
-	explains 1 "^dropped by the kill switch, chain prerouting: .*outside its subnet" "no tunnel, a forged source" 10.99.0.1
+	explains 1 "^dropped by the kill switch, chain to_subnet: .*that none has" "no tunnel, to another" 10.20.0.50 10.20.0.77
+	explains 1 "^dropped by the kill switch, chain from_tunnel: .*outside its subnet" "no tunnel, a forged source" 10.99.0.1
 	nft flush ruleset
 	ip rule flush protocol 111
 	explains 1 "^LEAKS by eth0: run .ocserv-gateway up.$" "no tunnel, nothing installed" 10.20.0.50
@@ -267,14 +267,14 @@ tables() {	# COMMAND...: of iptables-nft
 SITUATIONS='nothing of others|reaches the gateway||
 another client|reaches a client||10.20.0.50 10.20.0.51
 this host|reaches this host||10.20.0.50 10.20.0.1
-an address that no client has|chain leaving||10.20.0.50 10.20.0.77
-a source without a session|chain prerouting||10.20.0.78 203.0.113.9
+an address that no client has|chain to_subnet||10.20.0.50 10.20.0.77
+a source without a session|chain from_tunnel||10.20.0.78 203.0.113.9
 another session|reaches the gateway||10.20.0.51 203.0.113.9
-a session that has lost its route|chain prerouting|ip addr del 10.20.0.1 peer 10.20.0.51/32 dev vpns1|10.20.0.51 203.0.113.9
-a source outside the subnet|chain prerouting||10.99.0.9 203.0.113.9
+a session that has lost its route|chain from_tunnel|ip addr del 10.20.0.1 peer 10.20.0.51/32 dev vpns1|10.20.0.51 203.0.113.9
+a source outside the subnet|chain from_tunnel||10.99.0.9 203.0.113.9
 IPv6|reaches the gateway||fd20::50 2001:db8:ffff::9
-IPv6, a source without a session|chain prerouting||fd20::78 2001:db8:ffff::9
-IPv6, an address that no client has|chain leaving||fd20::50 fd20::77
+IPv6, a source without a session|chain from_tunnel||fd20::78 2001:db8:ffff::9
+IPv6, an address that no client has|chain to_subnet6||fd20::50 fd20::77
 a neighbour|reaches the gateway||10.20.0.50 172.28.0.9
 a policy|ip other c, its policy|forward "" drop|
 a policy, and a rule for clients|reaches the gateway|forward "iifname vpns0 accept" drop|

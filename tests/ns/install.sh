@@ -146,7 +146,7 @@ test_counters() {
 	send_from_client 10.99.0.9
 	ok "counters: a forged source is counted" wait_for 10 counted 'source outside its subnet' 1
 	ok "counters: it is no damage" program status
-	like "$out" $'\n +1 +[1-9][0-9]* B  prerouting +IPv4 from a client with a source outside' "counters: status shows it"
+	like "$out" $'\n +1 +[1-9][0-9]* B  from_tunnel +IPv4 from a client with a source outside' "counters: status shows it"
 	ok "counters: a connect" hook connect
 	is "$(field routing)" intact "counters: finds all in place"
 	ok "counters: and leaves the count" counted 'source outside its subnet' 1

@@ -188,9 +188,9 @@ void wanted_make_largest(struct wanted *wanted)
 	struct text list4 CLEANUP(text_free) = { 0 }, list6 CLEANUP(text_free) = { 0 };
 	struct text services CLEANUP(text_free) = { 0 }, file CLEANUP(text_free) = { 0 };
 
-	for (unsigned int i = 0; i < CONFIG_SUBNETS; i++) {
-		text_add(&list4, "192.168.255.%u/31,", 100 + 2 * i);
-		text_add(&list6, "fd20:aaaa:bbbb:cccc:dddd:eeee:ffff:ff%02x/127,", 128 + 2 * i);
+	for (unsigned int i = 0; i < CASE_SUBNETS; i++) {
+		text_add(&list4, "192.168.255.%u/31,", 2 * i + 2);
+		text_add(&list6, "fd20:aaaa:bbbb:cccc:dddd:eeee:ffff:ff%02x/127,", 2 * i + 2);
 	}
 	setenv("VPN_SUBNET", text_string(&list4), 1);
 	setenv("IPV6_SUBNET", text_string(&list6), 1);

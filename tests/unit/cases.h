@@ -24,7 +24,9 @@ void case_tests(struct CMUnitTest tests[POLICY_CASES], const char *what, CMUnitT
 /* case_text - the configuration of the case with this name */
 const char *case_text(const char *name);
 
-/* wanted_make_largest - as many subnets, services and other interfaces as there can be, with the longest text */
+#define CASE_SUBNETS 100	/* of each family in the largest */
+
+/* wanted_make_largest - many subnets, as many services and other interfaces as there can be, with the longest text */
 void wanted_make_largest(struct wanted *wanted);
 
 /* assert_case_golden - the golden file KIND-NAME.txt holds the case's configuration and @text */

@@ -295,11 +295,27 @@ void kernel_drop_guard(struct kernel *kernel)
 	kernel->guard = (struct present_guard){ 0 };
 }
 
+static void take_set(struct present_set *present, const struct guard_set *set)
+{
+	*present = (struct present_set){ .name = set->name, .family = set->family, .bounds = 2 * set->prefixes };
+	present->bound = allocate(present->bounds, sizeof(*present->bound));
+	for (size_t i = 0; i < set->prefixes; i++) {
+		struct range range = prefix_range(&set->prefix[i]);
+
+		present->bound[2 * i].address = range.first;
+		present->bound[2 * i + 1].end = true;
+		assert_true(range_next(&range, &present->bound[2 * i + 1].address));
+	}
+}
+
 void kernel_set_guard(struct kernel *kernel, const struct guard *guard)
 {
 	kernel_drop_guard(kernel);
 	kernel->guard.exists = true;
-	kernel->guard.flows_set = guard->counts_flows;
+	kernel->guard.sets = guard->sets;
+	kernel->guard.set = allocate(guard->sets, sizeof(*kernel->guard.set));
+	for (size_t i = 0; i < guard->sets; i++)
+		take_set(&kernel->guard.set[i], &guard->set[i]);
 	kernel->guard.chains = guard->chains;
 	kernel->guard.chain = allocate(guard->chains, sizeof(*kernel->guard.chain));
 	for (size_t i = 0; i < guard->chains; i++)

@@ -139,7 +139,7 @@ static void what_the_kernel_is_told_has_its_number(void **state)
 	for (size_t i = 0; i < chain->rules; i++)
 		digest_add(&digest, text_string(&chain->rule[i].code), chain->rule[i].code.length);
 	guard_free(&guard);
-	if (digest != 0xad7e9cf0b7d0c55)
+	if (digest != 0xfdde53e3aa75da3c)
 		fail_msg("encoding %d has 0x%" PRIx64, NFTABLES_ENCODING, digest);
 }
 
@@ -170,6 +170,9 @@ static void add_words(struct text *words, const struct nftables_batch *batch)
 		case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSET:
 			word = "set";
 			break;
+		case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM:
+			word = "elements";
+			break;
 		case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN:
 			word = "chain";
 			break;
@@ -186,8 +189,8 @@ static void add_words(struct text *words, const struct nftables_batch *batch)
 static void a_batch_is_one_transaction(void **state)
 {
 	static const struct { bool remove, make; const char *words; } cases[] = {
-		{ false, true, "begin table set chain rule end" },
-		{ true, true, "begin delete-table table set chain rule end" },
+		{ false, true, "begin table set elements set elements chain rule end" },
+		{ true, true, "begin delete-table table set elements set elements chain rule end" },
 		{ true, false, "begin delete-table end" },
 		{ false, false, "begin end" },
 	};
@@ -263,7 +266,7 @@ static void check_table_of(const struct nftables_batch *batch, uint8_t type, con
 	for (; (message = find_message(batch, message, type)); messages++) {
 		const struct nlattr *name = mnl_nlmsg_get_payload_offset(message, sizeof(struct nfgenmsg));
 
-		/* NFTA_TABLE_NAME, NFTA_CHAIN_TABLE and NFTA_RULE_TABLE are the same number. */
+		/* NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, NFTA_SET_ELEM_LIST_TABLE and so on are the same number. */
 		assert_int_equal(mnl_attr_get_type(name), NFTA_TABLE_NAME);
 		assert_string_equal(mnl_attr_get_str(name), table);
 	}
@@ -272,7 +275,8 @@ static void check_table_of(const struct nftables_batch *batch, uint8_t type, con
 
 static void every_message_is_about_our_table(void **state)
 {
-	static const uint8_t types[] = { NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NFT_MSG_NEWSET, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE };
+	static const uint8_t types[] = { NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, NFT_MSG_NEWCHAIN,
+					 NFT_MSG_NEWRULE };
 	struct nftables_batch batch;
 	struct wanted wanted;
 	uint32_t sequence = 0;
@@ -320,7 +324,7 @@ static void rules_are_bounded_in_the_largest_policy(void **state)
 			most = matches > most ? matches : most;
 		}
 	}
-	assert_in_range(most, CONFIG_SUBNETS + GUARD_LEFT_OUT, GUARD_MATCHES);
+	assert_in_range(most, GUARD_LEFT_OUT + 2, GUARD_MATCHES);
 	free(batch.buffer);
 	wanted_free(&wanted);
 }
@@ -375,11 +379,14 @@ static void objects_of_a_batch_are_described(void **state)
 	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
 	check_description(&batch, find_sequence(&batch, NFT_MSG_DELTABLE, 0), "the removal of the table");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWTABLE, 0), "the table");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWSET, 0), "the set flows");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWSET, 1), "the set clients4");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWSETELEM, 0), "the elements of set clients4");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 0), "chain prerouting");
-	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 7),
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWCHAIN, 15),
 			  "chain postrouting (needs nft_chain_nat, of Linux 5.2)");
-	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWRULE, 2),
-			  "rule \"IPv4 from a client with a source outside its subnet: dropped\" of chain prerouting");
+	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWRULE, 3),
+			  "rule \"IPv4 from a client with a source outside its subnet: dropped\" of chain from_tunnel");
 	check_description(&batch, 101, "the transaction");
 	check_description(&batch, sequence, "the transaction");
 	check_description(&batch, 7, "the transaction");
@@ -435,8 +442,11 @@ static void the_expression_at_fault_is_named_with_its_module(void **state)
 			  ", expression meta, expression cmp, expression rt (needs nf_tables of Linux 4.10)"
 			  ", expression cmp, expression counter, expression immediate");
 	check_expressions(&batch, "replies to a client",
-			  ", expression meta, expression cmp, expression ct (needs nft_ct), expression bitwise"
+			  ", expression ct (needs nft_ct), expression bitwise"
 			  ", expression cmp, expression counter, expression immediate");
+	check_expressions(&batch, "IPv4 address of a client, but",
+			  ", expression meta, expression cmp, expression payload, expression lookup, expression counter"
+			  ", expression immediate");
 	check_expressions(&batch, "IPv6 of a client, which has no gateway",
 			  ", expression meta, expression cmp, expression counter"
 			  ", expression reject (needs nft_reject_inet)");
@@ -464,6 +474,8 @@ static void parse_batch(const struct nftables_batch *batch, const char *table, s
 			assert_int_equal(nftables_parse_table(message, &kernel->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWSET)
 			assert_int_equal(nftables_parse_set(message, table, &kernel->guard), 0);
+		if (message_type(message) == NFT_MSG_NEWSETELEM)
+			assert_int_equal(nftables_parse_elements(message, table, &kernel->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWCHAIN)
 			assert_int_equal(nftables_parse_chain(message, table, &kernel->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWRULE)
@@ -490,6 +502,32 @@ static void check_same_chain(const struct present_chain *present, const struct g
 	}
 }
 
+static void check_same_set(struct present_set *present, const struct guard_set *wanted)
+{
+	struct ranges ranges, expected;
+
+	assert_string_equal(present->name, wanted->name);
+	assert_int_equal(present->family, wanted->family);
+	assert_false(present->odd);
+	ranges_of_bounds(&ranges, present->bound, present->bounds);
+	ranges_of_prefixes(&expected, wanted->prefix, wanted->prefixes);
+	assert_int_equal(ranges.count, expected.count);
+	for (size_t i = 0; i < ranges.count; i++)
+		assert_memory_equal(&ranges.range[i], &expected.range[i], sizeof(*ranges.range));
+	ranges_free(&ranges);
+	ranges_free(&expected);
+}
+
+static void check_same_guard(const struct present_guard *present, const struct guard *wanted)
+{
+	assert_int_equal(present->chains, wanted->chains);
+	for (size_t i = 0; i < wanted->chains; i++)
+		check_same_chain(&present->chain[i], &wanted->chain[i]);
+	assert_int_equal(present->sets, wanted->sets);
+	for (size_t i = 0; i < wanted->sets; i++)
+		check_same_set(&present->set[i], &wanted->set[i]);
+}
+
 static void what_was_built_is_read_back(void **state)
 {
 	struct nftables_batch batch;
@@ -502,10 +540,25 @@ static void what_was_built_is_read_back(void **state)
 	parse_batch(&batch, wanted.policy.guard.table, &kernel);
 	assert_true(kernel.guard.exists);
 	assert_false(kernel.guard.dormant);
-	assert_int_equal(kernel.guard.flows_set, wanted.policy.guard.counts_flows);
-	assert_int_equal(kernel.guard.chains, wanted.policy.guard.chains);
-	for (size_t i = 0; i < wanted.policy.guard.chains; i++)
-		check_same_chain(&kernel.guard.chain[i], &wanted.policy.guard.chain[i]);
+	check_same_guard(&kernel.guard, &wanted.policy.guard);
+	kernel_free(&kernel);
+	free(batch.buffer);
+	wanted_free(&wanted);
+}
+
+/* Its sets have more elements than one message has room for. */
+static void the_largest_is_read_back(void **state)
+{
+	struct nftables_batch batch;
+	struct wanted wanted;
+	struct kernel kernel;
+	uint32_t sequence = 0;
+
+	(void)state;
+	wanted_make_largest(&wanted);
+	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
+	parse_batch(&batch, wanted.policy.guard.table, &kernel);
+	check_same_guard(&kernel.guard, &wanted.policy.guard);
 	kernel_free(&kernel);
 	free(batch.buffer);
 	wanted_free(&wanted);
@@ -523,7 +576,7 @@ static void tables_of_others_are_passed_over(void **state)
 	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	parse_batch(&batch, "ocserv_g", &kernel);
 	assert_int_equal(kernel.guard.chains, 0);
-	assert_false(kernel.guard.flows_set);
+	assert_int_equal(kernel.guard.sets, 0);
 	kernel_free(&kernel);
 	free(batch.buffer);
 	wanted_free(&wanted);
@@ -560,7 +613,7 @@ static void take_code(struct text *code, const struct guard_match *match, enum g
 
 static void different_rules_have_different_code(void **state)
 {
-	struct guard_match match[41] = {
+	struct guard_match match[45] = {
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns", true } },
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns", false } },
 		{ .kind = MATCH_IIFNAME, .interface = { "vpns0", true } },
@@ -568,11 +621,15 @@ static void different_rules_have_different_code(void **state)
 		{ .kind = MATCH_OIFNAME, .interface = { "vpns", true } },
 		{ .kind = MATCH_FAMILY, .family = AF_INET },
 		{ .kind = MATCH_FAMILY, .family = AF_INET6 },
-		{ .kind = MATCH_SADDR, .prefix = prefix_of("10.20.0.0/24") },
-		{ .kind = MATCH_SADDR, .prefix = prefix_of("10.20.0.0/23") },
-		{ .kind = MATCH_SADDR, .prefix = prefix_of("10.20.0.0/16") },
-		{ .kind = MATCH_SADDR, .prefix = prefix_of("10.20.0.0/24"), .negated = true },
 		{ .kind = MATCH_DADDR, .prefix = prefix_of("10.20.0.0/24") },
+		{ .kind = MATCH_DADDR, .prefix = prefix_of("10.20.0.0/23") },
+		{ .kind = MATCH_DADDR, .prefix = prefix_of("10.20.0.0/16") },
+		{ .kind = MATCH_DADDR, .prefix = prefix_of("10.20.0.0/24"), .negated = true },
+		{ .kind = MATCH_SADDR_IN, .set = { "clients4", AF_INET } },
+		{ .kind = MATCH_SADDR_IN, .set = { "clients6", AF_INET } },
+		{ .kind = MATCH_SADDR_IN, .set = { "clients6", AF_INET6 } },
+		{ .kind = MATCH_SADDR_IN, .set = { "clients4", AF_INET }, .negated = true },
+		{ .kind = MATCH_DADDR_IN, .set = { "clients4", AF_INET } },
 		{ .kind = MATCH_QUOTED_DADDR, .prefix = prefix_of("10.20.0.0/24") },
 		{ .kind = MATCH_NEXTHOP, .nexthop = address_of("172.28.0.2") },
 		{ .kind = MATCH_NEXTHOP, .nexthop = address_of("172.28.0.3") },
@@ -595,8 +652,8 @@ static void different_rules_have_different_code(void **state)
 		{ .kind = MATCH_MARK },
 		{ .kind = MATCH_IPSEC },
 		{ .kind = MATCH_IPSEC, .negated = true },
-		{ .kind = MATCH_FLOW_SADDR, .prefix = prefix_of("10.20.0.0/24") },
-		{ .kind = MATCH_FLOW_SADDR, .prefix = prefix_of("10.20.0.0/23") },
+		{ .kind = MATCH_FLOW_SADDR_IN, .set = { "clients4", AF_INET } },
+		{ .kind = MATCH_FLOW_SADDR_IN, .set = { "clients6", AF_INET6 } },
 		{ .kind = MATCH_REPLY },
 		{ .kind = MATCH_FIRST },
 		{ .kind = MATCH_FLOWS_OVER, .flows = 20000 },
@@ -866,6 +923,92 @@ static void what_a_table_holds_beyond_chains_is_counted(void **state)
 	free_guard(&present);
 }
 
+static struct nlmsghdr *begin_set(const char *name, uint32_t flags, uint32_t type, uint32_t length)
+{
+	struct nlmsghdr *message = begin(NFT_MSG_NEWSET);
+
+	mnl_attr_put_strz(message, NFTA_SET_TABLE, "ocserv_gw");
+	mnl_attr_put_strz(message, NFTA_SET_NAME, name);
+	mnl_attr_put_u32(message, NFTA_SET_FLAGS, htonl(flags));
+	mnl_attr_put_u32(message, NFTA_SET_KEY_TYPE, htonl(type));
+	mnl_attr_put_u32(message, NFTA_SET_KEY_LEN, htonl(length));
+	return message;
+}
+
+static void sets_of_another_form_are_none_of_ours(void **state)
+{
+	static const struct { const char *name; uint32_t flags, type, length; bool expires, ours; } cases[] = {
+		{ "clients4", NFT_SET_INTERVAL, 7, 4, false, true },
+		{ "clients6", NFT_SET_INTERVAL, 8, 16, false, true },
+		{ "clients5", NFT_SET_INTERVAL, 7, 4, false, false },
+		{ "clients4", 0, 7, 4, false, false },
+		{ "clients4", NFT_SET_INTERVAL | NFT_SET_MAP, 7, 4, false, false },
+		{ "clients4", NFT_SET_INTERVAL | NFT_SET_TIMEOUT, 7, 4, false, false },
+		{ "clients4", NFT_SET_INTERVAL, 7, 4, true, false },
+		{ "clients4", NFT_SET_INTERVAL, 8, 16, false, false },
+		{ "clients4", NFT_SET_INTERVAL, 19, 4, false, false },
+		{ "clients6", NFT_SET_INTERVAL, 8, 4, false, false },
+		{ "flows", 0x20, 20, 4, false, false },		/* without its size */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct nlmsghdr *message = begin_set(cases[i].name, cases[i].flags, cases[i].type, cases[i].length);
+		struct present_guard present = { .others = 3 };
+
+		if (cases[i].expires)
+			mnl_attr_put_u64(message, NFTA_SET_TIMEOUT, htobe64(1000));
+		assert_int_equal(nftables_parse_set(message, "ocserv_gw", &present), 0);
+		assert_int_equal(present.sets, cases[i].ours);
+		assert_int_equal(present.others, cases[i].ours ? 2 : 3);
+		free_guard(&present);
+	}
+}
+
+/* An element of clients4 with an attribute beside its key. */
+static bool is_odd_with(uint16_t type, const void *data, size_t length)
+{
+	struct nlmsghdr *message = begin_set("clients4", NFT_SET_INTERVAL, 7, 4);
+	struct present_guard present = { 0 };
+	struct nlattr *list, *element, *key;
+	bool odd;
+
+	assert_int_equal(nftables_parse_set(message, "ocserv_gw", &present), 0);
+	message = begin(NFT_MSG_NEWSETELEM);
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, "ocserv_gw");
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, "clients4");
+	list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+	element = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
+	key = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(message, NFTA_DATA_VALUE, 4, "\x0a\x14\0\0");
+	mnl_attr_nest_end(message, key);
+	if (type)
+		mnl_attr_put(message, type, length, data);
+	mnl_attr_nest_end(message, element);
+	mnl_attr_nest_end(message, list);
+	assert_int_equal(nftables_parse_elements(message, "ocserv_gw", &present), 0);
+	assert_int_equal(present.set[0].bounds, 1);
+	odd = present.set[0].odd;
+	assert_int_equal(present.set[0].bound[0].end, type == NFTA_SET_ELEM_FLAGS && !odd);
+	free_guard(&present);
+	return odd;
+}
+
+static void elements_that_do_more_are_told(void **state)
+{
+	(void)state;
+	assert_false(is_odd_with(NFTA_SET_ELEM_UNSPEC, "", 0));
+	assert_false(is_odd_with(NFTA_SET_ELEM_FLAGS, "\0\0\0\1", 4));
+	assert_false(is_odd_with(NFTA_SET_ELEM_USERDATA, "\0\2x", 4));
+	assert_true(is_odd_with(NFTA_SET_ELEM_FLAGS, "\0\0\0\2", 4));
+	assert_true(is_odd_with(NFTA_SET_ELEM_TIMEOUT, "\0\0\0\0\0\0\0\1", 8));
+	assert_true(is_odd_with(NFTA_SET_ELEM_EXPIRATION, "\0\0\0\0\0\0\0\1", 8));
+	assert_true(is_odd_with(NFTA_SET_ELEM_EXPR, "", 0));
+	assert_true(is_odd_with(NFTA_SET_ELEM_EXPRESSIONS, "", 0));
+	assert_true(is_odd_with(NFTA_SET_ELEM_DATA, "", 0));
+	assert_true(is_odd_with(NFTA_SET_ELEM_KEY_END, "", 0));
+}
+
 static void base_chains_are_read(void **state)
 {
 	struct nlmsghdr *message = begin(NFT_MSG_NEWCHAIN);
@@ -911,6 +1054,16 @@ static void parse_rule(const struct nlmsghdr *message)
 	free_guard(&present);
 }
 
+static void parse_elements(const struct nlmsghdr *message)
+{
+	struct present_guard present = { .set = allocate(1, sizeof(*present.set)), .sets = 1 };
+
+	present.set[0] = (struct present_set){ .name = GUARD_CLIENTS6_SET, .family = AF_INET6 };
+	nftables_parse_set(message, "ocserv_gw", &present);
+	nftables_parse_elements(message, "ocserv_gw", &present);
+	free_guard(&present);
+}
+
 /* libnftnl ends the program where it can't read a table or a chain. That is as well, but nothing else is. */
 static void parse_in_child(const struct nlmsghdr *message)
 {
@@ -947,13 +1100,15 @@ static void spoil_messages(void (*spoil)(struct nlmsghdr *message))
 	wanted_make(&wanted, case_text("both-families"));
 	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
 	while ((message = next_message(&batch, message))) {
-		bool rule = message_type(message) == NFT_MSG_NEWRULE;
+		uint8_t type = message_type(message);
+		void (*parse)(const struct nlmsghdr *spoilt) = type == NFT_MSG_NEWRULE ? parse_rule :
+			type == NFT_MSG_NEWSET || type == NFT_MSG_NEWSETELEM ? parse_elements : parse_in_child;
 
-		for (unsigned int i = 0; i < (rule ? 100 : 10); i++) {
+		for (unsigned int i = 0; i < (parse == parse_in_child ? 10 : 100); i++) {
 			memset(&buffer, 0, sizeof(buffer));
 			memcpy(&buffer, message, message->nlmsg_len);
 			spoil(&buffer.header);
-			(rule ? parse_rule : parse_in_child)(&buffer.header);
+			parse(&buffer.header);
 		}
 	}
 	free(batch.buffer);
@@ -1037,7 +1192,7 @@ static void requests_ask_for_our_table(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[2 * POLICY_CASES + 25] = {
+	struct CMUnitTest tests[2 * POLICY_CASES + 29] = {
 		in_directory(a_batch_is_one_transaction),
 		in_directory(every_message_is_numbered_and_the_last_acknowledged),
 		in_directory(what_the_kernel_is_told_has_its_number),
@@ -1058,6 +1213,9 @@ int main(void)
 		in_directory(other_user_data_of_a_table_is_no_instance),
 		in_directory(the_generation_is_read),
 		in_directory(what_a_table_holds_beyond_chains_is_counted),
+		in_directory(sets_of_another_form_are_none_of_ours),
+		in_directory(elements_that_do_more_are_told),
+		in_directory(the_largest_is_read_back),
 		in_directory(base_chains_are_read),
 		in_directory(messages_cut_off_are_harmless),
 		in_directory(messages_with_flipped_bits_are_harmless),

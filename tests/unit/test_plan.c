@@ -294,7 +294,7 @@ static void both_families_are_planned_alike(void **state)
 
 static struct present_chain *forward(struct kernel *kernel)
 {
-	return &kernel->guard.chain[1];
+	return &kernel->guard.chain[2];
 }
 
 static void drop_table(struct kernel *kernel)
@@ -329,8 +329,8 @@ static void drop_chain(struct kernel *kernel)
 	free(forward(kernel)->name);
 	free(forward(kernel)->type);
 	kernel->guard.chains--;
-	memmove(&kernel->guard.chain[1], &kernel->guard.chain[2],
-		(kernel->guard.chains - 1) * sizeof(*kernel->guard.chain));
+	memmove(&kernel->guard.chain[2], &kernel->guard.chain[3],
+		(kernel->guard.chains - 2) * sizeof(*kernel->guard.chain));
 }
 
 static void add_chain(struct kernel *kernel)
@@ -414,18 +414,70 @@ static void unhook_chain(struct kernel *kernel)
 	forward(kernel)->type = NULL;
 }
 
-static void drop_flows_set(struct kernel *kernel)
+static void drop_set(struct kernel *kernel)
 {
-	kernel->guard.flows_set = false;
+	if (kernel->guard.sets > 0)
+		free(kernel->guard.set[--kernel->guard.sets].bound);
+}
+
+static void add_set(struct kernel *kernel)
+{
+	kernel->guard.set = reallocate(kernel->guard.set, kernel->guard.sets + 1, sizeof(*kernel->guard.set));
+	kernel->guard.set[kernel->guard.sets++] = (struct present_set){ .name = "clients7", .family = AF_INET6 };
+}
+
+/* The bounds of clients4, 10.20.0.0 and 10.20.1.0, and room for two more. */
+static struct bound *bounds_of_clients(struct kernel *kernel, size_t more)
+{
+	struct present_set *set = &kernel->guard.set[1];
+
+	assert_string_equal(set->name, GUARD_CLIENTS4_SET);
+	set->bound = reallocate(set->bound, set->bounds + more, sizeof(*set->bound));
+	set->bounds += more;
+	return set->bound;
+}
+
+static void drop_elements(struct kernel *kernel)
+{
+	kernel->guard.set[1].bounds = 0;
+}
+
+static void narrow_element(struct kernel *kernel)
+{
+	bounds_of_clients(kernel, 0)[1].address = address_of("10.20.0.128");
+}
+
+static void widen_element(struct kernel *kernel)
+{
+	bounds_of_clients(kernel, 0)[1].address = address_of("10.20.2.0");
+}
+
+static void open_element(struct kernel *kernel)
+{
+	bounds_of_clients(kernel, 0);
+	kernel->guard.set[1].bounds = 1;
+}
+
+static void add_element(struct kernel *kernel)
+{
+	struct bound *bound = bounds_of_clients(kernel, 2);
+
+	bound[2] = (struct bound){ address_of("1.1.1.1"), false };
+	bound[3] = (struct bound){ address_of("1.1.1.2"), true };
+}
+
+static void let_element_expire(struct kernel *kernel)
+{
+	kernel->guard.set[1].odd = true;
 }
 
 static void hook_regular_chain(struct kernel *kernel)
 {
-	kernel->guard.chain[2].type = duplicate("filter");
+	kernel->guard.chain[3].type = duplicate("filter");
 }
 
 #define SAYS_BASE "chain forward has another type, hook, priority or policy"
-#define SAYS_LAST "rule \"new connection to a client from elsewhere: dropped\""
+#define SAYS_LAST "rule \"to a client: see to_client\""
 #define SAYS_SECOND "rule \"from a client, unpacked by a tunnel that ends at this host: dropped\""
 
 static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
@@ -438,7 +490,14 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 		{ drop_table, true, { "kill switch: table inet ocserv_gw is missing" } },
 		{ make_dormant, false, { "kill switch: table inet ocserv_gw is dormant" } },
 		{ add_sets, false, { "table inet ocserv_gw holds 2 sets or other objects that don't belong there" } },
-		{ drop_flows_set, false, { "kill switch: set flows is missing or altered" } },
+		{ drop_set, false, { "kill switch: set clients6 is missing or altered" } },
+		{ add_set, false, { "kill switch: set clients7 does not belong there" } },
+		{ drop_elements, false, { "kill switch: set clients4 does not hold 10.20.0.0/24, or not all of it" } },
+		{ narrow_element, false, { "kill switch: set clients4 does not hold 10.20.0.0/24, or not all of it" } },
+		{ widen_element, false, { "set clients4 holds 10.20.0.0-10.20.1.255, which are not all addresses of clients" } },
+		{ open_element, false, { "holds 10.20.0.0-255.255.255.255, which are not all addresses of clients" } },
+		{ add_element, false, { "set clients4 holds 1.1.1.1, which is no address of clients" } },
+		{ let_element_expire, false, { "set clients4 has an element that expires, or does more than to be there" } },
 		{ drop_chain, false, { "chain forward is missing" } },
 		{ add_chain, false, { "chain backdoor does not belong in table inet ocserv_gw" } },
 		{ drop_rule, false, { "chain forward: " SAYS_LAST " is missing" } },
@@ -475,6 +534,25 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 		assert_true(trial.plan.anything_present);
 		trial_end(&trial);
 	}
+}
+
+/* What holds the same addresses is the same set. */
+static void elements_may_be_cut_otherwise(void **state)
+{
+	struct bound *bound;
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("seed"));
+	bound = bounds_of_clients(&trial.kernel, 3);
+	bound[2] = (struct bound){ address_of("10.20.0.128"), false };
+	bound[3] = (struct bound){ address_of("10.20.0.128"), true };
+	bound[4] = (struct bound){ address_of("0.0.0.0"), true };
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial, "");
+	assert_int_equal(trial.plan.problems.count, 0);
+	trial_end(&trial);
 }
 
 /* It was not read, and was whole when it was. */
@@ -1612,7 +1690,7 @@ static void damage_guard(struct kernel *kernel)
 {
 	static void (*const damages[])(struct kernel *kernel) = {
 		drop_table, make_dormant, add_sets, drop_chain, add_chain, drop_rule, add_foreign_rule, alter_rule,
-		swap_rules, alter_hook,
+		swap_rules, alter_hook, drop_set, add_set,
 	};
 
 	if (next_random() % 4 == 0)
@@ -1931,6 +2009,7 @@ int main(void)
 		in_directory(nothing_is_removed_where_nothing_is),
 		in_directory(both_families_are_planned_alike),
 		in_directory(every_difference_of_the_guard_is_repaired_in_one_step),
+		in_directory(elements_may_be_cut_otherwise),
 		in_directory(a_guard_that_is_unchanged_is_intact),
 		in_directory(counters_are_no_difference),
 		in_directory(a_table_that_a_process_owns_is_an_error),

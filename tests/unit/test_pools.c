@@ -192,24 +192,18 @@ static void write_users(unsigned int count)
 	}
 }
 
-static void what_there_is_no_room_for_is_named(void **state)
+static void all_pools_are_taken(void **state)
 {
+	char *list;
+
 	(void)state;
 	begin();
-	write_users(15);
-	free(found());
+	write_users(300);
+	list = found();
 	assert_int_equal(report.warnings.count, 0);
-	write_users(17);
-	write_file("ocserv.conf", MAIN "[vhost:late]\nipv4-network = 192.168.7.0/24\n");
-	warns("10.20.0.0/24, 192.168.7.0/24, 10.100.0.0/32, 10.100.0.2/32, 10.100.0.4/32, 10.100.0.6/32, 10.100.0.8/32, "
-	      "10.100.0.10/32, 10.100.0.12/32, 10.100.0.14/32, 10.100.0.16/32, 10.100.0.18/32, 10.100.0.20/32, 10.100.0.22/32, "
-	      "10.100.0.24/32, 10.100.0.26/32|", "users/u00014: the pool 10.100.0.28/32 is one more than 16 subnets: it is left");
-	assert_int_equal(report.warnings.count, 3);
-	write_users(60);
-	warns("10.20.0.0/24, 192.168.7.0/24, 10.100.0.0/32, 10.100.0.2/32, 10.100.0.4/32, 10.100.0.6/32, 10.100.0.8/32, "
-	      "10.100.0.10/32, 10.100.0.12/32, 10.100.0.14/32, 10.100.0.16/32, 10.100.0.18/32, 10.100.0.20/32, 10.100.0.22/32, "
-	      "10.100.0.24/32, 10.100.0.26/32|", "ocserv.conf: of the files that it names, 38 more have pools that are left out");
-	assert_int_equal(report.warnings.count, 9);
+	assert_contains(list, "10.20.0.0/24, 10.100.0.0/32, 10.100.0.2/32, ");
+	assert_contains(list, ", 10.100.2.86/32|");
+	free(list);
 }
 
 static void what_can_not_be_read_is_named(void **state)
@@ -435,7 +429,7 @@ int main(void)
 		in_directory(ocserv_conf_itself_may_be_wider_but_not_wrong),
 		in_directory(pools_side_by_side_are_one),
 		in_directory(what_a_network_lacks_is_of_the_section_that_names_its_file),
-		in_directory(what_there_is_no_room_for_is_named),
+		in_directory(all_pools_are_taken),
 		in_directory(what_can_not_be_read_is_named),
 		in_directory(the_number_of_files_is_bounded),
 		in_directory(what_was_read_is_kept_until_the_file_changes),
