@@ -279,7 +279,7 @@ def measure(bench: benches.Bench, chosen: Case) -> tuple[benches.Row, str]:
     return row, ""
 
 
-def measure_attack(bench: benches.Bench, attack: attacks.Attack, chosen: Case) -> tuple:
+def measure_attack(bench: benches.Bench, attack: attacks.Attack, chosen: Case, control: bool) -> tuple:
     bench.dirty, bench.damage = True, chosen.troubles[0]
     row, problem = measure(bench, chosen)
     failed = [
@@ -287,7 +287,9 @@ def measure_attack(bench: benches.Bench, attack: attacks.Attack, chosen: Case) -
         for failure in bench.failures
         if not failure.startswith("ip neigh flush")  # it gives up where packets bring them back
     ]
-    lost = bench.problems + attacks.spared(bench, attack)
+    lost = list(bench.problems)
+    if MORE or not (control and row.leaks):  # what leaks is enough of a control
+        lost += attacks.spared(bench, attack)
     return row, "; ".join([*[problem] * bool(problem), *failed, *lost[: attacks.FINDINGS]]), len(lost)
 
 
@@ -312,7 +314,7 @@ def run_plan(index: int, plan: Plan, bench: benches.Bench, cases: list[Case], sh
         bench.reset()
         if plan.attack:
             bench.capture.read()  # what left while the last case was looked at
-            yield Result(index, chosen.group, chosen.name, *measure_attack(bench, plan.attack, chosen))
+            yield Result(index, chosen.group, chosen.name, *measure_attack(bench, plan.attack, chosen, plan.control))
         else:
             row, problem = measure(bench, chosen)
             yield Result(index, chosen.group, chosen.name, row, problem, problem == LOST)
