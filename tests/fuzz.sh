@@ -1,13 +1,14 @@
 #!/bin/bash
 # Fuzzes what reads the files, environments and messages of others, with clang's libFuzzer and sanitizers: first
-# what once went wrong (tests/fuzz/crashes) and the seeds, then OGW_FUZZ_SECONDS (30) of new inputs for each target.
+# what once went wrong (tests/fuzz/crashes) and the seeds, then OGW_FUZZ_SECONDS of new inputs for each target: 10, or 60
+# with OGW_MORE=1 (tests/run --more).
 #
 # tests/fuzz/README.md tells what a target does, how to run one alone and how to keep what it found.
 # shellcheck source-path=SCRIPTDIR/lib
 set -u
 top=$(cd "${0%/*}/.." && pwd)
 . "$top/tests/lib/tap.sh"
-seconds=${OGW_FUZZ_SECONDS:-30}
+seconds=${OGW_FUZZ_SECONDS:-$([ -n "${OGW_MORE:-}" ] && echo 60 || echo 10)}
 targets=(config hook session netlink ocserv pools)
 
 [ -n "$(type -P clang)" ] || skip_all "needs clang"

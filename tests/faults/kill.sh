@@ -5,6 +5,10 @@
 #
 #   tests/faults/kill.sh            test
 #   tests/faults/kill.sh WORD       the runs whose name holds it
+#
+# That is, before each call that may change what others see, since until the next
+# of them all is the same; the first connect at every call. SIGTERM comes after
+# each second of them. With OGW_MORE=1 (tests/run --more) both come at every call.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -35,19 +39,19 @@ runs() {
 
 # killed_once SIGNAL N: false when the run got through
 killed_once() {
-	at="signal $1 at call $2"
+	at="signal $1 at call $2${changes:+ that changes something}"
 	try_begins
-	with_fault "$OGW_WORK/kill_at" "$2" "$1"
+	with_fault "$OGW_WORK/kill_at" ${changes:+"$changes"} "$2" "$1"
 	[ "$status" = $((128 + $1)) ] || return
 	check_left
 	check_next
 }
 
-# killed SIGNAL: at every call, until the run gets through; sets $calls
+# killed SIGNAL FIRST STEP: at calls, until the run gets through; sets $calls
 killed() {
-	local n=$first
+	local n=$2
 	while killed_once "$1" "$n"; do
-		n=$((n + 1))
+		n=$((n + $3))
 		kills=$((kills + 1))
 	done
 	calls=$((n - 1))
@@ -64,17 +68,36 @@ first_call() {
 	echo $((n - 8))
 }
 
-test_run() {
-	local calls=0
-	ok "$name: SIGKILL at every call" no_complaints killed 9
+every_call() {
+	local changes=''
+	ok "$name: SIGKILL at every call" no_complaints killed 9 "$first" 1
 	ok "$name: which are many" test "$calls" -gt 100
-	ok "$name: SIGTERM at every call" no_complaints killed 15
 	diag "|$(printf '%-30s %4d system calls' "$name" "$calls")"
+}
+
+changing_calls() {
+	local changes=-c
+	ok "$name: SIGKILL at every call that changes something" no_complaints killed 9 1 1
+	ok "$name: which are some" test "$calls" -gt 10
+	diag "|$(printf '%-30s %4d system calls that change something' "$name" "$calls")"
+	ok "$name: SIGTERM at each second" no_complaints killed 15 1 2
+}
+
+test_run() {
+	local calls=0 changes=''
+	if [ -n "${OGW_MORE:-}" ]; then
+		every_call
+		ok "$name: SIGTERM at every call" no_complaints killed 15 "$first" 1
+	else
+		[ "$first" != 1 ] || every_call
+		changing_calls
+	fi
 	first=$main
 }
 
 begin_faults
 must "kill_at is compiled" compiled kill_at
+# The loader's calls, which come first, once.
 kills=0 first=1 main=$(first_call)
 each_run test_run "${1:-}" < <(runs)
 [ "$tap_failed" != 0 ] || diag "|$kills kills: none leaked, and the next run repaired each"

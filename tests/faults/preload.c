@@ -5,9 +5,11 @@
  *   FAULT_ALLOCATION=N    the Nth allocation fails; N+ and all after it
  *   FAULT_REPLY=N:KIND    the Nth netlink message received is spoilt, see spoil()
  *   FAULT_CLOCK=SECONDS   time(2) is this much later, or earlier
- *   FAULT_COUNTS=FILE     where the numbers of allocations and messages are written in the end
+ *   FAULT_COUNTS=FILE     where the number of messages is written in the end
+ *   FAULT_SITES=FILE      where each allocation is written in the end: its number, and a number of its callers
  */
 #include <errno.h>
+#include <execinfo.h>
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +23,12 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
 
+#define SITES 16384
+#define CALLERS 5	/* that make a site, with two functions of this file */
+
 static unsigned long allocation, failing, reply, spoilt;
-static int all_after;
+static unsigned long long site[SITES];
+static int all_after, with_sites, busy;
 static const char *kind = "";
 static long clock_offset;
 
@@ -43,24 +49,62 @@ __attribute__((constructor)) static void read_settings(void)
 	if (*rest == ':')
 		kind = rest + 1;
 	clock_offset = atol(setting("FAULT_CLOCK"));
+	with_sites = *setting("FAULT_SITES") != '\0';
 	allocation = 0;
+}
+
+static void write_sites(FILE *file, unsigned long allocations)
+{
+	for (unsigned long i = 1; i <= allocations && i < SITES; i++)
+		fprintf(file, "%lu %llx\n", i, site[i]);
+}
+
+static void write_count(FILE *file, unsigned long count)
+{
+	fprintf(file, "%lu\n", count);
+}
+
+static void write_to(const char *path, void (*write_it)(FILE *file, unsigned long count), unsigned long count)
+{
+	FILE *file = *path ? fopen(path, "w") : NULL;
+
+	if (!file)
+		return;
+	write_it(file, count);
+	fclose(file);
 }
 
 __attribute__((destructor)) static void write_counts(void)
 {
-	const char *path = getenv("FAULT_COUNTS");
 	unsigned long allocations = allocation;
-	FILE *file = path ? fopen(path, "w") : NULL;
 
-	if (!file)
-		return;
-	fprintf(file, "%lu %lu\n", allocations, reply);
-	fclose(file);
+	busy = 1;
+	write_to(setting("FAULT_SITES"), write_sites, allocations);
+	write_to(setting("FAULT_COUNTS"), write_count, reply);
+}
+
+/* A number of the last return addresses, which are the same in each run without address randomization. */
+static unsigned long long site_here(void)
+{
+	unsigned long long number = 14695981039346656037ULL;
+	void *address[CALLERS];
+	int depth;
+
+	busy = 1;	/* the first backtrace() loads a library */
+	depth = backtrace(address, CALLERS);
+	busy = 0;
+	for (int i = 0; i < depth; i++)
+		number = (number ^ (unsigned long)address[i]) * 1099511628211ULL;
+	return number;
 }
 
 static int fails(void)
 {
+	if (busy)
+		return 0;
 	allocation++;
+	if (with_sites && allocation < SITES)
+		site[allocation] = site_here();
 	if (!failing || allocation < failing || (allocation > failing && !all_after))
 		return 0;
 	errno = ENOMEM;

@@ -8,9 +8,13 @@
 #   what the tool is told, commands separated by ;;
 # They are made from what the kernel has, so that nothing is left out.
 
-# With sanitizers, which look at the program's memory alone, one damage of six is enough.
+# sampled [STEP]: of the damages each STEPth, or all with OGW_MORE=1 (tests/run --more). With sanitizers, which look at
+# the program's memory alone, one of six is enough.
 sampled() {
-	awk -v step="${OGW_SANITIZERS:+6}" '!step || NR % step == 1'
+	local step=${1:-1}
+	[ -z "${OGW_MORE:-}" ] || step=1
+	[ -z "${OGW_SANITIZERS:-}" ] || step=6
+	awk -v step="$step" '(NR - 1) % step == 0'
 }
 
 damage_line() {

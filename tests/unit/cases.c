@@ -39,6 +39,13 @@ const struct policy_case policy_cases[POLICY_CASES] = {
 	  "address4 = 172.28.0.2\n"
 	  "[killswitch]\n"
 	  "blocked = drop\n" },
+	{ "block4",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24\n"
+	  "subnet6 = fd20::/64\n"
+	  "[gateway]\n"
+	  "address4 = block\n"
+	  "address6 = fd28::2\n" },
 	{ "direct4",
 	  "[clients]\n"
 	  "subnet6 = fd20::/64\n"
@@ -89,6 +96,14 @@ const struct policy_case policy_cases[POLICY_CASES] = {
 	  "priority = 32764\n"
 	  "[killswitch]\n"
 	  "table = site_guard\n" },
+	{ "interface-pattern",
+	  "[clients]\n"
+	  "subnet4 = 10.40.0.0/24\n"
+	  "subnet6 = fd40::/64\n"
+	  "interface = oc-tun+\n"
+	  "[gateway]\n"
+	  "address4 = 172.28.0.2\n"
+	  "interface = eth0\n" },
 	{ "odd-prefixes",
 	  "[clients]\n"
 	  "subnet4 = 10.20.240.0/20, 172.20.0.0/14\n"
@@ -201,12 +216,91 @@ void wanted_make_largest(struct wanted *wanted)
 	wanted_make_on(wanted, text_string(&file), &host);
 }
 
-void check_case_golden(const char *kind, const struct policy_case *one, const char *text, const char *file, int line)
-{
-	struct text golden CLEANUP(text_free) = { 0 };
-	char name[64];
+/* Differences */
 
-	snprintf(name, sizeof(name), "%s-%s.txt", kind, one->name);
-	text_add(&golden, "%s\n%s", one->text, text);
-	check_golden(name, text_string(&golden), file, line);
+#define MOST_LINES 1024
+
+struct text_lines {
+	const char *line[MOST_LINES];
+	size_t count;
+};
+
+static size_t line_length(const char *line)
+{
+	return strcspn(line, "\n");
+}
+
+static void split_lines(struct text_lines *lines, const char *text)
+{
+	for (lines->count = 0; *text; text += line_length(text) + (text[line_length(text)] == '\n')) {
+		assert_true(lines->count < MOST_LINES);
+		lines->line[lines->count++] = text;
+	}
+}
+
+static bool lines_equal(const char *a, const char *b)
+{
+	return line_length(a) == line_length(b) && strncmp(a, b, line_length(a)) == 0;
+}
+
+static void add_line(struct text *text, const char *mark, const char *line)
+{
+	text_add(text, "%s%.*s\n", mark, (int)line_length(line), line);
+}
+
+static unsigned short more(unsigned short a, unsigned short b)
+{
+	return a > b ? a : b;
+}
+
+/* The lines that two texts have in common, as many as there can be: of their ends, from line i and j on. */
+static void count_common(unsigned short (*common)[MOST_LINES + 1],
+			 const struct text_lines *old, const struct text_lines *new)
+{
+	for (size_t i = old->count; i-- > 0;)
+		for (size_t j = new->count; j-- > 0;)
+			if (lines_equal(old->line[i], new->line[j]))
+				common[i][j] = (unsigned short)(common[i + 1][j + 1] + 1);
+			else
+				common[i][j] = more(common[i + 1][j], common[i][j + 1]);
+}
+
+/* Before lines that differ: the last line that opens a block, and the one they stand behind. */
+static void add_place(struct text *text, const struct text_lines *lines, size_t i)
+{
+	size_t block = i;
+
+	while (block > 0 && lines->line[block - 1][line_length(lines->line[block - 1]) - 1] != '{')
+		block--;
+	if (block > 0 && block != i)
+		add_line(text, "@", lines->line[block - 1]);
+	if (i > 0)
+		add_line(text, " ", lines->line[i - 1]);
+}
+
+void text_add_difference(struct text *text, const char *old_text, const char *new_text)
+{
+	static unsigned short common[MOST_LINES + 1][MOST_LINES + 1];
+	struct text_lines old, new;
+	bool differs = false;
+
+	split_lines(&old, old_text);
+	split_lines(&new, new_text);
+	memset(common, 0, sizeof(common));
+	count_common(common, &old, &new);
+	for (size_t i = 0, j = 0; i < old.count || j < new.count;) {
+		if (i < old.count && j < new.count && lines_equal(old.line[i], new.line[j])) {
+			differs = false;
+			i++;
+			j++;
+			continue;
+		}
+		if (!differs)
+			add_place(text, &old, i);
+		differs = true;
+		if (i < old.count && (j == new.count || common[i + 1][j] >= common[i][j + 1]))
+			add_line(text, "-", old.line[i++]);
+		else
+			add_line(text, "+", new.line[j++]);
+	}
 }

@@ -4,9 +4,12 @@
 
 #include "support.h"
 
-/* The configurations whose results are kept as golden files. */
+/*
+ * The configurations whose results are kept as golden files: policy.txt has what each asks for, expressions.txt what
+ * libnftnl makes of each rule, scripts.txt how some are installed and removed.
+ */
 
-#define POLICY_CASES 20
+#define POLICY_CASES 22
 
 struct policy_case {
 	const char *name;
@@ -29,8 +32,11 @@ const char *case_text(const char *name);
 /* wanted_make_largest - many subnets, as many services and other interfaces as there can be, with the longest text */
 void wanted_make_largest(struct wanted *wanted);
 
-/* assert_case_golden - the golden file KIND-NAME.txt holds the case's configuration and @text */
-#define assert_case_golden(kind, one, text) check_case_golden(kind, one, text, __FILE__, __LINE__)
-void check_case_golden(const char *kind, const struct policy_case *one, const char *text, const char *file, int line);
+/*
+ * text_add_difference - the lines of @old_text that are not in @new_text, with `-`, and the other way round, with `+`
+ *
+ * Before each group of them the line that they stand behind, and the line that opens its block, with `@`.
+ */
+void text_add_difference(struct text *text, const char *old_text, const char *new_text);
 
 #endif

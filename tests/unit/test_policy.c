@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The state of the kernel that each configuration asks for, as golden text. */
+/* The state of the kernel that each configuration asks for, as golden text: the one place where it is written down. */
 #include "cases.h"
 
 #include <linux/fib_rules.h>
@@ -30,17 +30,75 @@ static void add_routes(struct text *text, const struct policy *policy)
 	}
 }
 
-static void wanted_state_is_golden(void **state)
+/* The case's configuration, and what it asks for. */
+static void add_case(struct text *text, const struct policy_case *one)
 {
-	struct text text CLEANUP(text_free) = { 0 };
 	struct wanted wanted;
 
-	wanted_make(&wanted, ((const struct policy_case *)*state)->text);
-	add_rules(&text, &wanted.policy);
-	add_routes(&text, &wanted.policy);
-	guard_add_text(&text, &wanted.policy.guard);
-	assert_case_golden("policy", *state, text_string(&text));
+	wanted_make(&wanted, one->text);
+	text_add(text, "%s\n", one->text);
+	add_rules(text, &wanted.policy);
+	add_routes(text, &wanted.policy);
+	guard_add_text(text, &wanted.policy.guard);
 	wanted_free(&wanted);
+}
+
+/* Of those before it, the one that differs least. */
+static void add_least_difference(struct text *all, const struct text *cases, size_t number)
+{
+	struct text least CLEANUP(text_free) = { 0 };
+	size_t other = 0;
+
+	for (size_t i = 0; i < number; i++) {
+		struct text text CLEANUP(text_free) = { 0 };
+
+		text_add_difference(&text, text_string(&cases[i]), text_string(&cases[number]));
+		if (i > 0 && text.length >= least.length)
+			continue;
+		text_free(&least);
+		least = text;
+		text = (struct text){ 0 };
+		other = i;
+	}
+	text_add(all, "\n==== %s differs from %s\n%s", policy_cases[number].name, policy_cases[other].name,
+		 text_string(&least));
+}
+
+/* The first as a whole, of each other one what differs: a rule stands where it is news. */
+static void wanted_states_are_golden(void **state)
+{
+	struct text all CLEANUP(text_free) = { 0 }, cases[POLICY_CASES] = { { 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < POLICY_CASES; i++)
+		add_case(&cases[i], &policy_cases[i]);
+	text_add(&all, "==== %s\n%s", policy_cases[0].name, text_string(&cases[0]));
+	for (size_t i = 1; i < POLICY_CASES; i++)
+		add_least_difference(&all, cases, i);
+	assert_golden("policy.txt", text_string(&all));
+	for (size_t i = 0; i < POLICY_CASES; i++)
+		text_free(&cases[i]);
+}
+
+static void differences_are_told(void **state)
+{
+	static const struct { const char *old, *new, *difference; } cases[] = {
+		{ "a\nb\n", "a\nb\n", "" },
+		{ "a\nb\nc\n", "a\nc\n", " a\n-b\n" },
+		{ "a\nc\n", "a\nb\nc\n", " a\n+b\n" },
+		{ "a\nb\n", "b\na\n", "-a\n b\n+a\n" },
+		{ "x {\na\nb\n}\n", "x {\na\nc\n}\n", "@x {\n a\n-b\n+c\n" },
+		{ "x {\n}\ny {\n}\n", "x {\n}\ny {\na\n}\n", " y {\n+a\n" },
+		{ "", "a\n", "+a\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text text CLEANUP(text_free) = { 0 };
+
+		text_add_difference(&text, cases[i].old, cases[i].new);
+		assert_string_equal(text_string(&text), cases[i].difference);
+	}
 }
 
 static void comments_are_whole_in_the_largest_policy(void **state)
@@ -94,12 +152,13 @@ static void rules_to_the_gateway_come_last_of_a_family(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[POLICY_CASES + 3] = {
+	const struct CMUnitTest tests[] = {
+		in_directory(wanted_states_are_golden),
+		in_directory(differences_are_told),
 		in_directory(everything_of_ours_carries_our_protocol),
 		in_directory(rules_to_the_gateway_come_last_of_a_family),
 		in_directory(comments_are_whole_in_the_largest_policy),
 	};
 
-	case_tests(tests + COUNT(tests) - POLICY_CASES, "wanted state of", wanted_state_is_golden);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

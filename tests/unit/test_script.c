@@ -20,11 +20,29 @@ static void make_script(struct text *script, struct wanted *wanted, const struct
 	plan_free(&plan);
 }
 
+/* The scripts that are kept in a golden file, each under a heading. */
+static struct text golden;
+
+/* The kill switch of @wanted is in policy.txt already. */
+static void golden_add(const char *heading, const struct wanted *wanted, const struct text *script)
+{
+	struct text guard CLEANUP(text_free) = { 0 };
+	const char *string = text_string(script), *found;
+
+	guard_add_text(&guard, &wanted->policy.guard);
+	found = strstr(string, text_string(&guard));
+	if (found)
+		text_add(&golden, "\n==== %s\n%.*s(the kill switch)\n%s", heading, (int)(found - string), string,
+			 found + guard.length);
+	else
+		text_add(&golden, "\n==== %s\n%s", heading, string);
+}
+
 static const char *const scripted_cases[] = { "seed", "direct4", "several-subnets", "other-names", "no-others" };
 
-static void check_golden_script(const char *kind, const char *name, bool remove)
+static void add_script(const char *name, bool remove)
 {
-	struct text script CLEANUP(text_free) = { 0 }, file CLEANUP(text_free) = { 0 };
+	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
 	struct wanted wanted;
 	struct kernel kernel;
 
@@ -34,24 +52,10 @@ static void check_golden_script(const char *kind, const char *name, bool remove)
 	else
 		kernel_fresh(&kernel);
 	make_script(&script, &wanted, &kernel, remove);
-	text_add(&file, "%s-%s.txt", kind, name);
-	assert_golden(text_string(&file), text_string(&script));
+	text_add(&heading, "%s, %s", name, remove ? "removed" : "installed from nothing");
+	golden_add(text_string(&heading), &wanted, &script);
 	kernel_free(&kernel);
 	wanted_free(&wanted);
-}
-
-static void installing_from_nothing_is_golden(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT(scripted_cases); i++)
-		check_golden_script("install", scripted_cases[i], false);
-}
-
-static void removing_is_golden(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT(scripted_cases); i++)
-		check_golden_script("remove", scripted_cases[i], true);
 }
 
 static size_t find_priority(const struct kernel *kernel, uint32_t priority)
@@ -63,14 +67,13 @@ static size_t find_priority(const struct kernel *kernel, uint32_t priority)
 	return 0;
 }
 
-static void repairing_is_golden(void **state)
+static void add_repair(void)
 {
 	struct text script CLEANUP(text_free) = { 0 };
 	struct wanted wanted;
 	struct kernel kernel;
 	struct rule extra;
 
-	(void)state;
 	wanted_make(&wanted, case_text("both-families"));
 	kernel_as_wanted(&kernel, &wanted.policy);
 	extra = kernel.rule[find_priority(&kernel, 1000)];
@@ -81,9 +84,21 @@ static void repairing_is_golden(void **state)
 	kernel.route[0].metric = 7;
 	kernel.guard.dormant = true;
 	make_script(&script, &wanted, &kernel, false);
-	assert_golden("repair.txt", text_string(&script));
+	golden_add("both-families, damaged, repaired", &wanted, &script);
 	kernel_free(&kernel);
 	wanted_free(&wanted);
+}
+
+static void scripts_are_golden(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(scripted_cases); i++)
+		add_script(scripted_cases[i], false);
+	for (size_t i = 0; i < COUNT(scripted_cases); i++)
+		add_script(scripted_cases[i], true);
+	add_repair();
+	assert_golden("scripts.txt", text_string(&golden) + 1);
+	text_free(&golden);
 }
 
 static void what_is_intact_is_said_in_comments_alone(void **state)
@@ -91,14 +106,21 @@ static void what_is_intact_is_said_in_comments_alone(void **state)
 	struct text script CLEANUP(text_free) = { 0 };
 	struct wanted wanted;
 	struct kernel kernel;
+	size_t intact = 0;
 
 	(void)state;
 	wanted_make(&wanted, case_text("seed"));
 	kernel_as_wanted(&kernel, &wanted.policy);
 	make_script(&script, &wanted, &kernel, false);
-	assert_golden("intact.txt", text_string(&script));
-	for (const char *line = text_string(&script); *line; line = strchr(line, '\n') + 1)
+	for (const char *line = text_string(&script); *line; line = strchr(line, '\n') + 1) {
 		assert_int_equal(*line, '#');
+		intact += strncmp(line, "# intact: ", 10) == 0;
+	}
+	assert_int_equal(intact, 1 + wanted.policy.rules + wanted.policy.routes);
+	assert_contains(text_string(&script), "\n# intact: nft table inet ocserv_gw\n");
+	assert_contains(text_string(&script), "\n# intact: ip -4 route default via 172.28.0.2 dev eth0 table 100\n");
+	assert_contains(text_string(&script), "\n# intact: ip -4 rule priority 1001 from 10.20.0.0/24 prohibit\n");
+	assert_contains(text_string(&script), "\n# nothing to do\n");
 	kernel_free(&kernel);
 	wanted_free(&wanted);
 }
@@ -216,9 +238,7 @@ static void the_heading_is_one_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		in_directory(installing_from_nothing_is_golden),
-		in_directory(removing_is_golden),
-		in_directory(repairing_is_golden),
+		in_directory(scripts_are_golden),
 		in_directory(what_is_intact_is_said_in_comments_alone),
 		in_directory(a_step_is_a_command),
 		in_directory(hostile_names_of_interfaces_are_words),
