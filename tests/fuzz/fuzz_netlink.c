@@ -260,6 +260,12 @@ static void parse(const struct config *with, const uint8_t *data, size_t size)
 		case NFT(NFT_MSG_NEWCHAIN):
 			nftables_parse_chain(message, with->killswitch_table, &kernel.guard);
 			break;
+		case NFT(NFT_MSG_NEWSET):
+			nftables_parse_set(message, with->killswitch_table, &kernel.guard);
+			break;
+		case NFT(NFT_MSG_NEWSETELEM):
+			nftables_parse_elements(message, with->killswitch_table, &kernel.guard);
+			break;
 		case NFT(NFT_MSG_NEWRULE):
 			nftables_parse_rule(message, with->killswitch_table, &kernel.guard);
 			break;

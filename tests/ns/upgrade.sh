@@ -38,7 +38,7 @@ test_upgrade() {
 	program status
 	is "$status" 1 "$1: status sees that it is not the present one"
 	like "$out" $'\n'"problem +kill switch: set clients4 is missing" "$1: and says what is missing"
-	WRAP=(strace -f -qq -s 100000 -e trace=sendto,sendmsg -o "$OGW_WORK/trace")
+	WRAP=(strace -f -qq -s 100000 -e "trace=sendto,sendmsg" -o "$OGW_WORK/trace")
 	worker_start
 	ok "$1: the next session connects" hook connect ID="$worker" IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51 DEVICE=vpns1
 	WRAP=()
