@@ -209,11 +209,10 @@ static void plan_toward(const struct config *with, const struct kernel *kernel, 
 /* Messages as they come, each to the parser of its kind; then what a run makes of them. */
 static void take_address(const struct nlmsghdr *message)
 {
-	unsigned int interface;
-	struct prefix prefix;
+	struct interface_address address;
 
-	if (rtnetlink_parse_address(message, &prefix, &interface))
-		require(prefix.length <= address_size(prefix.address.family) * 8, "a prefix is no longer than its address");
+	if (rtnetlink_parse_address(message, &address) && address.own.family)
+		require(address.length <= address_size(address.own.family) * 8, "a prefix is no longer than its address");
 }
 
 static void take_neighbour(struct kernel *kernel, const struct nlmsghdr *message)
@@ -372,14 +371,14 @@ static void connect_once(const struct config *with, struct sockets *sockets)
 	report_free(&report);
 }
 
-static void verb(int (*run)(const struct options *), const char *with, bool json, bool dry_run)
+static void verb(struct result (*run)(const struct options *), const char *with, bool json, bool dry_run)
 {
 	const struct options options = {
 		.config = with, .json = json, .dry_run = dry_run, .argument = { json ? "fd20::50" : "10.20.0.50" },
 	};
-	int status = run(&options);
+	int error = run(&options).error;
 
-	require(status == 0 || status == 1 || status >= EX_USAGE, "a verb has one of the exit statuses");
+	require(error == 0 || error == 1 || error >= EX_USAGE, "a verb has one of the exit statuses");
 }
 
 static void take_nft(struct ruleset *ruleset, const struct nlmsghdr *message)
