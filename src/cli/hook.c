@@ -123,9 +123,9 @@ static const char *gateway_text(const struct config *config, int family, char te
 	static const char *const names[] = {
 		[GATEWAY_UNSET] = "none", [GATEWAY_BLOCK] = "block", [GATEWAY_DIRECT] = "direct",
 	};
-	const struct gateway *gateway = &config->gateway[family];
+	const struct gateway_to *to = &config_default(config)->to[family];
 
-	return gateway->mode == GATEWAY_ADDRESS ? address_text(&gateway->address, text) : names[gateway->mode];
+	return to->mode == GATEWAY_ADDRESS ? address_text(&to->address, text) : names[to->mode];
 }
 
 /* The line of a session: who, where, through what. */
@@ -233,9 +233,7 @@ static unsigned int session_addresses(const struct session *session, struct addr
 /* In a family that is blocked nothing comes to a client from beyond the VPN. */
 static bool flows_matter(const struct config *config, const struct address *address)
 {
-	int family = family_index(address->family);
-
-	return config->forget_flows && config->gateway[family].mode != GATEWAY_BLOCK;
+	return config->forget_flows && !config_blocks(config, family_index(address->family));
 }
 
 /* Addresses that another client had, whose flows are to end before this one gets them. */

@@ -70,21 +70,20 @@ static void add_contact(struct text *line, const struct contact *contact, int fa
 
 static void add_gateway(struct text *screen, const struct status *status, int family, bool colour)
 {
-	const struct gateway *gateway = &status->config->gateway[family];
+	const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 	const struct contact *contact = &status->contact[family];
-	const struct route *route = policy_find_route(&status->situation->policy, family);
 	struct text line CLEANUP(text_free) = { 0 };
 	char address[ADDRESS_TEXT];
 
-	if (gateway->mode != GATEWAY_ADDRESS) {
-		add_line(screen, family_name(family), mode_text(gateway->mode), NEUTRAL, colour);
+	if (!exit) {
+		add_line(screen, family_name(family), mode_text(config_default(status->config)->to[family].mode), NEUTRAL, colour);
 		return;
 	}
-	text_add(&line, "gateway %s", address_text(&gateway->address, address));
-	if (!route || !route->interface) {
+	text_add(&line, "gateway %s", address_text(&exit->nexthop, address));
+	if (!exit->interface.index) {
 		text_add(&line, ", to which there is NO way");
 	} else {
-		text_add(&line, " on %s, ", route->interface_name);
+		text_add(&line, " on %s, ", exit->interface.name);
 		add_contact(&line, contact, family);
 	}
 	add_line(screen, family_name(family), text_string(&line), contact->there ? GOOD : BAD, colour);

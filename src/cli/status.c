@@ -80,8 +80,8 @@ static size_t count_wrong_ways(const struct situation *situation, const struct r
 {
 	bool found = true;
 
-	for (size_t i = 0; i < situation->policy.routes; i++)
-		found = found && situation->policy.route[i].interface;
+	for (unsigned int i = 0; i < situation->exits.count; i++)
+		found = found && situation->exits.exit[i].interface.index;
 	if (found)
 		return 0;
 	return report->errors.count > situation->plan.conflicts ? report->errors.count - situation->plan.conflicts : 1;
@@ -204,15 +204,14 @@ static void add_json_gateway(struct text *json, const struct status *status)
 
 	text_add(json, "  \"gateway\": {\n");
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct gateway *gateway = &status->config->gateway[family];
-		const struct route *route = policy_find_route(&status->situation->policy, family);
+		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 		const struct contact *contact = &status->contact[family];
 
 		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family_key(family),
-			 mode_text(gateway->mode));
-		if (gateway->mode == GATEWAY_ADDRESS)
+			 mode_text(config_default(status->config)->to[family].mode));
+		if (exit)
 			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s, \"there\": %s",
-				 address_text(&gateway->address, address), route ? route->interface_name : "",
+				 address_text(&exit->nexthop, address), exit->interface.index ? exit->interface.name : "",
 				 !contact->asked ? "null" : contact->there ? "true" : "false",
 				 contact->there ? "true" : "false");
 		text_add(json, " }%s\n", family == IPV4 ? "," : "");
@@ -287,10 +286,10 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 static void look_for_gateways(struct status *status, struct netlink *route)
 {
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct route *way = policy_find_route(&status->situation->policy, family);
+		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 
-		if (way)
-			contact_make(&status->contact[family], route, way, status->config->masquerade);
+		if (exit)
+			contact_make(&status->contact[family], route, exit);
 	}
 }
 
@@ -349,7 +348,7 @@ static void add_prometheus_gateway(struct text *text, const struct status *statu
 	char address[ADDRESS_TEXT];
 
 	text_add(text, "ocserv_gateway_%s{family=\"%s\",address=\"%s\"} %d\n", name, family_key(family),
-		 address_text(&status->config->gateway[family].address, address), value);
+		 address_text(&config_default(status->config)->to[family].address, address), value);
 }
 
 static void add_prometheus_gateways(struct text *text, const struct status *status)
@@ -358,7 +357,7 @@ static void add_prometheus_gateways(struct text *text, const struct status *stat
 
 	add_gauge(text, "gateway_there", "Whether the gateway answers ARP or ND, or its point-to-point interface is up.");
 	for (int family = 0; family < FAMILIES; family++)
-		if (status->config->gateway[family].mode == GATEWAY_ADDRESS)
+		if (gateway_leads(config_default(status->config), family))
 			add_prometheus_gateway(text, status, "gateway_there", family, contact[family].there);
 	add_gauge(text, "gateway_answers", "Whether the gateway answers ARP or ND, where it can be asked.");
 	for (int family = 0; family < FAMILIES; family++)

@@ -46,14 +46,68 @@ const char *interface_pattern_text(const struct interface_pattern *pattern, char
 
 bool config_is_plain(const struct config *config)
 {
-	return config->gateway[IPV4].mode == GATEWAY_UNSET && config->gateway[IPV6].mode == GATEWAY_UNSET;
+	for (unsigned int i = 0; i < config->gateways; i++)
+		for (int family = 0; family < FAMILIES; family++)
+			if (config->gateway[i].to[family].mode != GATEWAY_UNSET)
+				return false;
+	return true;
+}
+
+bool gateway_leads(const struct gateway *gateway, int family)
+{
+	return gateway->to[family].mode == GATEWAY_ADDRESS;
+}
+
+bool gateway_masquerades(const struct gateway *gateway, int family)
+{
+	return gateway->masquerade && gateway_leads(gateway, family);
+}
+
+bool config_leads(const struct config *config, int family)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (gateway_leads(&config->gateway[i], family))
+			return true;
+	return false;
+}
+
+bool config_masquerades(const struct config *config, int family)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (gateway_masquerades(&config->gateway[i], family))
+			return true;
+	return false;
 }
 
 bool config_governs(const struct config *config, int family)
 {
-	enum gateway_mode mode = config->gateway[family].mode;
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (gateway_leads(&config->gateway[i], family) || config->gateway[i].to[family].mode == GATEWAY_BLOCK)
+			return true;
+	return false;
+}
 
-	return mode == GATEWAY_ADDRESS || mode == GATEWAY_BLOCK;
+bool config_blocks(const struct config *config, int family)
+{
+	return config_governs(config, family) && !config_leads(config, family);
+}
+
+const struct gateway *config_default(const struct config *config)
+{
+	return &config->gateway[0];
+}
+
+bool config_has_table(const struct config *config, uint32_t table)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (config->gateway[i].table == table)
+			return true;
+	return false;
+}
+
+enum config_key config_address_key(int family)
+{
+	return family == IPV4 ? KEY_ADDRESS4 : KEY_ADDRESS6;
 }
 
 bool config_is_client(const struct config *config, const struct address *address)
@@ -294,7 +348,7 @@ static void find_automatic(struct config *config, enum config_key key, const str
 	const struct text *found = key == KEY_CLIENT_INTERFACE ? &tunnels : &pools[keys[key].family];
 
 	add_tunnels(&tunnels, conf);
-	if (found->length == 0 && key == KEY_SUBNET6 && config->gateway[IPV6].mode != GATEWAY_ADDRESS) {
+	if (found->length == 0 && key == KEY_SUBNET6 && !config_leads(config, IPV6)) {
 		free(setting.value);
 		config->setting[key] = (struct setting){ 0 };
 	} else if (found->length == 0) {
@@ -349,34 +403,56 @@ static void find_all_automatic(struct config *config, struct report *report)
 	ocserv_conf_free(&conf);
 }
 
-static void check_gateway(const struct config *config, int family, struct report *report)
+static void check_subnet(const struct config *config, int family, struct report *report)
 {
-	const struct gateway *gateway = &config->gateway[family];
-	enum config_key address = family == IPV4 ? KEY_ADDRESS4 : KEY_ADDRESS6;
 	enum config_key subnet = family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6;
-	bool needed = gateway->mode == GATEWAY_ADDRESS || (gateway->mode == GATEWAY_BLOCK && family == IPV4);
-	const struct subnets *subnets = &config->subnets[family];
+	bool needed = config_leads(config, family) || (config_blocks(config, family) && family == IPV4);
 
 	if (needed && !config->setting[subnet].value && !config->lines_refused)
 		config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
 			     family_name(family));
-	if (gateway->mode != GATEWAY_ADDRESS)
-		return;
-	for (unsigned int i = 0; i < subnets->count; i++)
-		if (prefix_contains(&subnets->prefix[i], &gateway->address))
-			config_error(config, report, address, "lies inside the client subnet %s; the gateway must be "
-				     "another host", subnets->text[i]);
-	if (address_is_link_local(&gateway->address) && !config->gateway_interface[0])
-		config_error(config, report, address, "is link-local; set [gateway] interface to the interface "
-			     "that it is on");
 }
 
-static void check_mac(const struct config *config, int family, struct report *report)
+static void check_next_hop(const struct config *config, const struct gateway *gateway, int family, struct report *report)
 {
-	if (config->gateway[family].mode != GATEWAY_ADDRESS && config->mac[family].known)
+	const struct subnets *subnets = &config->subnets[family];
+	const struct address *address = &gateway->to[family].address;
+
+	for (unsigned int i = 0; i < subnets->count; i++)
+		if (prefix_contains(&subnets->prefix[i], address))
+			config_error(config, report, config_address_key(family), "lies inside the client subnet %s; the gateway "
+				     "must be another host", subnets->text[i]);
+	if (address_is_link_local(address) && !gateway->interface[0])
+		config_error(config, report, config_address_key(family), "is link-local; set [gateway] interface to the "
+			     "interface that it is on");
+}
+
+static void check_mac(const struct config *config, const struct gateway *gateway, int family, struct report *report)
+{
+	if (gateway->to[family].mode != GATEWAY_ADDRESS && gateway->to[family].mac.known)
 		config_error(config, report, family == IPV4 ? KEY_MAC4 : KEY_MAC6, "there is no %s gateway that could have it; "
 			     "set [gateway] address%d to its address, or take this out", family_name(family),
 			     family == IPV4 ? 4 : 6);
+}
+
+static void check_gateway(const struct config *config, const struct gateway *gateway, struct report *report)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		if (gateway->to[family].mode == GATEWAY_ADDRESS)
+			check_next_hop(config, gateway, family, report);
+		check_mac(config, gateway, family, report);
+	}
+	if (gateway->interface[0] && interface_matches(&config->clients, gateway->interface))
+		config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
+			     "([clients] interface); the gateway must be elsewhere");
+}
+
+/* What a gateway says nothing of is blocked. */
+static void block_unset(struct gateway *gateway)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (gateway->to[family].mode == GATEWAY_UNSET)
+			gateway->to[family].mode = GATEWAY_BLOCK;
 }
 
 /* Variables that ask for a gateway when they are there, even empty; those of the clients an image may set for itself. */
@@ -432,7 +508,6 @@ static void check_plain(const struct config *config, struct report *report)
 static void check_together(struct config *config, struct report *report)
 {
 	struct strange_variables strange = { config, report };
-	struct gateway *gateway = config->gateway;
 
 	if (config_is_plain(config) && report->status)
 		return;
@@ -441,20 +516,16 @@ static void check_together(struct config *config, struct report *report)
 		check_plain(config, report);
 		return;
 	}
-	for (int family = 0; family < FAMILIES; family++)
-		if (gateway[family].mode == GATEWAY_UNSET)
-			gateway[family].mode = GATEWAY_BLOCK;
+	for (unsigned int i = 0; i < config->gateways; i++)
+		block_unset(&config->gateway[i]);
 	find_all_automatic(config, report);
-	for (int family = 0; family < FAMILIES; family++) {
-		check_gateway(config, family, report);
-		check_mac(config, family, report);
-	}
+	for (int family = 0; family < FAMILIES; family++)
+		check_subnet(config, family, report);
+	for (unsigned int i = 0; i < config->gateways; i++)
+		check_gateway(config, &config->gateway[i], report);
 	if (config->services.count && config->server != SERVER_SERVICES)
 		config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
 			     "or remove the line");
-	if (config->gateway_interface[0] && interface_matches(&config->clients, config->gateway_interface))
-		config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
-			     "([clients] interface); the gateway must be elsewhere");
 }
 
 /* By an option, which may be a path from here. */
@@ -471,7 +542,7 @@ int config_load(struct config *config, const char *path, const char *ocserv_conf
 	const char *from_environment = getenv("OCSERV_GATEWAY_CONFIG");
 	int before = report->status;
 
-	*config = (struct config){ 0 };
+	*config = (struct config){ .gateway[0].name = "default", .gateways = 1 };
 	if (!path && from_environment)
 		path = from_environment;
 	config->path = duplicate(path ? path : DEFAULT_PATH);

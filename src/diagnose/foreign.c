@@ -289,7 +289,8 @@ bool foreign_drops(const struct config *config, const struct ruleset *ruleset, c
 	struct report told = { 0 };
 	struct simulation simulation = {
 		.ruleset = ruleset, .roads = *roads, .packet = *packet,
-		.left_out = ours ? NULL : config->killswitch_table, .left_source_nat = !ours && config->masquerade,
+		.left_out = ours ? NULL : config->killswitch_table,
+		.left_source_nat = !ours && config_masquerades(config, packet->family),
 	};
 	const struct passage *passage;
 
@@ -333,7 +334,7 @@ static void check_packet(const struct check *check, const struct packet *packet,
 	struct simulation simulation = {
 		.ruleset = check->ruleset, .roads = check->roads, .packet = *packet, .every_chain = true,
 		/* Addresses are rewritten once, with a flow's first packet; ours may be the same as those of others. */
-		.left_out = check->config->killswitch_table, .left_source_nat = check->config->masquerade,
+		.left_out = check->config->killswitch_table, .left_source_nat = config_masquerades(check->config, packet->family),
 	};
 
 	simulate(&simulation);
@@ -372,17 +373,17 @@ static void check_sources(const struct check *check, const struct packet *answer
 	route_free(&route);
 }
 
-static void check_route(const struct check *check, const struct route *route)
+static void check_exit(const struct check *check, const struct exit *exit)
 {
 	struct address client, far;
 	struct packet packet, answer;
 	char tunnel[IFNAMSIZ];
 
 	/* Some host that everybody may reach. */
-	address_parse(&far, route->family == AF_INET ? "1.1.1.1" : "2606:4700:4700::1111");
-	make_client(check->config, family_index(route->family), &client, tunnel);
-	foreign_make_packet(&packet, &client, tunnel, &far, route->interface_name, &route->gateway);
-	foreign_make_answer(&answer, &packet, check->config->masquerade);
+	address_parse(&far, exit->family == IPV4 ? "1.1.1.1" : "2606:4700:4700::1111");
+	make_client(check->config, exit->family, &client, tunnel);
+	foreign_make_packet(&packet, &client, tunnel, &far, exit->interface.name, &exit->nexthop);
+	foreign_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
 	check_packet(check, &packet, "what clients send");
 	check_packet(check, &answer, "the answers to clients");
 	check_sources(check, &answer);
@@ -409,8 +410,8 @@ void foreign_check(const struct config *config, const struct situation *situatio
 	};
 
 	if (foreign_read(&ruleset, &sockets->nft, report) == 0)
-		for (size_t i = 0; i < situation->policy.routes; i++)
-			check_route(&check, &situation->policy.route[i]);
+		for (unsigned int i = 0; i < situation->exits.count; i++)
+			check_exit(&check, &situation->exits.exit[i]);
 	ruleset_free(&ruleset);
 	foreign_unseen(config, &unseen);
 	for (size_t i = 0; i < unseen.count; i++)

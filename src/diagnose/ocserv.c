@@ -205,10 +205,9 @@ static void check_own_dns(const struct check *check, const struct ocserv_conf *c
 /* The gateway itself may well answer, and another client. */
 static bool is_beyond(const struct check *check, const struct address *address)
 {
-	int family = family_index(address->family);
+	const struct gateway_to *to = &config_default(check->config)->to[family_index(address->family)];
 
-	return check->config->gateway[family].mode != GATEWAY_ADDRESS || config_is_client(check->config, address) ||
-	       address_equal(&check->config->gateway[family].address, address);
+	return to->mode != GATEWAY_ADDRESS || config_is_client(check->config, address) || address_equal(&to->address, address);
 }
 
 static void note_private_dns(const struct check *check, const struct ocserv_conf *conf, const struct ocserv_entry *entry,
@@ -223,7 +222,7 @@ static void note_private_dns(const struct check *check, const struct ocserv_conf
 	finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route by %s, but clients ask it "
 		"by the gateway %s: unless it is beyond the gateway too, they resolve no name; push a DNS server that is",
 		prefix_text(&network, text), interface,
-		address_text(&check->config->gateway[family_index(address->family)].address, gateway));
+		address_text(&config_default(check->config)->to[family_index(address->family)].address, gateway));
 }
 
 static void check_dns(const struct check *check, const struct ocserv_conf *conf, const struct ocserv_entry *entry)

@@ -38,21 +38,21 @@ static int take_address(const struct nlmsghdr *message, void *data)
 }
 
 /* True too where the kernel can't say. */
-static bool has_address(struct netlink *route, const struct route *way)
+static bool has_address(struct netlink *route, const struct exit *exit)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
-	unsigned int interface = way->interface;
+	unsigned int interface = exit->interface.index;
 
-	return netlink_request(route, rtnetlink_dump_addresses(buffer, way->family, way->interface), take_address,
+	return netlink_request(route, rtnetlink_dump_addresses(buffer, family_of(exit->family), interface), take_address,
 			       &interface, &error) < 0 ||
 	       interface == 0;
 }
 
-static void look_at_interface(struct contact *contact, struct netlink *route, const struct route *way, bool masquerade)
+static void look_at_interface(struct contact *contact, struct netlink *route, const struct exit *exit)
 {
-	unsigned int flags = read_flags(route, way->interface_name);
-	const char *name = way->interface_name, *family = way->family == AF_INET ? "IPv4" : "IPv6";
+	const char *name = exit->interface.name;
+	unsigned int flags = read_flags(route, name);
 
 	if (!flags)
 		snprintf(contact->why, sizeof(contact->why), "is on %s, which has gone", name);
@@ -60,21 +60,22 @@ static void look_at_interface(struct contact *contact, struct netlink *route, co
 		snprintf(contact->why, sizeof(contact->why), "is on %s, which is down", name);
 	else if (!(flags & IFF_RUNNING))
 		snprintf(contact->why, sizeof(contact->why), "is on %s, which has no carrier", name);
-	else if (masquerade && !has_address(route, way))
-		snprintf(contact->why, sizeof(contact->why), "is on %s, which has no %s address to give clients", name, family);
+	else if (gateway_masquerades(exit->gateway, exit->family) && !has_address(route, exit))
+		snprintf(contact->why, sizeof(contact->why), "is on %s, which has no %s address to give clients", name,
+			 family_name(exit->family));
 	contact->there = !contact->why[0];
 }
 
-void contact_make(struct contact *contact, struct netlink *route, const struct route *way, bool masquerade)
+void contact_make(struct contact *contact, struct netlink *route, const struct exit *exit)
 {
 	*contact = (struct contact){ 0 };
-	if (!way->interface) {
+	if (!exit->interface.index) {
 		snprintf(contact->why, sizeof(contact->why), "is on no network of this host");
-	} else if (!contact_can_ask(route, way->interface_name)) {
-		look_at_interface(contact, route, way, masquerade);
+	} else if (!contact_can_ask(route, exit->interface.name)) {
+		look_at_interface(contact, route, exit);
 	} else {
 		contact->asked = true;
-		contact->there = neighbour_answers(route, &way->gateway, way->interface);
+		contact->there = neighbour_answers(route, &exit->nexthop, exit->interface.index);
 		if (!contact->there)
 			snprintf(contact->why, sizeof(contact->why), "does not answer");
 	}

@@ -3,7 +3,7 @@
 #define CONTACT_H
 
 #include "kernel/netlink.h"
-#include "model/routing.h"
+#include "model/exit.h"
 
 #define CONTACT_WHY 96
 
@@ -20,10 +20,10 @@ struct contact {
 /*
  * contact_make - look whether a gateway is there
  * @route: a NETLINK_ROUTE socket
- * @way: the route to it; its interface is 0 where the kernel knows no way
- * @masquerade: its interface needs an address of that family
+ *
+ * Where it masquerades, its interface needs an address of that family.
  */
-void contact_make(struct contact *contact, struct netlink *route, const struct route *way, bool masquerade);
+void contact_make(struct contact *contact, struct netlink *route, const struct exit *exit);
 
 /* contact_can_ask - whether neighbours on the interface are asked for a hardware address; true too where it has gone */
 bool contact_can_ask(const struct netlink *route, const char *interface);

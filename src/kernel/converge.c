@@ -6,7 +6,6 @@
 #include "kernel/setting.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 
 #define ROUNDS 3	/* against others who change the same objects meanwhile */
@@ -15,66 +14,75 @@
  * Where the kernel knows no way to a gateway, its interface is taken to be the one that it was, so that all else can be
  * compared. Where that is not known either, no rule of the kill switch is as wanted.
  */
-static void name_interfaces(const struct config *config, const struct gateway_choice was[FAMILIES],
-			    struct gateway_path path[FAMILIES])
+static void name_interfaces(const struct choices *was, struct exits *exits)
 {
-	for (int family = 0; family < FAMILIES; family++) {
-		const char *name = was[family].interface;
+	for (unsigned int i = 0; i < exits->count; i++) {
+		struct exit *exit = &exits->exit[i];
+		const struct gateway_choice *choice = choices_find(was, exit->gateway, exit->family);
+		const char *name = exit->gateway->interface;
 
-		if (path[family].interface)
+		if (exit->interface.index)
 			continue;
-		if (!name[0] || !address_equal(&was[family].address, &config->gateway[family].address))
-			name = config->gateway_interface;
-		snprintf(path[family].interface_name, IFNAMSIZ, "%s", name[0] ? name : "?");
+		if (choice && choice->interface[0] && address_equal(&choice->address, &exit->nexthop))
+			name = choice->interface;
+		snprintf(exit->interface.name, IFNAMSIZ, "%s", name[0] ? name : "?");
 	}
 }
 
 /* The neighbours of gateways that the configuration had before may be there. */
-static bool is_thorough(const struct remembered *remembered, const struct config *config)
+static bool is_thorough(const struct remembered *remembered)
 {
-	for (int family = 0; family < FAMILIES; family++)
-		if (remembered->gateway[family].address.family &&
-		    !address_equal(&remembered->gateway[family].address, &config->gateway[family].address))
+	for (unsigned int i = 0; i < remembered->choices.count; i++) {
+		const struct gateway_choice *choice = &remembered->choices.choice[i];
+
+		if (choice->address.family &&
+		    !address_equal(&choice->address, &choice->gateway->to[choice->family].address))
 			return true;
+	}
 	return !remembered->quick;
+}
+
+static void add_formers(struct policy *policy, const struct choices *choices)
+{
+	for (unsigned int i = 0; i < choices->count; i++)
+		if (choices->choice[i].address.family)
+			policy->former[policy->formers++] = choices->choice[i].address;
 }
 
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
 	static const struct kernel empty;
-	struct gateway_path path[FAMILIES];
+	struct exits *exits = &situation->exits;
 	struct host *host = &situation->host;
 	struct view view = {
 		.config = config, .policy = &situation->policy, .seal = remembered->seal,
-		.thorough = is_thorough(remembered, config),
+		.thorough = is_thorough(remembered),
 	};
 	const struct kernel *kernel;
 	uint64_t wanted;
 	int found = 0;
 
 	*situation = (struct situation){ 0 };
+	exits_make(exits, config);
 	if (goal == GOAL_INSTALL)
-		found = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
-				     situation->path, report);
-	memcpy(path, situation->path, sizeof(path));
-	policy_make(&situation->policy, config, path);
-	for (int family = 0; family < FAMILIES; family++)
-		situation->policy.former[family] = remembered->gateway[family].address;
+		found = gateway_find(&sockets->route, config, remembered->move ? NULL : &remembered->choices, exits, report);
+	policy_make(&situation->policy, config, exits);
+	if (found < 0)
+		name_interfaces(&remembered->choices, exits);
+	add_formers(&situation->policy, &remembered->choices);
 	host->ipsec = setting_ipsec();
 	seal_read_left_out(remembered->seal, host);
-	view.wanted = wanted = seal_digest(config, path, host);
+	view.wanted = wanted = seal_digest(config, exits, host);
 	if (observe(&situation->kernel, &view, sockets, report) < 0)
 		return -1;
 	if (!situation->kernel.guard.sealed && goal == GOAL_INSTALL) {
 		if (left_out_find(host, config, &sockets->route, report) < 0)
 			return -1;
-		wanted = seal_digest(config, path, host);
+		wanted = seal_digest(config, exits, host);
 	}
-	if (found < 0)
-		name_interfaces(config, remembered->gateway, path);
 	if (!situation->kernel.guard.sealed) {
-		policy_add_guard(&situation->policy, config, path, host);
+		policy_add_guard(&situation->policy, config, exits, host);
 		nftables_compile(&situation->policy.guard);
 	}
 	seal_make(situation->seal, &situation->kernel.guard, wanted, host);

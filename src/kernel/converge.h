@@ -13,14 +13,14 @@ enum goal { GOAL_INSTALL, GOAL_REMOVE };
 /* What is known from earlier runs, and how far to look. */
 struct remembered {
 	char seal[SEAL_TEXT];	/* of a kill switch that was found whole, and then is not read again; "": read all */
-	struct gateway_choice gateway[FAMILIES];
+	struct choices choices;
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
 };
 
 struct situation {
 	struct host host;
-	struct gateway_path path[FAMILIES];	/* with the goal to install; zero where there is no way */
+	struct exits exits;	/* with the goal to install they are looked for */
 	struct policy policy;
 	struct kernel kernel;
 	struct plan plan;

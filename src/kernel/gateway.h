@@ -9,19 +9,18 @@
  * gateway_find - on which interface each gateway is
  * @route: a NETLINK_ROUTE socket
  * @chosen: what is remembered; NULL to choose anew, whatever the kernel has of ours
- * @path: set; zero where there is no way, or one that was not chosen
+ * @exits: their interfaces are set, but where there is no way, or one that was not chosen
  *
  * Where nothing is remembered, a route of ours to the very gateway tells what was chosen. Looks at one interface alone
  * where one is remembered or named, else at all.
  * Returns 0, or -1 with the reasons in @report (EX_CONFIG where a gateway is not on a network of this host, or on
  * another interface than it was). Needs no privileges.
  */
-int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
-		 struct gateway_path path[FAMILIES], struct report *report);
+int gateway_find(struct netlink *route, const struct config *config, const struct choices *chosen, struct exits *exits,
+		 struct report *report);
 
 /* gateway_advise - warn where no interface is named and more than one could be the gateway's; looks at all interfaces */
-void gateway_advise(struct netlink *route, const struct config *config, const struct gateway_path path[FAMILIES],
-		    struct report *report);
+void gateway_advise(struct netlink *route, const struct config *config, const struct exits *exits, struct report *report);
 
 /* gateway_is_local - whether @address is one of this host's own; false too where the kernel can't say */
 bool gateway_is_local(struct netlink *route, const struct address *address);

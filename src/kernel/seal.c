@@ -28,16 +28,18 @@ static void add_string(uint64_t *digest, const char *string)
 	add(digest, string ? string : "", string ? strlen(string) + 1 : 0);
 }
 
-uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES], const struct host *host)
+uint64_t seal_digest(const struct config *config, const struct exits *exits, const struct host *host)
 {
 	uint64_t digest = FNV_BASIS;
 
 	add_string(&digest, PACKAGE_VERSION " " SOURCES_CHECKSUM);
 	for (int key = 0; key < CONFIG_KEYS; key++)
 		add_string(&digest, config->setting[key].value);
-	for (int family = 0; family < FAMILIES; family++) {
-		add(&digest, &path[family].interface, sizeof(path[family].interface));
-		add_string(&digest, path[family].interface_name);
+	for (unsigned int i = 0; i < exits->count; i++) {
+		const struct interface *interface = &exits->exit[i].interface;
+
+		add(&digest, &interface->index, sizeof(interface->index));
+		add_string(&digest, interface->name);
 	}
 	add(&digest, &host->ipsec, sizeof(host->ipsec));
 	for (unsigned int i = 0; i < host->left_outs; i++)

@@ -22,7 +22,7 @@
  * seal_digest - of all that policy_add_guard() and nftables_compile() make a kill switch from: these sources, the value
  * of every key, the way to the gateways, and what they depend on of the host (after FNV-1a)
  */
-uint64_t seal_digest(const struct config *config, const struct gateway_path path[FAMILIES], const struct host *host);
+uint64_t seal_digest(const struct config *config, const struct exits *exits, const struct host *host);
 
 /* seal_make - that of @present; "" where the kernel tells no instance or generation of it */
 void seal_make(char seal[SEAL_TEXT], const struct present_guard *present, uint64_t wanted, const struct host *host);

@@ -12,7 +12,7 @@
 /* What it follows from. */
 struct terms {
 	const struct config *config;
-	const struct gateway_path *path;	/* of each family */
+	const struct exits *exits;
 	const struct host *host;
 };
 
@@ -63,18 +63,19 @@ static void match_destination(struct guard_rule *rule, const struct prefix *pref
 	guard_add_match(rule, MATCH_DADDR)->prefix = *prefix;
 }
 
+/* What leaves by a gateway: oifname "eth0" rt ip nexthop 172.28.0.2 */
+static void match_exit(struct guard_rule *rule, const struct exit *exit)
+{
+	match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
+	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = exit->nexthop;
+}
+
 static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negated)
 {
 	struct guard_match *match = guard_add_match(rule, MATCH_L4PROTO);
 
 	match->protocol = protocol;
 	match->negated = negated;
-}
-
-/* Whether clients of a family leave with an address of this host. */
-static bool masquerades(const struct config *config, int family)
-{
-	return config->masquerade && config->gateway[family].mode == GATEWAY_ADDRESS;
 }
 
 static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verdict verdict)
@@ -244,7 +245,7 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 {
 	const struct config *config = of->config;
 	struct guard_rule *rule;
-	char text[ADDRESS_TEXT];
+	char text[EXIT_TEXT];
 
 	if (of->host->ipsec) {
 		rule = add_counted(chain, VERDICT_DROP);
@@ -259,17 +260,14 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 			COMMENT(rule, "client to client of %s: let through", config->subnets[family].text[i]);
 		}
 	}
-	for (int family = 0; family < FAMILIES; family++) {
-		if (config->gateway[family].mode != GATEWAY_ADDRESS)
-			continue;
+	for (unsigned int i = 0; i < of->exits->count; i++) {
 		rule = add_counted(chain, VERDICT_ACCEPT);
-		match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
-		guard_add_match(rule, MATCH_NEXTHOP)->nexthop = config->gateway[family].address;
-		COMMENT(rule, "%s to the gateway %s: let through", family_name(family),
-			address_text(&config->gateway[family].address, text));
+		match_exit(rule, &of->exits->exit[i]);
+		COMMENT(rule, "%s to %s: let through", family_name(of->exits->exit[i].family),
+			exit_text(&of->exits->exit[i], text));
 	}
 	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT; family++) {
-		if (config->gateway[family].mode != GATEWAY_BLOCK)
+		if (!config_blocks(config, family))
 			continue;
 		rule = add_counted(chain, VERDICT_REJECT);
 		rule->reject_family = family_of(family);
@@ -291,16 +289,14 @@ static void drop_to(struct guard_chain *chain, const struct subnets *subnets, un
 
 /* ip saddr 10.20.0.0/24 oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
 static void accept_to_gateway(struct guard_chain *chain, const struct subnets *subnets, unsigned int i,
-			      const struct gateway *gateway, const struct gateway_path *path)
+			      const struct exit *exit)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
-	char text[ADDRESS_TEXT];
+	char text[EXIT_TEXT];
 
 	match_source(rule, &subnets->prefix[i], false);
-	match_interface(rule, MATCH_OIFNAME, exact(path->interface_name));
-	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = gateway->address;
-	COMMENT(rule, "from %s to the gateway %s: let through", subnets->text[i],
-		address_text(&gateway->address, text));
+	match_exit(rule, exit);
+	COMMENT(rule, "from %s to %s: let through", subnets->text[i], exit_text(exit, text));
 }
 
 /* ip saddr 10.20.0.0/24 counter drop */
@@ -322,17 +318,16 @@ static void drop_errors_about(struct guard_chain *chain, const struct subnets *s
 	COMMENT(rule, "an ICMP error about a packet to a client of %s: dropped", subnets->text[i]);
 }
 
-static void fill_leaving_family(struct guard_chain *chain, const struct config *config, int family,
-				const struct gateway_path *path)
+static void fill_leaving_family(struct guard_chain *chain, const struct terms *of, int family)
 {
-	const struct subnets *subnets = &config->subnets[family];
-	const struct gateway *gateway = &config->gateway[family];
+	const struct subnets *subnets = &of->config->subnets[family];
 
 	for (unsigned int i = 0; i < subnets->count; i++)
 		drop_to(chain, subnets, i);
 	for (unsigned int i = 0; i < subnets->count; i++) {
-		if (gateway->mode == GATEWAY_ADDRESS)
-			accept_to_gateway(chain, subnets, i, gateway, path);
+		for (unsigned int j = 0; j < of->exits->count; j++)
+			if (of->exits->exit[j].family == family)
+				accept_to_gateway(chain, subnets, i, &of->exits->exit[j]);
 		drop_from(chain, subnets, i);
 	}
 	for (unsigned int i = 0; i < subnets->count; i++)
@@ -374,13 +369,13 @@ static void drop_port_unreachable(struct guard_chain *chain, uint8_t family, uin
 /* What the kernel says against a reply to a client that is taken for this host's own. */
 static void drop_errors_about_replies(struct guard_chain *chain, const struct config *config)
 {
-	if (masquerades(config, IPV4)) {
+	if (config_masquerades(config, IPV4)) {
 		drop_icmp(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, "unknown protocol");
 		drop_port_unreachable(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH);
 		drop_icmp(chain, AF_INET, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, "fragment missing");
 		drop_icmp(chain, AF_INET, ICMP_PARAMETERPROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
 	}
-	if (masquerades(config, IPV6)) {
+	if (config_masquerades(config, IPV6)) {
 		drop_port_unreachable(chain, AF_INET6, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOPORT);
 		drop_icmp(chain, AF_INET6, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_REASSEMBLY, "fragment missing");
 		drop_icmp(chain, AF_INET6, ICMP6_PARAM_PROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
@@ -438,8 +433,8 @@ static void fill_leaving(struct guard_chain *chain, const struct terms *of)
 
 	for (int family = 0; family < FAMILIES; family++)
 		if (config_governs(config, family))
-			fill_leaving_family(chain, config, family, &of->path[family]);
-	if (config_governs(config, IPV6) && !masquerades(config, IPV6)) {
+			fill_leaving_family(chain, of, family);
+	if (config_governs(config, IPV6) && !config_masquerades(config, IPV6)) {
 		rule = add_counted(chain, VERDICT_DROP);
 		guard_add_match(rule, MATCH_QUOTED_HOPBYHOP);
 		COMMENT(rule, "an ICMPv6 error about hop-by-hop options: dropped");
@@ -535,22 +530,22 @@ static void fill_to_server(struct guard_chain *chain, const struct config *confi
  */
 static void fill_input(struct guard_chain *chain, const struct terms *of)
 {
-	const struct config *config = of->config;
 	struct guard_rule *tunnels = add_goto(chain, "to_server");
 
 	match_tunnels(tunnels, MATCH_IIFNAME, of);
 	COMMENT(tunnels, "from a client to this host: see to_server");
-	for (int family = 0; family < FAMILIES; family++) {
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
 		struct guard_rule *rule;
 
-		if (!masquerades(config, family))
+		if (!gateway_masquerades(exit->gateway, exit->family))
 			continue;
 		rule = add_goto(chain, "from_gateway");
-		match_interface(rule, MATCH_IIFNAME, exact(of->path[family].interface_name));
-		guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+		match_interface(rule, MATCH_IIFNAME, exact(exit->interface.name));
+		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
 		guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_INVALID | CT_NEW | CT_UNTRACKED;
 		COMMENT(rule, "%s by the gateway's interface, of no known flow: see from_gateway",
-			family_name(family));
+			family_name(exit->family));
 	}
 }
 
@@ -582,18 +577,17 @@ static void fill_from_gateway(struct guard_chain *chain)
 /* ip saddr 10.20.0.0/24 oifname "eth0" counter goto our_address */
 static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 {
-	const struct config *config = of->config;
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
+		const struct subnets *subnets = &of->config->subnets[exit->family];
 
-	for (int family = 0; family < FAMILIES; family++) {
-		const struct subnets *subnets = &config->subnets[family];
-
-		for (unsigned int i = 0; masquerades(config, family) && i < subnets->count; i++) {
+		for (unsigned int j = 0; gateway_masquerades(exit->gateway, exit->family) && j < subnets->count; j++) {
 			struct guard_rule *rule = add_goto(chain, "our_address");
 
 			rule->counter = true;
-			match_source(rule, &subnets->prefix[i], false);
-			match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
-			COMMENT(rule, "clients of %s get our address toward the gateway", subnets->text[i]);
+			match_source(rule, &subnets->prefix[j], false);
+			match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
+			COMMENT(rule, "clients of %s get our address toward the gateway", subnets->text[j]);
 		}
 	}
 }
@@ -671,11 +665,11 @@ static const struct guard_chain encrypted_chain = {
 	"encrypted", "filter", NF_INET_POST_ROUTING, 110, "postrouting", "srcnat + 10", NULL, 0
 };
 
-void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
+void policy_add_guard(struct policy *policy, const struct config *config, const struct exits *exits,
 		      const struct host *host)
 {
-	const struct terms of = { config, path, host };
-	bool masquerade = masquerades(config, IPV4) || masquerades(config, IPV6);
+	const struct terms of = { config, exits, host };
+	bool masquerade = config_masquerades(config, IPV4) || config_masquerades(config, IPV6);
 	struct guard *guard = &policy->guard;
 
 	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));

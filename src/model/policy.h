@@ -2,16 +2,10 @@
 #ifndef POLICY_H
 #define POLICY_H
 
-#include "config/config.h"
+#include "model/exit.h"
 #include "model/guard.h"
 #include "model/host.h"
 #include "model/routing.h"
-
-/* Where the kernel reaches a gateway; see gateway.h. */
-struct gateway_path {
-	unsigned int interface;			/* index */
-	char interface_name[IFNAMSIZ];
-};
 
 /* The state that the configuration asks of the kernel. */
 struct policy {
@@ -19,31 +13,28 @@ struct policy {
 	size_t rules;
 	struct route *route;
 	size_t routes;
-	struct neighbour neighbour[FAMILIES];	/* of gateways with a hardware address */
+	struct neighbour neighbour[EXITS];	/* of gateways with a hardware address */
 	size_t neighbours;
-	struct address former[FAMILIES];	/* the gateways' at the run before; AF_UNSPEC where none is known */
+	struct address former[EXITS];	/* the gateways' at the run before */
+	size_t formers;
 	struct guard guard;	/* zero until it is added; no chains where nothing is governed */
 };
 
 /*
  * policy_make - the desired policy rules and routes
- * @path: of each family whose mode is GATEWAY_ADDRESS
  *
  * policy_free() when done.
  */
-void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES]);
+void policy_make(struct policy *policy, const struct config *config, const struct exits *exits);
 
 /*
  * policy_add_guard - the desired kill switch, once; in killswitch.c
  *
- * It follows from @config, @path and @host alone, as seal.h relies on. Its rules' bytecode is not set: see
+ * It follows from @config, @exits and @host alone, as seal.h relies on. Its rules' bytecode is not set: see
  * nftables_compile().
  */
-void policy_add_guard(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
+void policy_add_guard(struct policy *policy, const struct config *config, const struct exits *exits,
 		      const struct host *host);
 void policy_free(struct policy *policy);
-
-/* policy_find_route - to the gateway of a family, NULL where none; its interface is 0 where the kernel knows no way */
-const struct route *policy_find_route(const struct policy *policy, int family);
 
 #endif

@@ -142,19 +142,19 @@ static const char *find_common(const struct guard *blocking, const struct guard 
 /* A rule of the kill switch that is there, and that it has only where the family is covered; NULL where there is none. */
 static const char *find_denial(const struct config *config, const struct situation *situation, int family)
 {
-	static const struct gateway_path path[FAMILIES];
-	const struct config block = *config;
+	static const struct exits none;
 	const char *found = NULL;
 
 	for (int i = 0; i < 2 && !found; i++) {
-		struct config other = block;
+		struct config other = *config;
 		struct policy policy = { 0 };
 
 		/* Neither its gateway nor its subnets may be the same any more. */
-		other.gateway[family].mode = GATEWAY_BLOCK;
+		for (unsigned int j = 0; j < other.gateways; j++)
+			other.gateway[j].to[family].mode = GATEWAY_BLOCK;
 		other.subnets[family].count = (unsigned int)i;
 		other.subnets[family].prefix[0].address.family = family_of(family);
-		policy_add_guard(&policy, &other, path, &situation->host);
+		policy_add_guard(&policy, &other, &none, &situation->host);
 		found = find_common(&policy.guard, &situation->policy.guard, &situation->kernel.guard);
 		policy_free(&policy);
 	}
@@ -216,7 +216,7 @@ static bool is_covered(const struct cover *cover, int family, const struct addre
 	const struct subnets *subnets = &cover->config->subnets[family];
 
 	if (!config_governs(cover->config, family))
-		return cover->config->gateway[family].mode == GATEWAY_DIRECT;
+		return !config_is_plain(cover->config);
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(&subnets->prefix[i], address))
 			return true;

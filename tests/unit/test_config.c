@@ -243,10 +243,10 @@ static void defaults_are_parsed(void **state)
 	(void)state;
 	load_valid(&config, VALID);
 	assert_string_equal(interface_pattern_text(&config.clients, text), "vpns*");
-	assert_string_equal(config.gateway_interface, "");
-	assert_int_equal(config.table, 100);
+	assert_string_equal(config.gateway[0].interface, "");
+	assert_int_equal(config.gateway[0].table, 100);
 	assert_int_equal(config.priority, 1000);
-	assert_true(config.masquerade);
+	assert_true(config.gateway[0].masquerade);
 	assert_string_equal(config.killswitch_table, "ocserv_gw");
 	assert_int_equal(config.blocked, BLOCKED_REJECT);
 	assert_true(config.client_to_client);
@@ -283,13 +283,13 @@ static void values_are_parsed(void **state)
 	assert_string_equal(prefix_text(&config.subnets[IPV4].prefix[2], text), "192.168.9.0/24");
 	assert_int_equal(config.subnets[IPV6].count, 1);
 	assert_string_equal(interface_pattern_text(&config.clients, text), "tun*");
-	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
-	assert_string_equal(address_text(&config.gateway[IPV4].address, text), "172.28.0.2");
-	assert_string_equal(address_text(&config.gateway[IPV6].address, text), "fe80::1");
-	assert_string_equal(config.gateway_interface, "eth0.7");
-	assert_int_equal(config.table, 4711);
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_ADDRESS);
+	assert_string_equal(address_text(&config.gateway[0].to[IPV4].address, text), "172.28.0.2");
+	assert_string_equal(address_text(&config.gateway[0].to[IPV6].address, text), "fe80::1");
+	assert_string_equal(config.gateway[0].interface, "eth0.7");
+	assert_int_equal(config.gateway[0].table, 4711);
 	assert_int_equal(config.priority, 77);
-	assert_false(config.masquerade);
+	assert_false(config.gateway[0].masquerade);
 	assert_string_equal(config.killswitch_table, "a_1");
 	assert_int_equal(config.blocked, BLOCKED_DROP);
 	assert_false(config.client_to_client);
@@ -317,7 +317,7 @@ static void booleans_have_eight_words(void **state)
 
 			add_file_with(&file, KEY_MASQUERADE, words[i][value]);
 			load_valid(&config, text_string(&file));
-			assert_int_equal(config.masquerade, value);
+			assert_int_equal(config.gateway[0].masquerade, value);
 			config_free(&config);
 		}
 	}
@@ -331,16 +331,16 @@ static void one_family_alone_blocks_the_other(void **state)
 
 	(void)state;
 	load_valid(&config, VALID);
-	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
-	assert_int_equal(config.gateway[IPV6].mode, GATEWAY_BLOCK);
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config.gateway[0].to[IPV6].mode, GATEWAY_BLOCK);
 	assert_false(config_is_plain(&config));
 	assert_true(config_governs(&config, IPV4));
 	assert_true(config_governs(&config, IPV6));
 	config_free(&config);
 
 	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway]\naddress6 = fd28::2\n");
-	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_BLOCK);
-	assert_int_equal(config.gateway[IPV6].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_BLOCK);
+	assert_int_equal(config.gateway[0].to[IPV6].mode, GATEWAY_ADDRESS);
 	config_free(&config);
 }
 
@@ -705,7 +705,7 @@ static void numbers_reach_to_their_limits(void **state)
 
 		add_file_with(&file, cases[i].key, cases[i].value);
 		load_valid(&config, text_string(&file));
-		assert_int_equal(cases[i].key == KEY_TABLE ? config.table : config.priority, cases[i].number);
+		assert_int_equal(cases[i].key == KEY_TABLE ? config.gateway[0].table : config.priority, cases[i].number);
 		config_free(&config);
 	}
 }
@@ -718,7 +718,7 @@ static void names_reach_to_their_limits(void **state)
 	(void)state;
 	load_valid(&config, VALID "interface = eth012345678901\n[clients]\ninterface = vpns01234567890*\n"
 		   "[killswitch]\ntable = a_2345678901234567890123456789012345678901234567890123456789012\n");
-	assert_string_equal(config.gateway_interface, "eth012345678901");
+	assert_string_equal(config.gateway[0].interface, "eth012345678901");
 	assert_string_equal(interface_pattern_text(&config.clients, text), "vpns01234567890*");
 	assert_int_equal(strlen(config.killswitch_table), 63);
 	config_free(&config);
@@ -977,8 +977,8 @@ static void the_rest_of_a_long_comment_is_no_line(void **state)
 		text_add(&file, VALID "; %*s", (int)length, "address6 = direct\n");
 		text_add(&file, "table = 7 ; %*s", (int)length, "table = 8\n");
 		load_valid(&config, text_string(&file));
-		assert_int_equal(config.gateway[IPV6].mode, GATEWAY_BLOCK);
-		assert_int_equal(config.table, 7);
+		assert_int_equal(config.gateway[0].to[IPV6].mode, GATEWAY_BLOCK);
+		assert_int_equal(config.gateway[0].table, 7);
 		config_free(&config);
 		text_free(&file);
 	}
@@ -1226,7 +1226,7 @@ static void the_largest_file_is_read_to_its_end(void **state)
 	text_add(&file, "table = 7\n");
 	assert_in_range(file.length, 1048575, 1048576);
 	load_valid(&config, text_string(&file));
-	assert_int_equal(config.table, 7);
+	assert_int_equal(config.gateway[0].table, 7);
 	config_free(&config);
 }
 
@@ -1240,12 +1240,12 @@ static void the_environment_names_the_file(void **state)
 	write_file("other.ini", VALID "table = 7\n");
 	setenv("OCSERV_GATEWAY_CONFIG", "other.ini", 1);
 	assert_int_equal(config_load(&config, NULL, NULL, &report), 0);
-	assert_int_equal(config.table, 7);
+	assert_int_equal(config.gateway[0].table, 7);
 	assert_string_equal(config.path, "other.ini");
 	config_free(&config);
 
 	assert_int_equal(config_load(&config, "gateway.ini", NULL, &report), 0);
-	assert_int_equal(config.table, 100);
+	assert_int_equal(config.gateway[0].table, 100);
 	config_free(&config);
 
 	setenv("OCSERV_GATEWAY_CONFIG", "missing.ini", 1);
@@ -1269,7 +1269,7 @@ static void the_environment_alone_can_configure(void **state)
 	assert_int_equal(config_load(&config, NULL, NULL, &report), 0);
 	assert_string_equal(config.path, SYSCONFDIR "/ocserv/gateway.ini");
 	assert_false(config.file_read);
-	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_ADDRESS);
 	assert_int_equal(config.setting[KEY_ADDRESS4].origin, FROM_ENVIRONMENT);
 	config_free(&config);
 

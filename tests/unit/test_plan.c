@@ -1775,7 +1775,7 @@ static void what_is_left_of_neighbours_goes(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	trial.wanted.policy.former[IPV4] = address_of("172.28.0.77");
+	trial.wanted.policy.former[trial.wanted.policy.formers++] = address_of("172.28.0.77");
 	route = trial.kernel.route[0];
 	route.gateway = address_of("172.28.0.88");
 	kernel_add_route(&trial.kernel, &route);

@@ -9,18 +9,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct gateway_path path_of_gateways[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
-
 static const struct host this_host = { .ipsec = true };
 static const struct host host_with_others = { .ipsec = true, .left_out = { "tun9", "vpns.office" }, .left_outs = 2 };
 
 static uint64_t digest_of_case(const char *text)
 {
 	struct config config;
+	struct exits exits;
 	uint64_t digest;
 
 	load_valid(&config, text);
-	digest = seal_digest(&config, path_of_gateways, &this_host);
+	exits_found(&exits, &config);
+	digest = seal_digest(&config, &exits, &this_host);
 	config_free(&config);
 	return digest;
 }
@@ -42,38 +42,39 @@ static void expect_new(uint64_t digest, const uint64_t *seen, size_t count, cons
 static void each_key_and_each_gateway_count(void **state)
 {
 	uint64_t seen[1 + CONFIG_KEYS + 2 * FAMILIES + 2];
-	struct gateway_path path[FAMILIES];
+	struct exits exits, others;
 	struct config config;
 	size_t count = 0;
 
 	(void)state;
-	load_valid(&config, case_text("seed"));
-	seen[count++] = seal_digest(&config, path_of_gateways, &this_host);
+	load_valid(&config, case_text("both-families"));
+	exits_found(&exits, &config);
+	seen[count++] = seal_digest(&config, &exits, &this_host);
 	for (int key = 0; key < CONFIG_KEYS; key++) {
 		char *kept = config.setting[key].value;
 
 		config.setting[key].value = (char *)"another";
-		seen[count] = seal_digest(&config, path_of_gateways, &this_host);
+		seen[count] = seal_digest(&config, &exits, &this_host);
 		expect_new(seen[count], seen, count, "key", key);
 		count++;
 		config.setting[key].value = kept;
 	}
 	for (int family = 0; family < FAMILIES; family++) {
-		memcpy(path, path_of_gateways, sizeof(path));
-		path[family].interface = 9;
-		seen[count] = seal_digest(&config, path, &this_host);
+		others = exits;
+		others.exit[family].interface.index = 9;
+		seen[count] = seal_digest(&config, &others, &this_host);
 		expect_new(seen[count], seen, count, "index of the interface of family", family);
 		count++;
-		memcpy(path, path_of_gateways, sizeof(path));
-		strcpy(path[family].interface_name, "eth9");
-		seen[count] = seal_digest(&config, path, &this_host);
+		others = exits;
+		strcpy(others.exit[family].interface.name, "eth9");
+		seen[count] = seal_digest(&config, &others, &this_host);
 		expect_new(seen[count], seen, count, "name of the interface of family", family);
 		count++;
 	}
-	seen[count] = seal_digest(&config, path_of_gateways, &(struct host){ .ipsec = false });
+	seen[count] = seal_digest(&config, &exits, &(struct host){ .ipsec = false });
 	expect_new(seen[count], seen, count, "IPsec", 0);
 	count++;
-	expect_new(seal_digest(&config, path_of_gateways, &host_with_others), seen, count, "what is left out", 0);
+	expect_new(seal_digest(&config, &exits, &host_with_others), seen, count, "what is left out", 0);
 	config_free(&config);
 }
 
