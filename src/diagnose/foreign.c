@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/foreign.h"
-#include "kernel/setting.h"
 #include "model/guard.h"
 
 #include <errno.h>
@@ -343,36 +342,6 @@ static void check_packet(const struct check *check, const struct packet *packet,
 	simulation_free(&simulation);
 }
 
-/* As ip-sysctl.rst says: the larger one of this setting's and of that for all interfaces counts. */
-static bool checks_sources(const char *interface)
-{
-	char name[64];
-	int all = setting_read("ipv4/conf/all/rp_filter"), own;
-
-	snprintf(name, sizeof(name), "ipv4/conf/%s/rp_filter", interface);
-	own = setting_read(name);
-	return (all > own ? all : own) == 1;
-}
-
-/* The kernel drops what it would not answer by the interface that it came by. Linux 6.13 and later say EINVAL. */
-static void check_sources(const struct check *check, const struct packet *answer)
-{
-	const struct way_question question = {
-		.source = answer->source, .destination = answer->destination,
-		.incoming = if_nametoindex(answer->incoming),
-	};
-	struct netlink_error error = { 0 };
-	struct route route;
-
-	if (answer->family != IPV4 || !answer->behind_nat.family || !checks_sources(answer->incoming))
-		return;
-	if (roads_way(&check->roads, &question, &route, &error) < 0 && (error.number == EXDEV || error.number == EINVAL))
-		report_warning(check->report, "rp_filter on %s drops the answers to clients, since this host would send to where "
-			       "they come from by another interface; sysctl -w net.ipv4.conf.%s.rp_filter=2", answer->incoming,
-			       answer->incoming);
-	route_free(&route);
-}
-
 static void check_exit(const struct check *check, const struct exit *exit)
 {
 	struct address client, far;
@@ -386,7 +355,6 @@ static void check_exit(const struct check *check, const struct exit *exit)
 	foreign_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
 	check_packet(check, &packet, "what clients send");
 	check_packet(check, &answer, "the answers to clients");
-	check_sources(check, &answer);
 }
 
 int foreign_read(struct ruleset *ruleset, struct netlink *nft, struct report *report)
