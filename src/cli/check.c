@@ -77,6 +77,9 @@ static void add_gateway(struct text *screen, const struct config *config, const 
 	case GATEWAY_BLOCK:
 		text_add_string(screen, "blocked\n");
 		break;
+	case GATEWAY_LINK:
+		text_add(screen, "leaves by %s\n", exit_text(exit, name));
+		break;
 	case GATEWAY_ADDRESS:
 		text_add(screen, "leaves by %s on %s\n", exit_text(exit, name), exit->interface.name);
 		break;

@@ -246,7 +246,7 @@ static bool has_wanted_source(const struct findings *findings, const struct effe
 
 	if (!gateway_masquerades(exit->gateway, exit->family) || (source && source->deed == DEED_MASQUERADE))
 		return true;
-	return source && source->address.family && roads_own_address(&exit->nexthop, exit->interface.name, &own) &&
+	return source && source->address.family && roads_own_address(&exit->nexthop, &findings->simulation.packet.destination, exit->interface.name, &own) &&
 	       address_equal(&own, &source->address);
 }
 
@@ -256,11 +256,14 @@ static void judge_gateway(struct findings *findings)
 	const struct effect *source = simulation->source == NO_EFFECT ? NULL : &simulation->effect[simulation->source];
 	bool masquerades = config_masquerades(findings->config, findings->question->family);
 	struct text *verdict = &findings->verdict;
-	char address[ADDRESS_TEXT];
+	char address[ADDRESS_TEXT], name[EXIT_TEXT];
 
 	findings->fate = TO_GATEWAY;
 	findings->arrives = has_wanted_source(findings, source);
-	text_add_string(verdict, "reaches the gateway");
+	if (exit_is_link(exit_of(findings)))
+		text_add(verdict, "leaves by %s", exit_text(exit_of(findings), name));
+	else
+		text_add_string(verdict, "reaches the gateway");
 	if (simulation->destination != NO_EFFECT) {
 		text_add(verdict, ", but for %s, by ", address_text(&simulation->packet.destination, address));
 		add_cause(verdict, findings, simulation->destination);

@@ -118,13 +118,19 @@ static void join(struct text *text, const struct lines *lines)
 		text_add(text, "%s%s", i ? "; " : "", lines->line[i]);
 }
 
+/* 172.28.0.2, link:wg0, block */
 static const char *gateway_text(const struct config *config, int family, char text[ADDRESS_TEXT])
 {
 	static const char *const names[] = {
 		[GATEWAY_UNSET] = "none", [GATEWAY_BLOCK] = "block", [GATEWAY_DIRECT] = "direct",
 	};
-	const struct gateway_to *to = &config_default(config)->to[family];
+	const struct gateway *gateway = config_default(config);
+	const struct gateway_to *to = &gateway->to[family];
 
+	if (to->mode == GATEWAY_LINK) {
+		snprintf(text, ADDRESS_TEXT, "link:%s", gateway->interface);
+		return text;
+	}
 	return to->mode == GATEWAY_ADDRESS ? address_text(&to->address, text) : names[to->mode];
 }
 

@@ -81,7 +81,7 @@ static size_t count_wrong_ways(const struct situation *situation, const struct r
 	bool found = true;
 
 	for (unsigned int i = 0; i < situation->exits.count; i++)
-		found = found && situation->exits.exit[i].interface.index;
+		found = found && situation->exits.exit[i].interface.index && !situation->exits.exit[i].unfit;
 	if (found)
 		return 0;
 	return report->errors.count > situation->plan.conflicts ? report->errors.count - situation->plan.conflicts : 1;
@@ -163,7 +163,7 @@ static void take_problems(struct status *status, const struct report *report)
 const char *mode_text(enum gateway_mode mode)
 {
 	static const char *const names[] = {
-		[GATEWAY_UNSET] = "unset", [GATEWAY_ADDRESS] = "gateway", [GATEWAY_BLOCK] = "block",
+		[GATEWAY_UNSET] = "unset", [GATEWAY_ADDRESS] = "gateway", [GATEWAY_LINK] = "link", [GATEWAY_BLOCK] = "block",
 		[GATEWAY_DIRECT] = "direct",
 	};
 
@@ -211,7 +211,8 @@ static void add_json_gateway(struct text *json, const struct status *status)
 			 mode_text(config_default(status->config)->to[family].mode));
 		if (exit)
 			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s, \"there\": %s",
-				 address_text(&exit->nexthop, address), exit->interface.index ? exit->interface.name : "",
+				 exit_is_link(exit) ? "link" : address_text(&exit->nexthop, address),
+				 exit->interface.index || exit_is_link(exit) ? exit->interface.name : "",
 				 !contact->asked ? "null" : contact->there ? "true" : "false",
 				 contact->there ? "true" : "false");
 		text_add(json, " }%s\n", family == IPV4 ? "," : "");
@@ -345,17 +346,21 @@ static void add_gauge(struct text *text, const char *name, const char *help)
 static void add_prometheus_gateway(struct text *text, const struct status *status, const char *name, int family,
 				   bool value)
 {
+	const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 	char address[ADDRESS_TEXT];
 
-	text_add(text, "ocserv_gateway_%s{family=\"%s\",address=\"%s\"} %d\n", name, family_key(family),
-		 address_text(&config_default(status->config)->to[family].address, address), value);
+	text_add(text, "ocserv_gateway_%s{family=\"%s\",", name, family_key(family));
+	if (exit_is_link(exit))
+		text_add(text, "address=\"link\",interface=\"%s\"} %d\n", exit->interface.name, value);
+	else
+		text_add(text, "address=\"%s\"} %d\n", address_text(&exit->nexthop, address), value);
 }
 
 static void add_prometheus_gateways(struct text *text, const struct status *status)
 {
 	const struct contact *contact = status->contact;
 
-	add_gauge(text, "gateway_there", "Whether the gateway answers ARP or ND, or its point-to-point interface is up.");
+	add_gauge(text, "gateway_there", "Whether the gateway answers ARP or ND, or the interface that leads there is up.");
 	for (int family = 0; family < FAMILIES; family++)
 		if (gateway_leads(config_default(status->config), family))
 			add_prometheus_gateway(text, status, "gateway_there", family, contact[family].there);

@@ -90,7 +90,10 @@ static void say_gateway(struct findings *findings, const struct exit *exit, cons
 {
 	char address[ADDRESS_TEXT];
 
-	text_add(&findings->gateway, "%s on %s, %s", address_text(&exit->nexthop, address), exit->interface.name, what);
+	if (exit_is_link(exit))
+		text_add(&findings->gateway, "interface %s %s", exit->interface.name, what);
+	else
+		text_add(&findings->gateway, "%s on %s, %s", address_text(&exit->nexthop, address), exit->interface.name, what);
 }
 
 /* As far as the kernel knows: for what is no Ethernet, or where no packet socket is allowed. */
@@ -100,7 +103,7 @@ static void look_for_gateway(struct test *test, struct findings *findings, const
 
 	contact_make(&contact, &test->run->sockets.route, exit);
 	findings->there = contact.there;
-	say_gateway(findings, exit, !contact.there ? contact.why : contact.asked ? "answers" :
+	say_gateway(findings, exit, !contact.there ? contact.why : contact.asked ? "answers" : exit_is_link(exit) ? "is up" :
 		    "up; nobody to ask there (point-to-point)");
 }
 
@@ -110,7 +113,7 @@ static void ask_for_gateway(struct test *test, struct findings *findings, const 
 	char what[64];
 	int answer = -1;
 
-	if (contact_can_ask(&test->run->sockets.route, exit->interface.name) && test->asking >= 0)
+	if (!exit_is_link(exit) && contact_can_ask(&test->run->sockets.route, exit->interface.name) && test->asking >= 0)
 		answer = ask_gateway(test->asking, exit, &findings->took_us);
 	if (answer < 0) {
 		look_for_gateway(test, findings, exit);
@@ -148,14 +151,16 @@ static void try_gateway(struct test *test, int family)
 	const struct exit *exit = exits_default(&test->situation.exits, test->config, family);
 	char address[ADDRESS_TEXT];
 
-	if (!exit->interface.index)
+	if (!exit->interface.index && exit_is_link(exit))
+		say_gateway(findings, exit, "is NOT there");
+	else if (!exit->interface.index)
 		text_add(&findings->gateway, "%s, to which there is NO way", address_text(&exit->nexthop, address));
 	else if (test->config->probes.neighbour)
 		ask_for_gateway(test, findings, exit);
 	else
 		findings->there = true;
 	if (exit->interface.index && !test->config->probes.neighbour)
-		say_gateway(findings, exit, "not asked (probe = no)");
+		say_gateway(findings, exit, exit_is_link(exit) ? "is not looked at (probe = no)" : "not asked (probe = no)");
 }
 
 static size_t collect_probes(const struct probes *probes, int family, struct echo echo[CONFIG_PROBES])
@@ -398,6 +403,7 @@ static void print_unasked(const struct test *test, int family)
 
 	switch (config_default(test->config)->to[family].mode) {
 	case GATEWAY_ADDRESS:
+	case GATEWAY_LINK:
 		text_add_string(&line, "the client has no address");
 		break;
 	case GATEWAY_BLOCK:

@@ -55,7 +55,7 @@ bool config_is_plain(const struct config *config)
 
 bool gateway_leads(const struct gateway *gateway, int family)
 {
-	return gateway->to[family].mode == GATEWAY_ADDRESS;
+	return gateway->to[family].mode == GATEWAY_ADDRESS || gateway->to[family].mode == GATEWAY_LINK;
 }
 
 bool gateway_masquerades(const struct gateway *gateway, int family)
@@ -427,10 +427,25 @@ static void check_next_hop(const struct config *config, const struct gateway *ga
 			     "interface that it is on");
 }
 
+static void check_link(const struct config *config, const struct gateway *gateway, int family, struct report *report)
+{
+	if (!gateway->interface[0])
+		config_error(config, report, config_address_key(family), "needs the interface that leads there; write "
+			     "[gateway] interface = NAME, such as wg0");
+	else if (strcmp(gateway->interface, "lo") == 0)
+		config_error(config, report, KEY_GATEWAY_INTERFACE, "leads nowhere but to this host itself; name the one by "
+			     "which clients are to leave, such as wg0");
+}
+
 static void check_mac(const struct config *config, const struct gateway *gateway, int family, struct report *report)
 {
-	if (gateway->to[family].mode != GATEWAY_ADDRESS && gateway->to[family].mac.known)
-		config_error(config, report, family == IPV4 ? KEY_MAC4 : KEY_MAC6, "there is no %s gateway that could have it; "
+	enum config_key key = family == IPV4 ? KEY_MAC4 : KEY_MAC6;
+
+	if (gateway->to[family].mac.known && gateway->to[family].mode == GATEWAY_LINK)
+		config_error(config, report, key, "address%d = link has no next hop that could have it; take this out",
+			     family == IPV4 ? 4 : 6);
+	else if (gateway->to[family].mac.known && gateway->to[family].mode != GATEWAY_ADDRESS)
+		config_error(config, report, key, "there is no %s gateway that could have it; "
 			     "set [gateway] address%d to its address, or take this out", family_name(family),
 			     family == IPV4 ? 4 : 6);
 }
@@ -440,6 +455,8 @@ static void check_gateway(const struct config *config, const struct gateway *gat
 	for (int family = 0; family < FAMILIES; family++) {
 		if (gateway->to[family].mode == GATEWAY_ADDRESS)
 			check_next_hop(config, gateway, family, report);
+		else if (gateway->to[family].mode == GATEWAY_LINK)
+			check_link(config, gateway, family, report);
 		check_mac(config, gateway, family, report);
 	}
 	if (gateway->interface[0] && interface_matches(&config->clients, gateway->interface))

@@ -21,6 +21,7 @@
 enum gateway_mode {
 	GATEWAY_UNSET,
 	GATEWAY_ADDRESS,	/* clients leave by this next hop */
+	GATEWAY_LINK,		/* they leave by the interface, whatever is at its other end */
 	GATEWAY_BLOCK,		/* clients do not leave */
 	GATEWAY_DIRECT,		/* the family is left alone */
 };
@@ -94,7 +95,7 @@ struct gateway_to {
 struct gateway {
 	char name[GATEWAY_NAME];	/* "default" of [gateway] */
 	struct gateway_to to[FAMILIES];
-	char interface[IFNAMSIZ];	/* "" where none is named: see choice.h */
+	char interface[IFNAMSIZ];	/* "" where none is named, as only a next hop needs none: see choice.h */
 	uint32_t table;
 	bool masquerade;
 };

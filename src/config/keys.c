@@ -115,12 +115,14 @@ static bool parse_gateway(const struct key *key, void *field, const char *value,
 	enum gateway_mode mode = GATEWAY_ADDRESS;
 	struct address address = { .family = AF_UNSPEC };
 
-	if (strcasecmp(value, "block") == 0) {
+	if (strcasecmp(value, "link") == 0) {
+		mode = GATEWAY_LINK;
+	} else if (strcasecmp(value, "block") == 0) {
 		mode = GATEWAY_BLOCK;
 	} else if (strcasecmp(value, "direct") == 0) {
 		mode = GATEWAY_DIRECT;
 	} else if (!address_parse(&address, value)) {
-		text_add(wrong, "must be an %s address, block or direct", family_name(key->family));
+		text_add(wrong, "must be an %s address, link, block or direct", family_name(key->family));
 		return false;
 	} else if (address.family != family_of(key->family)) {
 		text_add(wrong, "is not %s; it belongs in address%d", family_name(key->family),
@@ -416,7 +418,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_flows, FIELD(flows) },
 	[KEY_ADDRESS4] = {
 		{ "gateway", "address4", "VPN_GATEWAY", NULL,
-		  "IPv4 next hop of the clients, or block, or direct (leave IPv4 alone)" },
+		  "IPv4 next hop of the clients, or link (interface leads there), or block, or direct (leave IPv4 alone)" },
 		parse_gateway, FIELD(gateway[0].to[IPV4]), .family = IPV4 },
 	[KEY_ADDRESS6] = {
 		{ "gateway", "address6", "VPN_GATEWAY6", NULL,
@@ -424,7 +426,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_gateway, FIELD(gateway[0].to[IPV6]), .family = IPV6 },
 	[KEY_GATEWAY_INTERFACE] = {
 		{ "gateway", "interface", "WAN_IF", NULL,
-		  "interface on which the gateway is reached; unset: the one with an address in its network, kept once chosen" },
+		  "interface of the gateway, needed for link; unset: the one with an address in its network, kept once chosen" },
 		parse_interface, FIELD(gateway[0].interface) },
 	[KEY_MAC4] = {
 		{ "gateway", "mac4", NULL, NULL,

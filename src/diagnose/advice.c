@@ -74,7 +74,8 @@ void advise_bypasses(const struct config *config, const struct situation *situat
 		report_warning(report, "%s", found.line[i]);
 }
 
-static void examine_gateways(const struct situation *situation, struct netlink *route, struct report *report)
+static void examine_gateways(const struct config *config, const struct situation *situation, struct netlink *route,
+			     struct report *report)
 {
 	for (unsigned int i = 0; i < situation->exits.count; i++) {
 		const struct exit *exit = &situation->exits.exit[i];
@@ -84,7 +85,14 @@ static void examine_gateways(const struct situation *situation, struct netlink *
 
 		contact_make(&contact, route, exit);
 		exit_text(exit, name);
-		if (contact.there && !contact.asked)
+		if (exit_is_link(exit) && contact.fault != CONTACT_GONE && contact_can_ask(route, interface))
+			report_warning(report, "[gateway] address%d = link, but %s asks by %s for each address that clients reach, "
+				       "as on an Ethernet, where none but a proxy answers; name the next hop there",
+				       exit->family == IPV4 ? 4 : 6, interface, exit->family == IPV4 ? "ARP" : "ND");
+		if (contact.there && exit_is_link(exit))
+			report_note(report, "%s is up; whether anybody is at its other end is not known%s", name,
+				    config->probes.count ? "" : ": with addresses in [gateway] probe, `ocserv-gateway test` asks");
+		else if (contact.there && !contact.asked)
 			report_note(report, "%s is on %s, which is up; nobody is to be asked there (point-to-point)", name,
 				    interface);
 		else if (!contact.there && contact.asked)
@@ -175,7 +183,7 @@ void examine(const struct config *config, const struct situation *situation, str
 {
 	examine_left_out(config, &situation->host, report);
 	examine_lans(config, &situation->host, &sockets->route, report);
-	examine_gateways(situation, &sockets->route, report);
+	examine_gateways(config, situation, &sockets->route, report);
 	apply_rehearse(&situation->policy.guard, situation->kernel.guard.exists, &sockets->nft, report);
 	foreign_check(config, situation, sockets, report);
 	examine_reverse_path(config, report);

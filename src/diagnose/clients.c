@@ -165,7 +165,11 @@ static void look_nowhere(struct look *look, const struct exit *exit)
 	const struct situation *situation = look->situation;
 	char name[EXIT_TEXT];
 
-	if (exit && !exit->interface.index)
+	if (exit && exit_is_link(exit) && !look->contact[look->family].there)
+		say(look, HAVE_NOTHING, "%s %s", exit_text(exit, name), look->contact[look->family].why);
+	else if (exit && exit_is_link(exit) && !exit->interface.index)
+		say(look, HAVE_NOTHING, "%s is not there", exit_text(exit, name));
+	else if (exit && !exit->interface.index)
 		say(look, HAVE_NOTHING, "there is no way to %s", exit_text(exit, name));
 	else if (forwarding_is_off(look, exit))
 		return;
@@ -178,8 +182,9 @@ static void look_nowhere(struct look *look, const struct exit *exit)
 /* Where the kernel knows no way to the gateway any more, our route to it may be there still. */
 static bool leads_to(const struct route *route, const struct exit *exit)
 {
-	return exit && (route->interface == exit->interface.index || !exit->interface.index) &&
-	       address_equal(&route->gateway, &exit->nexthop);
+	bool moved = exit && !exit_is_link(exit) && !exit->interface.index;
+
+	return exit && (route->interface == exit->interface.index || moved) && address_equal(&route->gateway, &exit->nexthop);
 }
 
 static void look_for_way(struct look *look)

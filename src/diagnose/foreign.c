@@ -263,7 +263,7 @@ void foreign_make_answer(struct packet *answer, const struct packet *packet, boo
 	memcpy(answer->incoming, packet->outgoing, IFNAMSIZ);
 	memcpy(answer->outgoing, packet->incoming, IFNAMSIZ);
 	memcpy(answer->assumed_tunnel, packet->incoming, IFNAMSIZ);
-	if (masquerade && roads_own_address(&packet->nexthop, packet->outgoing, &own)) {
+	if (masquerade && roads_own_address(&packet->nexthop, &packet->destination, packet->outgoing, &own)) {
 		answer->behind_nat = answer->destination;
 		answer->destination = own;
 	}

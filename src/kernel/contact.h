@@ -7,14 +7,18 @@
 
 #define CONTACT_WHY 96
 
+enum contact_fault { CONTACT_FINE, CONTACT_GONE, CONTACT_DOWN, CONTACT_NO_ADDRESS, CONTACT_NO_CARRIER, CONTACT_SILENT };
+
 /*
  * Whether a gateway is there, as far as its network tells. On a point-to-point or NOARP interface (WireGuard, tun, ppp)
- * nobody is asked for a hardware address, so that nobody answers: there the interface itself is looked at.
+ * nobody is asked for a hardware address, so that nobody answers: there the interface itself is looked at, as it is where
+ * there is no next hop.
  */
 struct contact {
 	bool asked;		/* ARP or ND; false where there is nobody to ask, or no way */
 	bool there;		/* it answers, or its interface is fit to carry what clients send */
-	char why[CONTACT_WHY];	/* where not: `does not answer`; else "" */
+	enum contact_fault fault;
+	char why[CONTACT_WHY];	/* where not, behind exit_text(): `does not answer`; else "" */
 };
 
 /*

@@ -21,7 +21,7 @@ static void name_interfaces(const struct choices *was, struct exits *exits)
 		const struct gateway_choice *choice = choices_find(was, exit->gateway, exit->family);
 		const char *name = exit->gateway->interface;
 
-		if (exit->interface.index)
+		if (exit->interface.index || exit_is_link(exit))
 			continue;
 		if (choice && choice->interface[0] && address_equal(&choice->address, &exit->nexthop))
 			name = choice->interface;

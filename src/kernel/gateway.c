@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/gateway.h"
+#include "kernel/contact.h"
 #include "kernel/rtnetlink.h"
 
 #include <errno.h>
@@ -220,13 +221,37 @@ static int find_one(struct netlink *netlink, const struct config *config, const 
 	return result;
 }
 
+/* An interface that leads there itself. Whether it has a carrier may change at any time, and the route needs none. */
+static int find_link(struct netlink *netlink, const struct config *config, struct exit *exit, struct report *report)
+{
+	const char *name = exit->interface.name, *family = family_name(exit->family);
+	struct contact contact;
+
+	exit->interface.index = if_nametoindex(name);
+	contact_make(&contact, netlink, exit);
+	exit->unfit = contact.fault == CONTACT_DOWN || contact.fault == CONTACT_NO_ADDRESS;
+	if (!exit->interface.index)
+		return config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface, and clients leave by it "
+				    "alone: sessions are refused until it is there; start what makes it, such as wg-quick up %s", name);
+	if (contact.fault == CONTACT_DOWN)
+		return config_error(config, report, KEY_GATEWAY_INTERFACE, "it is down, and clients leave by it alone: sessions "
+				    "are refused until it is up; ip link set %s up", name);
+	if (contact.fault == CONTACT_NO_ADDRESS)
+		return config_error(config, report, config_address_key(exit->family), "%s has no %s address to give clients, so "
+				    "they would leave with another one of this host: sessions are refused until it has; ip addr "
+				    "show dev %s, or set address%d = block, or [gateway] masquerade = no if what is behind %s knows the "
+				    "way to clients", name, family, name, exit->family == IPV4 ? 4 : 6, name);
+	return 0;
+}
+
 int gateway_find(struct netlink *route, const struct config *config, const struct choices *chosen, struct exits *exits,
 		 struct report *report)
 {
 	int result = 0;
 
 	for (unsigned int i = 0; i < exits->count; i++)
-		if (find_one(route, config, chosen, &exits->exit[i], report) < 0)
+		if ((exit_is_link(&exits->exit[i]) ? find_link(route, config, &exits->exit[i], report) :
+						     find_one(route, config, chosen, &exits->exit[i], report)) < 0)
 			result = -1;
 	return result;
 }

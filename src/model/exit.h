@@ -14,8 +14,9 @@ struct interface {
 struct exit {
 	const struct gateway *gateway;
 	int family;			/* IPV4, IPV6 */
-	struct address nexthop;
-	struct interface interface;	/* its index is 0 where the kernel knows no way to the next hop */
+	struct address nexthop;		/* AF_UNSPEC: none, the interface itself leads there (link) */
+	struct interface interface;	/* its index is 0 where the kernel knows no way to the next hop, or it is not there */
+	bool unfit;			/* it is there, but clients can't leave by it */
 };
 
 #define EXIT_TEXT (ADDRESS_TEXT + 16)	/* bytes of one in words with its NUL */
@@ -27,10 +28,17 @@ struct exits {
 	unsigned int count;
 };
 
-/* exit_text - `the gateway 172.28.0.2` */
+/* exit_is_link - whether the interface itself leads there */
+bool exit_is_link(const struct exit *exit);
+
+/*
+ * exit_text - `the gateway 172.28.0.2`, `the interface wg0`
+ * exit_goes - the word in front of it: `to` the gateway, `via` the interface
+ */
+const char *exit_goes(const struct exit *exit);
 const char *exit_text(const struct exit *exit, char text[EXIT_TEXT]);
 
-/* exits_make - of all gateways, without their interfaces: see gateway.h */
+/* exits_make - of all gateways, before their interfaces are looked for: see gateway.h */
 void exits_make(struct exits *exits, const struct config *config);
 
 /* exits_find - that of @gateway in @family; NULL where nobody leaves by it */

@@ -63,11 +63,12 @@ static void match_destination(struct guard_rule *rule, const struct prefix *pref
 	guard_add_match(rule, MATCH_DADDR)->prefix = *prefix;
 }
 
-/* What leaves by a gateway: oifname "eth0" rt ip nexthop 172.28.0.2 */
+/* What leaves by a gateway: oifname "eth0" rt ip nexthop 172.28.0.2, or oifname "wg0" */
 static void match_exit(struct guard_rule *rule, const struct exit *exit)
 {
 	match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
-	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = exit->nexthop;
+	if (!exit_is_link(exit))
+		guard_add_match(rule, MATCH_NEXTHOP)->nexthop = exit->nexthop;
 }
 
 static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negated)
@@ -237,7 +238,7 @@ static struct guard_rule *accept_to_clients(struct guard_chain *chain, const str
  *   rt ipsec exists counter drop
  *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
  *   oifname "vpns*" ip daddr 10.20.0.0/24 counter accept
- *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept, or meta nfproto ipv4 oifname "wg0" counter accept
  *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited
  *   counter drop
  */
@@ -261,10 +262,14 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		}
 	}
 	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
+
 		rule = add_counted(chain, VERDICT_ACCEPT);
-		match_exit(rule, &of->exits->exit[i]);
-		COMMENT(rule, "%s to %s: let through", family_name(of->exits->exit[i].family),
-			exit_text(&of->exits->exit[i], text));
+		/* A next hop is of its family, an interface of both. */
+		if (exit_is_link(exit))
+			guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
+		match_exit(rule, exit);
+		COMMENT(rule, "%s %s %s: let through", family_name(exit->family), exit_goes(exit), exit_text(exit, text));
 	}
 	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT; family++) {
 		if (!config_blocks(config, family))
@@ -296,7 +301,7 @@ static void accept_to_gateway(struct guard_chain *chain, const struct subnets *s
 
 	match_source(rule, &subnets->prefix[i], false);
 	match_exit(rule, exit);
-	COMMENT(rule, "from %s to %s: let through", subnets->text[i], exit_text(exit, text));
+	COMMENT(rule, "from %s %s %s: let through", subnets->text[i], exit_goes(exit), exit_text(exit, text));
 }
 
 /* ip saddr 10.20.0.0/24 counter drop */

@@ -321,7 +321,7 @@ static bool route_serves(const struct route *present, const struct route *wanted
 		like.metric = wanted->metric;
 	if (!wanted->interface)
 		like.interface = 0;
-	return route_equal(&like, wanted);
+	return route_is_known(wanted) && route_equal(&like, wanted);
 }
 
 static bool route_wanted(const struct policy *policy, const struct route *present)

@@ -123,7 +123,7 @@ static void add_route(struct policy *policy, const struct config *config, const 
 		.protocol = ROUTING_PROTOCOL,
 	};
 	/* Adding an IPv6 route, the kernel asks the rules for its gateway as if that were somebody else's packet. */
-	route->onlink = exit->family == IPV6 && !config->forward_others;
+	route->onlink = exit->family == IPV6 && !exit_is_link(exit) && !config->forward_others;
 	memcpy(route->interface_name, exit->interface.name, sizeof(route->interface_name));
 }
 

@@ -79,7 +79,7 @@ int remembered_keep(const struct remembered *remembered, const struct config *co
 		    const struct state *state, struct report *report)
 {
 	for (unsigned int i = 0; i < situation->exits.count; i++)
-		if (situation->exits.exit[i].interface.index &&
+		if (situation->exits.exit[i].interface.index && !exit_is_link(&situation->exits.exit[i]) &&
 		    keep_choice(&remembered->choices, config, &situation->exits.exit[i], state, report) < 0)
 			return -1;
 	return 0;

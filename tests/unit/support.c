@@ -174,7 +174,10 @@ void exits_found(struct exits *exits, const struct config *config)
 
 	exits_make(exits, config);
 	for (unsigned int i = 0; i < exits->count; i++)
-		exits->exit[i].interface = found[exits->exit[i].family];
+		if (exit_is_link(&exits->exit[i]))
+			exits->exit[i].interface.index = 4;
+		else
+			exits->exit[i].interface = found[exits->exit[i].family];
 }
 
 void wanted_make(struct wanted *wanted, const char *text)

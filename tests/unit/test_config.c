@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define BY_LINK "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = link\ninterface = wg0\n"
 #define VALID "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n"
 
 /* A configuration that must be refused with one error, which holds each fragment up to NULL. */
@@ -49,7 +50,7 @@ static const struct {
 	{ KEY_FLOWS, "no", "77" },
 	{ KEY_ADDRESS4, "192.0.2.1", "block" },
 	{ KEY_ADDRESS6, "direct", "block" },
-	{ KEY_GATEWAY_INTERFACE, "eth1", "eth2" },
+	{ KEY_GATEWAY_INTERFACE, "eth1", "wg0" },
 	{ KEY_MAC4, "02:00:00:00:00:02", "02-00-00-00-00-AB" },
 	{ KEY_MAC6, "02:00:00:00:00:02", "fe:00:00:00:00:02" },
 	{ KEY_TABLE, "200", "300" },
@@ -542,6 +543,49 @@ static void a_hardware_address_needs_a_gateway(void **state)
 		"set [gateway] address6");
 	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress6 = block\nmac4 = 02:00:00:00:00:02\n",
 		"[gateway] mac4 = 02:00:00:00:00:02: there is no IPv4 gateway");
+	refused(BY_LINK "mac4 = 02:00:00:00:00:02\n", "gateway.ini:6: [gateway] mac4 = 02:00:00:00:00:02: address4 = link has no "
+		"next hop", "take this out");
+}
+
+static void a_link_needs_its_interface(void **state)
+{
+	struct config config;
+
+	(void)state;
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = link\n", "gateway.ini:4: [gateway] address4 = link: needs "
+		"the interface that leads there", "write [gateway] interface = NAME");
+	refused(VALID "address6 = link\n[clients]\nsubnet6 = fd20::/64\n", "gateway.ini:5: [gateway] address6 = link: needs",
+		"write [gateway] interface = NAME");
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = link\ninterface = lo\n",
+		"gateway.ini:5: [gateway] interface = lo: leads nowhere", "name the one by which clients are to leave");
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = link\ninterface = vpns3\n",
+		"gateway.ini:5: [gateway] interface = vpns3: is a tunnel interface", "[clients] interface");
+	refused("[gateway]\naddress4 = link\ninterface = wg0\n", "[clients] subnet4 is not set: it is needed", "as in ocserv.conf");
+	load_valid(&config, VALID);
+	assert_true(config_leads(&config, IPV4) && !config_leads(&config, IPV6) && config_blocks(&config, IPV6));
+	config_free(&config);
+	setenv("VPN_GATEWAY", "link", 1);
+	setenv("WAN_IF", "wg0", 1);
+	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
+	load_valid(&config, "[log]\nlevel = info\n");
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_LINK);
+	assert_int_equal(config.gateway[0].to[IPV4].address.family, AF_UNSPEC);
+	assert_string_equal(config.gateway[0].interface, "wg0");
+	assert_true(config_leads(&config, IPV4) && config_masquerades(&config, IPV4) && config_governs(&config, IPV4));
+	config_free(&config);
+}
+
+/* A next hop in the file, a link in the environment. */
+static void a_link_leaves_nothing_of_an_address(void **state)
+{
+	struct config config;
+
+	(void)state;
+	setenv("VPN_GATEWAY", "link", 1);
+	load_valid(&config, VALID "interface = wg0\n");
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_LINK);
+	assert_int_equal(config.gateway[0].to[IPV4].address.family, AF_UNSPEC);
+	config_free(&config);
 }
 
 /* Values */
@@ -594,14 +638,14 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 		{ KEY_CLIENT_INTERFACE, "vp*ns", "must be an interface name" },
 		{ KEY_CLIENT_INTERFACE, "vpns 0", "must be an interface name" },
 		{ KEY_CLIENT_INTERFACE, "vpns\"0", "must be an interface name" },
-		{ KEY_ADDRESS4, "gateway.example", "must be an IPv4 address, block or direct" },
-		{ KEY_ADDRESS4, "172.28.0.2/24", "must be an IPv4 address, block or direct" },
+		{ KEY_ADDRESS4, "gateway.example", "must be an IPv4 address, link, block or direct" },
+		{ KEY_ADDRESS4, "172.28.0.2/24", "must be an IPv4 address, link, block or direct" },
 		{ KEY_ADDRESS4, "fd28::2", "is not IPv4; it belongs in address6" },
 		{ KEY_ADDRESS4, "0.0.0.0", "can't be the address of a gateway" },
 		{ KEY_ADDRESS4, "127.0.0.1", "can't be the address of a gateway" },
 		{ KEY_ADDRESS4, "255.255.255.255", "can't be the address of a gateway" },
 		{ KEY_ADDRESS6, "172.28.0.3", "is not IPv6; it belongs in address4" },
-		{ KEY_ADDRESS6, "fe80::1%eth0", "must be an IPv6 address, block or direct" },
+		{ KEY_ADDRESS6, "fe80::1%eth0", "must be an IPv6 address, link, block or direct" },
 		{ KEY_ADDRESS6, "::1", "can't be the address of a gateway" },
 		{ KEY_ADDRESS6, "ff02::1", "can't be the address of a gateway" },
 		{ KEY_GATEWAY_INTERFACE, "eth0123456789012", "1 to 15 characters" },
@@ -661,8 +705,8 @@ static void wrong_variables_are_named_with_the_remedy(void **state)
 	static const struct { const char *name, *value, *said; } cases[] = {
 		{ "VPN_SUBNET", "10.20.0.1/24", "environment: VPN_SUBNET=10.20.0.1/24: '10.20.0.1/24' has host bits" },
 		{ "VPN_IF", "a/b", "environment: VPN_IF=a/b: must be an interface name" },
-		{ "VPN_GATEWAY", "vpn", "environment: VPN_GATEWAY=vpn: must be an IPv4 address, block or direct" },
-		{ "VPN_GATEWAY6", "vpn", "environment: VPN_GATEWAY6=vpn: must be an IPv6 address, block or direct" },
+		{ "VPN_GATEWAY", "vpn", "environment: VPN_GATEWAY=vpn: must be an IPv4 address, link, block or direct" },
+		{ "VPN_GATEWAY6", "vpn", "environment: VPN_GATEWAY6=vpn: must be an IPv6 address, link, block or direct" },
 		{ "VPN_GATEWAY_TABLE", "main", "environment: VPN_GATEWAY_TABLE=main: must be a number" },
 		{ "VPN_GATEWAY_RULE_PRIO", "1", "environment: VPN_GATEWAY_RULE_PRIO=1: must be a number from 2 to" },
 		{ "WAN_IF", "eth 0", "environment: WAN_IF=eth 0: must be an interface name" },
@@ -688,7 +732,7 @@ static void an_endless_value_leaves_room_for_the_reason(void **state)
 	refused(VALID, "environment: VPN_SUBNET=xxxx", "is not an IPv4 subnet; write it like 10.20.0.0/24");
 	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
 	setenv("VPN_GATEWAY", value, 1);
-	refused(VALID, "environment: VPN_GATEWAY=xxxx", "must be an IPv4 address, block or direct");
+	refused(VALID, "environment: VPN_GATEWAY=xxxx", "must be an IPv4 address, link, block or direct");
 }
 
 static void numbers_reach_to_their_limits(void **state)
@@ -1346,6 +1390,8 @@ int main(void)
 		in_directory(a_link_local_gateway_needs_an_interface),
 		in_directory(the_gateways_interface_is_no_tunnel),
 		in_directory(a_hardware_address_needs_a_gateway),
+		in_directory(a_link_needs_its_interface),
+		in_directory(a_link_leaves_nothing_of_an_address),
 		in_directory(wrong_values_are_named_with_the_remedy),
 		in_directory(wrong_variables_are_named_with_the_remedy),
 		in_directory(an_endless_value_leaves_room_for_the_reason),
