@@ -5,7 +5,7 @@ set -u
 top=$(cd "${0%/*}/.." && pwd)
 cd "$top" || exit 1
 # The last one leaves a small table of flows.
-tests=(tests/ns/flows.sh tests/vm/doors.sh tests/vm/vrf.sh tests/vm/full-table.sh)
+tests=(tests/ns/flows.sh tests/vm/doors.sh tests/vm/vrf.sh tests/vm/wireguard.sh tests/vm/full-table.sh)
 seconds=600
 
 # Without KVM all is slow, and 2 GB of memory make room for 65,536 flows.

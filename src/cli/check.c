@@ -64,14 +64,11 @@ static void add_settings(struct text *screen, const struct config *config, bool 
 
 static void add_gateway(struct text *screen, const struct config *config, const struct situation *situation, int family)
 {
-	char address[ADDRESS_TEXT];
-	const char *interface = "";
+	const struct exit *exit = exits_default(&situation->exits, config, family);
+	char name[EXIT_TEXT];
 
-	for (size_t i = 0; i < situation->policy.routes; i++)
-		if (situation->policy.route[i].family == family_of(family))
-			interface = situation->policy.route[i].interface_name;
 	text_add(screen, "%s of clients: ", family_name(family));
-	switch (config->gateway[family].mode) {
+	switch (config_default(config)->to[family].mode) {
 	case GATEWAY_UNSET:
 	case GATEWAY_DIRECT:
 		text_add_string(screen, "leaves by this host's own route, without a kill switch\n");
@@ -79,9 +76,11 @@ static void add_gateway(struct text *screen, const struct config *config, const 
 	case GATEWAY_BLOCK:
 		text_add_string(screen, "blocked\n");
 		break;
+	case GATEWAY_LINK:
+		text_add(screen, "leaves by %s\n", exit_text(exit, name));
+		break;
 	case GATEWAY_ADDRESS:
-		text_add(screen, "leaves by the gateway %s on %s\n", address_text(&config->gateway[family].address, address),
-			 interface);
+		text_add(screen, "leaves by %s on %s\n", exit_text(exit, name), exit->interface.name);
 		break;
 	}
 }
@@ -102,7 +101,7 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 		text_add_string(screen, "\n");
 		add_gateway(screen, config, &situation, IPV4);
 		add_gateway(screen, config, &situation, IPV6);
-		gateway_advise(&sockets->route, config, situation.path, report);
+		gateway_advise(&sockets->route, config, &situation.exits, report);
 		if (goal_of(config) == GOAL_INSTALL) {
 			overlap_refuse(config, &situation, BY_ADMIN, &sockets->route, report);
 			advise_bypasses(config, &situation, &sockets->route, report);

@@ -156,14 +156,9 @@ static const char *no_way_text(const struct netlink_error *error)
 	return strerror(error->number);
 }
 
-static const struct route *gateway_route(const struct findings *findings)
+static const struct exit *exit_of(const struct findings *findings)
 {
-	const struct policy *policy = &findings->situation->policy;
-
-	for (size_t i = 0; i < policy->routes; i++)
-		if (policy->route[i].family == findings->question->source.family)
-			return &policy->route[i];
-	return NULL;
+	return exits_default(&findings->situation->exits, findings->config, family_index(findings->question->source.family));
 }
 
 /* To a client is to an address of theirs by a tunnel of theirs; where nothing is governed, by a tunnel. */
@@ -179,11 +174,11 @@ static bool is_to_client(const struct findings *findings)
 
 static bool is_to_gateway(const struct findings *findings)
 {
-	const struct route *gateway = gateway_route(findings);
+	const struct exit *exit = exit_of(findings);
 	const struct packet *packet = &findings->simulation.packet;
 
-	return gateway && if_nametoindex(packet->outgoing) == gateway->interface &&
-	       address_equal(&packet->nexthop, &gateway->gateway);
+	return exit && if_nametoindex(packet->outgoing) == exit->interface.index &&
+	       address_equal(&packet->nexthop, &exit->nexthop);
 }
 
 static bool is_ours(const struct findings *findings, const struct nftnl_chain *chain)
@@ -233,12 +228,12 @@ static void judge_end(struct findings *findings)
 /* Whether clients have, toward the gateway, the source that the configuration asks for. */
 static bool has_wanted_source(const struct findings *findings, const struct effect *source)
 {
-	const struct route *gateway = gateway_route(findings);
+	const struct exit *exit = exit_of(findings);
 	struct address own;
 
-	if (!findings->config->masquerade || (source && source->deed == DEED_MASQUERADE))
+	if (!gateway_masquerades(exit->gateway, exit->family) || (source && source->deed == DEED_MASQUERADE))
 		return true;
-	return source && source->address.family && roads_own_address(&gateway->gateway, gateway->interface_name, &own) &&
+	return source && source->address.family && roads_own_address(&exit->nexthop, &findings->simulation.packet.destination, exit->interface.name, &own) &&
 	       address_equal(&own, &source->address);
 }
 
@@ -246,17 +241,21 @@ static void judge_gateway(struct findings *findings)
 {
 	const struct simulation *simulation = &findings->simulation;
 	const struct effect *source = simulation->source == NO_EFFECT ? NULL : &simulation->effect[simulation->source];
+	bool masquerades = config_masquerades(findings->config, findings->question->family);
 	struct text *verdict = &findings->verdict;
-	char address[ADDRESS_TEXT];
+	char address[ADDRESS_TEXT], name[EXIT_TEXT];
 
 	findings->fate = TO_GATEWAY;
 	findings->arrives = has_wanted_source(findings, source);
-	text_add_string(verdict, "reaches the gateway");
+	if (exit_is_link(exit_of(findings)))
+		text_add(verdict, "leaves by %s", exit_text(exit_of(findings), name));
+	else
+		text_add_string(verdict, "reaches the gateway");
 	if (simulation->destination != NO_EFFECT) {
 		text_add(verdict, ", but for %s, by ", address_text(&simulation->packet.destination, address));
 		add_cause(verdict, findings, simulation->destination);
 	}
-	if (source && (source->deed == DEED_MASQUERADE || (findings->arrives && findings->config->masquerade)))
+	if (source && (source->deed == DEED_MASQUERADE || (findings->arrives && masquerades)))
 		text_add(verdict, ", with this host's address on %s", simulation->packet.outgoing);
 	else if (source && source->address.family)
 		text_add(verdict, ", with the source %s", address_text(&source->address, address));

@@ -114,14 +114,20 @@ static void join(struct text *text, const struct lines *lines)
 		text_add(text, "%s%s", i ? "; " : "", lines->line[i]);
 }
 
+/* 172.28.0.2, link:wg0, block */
 static const char *gateway_text(const struct config *config, int family, char text[ADDRESS_TEXT])
 {
 	static const char *const names[] = {
 		[GATEWAY_UNSET] = "none", [GATEWAY_BLOCK] = "block", [GATEWAY_DIRECT] = "direct",
 	};
-	const struct gateway *gateway = &config->gateway[family];
+	const struct gateway *gateway = config_default(config);
+	const struct gateway_to *to = &gateway->to[family];
 
-	return gateway->mode == GATEWAY_ADDRESS ? address_text(&gateway->address, text) : names[gateway->mode];
+	if (to->mode == GATEWAY_LINK) {
+		snprintf(text, ADDRESS_TEXT, "link:%s", gateway->interface);
+		return text;
+	}
+	return to->mode == GATEWAY_ADDRESS ? address_text(&to->address, text) : names[to->mode];
 }
 
 /* The line of a session: who, where, through what. */
@@ -229,9 +235,7 @@ static unsigned int session_addresses(const struct session *session, struct addr
 /* In a family that is blocked nothing comes to a client from beyond the VPN. */
 static bool flows_matter(const struct config *config, const struct address *address)
 {
-	int family = family_index(address->family);
-
-	return config->forget_flows && config->gateway[family].mode != GATEWAY_BLOCK;
+	return config->forget_flows && !config_blocks(config, family_index(address->family));
 }
 
 /* Addresses that another client had, whose flows are to end before this one gets them. */

@@ -68,25 +68,33 @@ static void add_contact(struct text *line, const struct contact *contact, int fa
 		text_add_string(line, contact->why);
 }
 
-static void add_gateway(struct text *screen, const struct status *status, int family, bool colour)
+static void add_next_hop(struct text *line, const struct exit *exit, const struct contact *contact)
 {
-	const struct gateway *gateway = &status->config->gateway[family];
-	const struct contact *contact = &status->contact[family];
-	const struct route *route = policy_find_route(&status->situation->policy, family);
-	struct text line CLEANUP(text_free) = { 0 };
 	char address[ADDRESS_TEXT];
 
-	if (gateway->mode != GATEWAY_ADDRESS) {
-		add_line(screen, family_name(family), mode_text(gateway->mode), NEUTRAL, colour);
+	text_add(line, "gateway %s", address_text(&exit->nexthop, address));
+	if (!exit->interface.index) {
+		text_add_string(line, ", to which there is NO way");
+	} else {
+		text_add(line, " on %s, ", exit->interface.name);
+		add_contact(line, contact, exit->family);
+	}
+}
+
+static void add_gateway(struct text *screen, const struct status *status, int family, bool colour)
+{
+	const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
+	const struct contact *contact = &status->contact[family];
+	struct text line CLEANUP(text_free) = { 0 };
+
+	if (!exit) {
+		add_line(screen, family_name(family), mode_text(config_default(status->config)->to[family].mode), NEUTRAL, colour);
 		return;
 	}
-	text_add(&line, "gateway %s", address_text(&gateway->address, address));
-	if (!route || !route->interface) {
-		text_add(&line, ", to which there is NO way");
-	} else {
-		text_add(&line, " on %s, ", route->interface_name);
-		add_contact(&line, contact, family);
-	}
+	if (exit_is_link(exit))
+		text_add(&line, "interface %s %s", exit->interface.name, contact->there ? "is up" : contact->why);
+	else
+		add_next_hop(&line, exit, contact);
 	add_line(screen, family_name(family), text_string(&line), contact->there ? GOOD : BAD, colour);
 }
 

@@ -155,7 +155,7 @@ static void take_problems(struct status *status, struct report *report)
 const char *mode_text(enum gateway_mode mode)
 {
 	static const char *const names[] = {
-		[GATEWAY_UNSET] = "unset", [GATEWAY_ADDRESS] = "gateway", [GATEWAY_BLOCK] = "block",
+		[GATEWAY_UNSET] = "unset", [GATEWAY_ADDRESS] = "gateway", [GATEWAY_LINK] = "link", [GATEWAY_BLOCK] = "block",
 		[GATEWAY_DIRECT] = "direct",
 	};
 
@@ -196,15 +196,15 @@ static void add_json_gateway(struct text *json, const struct status *status)
 
 	text_add(json, "  \"gateway\": {\n");
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct gateway *gateway = &status->config->gateway[family];
-		const struct route *route = policy_find_route(&status->situation->policy, family);
+		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 		const struct contact *contact = &status->contact[family];
 
 		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family_key(family),
-			 mode_text(gateway->mode));
-		if (gateway->mode == GATEWAY_ADDRESS)
+			 mode_text(config_default(status->config)->to[family].mode));
+		if (exit)
 			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s, \"there\": %s",
-				 address_text(&gateway->address, address), route ? route->interface_name : "",
+				 exit_is_link(exit) ? "link" : address_text(&exit->nexthop, address),
+				 exit->interface.index || exit_is_link(exit) ? exit->interface.name : "",
 				 !contact->asked ? "null" : contact->there ? "true" : "false",
 				 contact->there ? "true" : "false");
 		text_add(json, " }%s\n", family == IPV4 ? "," : "");
@@ -279,10 +279,10 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 static void look_for_gateways(struct status *status, struct netlink *route)
 {
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct route *way = policy_find_route(&status->situation->policy, family);
+		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 
-		if (way)
-			contact_make(&status->contact[family], route, way, status->config->masquerade);
+		if (exit)
+			contact_make(&status->contact[family], route, exit);
 	}
 }
 
@@ -338,19 +338,23 @@ static void add_gauge(struct text *text, const char *name, const char *help)
 static void add_prometheus_gateway(struct text *text, const struct status *status, const char *name, int family,
 				   bool value)
 {
+	const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 	char address[ADDRESS_TEXT];
 
-	text_add(text, "ocserv_gateway_%s{family=\"%s\",address=\"%s\"} %d\n", name, family_key(family),
-		 address_text(&status->config->gateway[family].address, address), value);
+	text_add(text, "ocserv_gateway_%s{family=\"%s\",", name, family_key(family));
+	if (exit_is_link(exit))
+		text_add(text, "address=\"link\",interface=\"%s\"} %d\n", exit->interface.name, value);
+	else
+		text_add(text, "address=\"%s\"} %d\n", address_text(&exit->nexthop, address), value);
 }
 
 static void add_prometheus_gateways(struct text *text, const struct status *status)
 {
 	const struct contact *contact = status->contact;
 
-	add_gauge(text, "gateway_there", "Whether the gateway answers ARP or ND, or its point-to-point interface is up.");
+	add_gauge(text, "gateway_there", "Whether the gateway answers ARP or ND, or the interface that leads there is up.");
 	for (int family = 0; family < FAMILIES; family++)
-		if (status->config->gateway[family].mode == GATEWAY_ADDRESS)
+		if (gateway_leads(config_default(status->config), family))
 			add_prometheus_gateway(text, status, "gateway_there", family, contact[family].there);
 	add_gauge(text, "gateway_answers", "Whether the gateway answers ARP or ND, where it can be asked.");
 	for (int family = 0; family < FAMILIES; family++)

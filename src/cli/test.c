@@ -79,40 +79,42 @@ static int find_client(struct test *test, struct report *report)
 	return 0;
 }
 
-static void say_gateway(struct findings *findings, const struct route *way, const char *what)
+static void say_gateway(struct findings *findings, const struct exit *exit, const char *what)
 {
 	char address[ADDRESS_TEXT];
 
-	text_add(&findings->gateway, "%s on %s, %s", address_text(&way->gateway, address), way->interface_name, what);
+	if (exit_is_link(exit))
+		text_add(&findings->gateway, "interface %s %s", exit->interface.name, what);
+	else
+		text_add(&findings->gateway, "%s on %s, %s", address_text(&exit->nexthop, address), exit->interface.name, what);
 }
 
 /* As far as the kernel knows: for what is no Ethernet, or where no packet socket is allowed. */
-static void look_for_gateway(struct test *test, struct findings *findings, const struct route *way)
+static void look_for_gateway(struct test *test, struct findings *findings, const struct exit *exit)
 {
 	struct contact contact;
 
-	contact_make(&contact, &test->run->sockets.route, way, test->config->masquerade);
+	contact_make(&contact, &test->run->sockets.route, exit);
 	findings->there = contact.there;
-	say_gateway(findings, way, !contact.there ? contact.why : contact.asked ? "answers" :
+	say_gateway(findings, exit, !contact.there ? contact.why : contact.asked ? "answers" : exit_is_link(exit) ? "is up" :
 		    "up; nobody to ask there (point-to-point)");
 }
 
-static void ask_for_gateway(struct test *test, struct findings *findings, const struct route *way)
+static void ask_for_gateway(struct test *test, struct findings *findings, const struct exit *exit)
 {
-	const char *how = way->family == AF_INET ? "ARP" : "ND";
-	int family = family_index(way->family);
+	const char *how = exit->family == IPV4 ? "ARP" : "ND";
 	char what[64];
 	int answer = -1;
 
-	if (contact_can_ask(&test->run->sockets.route, way->interface_name) && test->asking >= 0)
-		answer = ask_gateway(test->asking, way, &test->config->mac[family], &findings->took_us);
+	if (!exit_is_link(exit) && contact_can_ask(&test->run->sockets.route, exit->interface.name) && test->asking >= 0)
+		answer = ask_gateway(test->asking, exit, &findings->took_us);
 	if (answer < 0) {
-		look_for_gateway(test, findings, way);
+		look_for_gateway(test, findings, exit);
 		return;
 	}
 	findings->there = answer;
 	snprintf(what, sizeof(what), answer ? "answers %s" : "does NOT answer %s", how);
-	say_gateway(findings, way, what);
+	say_gateway(findings, exit, what);
 }
 
 #define INCOMPLETE "policy rules, routes and kill switch are not complete: run ocserv-gateway up"
@@ -139,18 +141,19 @@ static void look_at_rules(struct test *test)
 static void try_gateway(struct test *test, int family)
 {
 	struct findings *findings = &test->family[family];
-	const struct route *way = policy_find_route(&test->situation.policy, family);
+	const struct exit *exit = exits_default(&test->situation.exits, test->config, family);
 	char address[ADDRESS_TEXT];
 
-	if (!way || !way->interface)
-		text_add(&findings->gateway, "%s, to which there is NO way",
-			 address_text(&test->config->gateway[family].address, address));
+	if (!exit->interface.index && exit_is_link(exit))
+		say_gateway(findings, exit, "is NOT there");
+	else if (!exit->interface.index)
+		text_add(&findings->gateway, "%s, to which there is NO way", address_text(&exit->nexthop, address));
 	else if (test->config->probes.neighbour)
-		ask_for_gateway(test, findings, way);
+		ask_for_gateway(test, findings, exit);
 	else
 		findings->there = true;
-	if (way && way->interface && !test->config->probes.neighbour)
-		say_gateway(findings, way, "not asked (probe = no)");
+	if (exit->interface.index && !test->config->probes.neighbour)
+		say_gateway(findings, exit, exit_is_link(exit) ? "is not looked at (probe = no)" : "not asked (probe = no)");
 }
 
 static size_t collect_probes(const struct probes *probes, int family, struct echo echo[CONFIG_PROBES])
@@ -166,14 +169,14 @@ static size_t collect_probes(const struct probes *probes, int family, struct ech
 /* Probes go by the gateway alone: all of the kill switch must stand, and routing lead there at this moment. */
 static bool leads_to_gateway(struct test *test, const struct trial *trial, int family, const struct address *destination)
 {
-	const struct route *way = policy_find_route(&test->situation.policy, family);
+	const struct exit *exit = exits_default(&test->situation.exits, test->config, family);
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
 	struct route route = { 0 };
-	bool leads = way && netlink_request(&test->run->sockets.route,
+	bool leads = exit && netlink_request(&test->run->sockets.route,
 				     rtnetlink_get_client_route(buffer, &trial->source[family], destination, trial->interface),
 				     rtnetlink_take_route, &route, &error) == 0 &&
-		     route.interface == way->interface && address_equal(&route.gateway, &way->gateway);
+		     route.interface == exit->interface.index && address_equal(&route.gateway, &exit->nexthop);
 
 	route_free(&route);
 	return leads;
@@ -318,7 +321,7 @@ static void try_all(struct test *test)
 	for (int family = 0; family < FAMILIES; family++) {
 		struct findings *findings = &test->family[family];
 
-		findings->asked = test->config->gateway[family].mode == GATEWAY_ADDRESS &&
+		findings->asked = gateway_leads(config_default(test->config), family) &&
 				  (!test->user || test->client.address[family].family);
 		if (!findings->asked)
 			continue;
@@ -391,8 +394,9 @@ static void print_unasked(const struct test *test, int family)
 {
 	struct text line CLEANUP(text_free) = { 0 };
 
-	switch (test->config->gateway[family].mode) {
+	switch (config_default(test->config)->to[family].mode) {
 	case GATEWAY_ADDRESS:
+	case GATEWAY_LINK:
 		text_add_string(&line, "the client has no address");
 		break;
 	case GATEWAY_BLOCK:

@@ -46,14 +46,68 @@ const char *interface_pattern_text(const struct interface_pattern *pattern, char
 
 bool config_is_plain(const struct config *config)
 {
-	return config->gateway[IPV4].mode == GATEWAY_UNSET && config->gateway[IPV6].mode == GATEWAY_UNSET;
+	for (unsigned int i = 0; i < config->gateways; i++)
+		for (int family = 0; family < FAMILIES; family++)
+			if (config->gateway[i].to[family].mode != GATEWAY_UNSET)
+				return false;
+	return true;
+}
+
+bool gateway_leads(const struct gateway *gateway, int family)
+{
+	return gateway->to[family].mode == GATEWAY_ADDRESS || gateway->to[family].mode == GATEWAY_LINK;
+}
+
+bool gateway_masquerades(const struct gateway *gateway, int family)
+{
+	return gateway->masquerade && gateway_leads(gateway, family);
+}
+
+bool config_leads(const struct config *config, int family)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (gateway_leads(&config->gateway[i], family))
+			return true;
+	return false;
+}
+
+bool config_masquerades(const struct config *config, int family)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (gateway_masquerades(&config->gateway[i], family))
+			return true;
+	return false;
 }
 
 bool config_governs(const struct config *config, int family)
 {
-	enum gateway_mode mode = config->gateway[family].mode;
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (gateway_leads(&config->gateway[i], family) || config->gateway[i].to[family].mode == GATEWAY_BLOCK)
+			return true;
+	return false;
+}
 
-	return mode == GATEWAY_ADDRESS || mode == GATEWAY_BLOCK;
+bool config_blocks(const struct config *config, int family)
+{
+	return config_governs(config, family) && !config_leads(config, family);
+}
+
+const struct gateway *config_default(const struct config *config)
+{
+	return &config->gateway[0];
+}
+
+bool config_has_table(const struct config *config, uint32_t table)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (config->gateway[i].table == table)
+			return true;
+	return false;
+}
+
+enum config_key config_address_key(int family)
+{
+	return family == IPV4 ? KEY_ADDRESS4 : KEY_ADDRESS6;
 }
 
 bool config_is_client(const struct config *config, const struct address *address)
@@ -311,7 +365,7 @@ static int find_automatic(struct config *config, enum config_key key, const stru
 	const struct text *found = key == KEY_CLIENT_INTERFACE ? &tunnels : &pools[keys[key].family];
 
 	add_tunnels(&tunnels, conf);
-	if (found->length == 0 && key == KEY_SUBNET6 && config->gateway[IPV6].mode != GATEWAY_ADDRESS) {
+	if (found->length == 0 && key == KEY_SUBNET6 && !config_leads(config, IPV6)) {
 		free(setting.value);
 		config->setting[key] = (struct setting){ 0 };
 		return 0;
@@ -369,37 +423,83 @@ static int find_all_automatic(struct config *config, struct report *report)
 	return result;
 }
 
-static int check_gateway(const struct config *config, int family, struct report *report)
+static int check_subnet(const struct config *config, int family, struct report *report)
 {
-	const struct gateway *gateway = &config->gateway[family];
-	enum config_key address = family == IPV4 ? KEY_ADDRESS4 : KEY_ADDRESS6;
 	enum config_key subnet = family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6;
-	bool needed = gateway->mode == GATEWAY_ADDRESS || (gateway->mode == GATEWAY_BLOCK && family == IPV4);
-	const struct subnets *subnets = &config->subnets[family];
-	int result = 0;
+	bool needed = config_leads(config, family) || (config_blocks(config, family) && family == IPV4);
 
 	if (needed && !config->setting[subnet].value && !config->lines_refused)
-		result = config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
-				      family_name(family));
-	if (gateway->mode != GATEWAY_ADDRESS)
-		return result;
+		return config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
+				    family_name(family));
+	return 0;
+}
+
+static int check_next_hop(const struct config *config, const struct gateway *gateway, int family, struct report *report)
+{
+	const struct subnets *subnets = &config->subnets[family];
+	const struct address *address = &gateway->to[family].address;
+	int result = 0;
+
 	for (unsigned int i = 0; i < subnets->count; i++)
-		if (prefix_contains(&subnets->prefix[i], &gateway->address))
-			result = config_error(config, report, address, "lies inside the client subnet %s; the gateway must be "
-					      "another host", subnets->text[i]);
-	if (address_is_link_local(&gateway->address) && !config->gateway_interface[0])
-		result = config_error(config, report, address, "is link-local; set [gateway] interface to the interface "
-				      "that it is on");
+		if (prefix_contains(&subnets->prefix[i], address))
+			result = config_error(config, report, config_address_key(family), "lies inside the client subnet %s; the "
+					      "gateway must be another host", subnets->text[i]);
+	if (address_is_link_local(address) && !gateway->interface[0])
+		result = config_error(config, report, config_address_key(family), "is link-local; set [gateway] interface to the "
+				      "interface that it is on");
 	return result;
 }
 
-static int check_mac(const struct config *config, int family, struct report *report)
+static int check_link(const struct config *config, const struct gateway *gateway, int family, struct report *report)
 {
-	if (config->gateway[family].mode == GATEWAY_ADDRESS || !config->mac[family].known)
+	if (!gateway->interface[0])
+		return config_error(config, report, config_address_key(family), "needs the interface that leads there; write "
+				    "[gateway] interface = NAME, such as wg0");
+	if (strcmp(gateway->interface, "lo") == 0)
+		return config_error(config, report, KEY_GATEWAY_INTERFACE, "leads nowhere but to this host itself; name the one by "
+				    "which clients are to leave, such as wg0");
+	return 0;
+}
+
+static int check_mac(const struct config *config, const struct gateway *gateway, int family, struct report *report)
+{
+	enum config_key key = family == IPV4 ? KEY_MAC4 : KEY_MAC6;
+
+	if (!gateway->to[family].mac.known || gateway->to[family].mode == GATEWAY_ADDRESS)
 		return 0;
-	return config_error(config, report, family == IPV4 ? KEY_MAC4 : KEY_MAC6, "there is no %s gateway that could have it; "
-			    "set [gateway] address%d to its address, or take this out", family_name(family),
-			    family == IPV4 ? 4 : 6);
+	if (gateway->to[family].mode == GATEWAY_LINK)
+		return config_error(config, report, key, "address%d = link has no next hop that could have it; take this out",
+				    family == IPV4 ? 4 : 6);
+	return config_error(config, report, key, "there is no %s gateway that could have it; set [gateway] address%d to its "
+			    "address, or take this out", family_name(family), family == IPV4 ? 4 : 6);
+}
+
+static int check_exit(const struct config *config, const struct gateway *gateway, int family, struct report *report)
+{
+	if (gateway->to[family].mode == GATEWAY_ADDRESS)
+		return check_next_hop(config, gateway, family, report);
+	return gateway->to[family].mode == GATEWAY_LINK ? check_link(config, gateway, family, report) : 0;
+}
+
+static int check_gateway(const struct config *config, const struct gateway *gateway, struct report *report)
+{
+	int result = 0;
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (check_exit(config, gateway, family, report) < 0 || check_mac(config, gateway, family, report) < 0)
+			result = -1;
+	if (gateway->interface[0] && interface_matches(&config->clients, gateway->interface))
+		result = config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
+				      "([clients] interface); the gateway must be elsewhere");
+	return result;
+}
+
+/* What a gateway says nothing of is blocked. */
+static void block_unset(struct gateway *gateway)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (gateway->to[family].mode == GATEWAY_UNSET)
+			gateway->to[family].mode = GATEWAY_BLOCK;
 }
 
 /* Variables that ask for a gateway when they are there, even empty; those of the clients an image may set for itself. */
@@ -460,26 +560,21 @@ static int check_plain(const struct config *config, struct report *report)
 static int check_together(struct config *config, struct report *report)
 {
 	struct strange_variables strange = { config, report, 0 };
-	struct gateway *gateway = config->gateway;
 	int result;
 
 	variables_visit_strange(complain_of_variable, &strange);
-	for (int family = 0; family < FAMILIES; family++)
-		if (gateway[family].mode == GATEWAY_UNSET)
-			gateway[family].mode = GATEWAY_BLOCK;
+	for (unsigned int i = 0; i < config->gateways; i++)
+		block_unset(&config->gateway[i]);
 	result = find_all_automatic(config, report);
-	for (int family = 0; family < FAMILIES; family++) {
-		if (check_gateway(config, family, report) < 0)
+	for (int family = 0; family < FAMILIES; family++)
+		if (check_subnet(config, family, report) < 0)
 			result = -1;
-		if (check_mac(config, family, report) < 0)
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (check_gateway(config, &config->gateway[i], report) < 0)
 			result = -1;
-	}
 	if (config->services.count && config->server != SERVER_SERVICES)
 		result = config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
 				      "or remove the line");
-	if (config->gateway_interface[0] && interface_matches(&config->clients, config->gateway_interface))
-		result = config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
-				      "([clients] interface); the gateway must be elsewhere");
 	return result;
 }
 
@@ -497,7 +592,7 @@ int config_load(struct config *config, const char *path, const char *ocserv_conf
 	const char *from_environment = getenv("OCSERV_GATEWAY_CONFIG");
 	struct reading reading = { .config = config, .report = report };
 
-	*config = (struct config){ 0 };
+	*config = (struct config){ .gateway[0].name = "default", .gateways = 1 };
 	if (!path && from_environment)
 		path = from_environment;
 	config->path = duplicate(path ? path : DEFAULT_PATH);

@@ -12,12 +12,15 @@
 
 #define CONFIG_SERVICES 16	/* ports in [killswitch] services_ports */
 #define CONFIG_PROBES 8		/* addresses in [gateway] probe */
+#define CONFIG_GATEWAYS 1	/* entries of the list, [gateway] among them */
 #define CONFIG_URL 256		/* bytes of the host name or the path in [gateway] probe_http with its NUL */
 #define CONFIG_TABLE_NAME 64	/* bytes of an nft table name with its NUL; the kernel takes 256 */
+#define GATEWAY_NAME 17		/* bytes of a gateway's name with its NUL */
 
 enum gateway_mode {
 	GATEWAY_UNSET,
 	GATEWAY_ADDRESS,	/* clients leave by this next hop */
+	GATEWAY_LINK,		/* they leave by the interface, whatever is at its other end */
 	GATEWAY_BLOCK,		/* clients do not leave */
 	GATEWAY_DIRECT,		/* the family is left alone */
 };
@@ -80,9 +83,20 @@ struct http {
 	char path[CONFIG_URL];
 };
 
-struct gateway {
+/* Where a gateway sends the clients of one family. */
+struct gateway_to {
 	enum gateway_mode mode;
-	struct address address;
+	struct address address;		/* with GATEWAY_ADDRESS */
+	struct mac mac;			/* unknown where that is asked for it */
+};
+
+/* What clients leave by. */
+struct gateway {
+	char name[GATEWAY_NAME];	/* "default" of [gateway] */
+	struct gateway_to to[FAMILIES];
+	char interface[IFNAMSIZ];	/* "" where none is named, as only a next hop needs none: see choice.h */
+	uint32_t table;
+	bool masquerade;
 };
 
 /* What a value was read as, and where. */
@@ -104,12 +118,9 @@ struct config {
 	struct interface_pattern clients;
 	char *ocserv_conf;
 	uint32_t flows;				/* that one client may have open; 0: any number */
-	struct gateway gateway[FAMILIES];
-	char gateway_interface[IFNAMSIZ];	/* "" where none is named: see choice.h */
-	struct mac mac[FAMILIES];		/* unknown where the gateway is asked for it */
-	uint32_t table;
+	struct gateway gateway[CONFIG_GATEWAYS];	/* the first is [gateway] */
+	unsigned int gateways;
 	uint32_t priority;
-	bool masquerade;
 	struct port_range ports;		/* the source ports of clients that are masqueraded */
 	struct probes probes;
 	struct http probe_http;
@@ -161,8 +172,31 @@ void subnets_free(struct subnets *subnets);
  */
 bool config_is_plain(const struct config *config);
 
-/* config_governs - whether the rules of either layer are about this family */
+/*
+ * gateway_leads - whether clients of this family leave by the gateway, be it there or not
+ * gateway_masquerades - whether they leave by it with an address of this host
+ */
+bool gateway_leads(const struct gateway *gateway, int family);
+bool gateway_masquerades(const struct gateway *gateway, int family);
+
+/*
+ * config_governs - whether the rules of either layer are about this family
+ * config_leads, config_masquerades - whether any gateway does, as above
+ * config_blocks - whether clients of this family do not leave at all
+ */
 bool config_governs(const struct config *config, int family);
+bool config_leads(const struct config *config, int family);
+bool config_masquerades(const struct config *config, int family);
+bool config_blocks(const struct config *config, int family);
+
+/* config_default - what [gateway] says; by it leaves whom nothing else sends elsewhere */
+const struct gateway *config_default(const struct config *config);
+
+/* config_has_table - whether a gateway's route is in this routing table */
+bool config_has_table(const struct config *config, uint32_t table);
+
+/* config_address_key - KEY_ADDRESS4 or KEY_ADDRESS6 */
+enum config_key config_address_key(int family);
 
 /* config_is_client - whether @address lies in the subnets of clients */
 bool config_is_client(const struct config *config, const struct address *address);

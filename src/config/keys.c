@@ -106,23 +106,28 @@ static bool parse_subnets(const struct key *key, void *field, const char *value,
 
 static bool parse_gateway(const struct key *key, void *field, const char *value, struct text *wrong)
 {
-	struct gateway gateway = { .mode = GATEWAY_ADDRESS };
+	struct gateway_to *to = field;
+	enum gateway_mode mode = GATEWAY_ADDRESS;
+	struct address address = { .family = AF_UNSPEC };
 
-	if (strcasecmp(value, "block") == 0) {
-		gateway.mode = GATEWAY_BLOCK;
+	if (strcasecmp(value, "link") == 0) {
+		mode = GATEWAY_LINK;
+	} else if (strcasecmp(value, "block") == 0) {
+		mode = GATEWAY_BLOCK;
 	} else if (strcasecmp(value, "direct") == 0) {
-		gateway.mode = GATEWAY_DIRECT;
-	} else if (!address_parse(&gateway.address, value)) {
-		text_add(wrong, "must be an %s address, block or direct", family_name(key->family));
+		mode = GATEWAY_DIRECT;
+	} else if (!address_parse(&address, value)) {
+		text_add(wrong, "must be an %s address, link, block or direct", family_name(key->family));
 		return false;
-	} else if (gateway.address.family != family_of(key->family)) {
+	} else if (address.family != family_of(key->family)) {
 		text_add(wrong, "is not %s; it belongs in address%d", family_name(key->family),
 			 key->family == IPV4 ? 6 : 4);
 		return false;
-	} else if (!address_is_usable(&gateway.address)) {
+	} else if (!address_is_usable(&address)) {
 		return complain(wrong, "can't be the address of a gateway");
 	}
-	*(struct gateway *)field = gateway;
+	to->mode = mode;
+	to->address = address;
 	return true;
 }
 
@@ -408,28 +413,28 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_flows, FIELD(flows) },
 	[KEY_ADDRESS4] = {
 		{ "gateway", "address4", "VPN_GATEWAY", NULL,
-		  "IPv4 next hop of the clients, or block, or direct (leave IPv4 alone)" },
-		parse_gateway, FIELD(gateway[IPV4]), .family = IPV4 },
+		  "IPv4 next hop of the clients, or link (interface leads there), or block, or direct (leave IPv4 alone)" },
+		parse_gateway, FIELD(gateway[0].to[IPV4]), .family = IPV4 },
 	[KEY_ADDRESS6] = {
 		{ "gateway", "address6", "VPN_GATEWAY6", NULL,
 		  "the same for IPv6" },
-		parse_gateway, FIELD(gateway[IPV6]), .family = IPV6 },
+		parse_gateway, FIELD(gateway[0].to[IPV6]), .family = IPV6 },
 	[KEY_GATEWAY_INTERFACE] = {
 		{ "gateway", "interface", "WAN_IF", NULL,
-		  "interface on which the gateway is reached; unset: the one with an address in its network, kept once chosen" },
-		parse_interface, FIELD(gateway_interface) },
+		  "interface of the gateway, needed for link; unset: the one with an address in its network, kept once chosen" },
+		parse_interface, FIELD(gateway[0].interface) },
 	[KEY_MAC4] = {
 		{ "gateway", "mac4", NULL, NULL,
 		  "hardware address of the IPv4 gateway: nobody else gets its packets by answering ARP for it" },
-		parse_mac, FIELD(mac[IPV4]), .family = IPV4 },
+		parse_mac, FIELD(gateway[0].to[IPV4].mac), .family = IPV4 },
 	[KEY_MAC6] = {
 		{ "gateway", "mac6", NULL, NULL,
 		  "the same for IPv6, and ND" },
-		parse_mac, FIELD(mac[IPV6]), .family = IPV6 },
+		parse_mac, FIELD(gateway[0].to[IPV6].mac), .family = IPV6 },
 	[KEY_TABLE] = {
 		{ "gateway", "table", "VPN_GATEWAY_TABLE", "100",
 		  "routing table of the gateway's default route" },
-		parse_table, FIELD(table) },
+		parse_table, FIELD(gateway[0].table) },
 	[KEY_PRIORITY] = {
 		{ "gateway", "priority", "VPN_GATEWAY_RULE_PRIO", "1000",
 		  "priority of the policy rule; one less and one more are used too" },
@@ -437,7 +442,7 @@ const struct key keys[CONFIG_KEYS] = {
 	[KEY_MASQUERADE] = {
 		{ "gateway", "masquerade", NULL, "yes",
 		  "give clients our address toward the gateway (SNAT)" },
-		parse_boolean, FIELD(masquerade) },
+		parse_boolean, FIELD(gateway[0].masquerade) },
 	[KEY_PORTS] = {
 		{ "gateway", "ports", NULL, "32768-60999",
 		  "source ports that clients get where they are masqueraded: a range in which this host listens on none" },

@@ -538,10 +538,20 @@ static unsigned int widest(const struct prefix *pool)
 	return pool->address.family == AF_INET ? 8 : 16;
 }
 
+static bool holds_gateway(const struct config *config, const struct prefix *pool)
+{
+	for (unsigned int i = 0; i < config->gateways; i++) {
+		const struct gateway_to *to = &config->gateway[i].to[family_index(pool->address.family)];
+
+		if (to->mode == GATEWAY_ADDRESS && prefix_contains(pool, &to->address))
+			return true;
+	}
+	return false;
+}
+
 /* Why a network is no pool of clients; NULL where it may be one. */
 static const char *fault_of(const struct config *config, const struct prefix *pool, bool named)
 {
-	const struct gateway *gateway = &config->gateway[family_index(pool->address.family)];
 	bool ipv4 = pool->address.family == AF_INET;
 
 	if (pool->length < widest(pool))
@@ -550,7 +560,7 @@ static const char *fault_of(const struct config *config, const struct prefix *po
 		return "can't be addresses of clients";
 	if (named && pool->length < 2 * widest(pool) && !prefix_is_private(pool))
 		return ipv4 ? "is no private network, and wider than /16" : "is no private network, and wider than /32";
-	if (named && gateway->mode == GATEWAY_ADDRESS && prefix_contains(pool, &gateway->address))
+	if (named && holds_gateway(config, pool))
 		return "holds the gateway";
 	return NULL;
 }

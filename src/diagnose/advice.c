@@ -13,9 +13,9 @@
 
 static void advise_forwarding(const struct config *config, struct report *report)
 {
-	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && setting_read("ipv4/ip_forward") == 0)
+	if (config_leads(config, IPV4) && setting_read("ipv4/ip_forward") == 0)
 		report_warning(report, "IPv4 forwarding is off: clients reach nothing; sysctl -w net.ipv4.ip_forward=1");
-	if (config->gateway[IPV6].mode == GATEWAY_ADDRESS &&
+	if (config_leads(config, IPV6) &&
 	    setting_read("ipv6/conf/all/forwarding") == 0)
 		report_warning(report, "IPv6 forwarding is off: clients reach nothing; "
 			       "sysctl -w net.ipv6.conf.all.forwarding=1");
@@ -77,24 +77,31 @@ void advise_bypasses(const struct config *config, const struct situation *situat
 static void examine_gateways(const struct config *config, const struct situation *situation, struct netlink *route,
 			     struct report *report)
 {
-	char address[ADDRESS_TEXT];
-
-	for (size_t i = 0; i < situation->policy.routes; i++) {
-		const struct route *way = &situation->policy.route[i];
+	for (unsigned int i = 0; i < situation->exits.count; i++) {
+		const struct exit *exit = &situation->exits.exit[i];
+		const char *interface = exit->interface.name;
+		char name[EXIT_TEXT];
 		struct contact contact;
 
-		contact_make(&contact, route, way, config->masquerade);
-		address_text(&way->gateway, address);
-		if (contact.there && !contact.asked)
-			report_note(report, "the gateway %s is on %s, which is up; nobody is to be asked there (point-to-point)",
-				    address, way->interface_name);
+		contact_make(&contact, route, exit);
+		exit_text(exit, name);
+		if (exit_is_link(exit) && contact.fault != CONTACT_GONE && contact_can_ask(route, interface))
+			report_warning(report, "[gateway] address%d = link, but %s asks by %s for each address that clients reach, "
+				       "as on an Ethernet, where none but a proxy answers; name the next hop there",
+				       exit->family == IPV4 ? 4 : 6, interface, exit->family == IPV4 ? "ARP" : "ND");
+		if (contact.there && exit_is_link(exit))
+			report_note(report, "%s is up; whether anybody is at its other end is not known%s", name,
+				    config->probes.count ? "" : ": with addresses in [gateway] probe, `ocserv-gateway test` asks");
+		else if (contact.there && !contact.asked)
+			report_note(report, "%s is on %s, which is up; nobody is to be asked there (point-to-point)", name,
+				    interface);
 		else if (!contact.there && contact.asked)
-			report_warning(report, "the gateway %s does not answer %s on %s: clients reach nothing until it does; is "
-				       "it up, and is it in this network? ip neigh show dev %s", address,
-				       way->family == AF_INET ? "ARP" : "ND", way->interface_name, way->interface_name);
+			report_warning(report, "%s does not answer %s on %s: clients reach nothing until it does; is "
+				       "it up, and is it in this network? ip neigh show dev %s", name,
+				       exit->family == IPV4 ? "ARP" : "ND", interface, interface);
 		else if (!contact.there)
-			report_warning(report, "the gateway %s %s: clients reach nothing; ip addr show dev %s", address,
-				       contact.why, way->interface_name);
+			report_warning(report, "%s %s: clients reach nothing; ip addr show dev %s", name, contact.why,
+				       interface);
 	}
 }
 
@@ -103,7 +110,7 @@ static void examine_reverse_path(const struct config *config, struct report *rep
 {
 	int all = setting_read("ipv4/conf/all/rp_filter"), tunnels = setting_read("ipv4/conf/default/rp_filter");
 
-	if (config->gateway[IPV4].mode == GATEWAY_ADDRESS && (all > tunnels ? all : tunnels) != 1)
+	if (config_leads(config, IPV4) && (all > tunnels ? all : tunnels) != 1)
 		report_note(report, "rp_filter is not 1 on new tunnels: while nftables is flushed, a client that forges its "
 			    "source address could send by this host's own route; sysctl -w%s%s",
 			    tunnels == 1 ? "" : " net.ipv4.conf.default.rp_filter=1",

@@ -38,8 +38,7 @@ static int read_numbers(const char *path, unsigned long numbers[2])
 
 static bool masquerades(const struct config *config)
 {
-	return config->masquerade && (config->gateway[IPV4].mode == GATEWAY_ADDRESS ||
-				      config->gateway[IPV6].mode == GATEWAY_ADDRESS);
+	return config_masquerades(config, IPV4) || config_masquerades(config, IPV6);
 }
 
 static bool is_near(unsigned long used, unsigned long most)

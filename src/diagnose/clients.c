@@ -39,7 +39,7 @@ static void say(struct look *look, enum have have, const char *format, ...) PRIN
 
 static void say(struct look *look, enum have have, const char *format, ...)
 {
-	bool blocked = have == HAVE_NOTHING && look->config->gateway[look->family].mode == GATEWAY_BLOCK;
+	bool blocked = have == HAVE_NOTHING && config_blocks(look->config, look->family);
 	char why[1024];
 	va_list args;
 
@@ -66,10 +66,10 @@ static bool forwards(int family, const char *interface)
 	return setting_read(name) != 0;
 }
 
-/* @way is NULL where there is no gateway, and so no answers from there. */
-static bool forwarding_is_off(struct look *look, const struct route *way)
+/* @exit is NULL where there is no gateway, and so no answers from there. */
+static bool forwarding_is_off(struct look *look, const struct exit *exit)
 {
-	const char *const interfaces[] = { look->device, way ? way->interface_name : "" };
+	const char *const interfaces[] = { look->device, exit && exit->interface.index ? exit->interface.name : "" };
 
 	if (setting_read(look->family == IPV4 ? "ipv4/ip_forward" : "ipv6/conf/all/forwarding") == 0) {
 		say(look, HAVE_NOTHING, "%s forwarding is off: sysctl -w net.%s=1", family_name(look->family),
@@ -101,33 +101,33 @@ static bool is_dropped(struct look *look, const struct packet *packet, enum walk
 }
 
 /* What stands between clients and a gateway to which routing leads them. */
-static void look_beyond_routing(struct look *look, const struct route *way)
+static void look_beyond_routing(struct look *look, const struct exit *exit)
 {
 	struct packet packet, answer;
 	const struct contact *contact = &look->contact[look->family];
 	struct text by CLEANUP(text_free) = { 0 };
-	char address[ADDRESS_TEXT];
+	char name[EXIT_TEXT];
 
-	if (forwarding_is_off(look, way))
+	if (forwarding_is_off(look, exit))
 		return;
-	foreign_make_packet(&packet, &look->source, look->device, &look->destination, way->interface_name, &way->gateway);
-	foreign_make_answer(&answer, &packet, look->config->masquerade);
+	foreign_make_packet(&packet, &look->source, look->device, &look->destination, exit->interface.name, &exit->nexthop);
+	foreign_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
 	if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
-		say(look, HAVE_NOTHING, "the gateway %s %s", address_text(&way->gateway, address), contact->why);
+		say(look, HAVE_NOTHING, "%s %s", exit_text(exit, name), contact->why);
 	else
 		say(look, HAVE_GATEWAY, "%s", "");
 }
 
 #define REPAIR "run ocserv-gateway up"
 
-static void look_to_gateway(struct look *look, const struct route *way)
+static void look_to_gateway(struct look *look, const struct exit *exit)
 {
-	if (look->config->masquerade && !look->situation->kernel.guard.exists)
+	if (gateway_masquerades(exit->gateway, exit->family) && !look->situation->kernel.guard.exists)
 		say(look, HAVE_NOTHING, "the kill switch is missing, which gives them this host's address: " REPAIR);
 	else
-		look_beyond_routing(look, way);
+		look_beyond_routing(look, exit);
 }
 
 /* Routing leads them past the gateway: what is there to stop them? */
@@ -149,25 +149,29 @@ static void look_for_stop(struct look *look, const char *interface)
 		    "[log] dry_run = yes, so that hooks install nothing" : REPAIR);
 }
 
-static void look_elsewhere(struct look *look, const struct route *route, const struct route *way)
+static void look_elsewhere(struct look *look, const struct route *route, const struct exit *exit)
 {
 	char interface[IFNAMSIZ] = "?";
 
 	if (!netlink_interface_name(&look->sockets->route, route->interface, interface))
 		snprintf(interface, sizeof(interface), "?");
-	if (!forwarding_is_off(look, way))
+	if (!forwarding_is_off(look, exit))
 		look_for_stop(look, interface);
 }
 
 /* Where there is no way at all. */
-static void look_nowhere(struct look *look, const struct route *way)
+static void look_nowhere(struct look *look, const struct exit *exit)
 {
 	const struct situation *situation = look->situation;
-	char address[ADDRESS_TEXT];
+	char name[EXIT_TEXT];
 
-	if (way && !way->interface)
-		say(look, HAVE_NOTHING, "there is no way to the gateway %s", address_text(&way->gateway, address));
-	else if (forwarding_is_off(look, way))
+	if (exit && exit_is_link(exit) && !look->contact[look->family].there)
+		say(look, HAVE_NOTHING, "%s %s", exit_text(exit, name), look->contact[look->family].why);
+	else if (exit && exit_is_link(exit) && !exit->interface.index)
+		say(look, HAVE_NOTHING, "%s is not there", exit_text(exit, name));
+	else if (exit && !exit->interface.index)
+		say(look, HAVE_NOTHING, "there is no way to %s", exit_text(exit, name));
+	else if (forwarding_is_off(look, exit))
 		return;
 	else if (situation->plan.wrong[LAYER_ROUTING])
 		say(look, HAVE_NOTHING, "policy rules and route are not complete: " REPAIR);
@@ -176,15 +180,16 @@ static void look_nowhere(struct look *look, const struct route *way)
 }
 
 /* Where the kernel knows no way to the gateway any more, our route to it may be there still. */
-static bool leads_to(const struct route *route, const struct route *way)
+static bool leads_to(const struct route *route, const struct exit *exit)
 {
-	return way && (route->interface == way->interface || !way->interface) &&
-	       address_equal(&route->gateway, &way->gateway);
+	bool moved = exit && !exit_is_link(exit) && !exit->interface.index;
+
+	return exit && (route->interface == exit->interface.index || moved) && address_equal(&route->gateway, &exit->nexthop);
 }
 
 static void look_for_way(struct look *look)
 {
-	const struct route *way = policy_find_route(&look->situation->policy, look->family);
+	const struct exit *exit = exits_default(&look->situation->exits, look->config, look->family);
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
 	struct route route = { 0 };
@@ -194,11 +199,11 @@ static void look_for_way(struct look *look)
 			rtnetlink_get_client_route(buffer, &look->source, &look->destination, if_nametoindex(look->device)),
 			rtnetlink_take_route, &route, &error);
 	if (route.type != RTN_UNICAST)
-		look_nowhere(look, way);
-	else if (leads_to(&route, way))
-		look_to_gateway(look, way);
+		look_nowhere(look, exit);
+	else if (leads_to(&route, exit))
+		look_to_gateway(look, exit);
 	else
-		look_elsewhere(look, &route, way);
+		look_elsewhere(look, &route, exit);
 	route_free(&route);
 }
 
@@ -236,7 +241,7 @@ static void take_client(struct look *look, const struct client *client)
 static void look_ahead(struct look *look)
 {
 	const struct situation *situation = look->situation;
-	const struct route *way = policy_find_route(&look->situation->policy, look->family);
+	const struct exit *exit = exits_default(&look->situation->exits, look->config, look->family);
 	struct client client;
 
 	client_make(&client, look->config);
@@ -245,10 +250,10 @@ static void look_ahead(struct look *look)
 		say(look, HAVE_LEAK, "by this host's own route: [log] dry_run = yes, so that hooks install nothing");
 	else if (situation->plan.conflicts)
 		say(look, HAVE_NOTHING, "sessions are refused: see the problems");
-	else if (!way || !way->interface)
-		look_nowhere(look, way);
+	else if (!exit || !exit->interface.index)
+		look_nowhere(look, exit);
 	else
-		look_beyond_routing(look, way);
+		look_beyond_routing(look, exit);
 }
 
 static void look_at_clients(struct look *look, const struct client *client, size_t count)

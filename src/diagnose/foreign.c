@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/foreign.h"
-#include "kernel/setting.h"
 #include "model/guard.h"
 
 #include <errno.h>
@@ -274,7 +273,7 @@ void foreign_make_answer(struct packet *answer, const struct packet *packet, boo
 	memcpy(answer->incoming, packet->outgoing, IFNAMSIZ);
 	memcpy(answer->outgoing, packet->incoming, IFNAMSIZ);
 	memcpy(answer->assumed_tunnel, packet->incoming, IFNAMSIZ);
-	if (masquerade && roads_own_address(&packet->nexthop, packet->outgoing, &own)) {
+	if (masquerade && roads_own_address(&packet->nexthop, &packet->destination, packet->outgoing, &own)) {
 		answer->behind_nat = answer->destination;
 		answer->destination = own;
 	}
@@ -298,7 +297,8 @@ bool foreign_drops(const struct config *config, const struct ruleset *ruleset, c
 {
 	struct simulation simulation = {
 		.ruleset = ruleset, .roads = *roads, .packet = *packet,
-		.left_out = ours ? NULL : config->killswitch_table, .left_source_nat = !ours && config->masquerade,
+		.left_out = ours ? NULL : config->killswitch_table,
+		.left_source_nat = !ours && config_masquerades(config, packet->family),
 	};
 	const struct passage *passage;
 
@@ -338,7 +338,7 @@ static void check_packet(const struct check *check, const struct packet *packet,
 	struct simulation simulation = {
 		.ruleset = check->ruleset, .roads = check->roads, .packet = *packet, .every_chain = true,
 		/* Addresses are rewritten once, with a flow's first packet; ours may be the same as those of others. */
-		.left_out = check->config->killswitch_table, .left_source_nat = check->config->masquerade,
+		.left_out = check->config->killswitch_table, .left_source_nat = config_masquerades(check->config, packet->family),
 	};
 
 	simulate(&simulation);
@@ -347,50 +347,19 @@ static void check_packet(const struct check *check, const struct packet *packet,
 	simulation_free(&simulation);
 }
 
-/* As ip-sysctl.rst says: the larger one of this setting's and of that for all interfaces counts. */
-static bool checks_sources(const char *interface)
-{
-	char name[64];
-	int all = setting_read("ipv4/conf/all/rp_filter"), own;
-
-	snprintf(name, sizeof(name), "ipv4/conf/%s/rp_filter", interface);
-	own = setting_read(name);
-	return (all > own ? all : own) == 1;
-}
-
-/* The kernel drops what it would not answer by the interface that it came by. Linux 6.13 and later say EINVAL. */
-static void check_sources(const struct check *check, const struct packet *answer)
-{
-	const struct way_question question = {
-		.source = answer->source, .destination = answer->destination,
-		.incoming = if_nametoindex(answer->incoming),
-	};
-	struct netlink_error error = { 0 };
-	struct route route;
-
-	if (answer->family != IPV4 || !answer->behind_nat.family || !checks_sources(answer->incoming))
-		return;
-	if (roads_way(&check->roads, &question, &route, &error) < 0 && (error.number == EXDEV || error.number == EINVAL))
-		report_warning(check->report, "rp_filter on %s drops the answers to clients, since this host would send to where "
-			       "they come from by another interface; sysctl -w net.ipv4.conf.%s.rp_filter=2", answer->incoming,
-			       answer->incoming);
-	route_free(&route);
-}
-
-static void check_route(const struct check *check, const struct route *route)
+static void check_exit(const struct check *check, const struct exit *exit)
 {
 	struct address client, far;
 	struct packet packet, answer;
 	char tunnel[IFNAMSIZ];
 
 	/* Some host that everybody may reach. */
-	address_parse(&far, route->family == AF_INET ? "1.1.1.1" : "2606:4700:4700::1111");
-	make_client(check->config, family_index(route->family), &client, tunnel);
-	foreign_make_packet(&packet, &client, tunnel, &far, route->interface_name, &route->gateway);
-	foreign_make_answer(&answer, &packet, check->config->masquerade);
+	address_parse(&far, exit->family == IPV4 ? "1.1.1.1" : "2606:4700:4700::1111");
+	make_client(check->config, exit->family, &client, tunnel);
+	foreign_make_packet(&packet, &client, tunnel, &far, exit->interface.name, &exit->nexthop);
+	foreign_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
 	check_packet(check, &packet, "what clients send");
 	check_packet(check, &answer, "the answers to clients");
-	check_sources(check, &answer);
 }
 
 int foreign_read(struct ruleset *ruleset, struct netlink *nft, struct report *report)
@@ -414,8 +383,8 @@ void foreign_check(const struct config *config, const struct situation *situatio
 	};
 
 	if (foreign_read(&ruleset, &sockets->nft, report) == 0)
-		for (size_t i = 0; i < situation->policy.routes; i++)
-			check_route(&check, &situation->policy.route[i]);
+		for (unsigned int i = 0; i < situation->exits.count; i++)
+			check_exit(&check, &situation->exits.exit[i]);
 	ruleset_free(&ruleset);
 	foreign_unseen(config, &unseen);
 	for (size_t i = 0; i < unseen.count; i++)

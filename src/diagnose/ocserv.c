@@ -202,28 +202,31 @@ static void check_own_dns(const struct check *check, const struct ocserv_conf *c
 			"a DNS server beyond the gateway, or set [killswitch] dns = any if that is meant");
 }
 
-/* The gateway itself may well answer, and another client. */
-static bool is_beyond(const struct check *check, const struct address *address)
+/* The gateway itself may well answer, and another client; and by an interface that leads there itself, what is beyond. */
+static bool may_answer(const struct check *check, const struct exit *exit, const struct address *address,
+		       const char *interface)
 {
-	int family = family_index(address->family);
-
-	return check->config->gateway[family].mode != GATEWAY_ADDRESS || config_is_client(check->config, address) ||
-	       address_equal(&check->config->gateway[family].address, address);
+	if (config_is_client(check->config, address))
+		return true;
+	return exit_is_link(exit) ? strcmp(exit->interface.name, interface) == 0 : address_equal(&exit->nexthop, address);
 }
 
 static void note_private_dns(const struct check *check, const struct ocserv_conf *conf, const struct ocserv_entry *entry,
 			     const struct address *address)
 {
 	struct prefix single = { *address, (uint8_t)(address_size(address->family) * 8) }, network;
-	char text[PREFIX_TEXT], gateway[ADDRESS_TEXT], interface[IFNAMSIZ];
+	char text[PREFIX_TEXT], name[EXIT_TEXT], interface[IFNAMSIZ];
+	const struct exit *exit;
+	struct exits exits;
 
-	if (!prefix_is_private(&single) || is_beyond(check, address) ||
-	    !gateway_host_route(check->route, address, &network, interface))
+	exits_make(&exits, check->config);
+	exit = exits_default(&exits, check->config, family_index(address->family));
+	if (!exit || !prefix_is_private(&single) || !gateway_host_route(check->route, address, &network, interface) ||
+	    may_answer(check, exit, address, interface))
 		return;
 	finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route by %s, but clients ask it "
-		"by the gateway %s: unless it is beyond the gateway too, they resolve no name; push a DNS server that is",
-		prefix_text(&network, text), interface,
-		address_text(&check->config->gateway[family_index(address->family)].address, gateway));
+		"by %s: unless it is beyond that too, they resolve no name; push a DNS server that is",
+		prefix_text(&network, text), interface, exit_text(exit, name));
 }
 
 static void check_dns(const struct check *check, const struct ocserv_conf *conf, const struct ocserv_entry *entry)

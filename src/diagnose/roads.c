@@ -4,6 +4,7 @@
 #include "kernel/rtnetlink.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
 #include <string.h>
@@ -239,7 +240,7 @@ static union socket_address to_socket_address(const struct address *address, soc
 	return to;
 }
 
-bool roads_own_address(const struct address *peer, const char *interface, struct address *own)
+static bool own_toward(const struct address *peer, const char *interface, struct address *own)
 {
 	socklen_t length;
 	union socket_address address = to_socket_address(peer, &length);
@@ -256,4 +257,52 @@ bool roads_own_address(const struct address *peer, const char *interface, struct
 		memcpy(own->bytes, peer->family == AF_INET ? (const void *)&address.ipv4.sin_addr :
 		       (const void *)&address.ipv6.sin6_addr, address_size(peer->family));
 	return found;
+}
+
+static struct address from_socket_address(const struct sockaddr *from)
+{
+	struct address address = { .family = (uint8_t)from->sa_family };
+
+	if (from->sa_family == AF_INET)
+		memcpy(address.bytes, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+	else
+		memcpy(address.bytes, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 16);
+	return address;
+}
+
+static bool same_network(const struct address *one, const struct address *other, const struct address *mask)
+{
+	for (unsigned int i = 0; i < address_size(one->family); i++)
+		if ((one->bytes[i] ^ other->bytes[i]) & mask->bytes[i])
+			return false;
+	return true;
+}
+
+/* The first that is not of the link alone, but one in the network of @destination before it. */
+static bool own_of_interface(const char *interface, const struct address *destination, struct address *own)
+{
+	struct ifaddrs *all = NULL;
+
+	*own = (struct address){ .family = AF_UNSPEC };
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *each = all; each; each = each->ifa_next) {
+		struct address address, mask;
+
+		if (!each->ifa_addr || !each->ifa_netmask || each->ifa_addr->sa_family != destination->family ||
+		    strcmp(each->ifa_name, interface) != 0)
+			continue;
+		address = from_socket_address(each->ifa_addr);
+		mask = from_socket_address(each->ifa_netmask);
+		if (!address_is_link_local(&address) && (!own->family || same_network(&address, destination, &mask)))
+			*own = address;
+	}
+	freeifaddrs(all);
+	return own->family;
+}
+
+bool roads_own_address(const struct address *nexthop, const struct address *destination, const char *interface,
+		       struct address *own)
+{
+	return nexthop->family ? own_toward(nexthop, interface, own) : own_of_interface(interface, destination, own);
 }

@@ -53,7 +53,11 @@ uint8_t roads_type(const struct roads *roads, const struct address *address);
 /* roads_have_policies - whether IPsec policies are in the kernel; true where it does not say */
 bool roads_have_policies(void);
 
-/* roads_own_address - this host's own toward @peer; false where it has none. No packet is sent. */
-bool roads_own_address(const struct address *peer, const char *interface, struct address *own);
+/*
+ * roads_own_address - this host's own address, as masquerading takes it; false where it has none. No packet is sent.
+ * @nexthop: AF_UNSPEC: none; then it is that of @interface, of its several the one in the network of @destination
+ */
+bool roads_own_address(const struct address *nexthop, const struct address *destination, const char *interface,
+		       struct address *own);
 
 #endif

@@ -193,8 +193,7 @@ static void rewrite(struct walk *walk, const struct move *move, struct answer an
 	size_t effect;
 
 	if (move->deed == DEED_MASQUERADE && packet->outgoing[0] && simulation->roads.route)
-		roads_own_address(packet->nexthop.family ? &packet->nexthop : &packet->destination, packet->outgoing,
-				  &known.address);
+		roads_own_address(&packet->nexthop, &packet->destination, packet->outgoing, &known.address);
 	effect = add_of_rule(walk, move->deed, NF_ACCEPT, answer, &known);
 	if (move->deed == DEED_SOURCE || move->deed == DEED_MASQUERADE) {
 		set_address(&packet->source, &packet->source_open, &known.address, whole);

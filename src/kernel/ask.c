@@ -34,7 +34,7 @@ int ask_open(void)
 
 /* A question and who asks it. */
 struct question {
-	const struct route *way;
+	const struct exit *exit;
 	struct mac own;
 	struct address source;
 	struct sockaddr_ll to;
@@ -42,11 +42,11 @@ struct question {
 	size_t size;
 };
 
-static int find_own_mac(const struct route *way, int fd, struct mac *mac)
+static int find_own_mac(const struct exit *exit, int fd, struct mac *mac)
 {
 	struct ifreq request = { 0 };
 
-	memcpy(request.ifr_name, way->interface_name, IFNAMSIZ);
+	memcpy(request.ifr_name, exit->interface.name, IFNAMSIZ);
 	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
 		return -1;
 	if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
@@ -58,18 +58,18 @@ static int find_own_mac(const struct route *way, int fd, struct mac *mac)
 }
 
 /* The address that this host has toward the gateway, as the kernel chooses it for a socket of that interface. */
-static int find_own_address(const struct route *way, struct address *address)
+static int find_own_address(const struct exit *exit, struct address *address)
 {
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_scope_id = way->interface };
+	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_scope_id = exit->interface.index };
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(9) };
-	bool is_four = way->family == AF_INET;
+	bool is_four = exit->family == IPV4;
 	struct sockaddr *name = is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six;
 	socklen_t size = is_four ? sizeof(four) : sizeof(six);
-	int fd = socket(way->family, SOCK_DGRAM | SOCK_CLOEXEC, 0), result, error;
+	int fd = socket(family_of(exit->family), SOCK_DGRAM | SOCK_CLOEXEC, 0), result, error;
 
-	memcpy(is_four ? (void *)&four.sin_addr : (void *)&six.sin6_addr, way->gateway.bytes, address_size(way->family));
-	result = fd < 0 ? -1 : setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, way->interface_name,
-					  (socklen_t)strlen(way->interface_name));
+	memcpy(is_four ? (void *)&four.sin_addr : (void *)&six.sin6_addr, exit->nexthop.bytes, address_size(exit->nexthop.family));
+	result = fd < 0 ? -1 : setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, exit->interface.name,
+					  (socklen_t)strlen(exit->interface.name));
 	if (result == 0)
 		result = connect(fd, name, size);
 	if (result == 0)
@@ -78,8 +78,8 @@ static int find_own_address(const struct route *way, struct address *address)
 	if (fd >= 0)
 		close(fd);
 	errno = error;
-	*address = (struct address){ .family = way->family };
-	memcpy(address->bytes, is_four ? (void *)&four.sin_addr : (void *)&six.sin6_addr, address_size(way->family));
+	*address = (struct address){ .family = exit->nexthop.family };
+	memcpy(address->bytes, is_four ? (void *)&four.sin_addr : (void *)&six.sin6_addr, address_size(address->family));
 	return result;
 }
 
@@ -91,7 +91,7 @@ static void make_arp(struct question *question)
 
 	memcpy(arp.arp_sha, question->own.bytes, ETH_ALEN);
 	memcpy(arp.arp_spa, question->source.bytes, 4);
-	memcpy(arp.arp_tpa, question->way->gateway.bytes, 4);
+	memcpy(arp.arp_tpa, question->exit->nexthop.bytes, 4);
 	memcpy(question->packet, &arp, sizeof(arp));
 	question->size = sizeof(arp);
 	question->to.sll_protocol = htons(ETHERTYPE_ARP);
@@ -114,9 +114,9 @@ static void make_solicitation(struct question *question)
 	header.ip6_nxt = IPPROTO_ICMPV6;
 	header.ip6_hlim = 255;
 	memcpy(&header.ip6_src, question->source.bytes, 16);
-	memcpy(&header.ip6_dst, question->way->gateway.bytes, 16);
+	memcpy(&header.ip6_dst, question->exit->nexthop.bytes, 16);
 	memcpy(&header.ip6_dst, nodes, sizeof(nodes));
-	memcpy(&solicit.nd_ns_target, question->way->gateway.bytes, 16);
+	memcpy(&solicit.nd_ns_target, question->exit->nexthop.bytes, 16);
 	memcpy(question->packet, &header, sizeof(header));
 	memcpy(body, &solicit, sizeof(solicit));
 	memcpy(body + sizeof(solicit), &option, sizeof(option));
@@ -129,15 +129,15 @@ static void make_solicitation(struct question *question)
 	memcpy(question->to.sll_addr + 2, (const uint8_t *)&header.ip6_dst + 12, 4);
 }
 
-static int make_question(struct question *question, const struct route *way, int fd)
+static int make_question(struct question *question, const struct exit *exit, int fd)
 {
 	*question = (struct question){
-		.way = way,
-		.to = { .sll_family = AF_PACKET, .sll_ifindex = (int)way->interface, .sll_halen = ETH_ALEN },
+		.exit = exit,
+		.to = { .sll_family = AF_PACKET, .sll_ifindex = (int)exit->interface.index, .sll_halen = ETH_ALEN },
 	};
-	if (find_own_mac(way, fd, &question->own) < 0 || find_own_address(way, &question->source) < 0)
+	if (find_own_mac(exit, fd, &question->own) < 0 || find_own_address(exit, &question->source) < 0)
 		return -1;
-	if (way->family == AF_INET)
+	if (exit->family == IPV4)
 		make_arp(question);
 	else
 		make_solicitation(question);
@@ -151,7 +151,7 @@ static bool is_arp_answer(const struct question *question, const uint8_t *packet
 	if (size < sizeof(arp))
 		return false;
 	memcpy(&arp, packet, sizeof(arp));
-	return arp.ea_hdr.ar_op == htons(ARPOP_REPLY) && memcmp(arp.arp_spa, question->way->gateway.bytes, 4) == 0;
+	return arp.ea_hdr.ar_op == htons(ARPOP_REPLY) && memcmp(arp.arp_spa, question->exit->nexthop.bytes, 4) == 0;
 }
 
 static bool is_advertisement(const struct question *question, const uint8_t *packet, size_t size)
@@ -164,7 +164,7 @@ static bool is_advertisement(const struct question *question, const uint8_t *pac
 	memcpy(&header, packet, sizeof(header));
 	memcpy(&advert, packet + sizeof(header), sizeof(advert));
 	return header.ip6_nxt == IPPROTO_ICMPV6 && advert.nd_na_hdr.icmp6_type == ND_NEIGHBOR_ADVERT &&
-	       memcmp(&advert.nd_na_target, question->way->gateway.bytes, 16) == 0;
+	       memcmp(&advert.nd_na_target, question->exit->nexthop.bytes, 16) == 0;
 }
 
 /* What has come: the answer, from the station that it is to come from. */
@@ -178,7 +178,7 @@ static bool take(const struct question *question, int fd, const struct mac *mac)
 	if (size < 0 || from.sll_pkttype == PACKET_OUTGOING || from.sll_ifindex != question->to.sll_ifindex ||
 	    (mac->known && memcmp(from.sll_addr, mac->bytes, ETH_ALEN) != 0))
 		return false;
-	return question->way->family == AF_INET ? is_arp_answer(question, packet, (size_t)size) :
+	return question->exit->family == IPV4 ? is_arp_answer(question, packet, (size_t)size) :
 						  is_advertisement(question, packet, (size_t)size);
 }
 
@@ -194,12 +194,13 @@ static bool await(const struct question *question, int fd, const struct mac *mac
 	return false;
 }
 
-int ask_gateway(int fd, const struct route *way, const struct mac *mac, long long *took_us)
+int ask_gateway(int fd, const struct exit *exit, long long *took_us)
 {
+	const struct mac *mac = &exit->gateway->to[exit->family].mac;
 	long long started = clock_us();
 	struct question question;
 
-	if (make_question(&question, way, fd) < 0 ||
+	if (make_question(&question, exit, fd) < 0 ||
 	    bind(fd, (struct sockaddr *)&question.to, sizeof(question.to)) < 0)
 		return -1;
 	for (long long until = AGAIN_US; until <= ASK_PATIENCE_MS * 1000LL; until += AGAIN_US) {

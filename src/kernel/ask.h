@@ -2,7 +2,7 @@
 #ifndef ASK_H
 #define ASK_H
 
-#include "model/routing.h"
+#include "model/exit.h"
 
 #define ASK_PATIENCE_MS 1000
 
@@ -15,14 +15,13 @@
 int ask_open(void);
 
 /*
- * ask_gateway - whether the gateway of @way answers within ASK_PATIENCE_MS
+ * ask_gateway - whether a gateway answers within ASK_PATIENCE_MS
  * @fd: from ask_open()
- * @mac: that it must have, where it is known
  * @took_us: microseconds to the answer
  *
- * The interface is an Ethernet. Returns 1, 0 where it is silent, -1 with errno where it can't be asked.
+ * Its interface is an Ethernet. Where its hardware address is known, it must have that. Returns 1, 0 where it is silent, -1 with errno where it can't be asked.
  */
-int ask_gateway(int fd, const struct route *way, const struct mac *mac, long long *took_us);
+int ask_gateway(int fd, const struct exit *exit, long long *took_us);
 
 /* clock_us - microseconds of a clock that never goes back */
 long long clock_us(void);

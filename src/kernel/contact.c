@@ -38,43 +38,59 @@ static int take_address(const struct nlmsghdr *message, void *data)
 }
 
 /* True too where the kernel can't say. */
-static bool has_address(struct netlink *route, const struct route *way)
+static bool has_address(struct netlink *route, const struct exit *exit)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
-	unsigned int interface = way->interface;
+	unsigned int interface = exit->interface.index;
 
-	return netlink_request(route, rtnetlink_dump_addresses(buffer, way->family, way->interface), take_address,
+	return netlink_request(route, rtnetlink_dump_addresses(buffer, family_of(exit->family), interface), take_address,
 			       &interface, &error) < 0 ||
 	       interface == 0;
 }
 
-static void look_at_interface(struct contact *contact, struct netlink *route, const struct route *way, bool masquerade)
+static enum contact_fault find_fault(struct netlink *route, const struct exit *exit)
 {
-	unsigned int flags = read_flags(route, way->interface_name);
-	const char *name = way->interface_name, *family = way->family == AF_INET ? "IPv4" : "IPv6";
+	unsigned int flags = read_flags(route, exit->interface.name);
 
 	if (!flags)
-		snprintf(contact->why, sizeof(contact->why), "is on %s, which has gone", name);
-	else if (!(flags & IFF_UP))
-		snprintf(contact->why, sizeof(contact->why), "is on %s, which is down", name);
-	else if (!(flags & IFF_RUNNING))
-		snprintf(contact->why, sizeof(contact->why), "is on %s, which has no carrier", name);
-	else if (masquerade && !has_address(route, way))
-		snprintf(contact->why, sizeof(contact->why), "is on %s, which has no %s address to give clients", name, family);
-	contact->there = !contact->why[0];
+		return CONTACT_GONE;
+	if (!(flags & IFF_UP))
+		return CONTACT_DOWN;
+	if (gateway_masquerades(exit->gateway, exit->family) && !has_address(route, exit))
+		return CONTACT_NO_ADDRESS;
+	return flags & IFF_RUNNING ? CONTACT_FINE : CONTACT_NO_CARRIER;
 }
 
-void contact_make(struct contact *contact, struct netlink *route, const struct route *way, bool masquerade)
+static void look_at_interface(struct contact *contact, struct netlink *route, const struct exit *exit)
+{
+	static const char *const words[FAMILIES][CONTACT_SILENT] = {
+		[IPV4] = { "", "is not there", "is down", "has no IPv4 address to give clients", "has no carrier" },
+		[IPV6] = { "", "is not there", "is down", "has no IPv6 address to give clients", "has no carrier" },
+	};
+	char where[IFNAMSIZ + 16] = "";
+
+	contact->fault = find_fault(route, exit);
+	contact->there = contact->fault == CONTACT_FINE;
+	if (!contact->there && !exit_is_link(exit))
+		snprintf(where, sizeof(where), "is on %s, which ", exit->interface.name);
+	snprintf(contact->why, sizeof(contact->why), "%s%s", where, words[exit->family][contact->fault]);
+}
+
+void contact_make(struct contact *contact, struct netlink *route, const struct exit *exit)
 {
 	*contact = (struct contact){ 0 };
-	if (!way->interface) {
+	if (exit_is_link(exit)) {
+		look_at_interface(contact, route, exit);
+	} else if (!exit->interface.index) {
+		contact->fault = CONTACT_GONE;
 		snprintf(contact->why, sizeof(contact->why), "is on no network of this host");
-	} else if (!contact_can_ask(route, way->interface_name)) {
-		look_at_interface(contact, route, way, masquerade);
+	} else if (!contact_can_ask(route, exit->interface.name)) {
+		look_at_interface(contact, route, exit);
 	} else {
 		contact->asked = true;
-		contact->there = neighbour_answers(route, &way->gateway, way->interface);
+		contact->there = neighbour_answers(route, &exit->nexthop, exit->interface.index);
+		contact->fault = contact->there ? CONTACT_FINE : CONTACT_SILENT;
 		if (!contact->there)
 			snprintf(contact->why, sizeof(contact->why), "does not answer");
 	}

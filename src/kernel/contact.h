@@ -3,27 +3,31 @@
 #define CONTACT_H
 
 #include "kernel/netlink.h"
-#include "model/routing.h"
+#include "model/exit.h"
 
 #define CONTACT_WHY 96
 
+enum contact_fault { CONTACT_FINE, CONTACT_GONE, CONTACT_DOWN, CONTACT_NO_ADDRESS, CONTACT_NO_CARRIER, CONTACT_SILENT };
+
 /*
  * Whether a gateway is there, as far as its network tells. On a point-to-point or NOARP interface (WireGuard, tun, ppp)
- * nobody is asked for a hardware address, so that nobody answers: there the interface itself is looked at.
+ * nobody is asked for a hardware address, so that nobody answers: there the interface itself is looked at, as it is where
+ * there is no next hop.
  */
 struct contact {
 	bool asked;		/* ARP or ND; false where there is nobody to ask, or no way */
 	bool there;		/* it answers, or its interface is fit to carry what clients send */
-	char why[CONTACT_WHY];	/* where not: `does not answer`; else "" */
+	enum contact_fault fault;
+	char why[CONTACT_WHY];	/* where not, behind exit_text(): `does not answer`; else "" */
 };
 
 /*
  * contact_make - look whether a gateway is there
  * @route: a NETLINK_ROUTE socket
- * @way: the route to it; its interface is 0 where the kernel knows no way
- * @masquerade: its interface needs an address of that family
+ *
+ * Where it masquerades, its interface needs an address of that family.
  */
-void contact_make(struct contact *contact, struct netlink *route, const struct route *way, bool masquerade);
+void contact_make(struct contact *contact, struct netlink *route, const struct exit *exit);
 
 /* contact_can_ask - whether neighbours on the interface are asked for a hardware address; true too where it has gone */
 bool contact_can_ask(const struct netlink *route, const char *interface);

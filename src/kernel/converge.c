@@ -6,7 +6,6 @@
 #include "kernel/setting.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 
 #define ROUNDS 3	/* against others who change the same objects meanwhile */
@@ -16,43 +15,48 @@
  * Where the kernel knows no way to a gateway, its interface is taken to be the one that it was, so that all else can be
  * compared. Where that is not known either, no rule of the kill switch is as wanted.
  */
-static void name_interfaces(const struct config *config, const struct gateway_choice was[FAMILIES],
-			    struct gateway_path path[FAMILIES])
+static void name_interfaces(const struct choices *was, struct exits *exits)
 {
-	for (int family = 0; family < FAMILIES; family++) {
-		const char *name = was[family].interface;
+	for (unsigned int i = 0; i < exits->count; i++) {
+		struct exit *exit = &exits->exit[i];
+		const struct gateway_choice *choice = choices_find(was, exit->gateway, exit->family);
+		const char *name = exit->gateway->interface;
 
-		if (path[family].interface)
+		if (exit->interface.index || exit_is_link(exit))
 			continue;
-		if (!name[0] || !address_equal(&was[family].address, &config->gateway[family].address))
-			name = config->gateway_interface;
-		snprintf(path[family].interface_name, IFNAMSIZ, "%s", name[0] ? name : "?");
+		if (choice && choice->interface[0] && address_equal(&choice->address, &exit->nexthop))
+			name = choice->interface;
+		snprintf(exit->interface.name, IFNAMSIZ, "%s", name[0] ? name : "?");
 	}
 }
 
 /* The neighbours of gateways that the configuration had before may be there. */
-static bool is_thorough(const struct remembered *remembered, const struct config *config)
+static bool is_thorough(const struct remembered *remembered)
 {
-	for (int family = 0; family < FAMILIES; family++)
-		if (remembered->gateway[family].address.family &&
-		    !address_equal(&remembered->gateway[family].address, &config->gateway[family].address))
+	for (unsigned int i = 0; i < remembered->choices.count; i++) {
+		const struct gateway_choice *choice = &remembered->choices.choice[i];
+
+		if (choice->address.family &&
+		    !address_equal(&choice->address, &choice->gateway->to[choice->family].address))
 			return true;
+	}
 	return !remembered->quick;
+}
+
+static void add_formers(struct policy *policy, const struct choices *choices)
+{
+	for (unsigned int i = 0; i < choices->count; i++)
+		if (choices->choice[i].address.family)
+			policy->former[policy->formers++] = choices->choice[i].address;
 }
 
 /* What is wanted as far as it is known now; returns its digest. */
 static uint64_t make_policy(struct situation *situation, const struct config *config,
 			    const struct remembered *remembered)
 {
-	struct gateway_path path[FAMILIES];
-
-	memcpy(path, situation->path, sizeof(path));
-	if (situation->wrong_ways)
-		name_interfaces(config, remembered->gateway, path);
 	policy_free(&situation->policy);
-	policy_make(&situation->policy, config, path, &situation->host);
-	for (int family = 0; family < FAMILIES; family++)
-		situation->policy.former[family] = remembered->gateway[family].address;
+	policy_make(&situation->policy, config, &situation->exits, &situation->host);
+	add_formers(&situation->policy, &remembered->choices);
 	return checkpoint_digest(&situation->policy.guard);
 }
 
@@ -61,16 +65,20 @@ int situation_read(struct situation *situation, const struct config *config, enu
 {
 	static const struct kernel empty;
 	const char *checkpoint = remembered->distrusts ? "" : remembered->checkpoint;
+	struct exits *exits = &situation->exits;
 	struct view view = {
 		.config = config, .policy = &situation->policy, .checkpoint = checkpoint,
-		.thorough = is_thorough(remembered, config),
+		.thorough = is_thorough(remembered),
 	};
 	const struct kernel *kernel;
 
 	*situation = (struct situation){ .goal = goal };
+	exits_make(exits, config);
 	if (goal == GOAL_INSTALL)
-		situation->wrong_ways = gateway_find(&sockets->route, config, remembered->move ? NULL : remembered->gateway,
-						     situation->path, report);
+		situation->wrong_ways = gateway_find(&sockets->route, config, remembered->move ? NULL : &remembered->choices,
+						     exits, report);
+	if (situation->wrong_ways)
+		name_interfaces(&remembered->choices, exits);
 	situation->host.ipsec = setting_ipsec();
 	checkpoint_read_left_out(checkpoint, &situation->host);
 	view.wanted = make_policy(situation, config, remembered);

@@ -14,7 +14,7 @@ enum goal { GOAL_INSTALL, GOAL_REMOVE };
 struct remembered {
 	char checkpoint[CHECKPOINT_TEXT];	/* of a kill switch that was found complete, and then is not read again; "" for none */
 	bool distrusts;		/* it is read again, whatever the checkpoint */
-	struct gateway_choice gateway[FAMILIES];
+	struct choices choices;
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
 };
@@ -22,7 +22,7 @@ struct remembered {
 struct situation {
 	enum goal goal;		/* that it was read for */
 	struct host host;
-	struct gateway_path path[FAMILIES];	/* with the goal to install; zero where there is no way */
+	struct exits exits;	/* with the goal to install they are looked for */
 	unsigned int wrong_ways;	/* reasons for which the kernel knows no way to a gateway: see gateway_find() */
 	struct policy policy;
 	struct kernel kernel;

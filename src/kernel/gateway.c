@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/gateway.h"
+#include "kernel/contact.h"
 #include "kernel/rtnetlink.h"
 
 #include <errno.h>
@@ -50,10 +51,10 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	    !choice_can_hold(&(struct prefix){ address.peer, address.length }, search->gateway))
 		return 0;
 	for (size_t i = 0; i < sight->holders; i++)
-		if (sight->holder[i].interface == address.interface)
+		if (sight->holder[i].index == address.interface)
 			return 0;
 	sight->holder = make_room_for_one(sight->holder, sight->holders, sizeof(*sight->holder));
-	sight->holder[sight->holders++] = (struct gateway_path){ .interface = address.interface };
+	sight->holder[sight->holders++] = (struct interface){ .index = address.interface };
 	return 0;
 }
 
@@ -81,8 +82,8 @@ static int find_holders(struct netlink *netlink, const struct address *gateway, 
 		return -1;
 	/* One that has gone meanwhile is none. */
 	for (size_t i = 0; i < sight->holders; i++) {
-		sight->holder[named].interface = sight->holder[i].interface;
-		named += netlink_interface_name(netlink, sight->holder[i].interface, sight->holder[named].interface_name);
+		sight->holder[named].index = sight->holder[i].index;
+		named += netlink_interface_name(netlink, sight->holder[i].index, sight->holder[named].name);
 	}
 	sight->holders = named;
 	return 0;
@@ -108,15 +109,15 @@ static void clear_found(void *data)
 }
 
 /* The interface by which our own route goes to the gateway; "" where there is none. */
-static int find_own_route(struct netlink *netlink, const struct config *config, const struct address *gateway,
-			  char interface[IFNAMSIZ], struct netlink_error *error)
+static int find_own_route(struct netlink *netlink, const struct exit *exit, char interface[IFNAMSIZ],
+			  struct netlink_error *error)
 {
-	struct search search = { .gateway = gateway, .table = config->table };
+	struct search search = { .gateway = &exit->nexthop, .table = exit->gateway->table };
 	char buffer[NETLINK_MESSAGE_SIZE];
 
 	interface[0] = '\0';
 	/* A table that never had a route does not exist. */
-	if (netlink_dump(netlink, rtnetlink_dump_routes(buffer, config->table), clear_found, take_own_route, &search,
+	if (netlink_dump(netlink, rtnetlink_dump_routes(buffer, search.table), clear_found, take_own_route, &search,
 			 error) < 0 && error->number != ENOENT)
 		return -1;
 	if (search.found && !netlink_interface_name(netlink, search.found, interface))
@@ -125,18 +126,18 @@ static int find_own_route(struct netlink *netlink, const struct config *config, 
 }
 
 /* What the choice is made from, but for the way itself. */
-static int look_around(struct netlink *netlink, const struct config *config, int family,
-		       const struct gateway_choice *chosen, struct gateway_sight *sight, char remembered[IFNAMSIZ],
-		       struct netlink_error *error)
+static int look_around(struct netlink *netlink, const struct exit *exit, const struct choices *chosen,
+		       struct gateway_sight *sight, char remembered[IFNAMSIZ], struct netlink_error *error)
 {
-	const struct address *gateway = &config->gateway[family].address;
+	const struct gateway_choice *choice = chosen ? choices_find(chosen, exit->gateway, exit->family) : NULL;
+	const struct address *gateway = &exit->nexthop;
 
 	remembered[0] = '\0';
-	if (config->gateway_interface[0])
+	if (exit->gateway->interface[0])
 		return 0;
-	if (chosen && chosen->interface[0] && address_equal(&chosen->address, gateway))
-		memcpy(remembered, chosen->interface, IFNAMSIZ);
-	else if (chosen && find_own_route(netlink, config, gateway, remembered, error) < 0)
+	if (choice && choice->interface[0] && address_equal(&choice->address, gateway))
+		memcpy(remembered, choice->interface, IFNAMSIZ);
+	else if (chosen && find_own_route(netlink, exit, remembered, error) < 0)
 		return -1;
 	if (!remembered[0])
 		return find_holders(netlink, gateway, 0, sight, error);
@@ -145,46 +146,48 @@ static int look_around(struct netlink *netlink, const struct config *config, int
 }
 
 /* Whether an entry with a hardware address is of use there. */
-static int check_mac(const struct netlink *netlink, const struct config *config, int family,
-		     const struct gateway_path *path, struct report *report)
+static int check_mac(const struct netlink *netlink, const struct config *config, const struct exit *exit,
+		     struct report *report)
 {
-	enum config_key key = family == IPV4 ? KEY_MAC4 : KEY_MAC6;
+	enum config_key key = exit->family == IPV4 ? KEY_MAC4 : KEY_MAC6;
+	const char *name = exit->interface.name;
 	int fd = mnl_socket_get_fd(netlink->socket);
 	struct ifreq flags = { 0 }, hardware = { 0 };
 
-	memcpy(flags.ifr_name, path->interface_name, IFNAMSIZ);
-	memcpy(hardware.ifr_name, path->interface_name, IFNAMSIZ);
+	memcpy(flags.ifr_name, name, IFNAMSIZ);
+	memcpy(hardware.ifr_name, name, IFNAMSIZ);
 	if (ioctl(fd, SIOCGIFFLAGS, &flags) < 0 || ioctl(fd, SIOCGIFHWADDR, &hardware) < 0)
-		return config_error(config, report, key, "%s: %s", path->interface_name, strerror(errno));
+		return config_error(config, report, key, "%s: %s", name, strerror(errno));
 	if (flags.ifr_flags & (IFF_NOARP | IFF_POINTOPOINT | IFF_LOOPBACK))
 		return config_error(config, report, key, "%s asks for no hardware address (it is point-to-point, or NOARP): what "
-				    "leaves there reaches the one at its other end; take this out", path->interface_name);
+				    "leaves there reaches the one at its other end; take this out", name);
 	if (hardware.ifr_hwaddr.sa_family != ARPHRD_ETHER)
 		return config_error(config, report, key, "%s is no Ethernet interface (type %u of linux/if_arp.h), its "
-				    "neighbours have other addresses; take this out", path->interface_name,
+				    "neighbours have other addresses; take this out", name,
 				    hardware.ifr_hwaddr.sa_family);
 	return 0;
 }
 
 enum found { FOUND, NO_INTERFACE, NO_WAY };
 
-static enum found find_one(struct netlink *netlink, const struct config *config, int family,
-			   const struct gateway_choice *chosen, struct gateway_path *path, struct report *report)
+static enum found find_one(struct netlink *netlink, const struct config *config, const struct choices *chosen,
+			   struct exit *exit, struct report *report)
 {
+	const struct gateway *gateway = exit->gateway;
 	struct gateway_sight sight = { 0 };
 	struct netlink_error error, other;
 	char remembered[IFNAMSIZ];
 	unsigned int interface = 0;
 	int result;
 
-	if (config->gateway_interface[0]) {
-		interface = if_nametoindex(config->gateway_interface);
+	if (gateway->interface[0]) {
+		interface = if_nametoindex(gateway->interface);
 		if (!interface) {
 			config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
 			return NO_INTERFACE;
 		}
 	}
-	if (look_up(netlink, &config->gateway[family].address, interface, &sight.route, &error) < 0) {
+	if (look_up(netlink, &exit->nexthop, interface, &sight.route, &error) < 0) {
 		sight.error = error.number;
 		sight.said = netlink_error_text(&error);
 	}
@@ -192,28 +195,56 @@ static enum found find_one(struct netlink *netlink, const struct config *config,
 		sight.interface[0] = '\0';
 	sight.remembered = remembered;
 	if (sight.error && !is_unreachable(sight.error))
-		result = fail(report, &error, family, "asking for the way to");
-	else if (look_around(netlink, config, family, chosen, &sight, remembered, &other) < 0)
-		result = fail(report, &other, family, "looking for the network of");
+		result = fail(report, &error, exit->family, "asking for the way to");
+	else if (look_around(netlink, exit, chosen, &sight, remembered, &other) < 0)
+		result = fail(report, &other, exit->family, "looking for the network of");
 	else
-		result = choice_make(config, family, &sight, path, report);
+		result = choice_make(config, exit, &sight, report);
 	sight_free(&sight);
-	if (result == 0 && config->mac[family].known && check_mac(netlink, config, family, path, report) < 0) {
-		*path = (struct gateway_path){ 0 };
+	if (result == 0 && gateway->to[exit->family].mac.known && check_mac(netlink, config, exit, report) < 0) {
+		exit->interface = (struct interface){ 0 };
 		result = -1;
 	}
 	return result < 0 ? NO_WAY : FOUND;
 }
 
-unsigned int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
-			  struct gateway_path path[FAMILIES], struct report *report)
+/* An interface that leads there itself. Whether it has a carrier may change at any time, and the route needs none. */
+static enum found find_link(struct netlink *netlink, const struct config *config, struct exit *exit, struct report *report)
+{
+	const char *name = exit->interface.name, *family = family_name(exit->family);
+	struct contact contact;
+
+	exit->interface.index = if_nametoindex(name);
+	contact_make(&contact, netlink, exit);
+	exit->unfit = contact.fault == CONTACT_DOWN || contact.fault == CONTACT_NO_ADDRESS;
+	if (!exit->interface.index) {
+		config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface, and clients leave by it "
+			     "alone: sessions are refused until it is there; start what makes it, such as wg-quick up %s", name);
+		return NO_INTERFACE;
+	}
+	if (contact.fault == CONTACT_DOWN) {
+		config_error(config, report, KEY_GATEWAY_INTERFACE, "it is down, and clients leave by it alone: sessions "
+			     "are refused until it is up; ip link set %s up", name);
+		return NO_INTERFACE;
+	}
+	if (!exit->unfit)
+		return FOUND;
+	config_error(config, report, config_address_key(exit->family), "%s has no %s address to give clients, so "
+		     "they would leave with another one of this host: sessions are refused until it has; ip addr "
+		     "show dev %s, or set address%d = block, or [gateway] masquerade = no if what is behind %s knows the "
+		     "way to clients", name, family, name, exit->family == IPV4 ? 4 : 6, name);
+	return NO_WAY;
+}
+
+unsigned int gateway_find(struct netlink *route, const struct config *config, const struct choices *chosen,
+			  struct exits *exits, struct report *report)
 {
 	unsigned int of_its_own = 0, of_all = 0;
 
-	memset(path, 0, FAMILIES * sizeof(*path));
-	for (int family = 0; family < FAMILIES; family++) {
-		enum found found = config->gateway[family].mode != GATEWAY_ADDRESS ? FOUND :
-				   find_one(route, config, family, chosen ? &chosen[family] : NULL, &path[family], report);
+	for (unsigned int i = 0; i < exits->count; i++) {
+		struct exit *exit = &exits->exit[i];
+		enum found found = exit_is_link(exit) ? find_link(route, config, exit, report) :
+							find_one(route, config, chosen, exit, report);
 
 		of_its_own += found == NO_WAY;
 		if (found == NO_INTERFACE)
@@ -222,29 +253,29 @@ unsigned int gateway_find(struct netlink *route, const struct config *config, co
 	return of_its_own + of_all;
 }
 
-void gateway_advise(struct netlink *route, const struct config *config, const struct gateway_path path[FAMILIES],
-		    struct report *report)
+static void advise_exit(struct netlink *route, const struct config *config, const struct exit *exit, struct report *report)
 {
-	for (int family = 0; family < FAMILIES; family++) {
-		const struct address *gateway = &config->gateway[family].address;
-		struct text names CLEANUP(text_free) = { 0 };
-		struct gateway_sight sight = { 0 };
-		struct netlink_error error;
-		char address[ADDRESS_TEXT];
+	struct text names CLEANUP(text_free) = { 0 };
+	struct gateway_sight sight = { 0 };
+	struct netlink_error error;
+	char address[ADDRESS_TEXT];
 
-		if (config->gateway_interface[0] || !path[family].interface)
-			continue;
-		if (find_holders(route, gateway, 0, &sight, &error) < 0)
-			report_error(report, netlink_error_status(&error), "can't see which interfaces have an address in the "
-				     "network of the gateway %s: %s", address_text(gateway, address),
-				     netlink_error_text(&error));
-		else if (choice_candidates(config, &sight, &names) > 1)
-			report_warning(report, "the gateway %s is taken to be on %s, but %s have an address in its network: where "
-				       "that is forgotten, sessions are refused; set [gateway] interface = %s",
-				       address_text(gateway, address), path[family].interface_name, text_string(&names),
-				       path[family].interface_name);
-		sight_free(&sight);
-	}
+	address_text(&exit->nexthop, address);
+	if (find_holders(route, &exit->nexthop, 0, &sight, &error) < 0)
+		report_error(report, netlink_error_status(&error), "can't see which interfaces have an address in the "
+			     "network of the gateway %s: %s", address, netlink_error_text(&error));
+	else if (choice_candidates(config, &sight, &names) > 1)
+		report_warning(report, "the gateway %s is taken to be on %s, but %s have an address in its network: where "
+			       "that is forgotten, sessions are refused; set [gateway] interface = %s", address,
+			       exit->interface.name, text_string(&names), exit->interface.name);
+	sight_free(&sight);
+}
+
+void gateway_advise(struct netlink *route, const struct config *config, const struct exits *exits, struct report *report)
+{
+	for (unsigned int i = 0; i < exits->count; i++)
+		if (!exits->exit[i].gateway->interface[0] && exits->exit[i].interface.index)
+			advise_exit(route, config, &exits->exit[i], report);
 }
 
 bool gateway_is_local(struct netlink *netlink, const struct address *address)

@@ -9,7 +9,8 @@
  * gateway_find - on which interface each gateway is
  * @route: a NETLINK_ROUTE socket
  * @chosen: what is remembered; NULL to choose anew, whatever the kernel has of ours
- * @path: set; zero where there is no way, or one that was not chosen
+ * @exits: their interfaces are set, but where there is no way, or one that was not chosen; those without a next hop are
+ *	looked at, and unfit where they are down, or have no address that clients need
  *
  * Where nothing is remembered, a route of ours to the very gateway tells what was chosen. Looks at one interface alone
  * where one is remembered or named, else at all.
@@ -17,12 +18,11 @@
  * network of this host, or on another interface than it was): one that both have, [gateway] interface, counts once. Needs
  * no privileges.
  */
-unsigned int gateway_find(struct netlink *route, const struct config *config, const struct gateway_choice chosen[FAMILIES],
-			  struct gateway_path path[FAMILIES], struct report *report);
+unsigned int gateway_find(struct netlink *route, const struct config *config, const struct choices *chosen,
+			  struct exits *exits, struct report *report);
 
 /* gateway_advise - warn where no interface is named and more than one could be the gateway's; looks at all interfaces */
-void gateway_advise(struct netlink *route, const struct config *config, const struct gateway_path path[FAMILIES],
-		    struct report *report);
+void gateway_advise(struct netlink *route, const struct config *config, const struct exits *exits, struct report *report);
 
 /* gateway_is_local - whether @address is one of this host's own; false too where the kernel can't say */
 bool gateway_is_local(struct netlink *route, const struct address *address);

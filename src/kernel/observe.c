@@ -125,7 +125,7 @@ static bool is_another_table(const struct context *context, const bool *owned, s
 	const struct kernel *kernel = context->kernel;
 	uint32_t table = kernel->rule[index].table;
 
-	if (!owned[index] || table == context->view->config->table || table == RT_TABLE_UNSPEC ||
+	if (!owned[index] || config_has_table(context->view->config, table) || table == RT_TABLE_UNSPEC ||
 	    (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL))
 		return false;
 	for (size_t i = 0; i < index; i++)
@@ -134,14 +134,17 @@ static bool is_another_table(const struct context *context, const bool *owned, s
 	return true;
 }
 
-/* Our table, and those that an earlier configuration of ours may have used. */
+/* The gateways' tables, and those that an earlier configuration of ours may have used. */
 static int observe_routes(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
+	const struct config *config = context->view->config;
 	const struct kernel *kernel = context->kernel;
 	bool *owned = allocate(kernel->rules, sizeof(*owned));
-	int result = dump_routes(context, sockets, context->view->config->table, error);
+	int result = 0;
 
-	plan_find_owned(context->view->config, kernel->rule, kernel->rules, owned);
+	for (unsigned int i = 0; i < config->gateways && result == 0; i++)
+		result = dump_routes(context, sockets, config->gateway[i].table, error);
+	plan_find_owned(config, kernel->rule, kernel->rules, owned);
 	for (size_t i = 0; i < kernel->rules && result == 0; i++)
 		if (is_another_table(context, owned, i))
 			result = dump_routes(context, sockets, kernel->rule[i].table, error);

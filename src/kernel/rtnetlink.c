@@ -195,7 +195,9 @@ struct nlmsghdr *rtnetlink_add_route(void *buffer, const struct route *route)
 	header->rtm_dst_len = route->destination_length;
 	header->rtm_protocol = route->protocol;
 	header->rtm_type = route->type;
-	header->rtm_scope = RT_SCOPE_UNIVERSE;
+	/* As ip(8) has it; IPv6 knows none. */
+	header->rtm_scope = route->family == AF_INET && !route->gateway.family && route->type == RTN_UNICAST ? RT_SCOPE_LINK :
+			    RT_SCOPE_UNIVERSE;
 	header->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
 	mnl_attr_put_u32(message, RTA_TABLE, route->table);
 	if (route->destination_length)

@@ -7,13 +7,22 @@
 
 #define WAS_TEXT 64
 
+const struct gateway_choice *choices_find(const struct choices *choices, const struct gateway *gateway, int family)
+{
+	for (unsigned int i = 0; i < choices->count; i++)
+		if (choices->choice[i].gateway == gateway && choices->choice[i].family == family)
+			return &choices->choice[i];
+	return NULL;
+}
+
 void choice_parse(struct gateway_choice *choice, const char *text)
 {
 	char address[CHOICE_TEXT];
 	size_t length = strcspn(text, " ");
 	const char *interface = text[length] ? text + length + 1 : "";
 
-	*choice = (struct gateway_choice){ 0 };
+	choice->address = (struct address){ .family = AF_UNSPEC };
+	choice->interface[0] = '\0';
 	if (length >= sizeof(address) || (interface[0] && !interface_name_valid(interface)))
 		return;
 	memcpy(address, text, length);
@@ -21,7 +30,7 @@ void choice_parse(struct gateway_choice *choice, const char *text)
 	if (address_parse(&choice->address, address))
 		memcpy(choice->interface, interface, strlen(interface) + 1);
 	else
-		*choice = (struct gateway_choice){ 0 };
+		choice->address = (struct address){ .family = AF_UNSPEC };
 }
 
 void choice_text(const struct gateway_choice *choice, char text[CHOICE_TEXT])
@@ -38,9 +47,9 @@ bool choice_can_hold(const struct prefix *prefix, const struct address *gateway)
 	return prefix->length > 0 && prefix_contains(prefix, gateway);
 }
 
-static bool is_candidate(const struct config *config, const struct gateway_path *holder)
+static bool is_candidate(const struct config *config, const struct interface *holder)
 {
-	return strcmp(holder->interface_name, "lo") != 0 && !interface_matches(&config->clients, holder->interface_name);
+	return strcmp(holder->name, "lo") != 0 && !interface_matches(&config->clients, holder->name);
 }
 
 size_t choice_candidates(const struct config *config, const struct gateway_sight *sight, struct text *names)
@@ -52,7 +61,7 @@ size_t choice_candidates(const struct config *config, const struct gateway_sight
 	for (size_t i = 0; i < sight->holders; i++) {
 		if (!is_candidate(config, &sight->holder[i]))
 			continue;
-		text_add(names, "%s%s", added == 0 ? "" : added + 1 == count ? " and " : ", ", sight->holder[i].interface_name);
+		text_add(names, "%s%s", added == 0 ? "" : added + 1 == count ? " and " : ", ", sight->holder[i].name);
 		added++;
 	}
 	return count;
@@ -62,14 +71,14 @@ static const char *first_candidate(const struct config *config, const struct gat
 {
 	for (size_t i = 0; i < sight->holders; i++)
 		if (is_candidate(config, &sight->holder[i]))
-			return sight->holder[i].interface_name;
+			return sight->holder[i].name;
 	return "";
 }
 
 static bool could_be(const struct config *config, const struct gateway_sight *sight, unsigned int interface)
 {
 	for (size_t i = 0; i < sight->holders; i++)
-		if (sight->holder[i].interface == interface && is_candidate(config, &sight->holder[i]))
+		if (sight->holder[i].index == interface && is_candidate(config, &sight->holder[i]))
 			return true;
 	return false;
 }
@@ -81,7 +90,7 @@ static const char *was_text(const struct gateway_sight *sight, char text[WAS_TEX
 	return text;
 }
 
-static int check_way(const struct config *config, enum config_key key, const struct address *gateway,
+static int check_way(const struct config *config, enum config_key key, const struct exit *exit,
 		     const struct gateway_sight *sight, struct report *report)
 {
 	const struct route *route = &sight->route;
@@ -91,14 +100,14 @@ static int check_way(const struct config *config, enum config_key key, const str
 	was_text(sight, was);
 	if (sight->error)
 		return config_error(config, report, key, "is not on a network of this host%s%s (the kernel says: %s)%s%s",
-				    config->gateway_interface[0] ? " on " : "", config->gateway_interface, sight->said, was,
+				    exit->gateway->interface[0] ? " on " : "", exit->gateway->interface, sight->said, was,
 				    was[0] ? ": is that up, with its address?" : "");
 	if (route->type == RTN_LOCAL)
 		return config_error(config, report, key, "is an address of this host; name the gateway's%s", was);
 	if (route->type != RTN_UNICAST || !interface[0])
 		return config_error(config, report, key, "is not on a network of this host%s", was);
 	/* Through itself: by a default route to it, which a rule may prefer to that of its network. */
-	if (route->gateway.family && !address_equal(&route->gateway, gateway))
+	if (route->gateway.family && !address_equal(&route->gateway, &exit->nexthop))
 		return config_error(config, report, key, "is not on a network of this host, but reached through "
 				    "%s on %s; clients need a gateway that is on-link%s",
 				    address_text(&route->gateway, address), interface, was);
@@ -156,14 +165,13 @@ static int choose(const struct config *config, enum config_key key, const struct
 			    address_text(gateway, address), first);
 }
 
-int choice_make(const struct config *config, int family, const struct gateway_sight *sight, struct gateway_path *path,
-		struct report *report)
+int choice_make(const struct config *config, struct exit *exit, const struct gateway_sight *sight, struct report *report)
 {
-	enum config_key key = family == IPV4 ? KEY_ADDRESS4 : KEY_ADDRESS6;
-	const struct address *gateway = &config->gateway[family].address;
-	int result = check_way(config, key, gateway, sight, report);
+	enum config_key key = config_address_key(exit->family);
+	const struct address *gateway = &exit->nexthop;
+	int result = check_way(config, key, exit, sight, report);
 
-	if (result == 0 && !config->gateway_interface[0]) {
+	if (result == 0 && !exit->gateway->interface[0]) {
 		if (!sight->remembered[0])
 			result = choose(config, key, gateway, sight, report);
 		else if (strcmp(sight->remembered, sight->interface) != 0)
@@ -173,7 +181,7 @@ int choice_make(const struct config *config, int family, const struct gateway_si
 	}
 	if (result < 0)
 		return -1;
-	path->interface = sight->route.interface;
-	memcpy(path->interface_name, sight->interface, IFNAMSIZ);
+	exit->interface.index = sight->route.interface;
+	memcpy(exit->interface.name, sight->interface, IFNAMSIZ);
 	return 0;
 }

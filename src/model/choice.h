@@ -2,7 +2,8 @@
 #ifndef CHOICE_H
 #define CHOICE_H
 
-#include "model/policy.h"
+#include "model/exit.h"
+#include "model/routing.h"
 
 /*
  * Which interface is the gateway's. The one that [gateway] interface names; else the one that has an address in the
@@ -13,13 +14,23 @@
 
 /* What is remembered of a choice, in the state directory: `172.28.0.2 eth0`. */
 struct gateway_choice {
-	struct address address;		/* the gateway's; AF_UNSPEC where nothing is remembered */
+	const struct gateway *gateway;
+	int family;
+	struct address address;		/* the gateway's then; AF_UNSPEC where nothing is remembered */
 	char interface[IFNAMSIZ];	/* "" where [gateway] interface named it */
+};
+
+struct choices {
+	struct gateway_choice choice[EXITS];
+	unsigned int count;
 };
 
 #define CHOICE_TEXT (ADDRESS_TEXT + IFNAMSIZ)	/* bytes of one in words with its NUL */
 
-/* choice_parse - what is no choice remembers nothing */
+/* choices_find - what is remembered of a gateway in a family; NULL where nothing was asked for */
+const struct gateway_choice *choices_find(const struct choices *choices, const struct gateway *gateway, int family);
+
+/* choice_parse - what is no choice remembers nothing; of which gateway stays as it is */
 void choice_parse(struct gateway_choice *choice, const char *text);
 void choice_text(const struct gateway_choice *choice, char text[CHOICE_TEXT]);
 
@@ -34,18 +45,17 @@ struct gateway_sight {
 	 * The interfaces with an address in its network, each once: of one that was chosen before and that the kernel leads to
 	 * it by, that one alone. Unused where [gateway] interface is set.
 	 */
-	struct gateway_path *holder;
+	struct interface *holder;
 	size_t holders;
 };
 
 /*
  * choice_make - the interface of a gateway, or why none can be taken
- * @path: set where there is one
+ * @exit: it is set there, where there is one
  *
  * Returns 0, or -1 with the reason in @report (EX_CONFIG).
  */
-int choice_make(const struct config *config, int family, const struct gateway_sight *sight, struct gateway_path *path,
-		struct report *report);
+int choice_make(const struct config *config, struct exit *exit, const struct gateway_sight *sight, struct report *report);
 
 /* choice_can_hold - whether an address with this prefix on-link makes its interface one with the gateway's network */
 bool choice_can_hold(const struct prefix *prefix, const struct address *gateway);

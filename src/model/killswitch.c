@@ -12,7 +12,7 @@
 /* What it follows from. */
 struct terms {
 	const struct config *config;
-	const struct gateway_path *path;	/* of each family */
+	const struct exits *exits;
 	const struct host *host;
 };
 
@@ -65,6 +65,14 @@ static void match_governed(struct guard_rule *rule, const struct config *config)
 		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET;
 }
 
+/* What leaves by a gateway: oifname "eth0" rt ip nexthop 172.28.0.2, or oifname "wg0" */
+static void match_exit(struct guard_rule *rule, const struct exit *exit)
+{
+	match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
+	if (!exit_is_link(exit))
+		guard_add_match(rule, MATCH_NEXTHOP)->nexthop = exit->nexthop;
+}
+
 static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negated)
 {
 	struct guard_match *match = guard_add_match(rule, MATCH_L4PROTO);
@@ -73,16 +81,11 @@ static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negat
 	match->negated = negated;
 }
 
-/* Whether clients of a family leave with an address of this host. */
-static bool masquerades(const struct config *config, int family)
-{
-	return config->masquerade && config->gateway[family].mode == GATEWAY_ADDRESS;
-}
-
 /* Whether an ICMP error of a family may tell of clients. */
 static bool stops_errors(const struct config *config, int family)
 {
-	return has_clients(config, family) || masquerades(config, family) || (family == IPV6 && config_governs(config, IPV6));
+	return has_clients(config, family) || config_masquerades(config, family) ||
+	       (family == IPV6 && config_governs(config, IPV6));
 }
 
 static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verdict verdict)
@@ -232,21 +235,11 @@ static void limit_flows(struct guard_chain *chain, const struct config *config, 
 	COMMENT(rule, "new flow%s of a client that has %u: dropped ([clients] flows)", where, config->flows);
 }
 
-/* oifname "eth0" rt ip nexthop 172.28.0.2 counter accept */
-static struct guard_rule *accept_to_gateway(struct guard_chain *chain, const struct terms *of, int family)
-{
-	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
-
-	match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
-	guard_add_match(rule, MATCH_NEXTHOP)->nexthop = of->config->gateway[family].address;
-	return rule;
-}
-
 /*
  * An allow-list. By a tunnel alone a packet is not to a client: another program's may have a name like theirs.
  *   rt ipsec exists counter drop
  *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
- *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept, or meta nfproto ipv4 oifname "wg0" counter accept
  *   oifname "vpns*" ip daddr @clients4 counter accept
  *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited
  *   counter drop
@@ -255,7 +248,7 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 {
 	const struct config *config = of->config;
 	struct guard_rule *rule;
-	char text[ADDRESS_TEXT];
+	char text[EXIT_TEXT];
 
 	if (of->host->ipsec) {
 		rule = add_counted(chain, VERDICT_DROP);
@@ -263,12 +256,15 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		COMMENT(rule, "from a client, which an IPsec policy of this host would take: dropped");
 	}
 	limit_flows(chain, config, "");
-	for (int family = 0; family < FAMILIES; family++) {
-		if (config->gateway[family].mode != GATEWAY_ADDRESS)
-			continue;
-		rule = accept_to_gateway(chain, of, family);
-		COMMENT(rule, "%s to the gateway %s: let through", family_name(family),
-			address_text(&config->gateway[family].address, text));
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
+
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		/* A next hop is of its family, an interface of both. */
+		if (exit_is_link(exit))
+			guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
+		match_exit(rule, exit);
+		COMMENT(rule, "%s %s %s: let through", family_name(exit->family), exit_goes(exit), exit_text(exit, text));
 	}
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
 		if (!has_clients(config, family))
@@ -279,7 +275,7 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		COMMENT(rule, "%s client to client: let through", family_name(family));
 	}
 	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT; family++) {
-		if (config->gateway[family].mode != GATEWAY_BLOCK)
+		if (!config_blocks(config, family))
 			continue;
 		rule = add_counted(chain, VERDICT_REJECT);
 		rule->reject_family = family_of(family);
@@ -348,23 +344,27 @@ static void accept_multicast(struct guard_chain *chain, const struct terms *of, 
 
 /*
  *   ip daddr @clients4 goto to_subnet
- *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept
+ *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept, or oifname "wg0" counter accept
  *   oifname "lo" accept
  *   oifname "vpns*" ip daddr 224.0.0.0/4 accept
  *   counter drop
  */
 static void fill_of_subnet(struct guard_chain *chain, const struct terms *of, int family)
 {
-	const struct gateway *gateway = &of->config->gateway[family];
 	struct guard_rule *rule = add_goto(chain, leaving_chains[family].to_subnet);
-	char text[ADDRESS_TEXT];
+	char text[EXIT_TEXT];
 
 	match_clients(rule, MATCH_DADDR_IN, family);
 	COMMENT(rule, "from an %s address of clients to another: see %s", family_name(family), rule->chain);
-	if (gateway->mode == GATEWAY_ADDRESS) {
-		rule = accept_to_gateway(chain, of, family);
-		COMMENT(rule, "from an %s address of clients to the gateway %s: let through", family_name(family),
-			address_text(&gateway->address, text));
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
+
+		if (exit->family != family)
+			continue;
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		match_exit(rule, exit);
+		COMMENT(rule, "from an %s address of clients %s %s: let through", family_name(family), exit_goes(exit),
+			exit_text(exit, text));
 	}
 	accept_to_host(chain);
 	accept_multicast(chain, of, family);
@@ -467,7 +467,7 @@ static void fill_icmp_error(struct guard_chain *chain, const struct terms *of, i
 	accept_multicast(chain, of, family);
 	for (unsigned int i = 0; i < subnets->count; i++)
 		drop_errors_about(chain, subnets, i);
-	if (masquerades(of->config, family)) {
+	if (config_masquerades(of->config, family)) {
 		drop_errors_about_replies(chain, family);
 	} else if (family == IPV6) {
 		rule = add_counted(chain, VERDICT_DROP);
@@ -564,22 +564,22 @@ static void fill_to_server(struct guard_chain *chain, const struct config *confi
  */
 static void fill_input(struct guard_chain *chain, const struct terms *of)
 {
-	const struct config *config = of->config;
 	struct guard_rule *tunnels = add_goto(chain, "to_server");
 
 	match_tunnels(tunnels, MATCH_IIFNAME, of);
 	COMMENT(tunnels, "from a client to this host: see to_server");
-	for (int family = 0; family < FAMILIES; family++) {
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
 		struct guard_rule *rule;
 
-		if (!masquerades(config, family))
+		if (!gateway_masquerades(exit->gateway, exit->family))
 			continue;
 		rule = add_goto(chain, "from_gateway");
-		match_interface(rule, MATCH_IIFNAME, exact(of->path[family].interface_name));
-		guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+		match_interface(rule, MATCH_IIFNAME, exact(exit->interface.name));
+		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
 		guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_INVALID | CT_NEW | CT_UNTRACKED;
 		COMMENT(rule, "%s by the gateway's interface, of no known flow: see from_gateway",
-			family_name(family));
+			family_name(exit->family));
 	}
 }
 
@@ -611,18 +611,17 @@ static void fill_from_gateway(struct guard_chain *chain)
 /* ip saddr @clients4 oifname "eth0" counter goto our_address */
 static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 {
-	const struct config *config = of->config;
-
-	for (int family = 0; family < FAMILIES; family++) {
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
 		struct guard_rule *rule;
 
-		if (!masquerades(config, family) || !has_clients(config, family))
+		if (!gateway_masquerades(exit->gateway, exit->family) || !has_clients(of->config, exit->family))
 			continue;
 		rule = add_goto(chain, "our_address");
 		rule->counter = true;
-		match_clients(rule, MATCH_SADDR_IN, family);
-		match_interface(rule, MATCH_OIFNAME, exact(of->path[family].interface_name));
-		COMMENT(rule, "%s of clients gets our address toward the gateway", family_name(family));
+		match_clients(rule, MATCH_SADDR_IN, exit->family);
+		match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
+		COMMENT(rule, "%s of clients gets our address toward the gateway", family_name(exit->family));
 	}
 }
 
@@ -721,11 +720,10 @@ static void add_sets(struct guard *guard, const struct config *config)
 		guard_add_set(guard, GUARD_CLIENTS6_SET, AF_INET6, config->subnets[IPV6].prefix, config->subnets[IPV6].count);
 }
 
-void killswitch_make(struct guard *guard, const struct config *config, const struct gateway_path path[FAMILIES],
-		     const struct host *host)
+void killswitch_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host)
 {
-	const struct terms of = { config, path, host };
-	bool masquerade = masquerades(config, IPV4) || masquerades(config, IPV6);
+	const struct terms of = { config, exits, host };
+	bool masquerade = config_masquerades(config, IPV4) || config_masquerades(config, IPV6);
 
 	*guard = (struct guard){ 0 };
 	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));

@@ -71,6 +71,12 @@ static bool looks_up(const struct rule *rule, uint32_t table)
 	return rule->action == FR_ACT_TO_TBL && rule->table == table;
 }
 
+/* Whether it looks up the table of a gateway. */
+static bool looks_up_ours(const struct config *config, const struct rule *rule)
+{
+	return rule->action == FR_ACT_TO_TBL && config_has_table(config, rule->table);
+}
+
 static const struct prefix *rule_subject(const struct rule *rule)
 {
 	return rule->source.address.family ? &rule->source : &rule->destination;
@@ -105,7 +111,7 @@ void plan_find_owned(const struct config *config, const struct rule *rule, size_
 
 	for (size_t i = 0; i < count; i++)
 		owned[i] = rule[i].protocol == ROUTING_PROTOCOL &&
-			   (is_our_priority(config, rule[i].priority) || looks_up(&rule[i], config->table) ||
+			   (is_our_priority(config, rule[i].priority) || looks_up_ours(config, &rule[i]) ||
 			    in_subnets(config, &rule[i].source) || in_subnets(config, &rule[i].destination) ||
 			    (stops_others(&rule[i]) && is_alone(rule, count, rule[i].priority)));
 	do {
@@ -123,7 +129,7 @@ static bool owns_route(const struct config *config, const struct kernel *kernel,
 {
 	if (route->protocol != ROUTING_PROTOCOL)
 		return false;
-	if (route->table == config->table)
+	if (config_has_table(config, route->table))
 		return true;
 	for (size_t i = 0; i < kernel->rules; i++)
 		if (owned_rules[i] && looks_up(&kernel->rule[i], route->table))
@@ -147,9 +153,11 @@ static bool owns_neighbour(const struct config *config, const struct policy *pol
 {
 	if (neighbour->protocol != ROUTING_PROTOCOL || !(neighbour->state & NUD_PERMANENT))
 		return false;
-	for (int family = 0; family < FAMILIES; family++)
-		if (address_equal(&neighbour->address, &config->gateway[family].address) ||
-		    address_equal(&neighbour->address, &policy->former[family]))
+	for (size_t i = 0; i < policy->routes; i++)
+		if (address_equal(&neighbour->address, &policy->route[i].gateway))
+			return true;
+	for (size_t i = 0; i < policy->formers; i++)
+		if (address_equal(&neighbour->address, &policy->former[i]))
 			return true;
 	return any_route_by(config, kernel, owned_rules, &neighbour->address);
 }
@@ -373,7 +381,7 @@ static bool route_serves(const struct route *present, const struct route *wanted
 		like.metric = wanted->metric;
 	if (!wanted->interface)
 		like.interface = 0;
-	return route_equal(&like, wanted);
+	return route_is_known(wanted) && route_equal(&like, wanted);
 }
 
 static bool route_wanted(const struct policy *policy, const struct route *present)
@@ -408,23 +416,31 @@ static bool takes_clients(const struct config *config, const struct policy *poli
 	return route->destination_length == 0 || (!route_denies(route) && !goes_to_gateway(policy, route));
 }
 
+/* Whether clients of that family leave by what the table says. */
+static bool is_gateways_table(const struct policy *policy, uint8_t family, uint32_t table)
+{
+	for (size_t i = 0; i < policy->routes; i++)
+		if (policy->route[i].family == family && policy->route[i].table == table)
+			return true;
+	return false;
+}
+
 static int check_foreign_route(const struct config *config, const struct policy *policy, const struct route *route,
 			       struct report *report)
 {
 	struct text text CLEANUP(text_free) = { 0 };
 
-	if (route->table != config->table || route->protocol == ROUTING_PROTOCOL || route_wanted(policy, route) ||
-	    config->gateway[family_index(route->family)].mode != GATEWAY_ADDRESS ||
-	    !takes_clients(config, policy, route))
+	if (!is_gateways_table(policy, route->family, route->table) || route->protocol == ROUTING_PROTOCOL ||
+	    route_wanted(policy, route) || !takes_clients(config, policy, route))
 		return 0;
 	route_add_text(&text, route);
 	if (route->destination_length == 0)
 		return config_error(config, report, KEY_TABLE, "another default route is in this routing table already: "
 				    "`ip -%c route show table %u` has `%s` (protocol %u); remove it, or choose another table",
-				    route->family == AF_INET ? '4' : '6', config->table, text.data, route->protocol);
+				    route->family == AF_INET ? '4' : '6', route->table, text.data, route->protocol);
 	return config_error(config, report, KEY_TABLE, "a route of others is in this routing table, which takes clients' "
 			    "packets past the gateway: `ip -%c route show table %u` has `%s%s%s` (protocol %u); remove it, "
-			    "or choose another table", route->family == AF_INET ? '4' : '6', config->table, text.data,
+			    "or choose another table", route->family == AF_INET ? '4' : '6', route->table, text.data,
 			    route->other ? " with " : "", route->other ? route->other : "", route->protocol);
 }
 

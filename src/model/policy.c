@@ -51,13 +51,14 @@ static void add_local_rule(struct policy *policy, const struct config *config, c
 		rule->suppress_prefixlength--;
 }
 
-static void add_gateway_rule(struct policy *policy, const struct config *config, const struct prefix *subnet)
+static void add_gateway_rule(struct policy *policy, const struct config *config, const struct gateway *gateway,
+			     const struct prefix *subnet)
 {
 	struct rule *rule = add_rule(policy, subnet->address.family, config->priority);
 
 	rule->source = *subnet;
 	rule->action = FR_ACT_TO_TBL;
-	rule->table = config->table;
+	rule->table = gateway->table;
 }
 
 static void add_stop_rules(struct policy *policy, const struct config *config, const struct prefix *subnet,
@@ -82,69 +83,78 @@ static void add_others_rule(struct policy *policy, const struct config *config, 
 	rule->action = FR_ACT_BLACKHOLE;
 }
 
-static void add_rules(struct policy *policy, const struct config *config, int family)
+static void add_gateway_rules(struct policy *policy, const struct config *config, const struct exits *exits, int family)
 {
 	const struct subnets *subnets = &config->subnets[family];
-	bool blocked = config->gateway[family].mode == GATEWAY_BLOCK;
+
+	for (unsigned int i = 0; i < exits->count; i++)
+		for (unsigned int j = 0; exits->exit[i].family == family && j < subnets->count; j++)
+			add_gateway_rule(policy, config, exits->exit[i].gateway, &subnets->prefix[j]);
+}
+
+static void add_rules(struct policy *policy, const struct config *config, const struct exits *exits, int family)
+{
+	const struct subnets *subnets = &config->subnets[family];
+	bool silent = config_blocks(config, family) && config->blocked == BLOCKED_DROP;
 
 	for (unsigned int i = 0; i < subnets->count; i++)
 		add_local_rule(policy, config, &subnets->prefix[i], subnets->count > 1);
 	for (unsigned int i = 0; i < subnets->count; i++)
-		add_stop_rules(policy, config, &subnets->prefix[i], blocked && config->blocked == BLOCKED_DROP);
+		add_stop_rules(policy, config, &subnets->prefix[i], silent);
 	if (!config->forward_others)
 		add_others_rule(policy, config, family);
-	for (unsigned int i = 0; i < subnets->count && !blocked; i++)
-		add_gateway_rule(policy, config, &subnets->prefix[i]);
+	add_gateway_rules(policy, config, exits, family);
 }
 
-static void add_route(struct policy *policy, const struct config *config, int family, const struct gateway_path *path)
+static void add_route(struct policy *policy, const struct config *config, const struct exit *exit)
 {
 	struct route *route;
 
 	policy->route = make_room_for_one(policy->route, policy->routes, sizeof(*policy->route));
 	route = &policy->route[policy->routes++];
 	*route = (struct route){
-		.family = family_of(family),
-		.table = config->table,
-		.destination.family = family_of(family),
-		.gateway = config->gateway[family].address,
-		.interface = path->interface,
-		.metric = family == IPV6 ? ROUTE_METRIC_IPV6 : 0,
+		.family = family_of(exit->family),
+		.table = exit->gateway->table,
+		.destination.family = family_of(exit->family),
+		.gateway = exit->nexthop,
+		.interface = exit->interface.index,
+		.metric = exit->family == IPV6 ? ROUTE_METRIC_IPV6 : 0,
 		.type = RTN_UNICAST,
 		.protocol = ROUTING_PROTOCOL,
 	};
 	/* Adding an IPv6 route, the kernel asks the rules for its gateway as if that were somebody else's packet. */
-	route->onlink = family == IPV6 && !config->forward_others;
-	memcpy(route->interface_name, path->interface_name, sizeof(route->interface_name));
+	route->onlink = exit->family == IPV6 && !exit_is_link(exit) && !config->forward_others;
+	memcpy(route->interface_name, exit->interface.name, sizeof(route->interface_name));
 }
 
-static void add_neighbour(struct policy *policy, const struct config *config, int family, const struct gateway_path *path)
+static void add_neighbour(struct policy *policy, const struct exit *exit)
 {
 	struct neighbour *neighbour = &policy->neighbour[policy->neighbours++];
 
 	*neighbour = (struct neighbour){
-		.address = config->gateway[family].address,
-		.interface = path->interface,
-		.mac = config->mac[family],
+		.address = exit->nexthop,
+		.interface = exit->interface.index,
+		.mac = exit->gateway->to[exit->family].mac,
 		.protocol = ROUTING_PROTOCOL,
 		.state = NUD_PERMANENT,
 	};
-	memcpy(neighbour->interface_name, path->interface_name, sizeof(neighbour->interface_name));
+	memcpy(neighbour->interface_name, exit->interface.name, sizeof(neighbour->interface_name));
 }
 
-void policy_make(struct policy *policy, const struct config *config, const struct gateway_path path[FAMILIES],
-		 const struct host *host)
+void policy_make(struct policy *policy, const struct config *config, const struct exits *exits, const struct host *host)
 {
 	*policy = (struct policy){ 0 };
-	for (int family = 0; family < FAMILIES; family++) {
-		if (config->gateway[family].mode == GATEWAY_ADDRESS)
-			add_route(policy, config, family, &path[family]);
-		if (config->gateway[family].mode == GATEWAY_ADDRESS && config->mac[family].known)
-			add_neighbour(policy, config, family, &path[family]);
-		if (config_governs(config, family))
-			add_rules(policy, config, family);
+	for (unsigned int i = 0; i < exits->count; i++) {
+		const struct exit *exit = &exits->exit[i];
+
+		add_route(policy, config, exit);
+		if (exit->gateway->to[exit->family].mac.known)
+			add_neighbour(policy, exit);
 	}
-	killswitch_make(&policy->guard, config, path, host);
+	for (int family = 0; family < FAMILIES; family++)
+		if (config_governs(config, family))
+			add_rules(policy, config, exits, family);
+	killswitch_make(&policy->guard, config, exits, host);
 }
 
 void policy_free(struct policy *policy)
@@ -157,12 +167,4 @@ void policy_free(struct policy *policy)
 	free(policy->route);
 	guard_free(&policy->guard);
 	*policy = (struct policy){ 0 };
-}
-
-const struct route *policy_find_route(const struct policy *policy, int family)
-{
-	for (size_t i = 0; i < policy->routes; i++)
-		if (policy->route[i].family == family_of(family))
-			return &policy->route[i];
-	return NULL;
 }

@@ -52,8 +52,15 @@ bool route_equal(const struct route *a, const struct route *b)
 	       prefix_equal(&a->source, &b->source) && same_text(a->other, b->other);
 }
 
+bool route_is_known(const struct route *wanted)
+{
+	return wanted->interface || wanted->gateway.family;
+}
+
 bool route_same_way(const struct route *present, const struct route *wanted)
 {
+	if (!route_is_known(wanted))
+		return false;
 	return present->family == wanted->family && present->type == wanted->type && !present->indirect &&
 	       address_equal(&present->gateway, &wanted->gateway) &&
 	       (!wanted->interface || present->interface == wanted->interface);

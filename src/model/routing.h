@@ -73,6 +73,9 @@ struct neighbour {
 bool rule_equal(const struct rule *a, const struct rule *b);
 bool route_equal(const struct route *a, const struct route *b);
 
+/* route_is_known - whether it says of itself where it leads: an interface alone, if it is not there, does not */
+bool route_is_known(const struct route *wanted);
+
 /* route_same_way - whether @present, read from the kernel, takes packets just where @wanted does; its interface may be 0 */
 bool route_same_way(const struct route *present, const struct route *wanted);
 

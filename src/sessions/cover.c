@@ -137,7 +137,7 @@ static const char *find_common(const struct guard *blocking, const struct guard 
 /* A rule of the kill switch that is there, and that it has only where the family is covered; NULL where there is none. */
 static const char *find_denial(const struct config *config, const struct situation *situation, int family)
 {
-	static const struct gateway_path path[FAMILIES];
+	static const struct exits none;
 	struct prefix any = { .address.family = family_of(family) };
 	char text[1][PREFIX_TEXT] = { "" };
 	const char *found = NULL;
@@ -147,9 +147,10 @@ static const char *find_denial(const struct config *config, const struct situati
 		struct guard blocking;
 
 		/* Neither its gateway nor its subnets may be the same any more. */
-		other.gateway[family].mode = GATEWAY_BLOCK;
+		for (unsigned int j = 0; j < other.gateways; j++)
+			other.gateway[j].to[family].mode = GATEWAY_BLOCK;
 		other.subnets[family] = (struct subnets){ &any, text, (unsigned int)i };
-		killswitch_make(&blocking, &other, path, &situation->host);
+		killswitch_make(&blocking, &other, &none, &situation->host);
 		found = find_common(&blocking, &situation->policy.guard, &situation->kernel.guard);
 		guard_free(&blocking);
 	}
@@ -211,7 +212,7 @@ static bool is_covered(const struct cover *cover, int family, const struct addre
 	const struct subnets *subnets = &cover->config->subnets[family];
 
 	if (!config_governs(cover->config, family))
-		return cover->config->gateway[family].mode == GATEWAY_DIRECT;
+		return !config_is_plain(cover->config);
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(&subnets->prefix[i], address))
 			return true;

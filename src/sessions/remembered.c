@@ -2,25 +2,48 @@
 #include "sessions/remembered.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define CHECKPOINT "checkpoint"
 
-static const char *const choice_names[FAMILIES] = { [IPV4] = "gateway4", [IPV6] = "gateway6" };
+#define CHOICE_NAME (sizeof("gateway4.") + GATEWAY_NAME)
 
-/* Of a family without a gateway there is but what an earlier configuration left. */
+/* gateway4, and of another gateway than [gateway] gateway4.NAME */
+static const char *choice_name(const struct config *config, const struct gateway *gateway, int family, char name[CHOICE_NAME])
+{
+	bool first = gateway == config_default(config);
+
+	snprintf(name, CHOICE_NAME, "gateway%c%s%s", family == IPV4 ? '4' : '6', first ? "" : ".", first ? "" : gateway->name);
+	return name;
+}
+
+static int read_choice(struct choices *choices, const struct config *config, const struct gateway *gateway, int family,
+		       const struct state *state, struct report *report)
+{
+	struct gateway_choice *choice = &choices->choice[choices->count];
+	char text[CHOICE_TEXT], name[CHOICE_NAME];
+
+	if (state_recall(state, choice_name(config, gateway, family, name), text, sizeof(text), report) < 0)
+		return -1;
+	*choice = (struct gateway_choice){ .gateway = gateway, .family = family };
+	choice_parse(choice, text);
+	choices->count++;
+	return 0;
+}
+
+/* Of a family without a next hop there is but what an earlier configuration left. */
 int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
 		    struct report *report)
 {
-	char text[CHOICE_TEXT];
+	for (unsigned int i = 0; i < config->gateways; i++) {
+		const struct gateway *gateway = &config->gateway[i];
 
-	for (int family = 0; family < FAMILIES; family++) {
-		if (remembered->quick && config->gateway[family].mode != GATEWAY_ADDRESS)
-			continue;
-		if (state_recall(state, choice_names[family], text, sizeof(text), report) < 0)
-			return -1;
-		choice_parse(&remembered->gateway[family], text);
+		for (int family = 0; family < FAMILIES; family++)
+			if ((!remembered->quick || gateway->to[family].mode == GATEWAY_ADDRESS) &&
+			    read_choice(&remembered->choices, config, gateway, family, state, report) < 0)
+				return -1;
 	}
 	return 0;
 }
@@ -37,24 +60,28 @@ void remembered_look(struct remembered *remembered, const struct config *config)
 	report_free(&ignored);
 }
 
+static int keep_choice(const struct choices *choices, const struct config *config, const struct exit *exit,
+		       const struct state *state, struct report *report)
+{
+	const struct gateway_choice *known = choices_find(choices, exit->gateway, exit->family);
+	struct gateway_choice choice = { .address = exit->nexthop };
+	char text[CHOICE_TEXT], name[CHOICE_NAME];
+
+	if (!exit->gateway->interface[0])
+		memcpy(choice.interface, exit->interface.name, IFNAMSIZ);
+	if (known && address_equal(&choice.address, &known->address) && strcmp(choice.interface, known->interface) == 0)
+		return 0;
+	choice_text(&choice, text);
+	return state_remember(state, choice_name(config, exit->gateway, exit->family, name), text, report);
+}
+
 int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
 		    const struct state *state, struct report *report)
 {
-	for (int family = 0; family < FAMILIES; family++) {
-		struct gateway_choice choice = { .address = config->gateway[family].address };
-		const struct gateway_choice *known = &remembered->gateway[family];
-		char text[CHOICE_TEXT];
-
-		if (!situation->path[family].interface)
-			continue;
-		if (!config->gateway_interface[0])
-			memcpy(choice.interface, situation->path[family].interface_name, IFNAMSIZ);
-		if (address_equal(&choice.address, &known->address) && strcmp(choice.interface, known->interface) == 0)
-			continue;
-		choice_text(&choice, text);
-		if (state_remember(state, choice_names[family], text, report) < 0)
+	for (unsigned int i = 0; i < situation->exits.count; i++)
+		if (situation->exits.exit[i].interface.index && !exit_is_link(&situation->exits.exit[i]) &&
+		    keep_choice(&remembered->choices, config, &situation->exits.exit[i], state, report) < 0)
 			return -1;
-	}
 	return 0;
 }
 

@@ -23,6 +23,7 @@ is "$(server_exec cat /proc/sys/net/ipv4/conf/vpns0/rp_filter)" 1 "her tunnel fi
 is "$(exit_address client1 4)" "$UPLINK2_EXIT4" "she leaves by the second uplink"
 is "$(exit_address client1 6)" "$UPLINK2_EXIT6" "by IPv6 as well"
 is "$(exit_address server 4)" "$ROUTER_EXIT4" "the server's own traffic leaves by its router"
+unlike "$(server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" check 2>&1)" "rp_filter on" "check does not say that answers are dropped"
 ok "the server's VPN address answers" pings client1 "$SERVER_VPN4"
 ok "bob connects" client_connect client2 bob
 ok "alice reaches bob" pings client1 "$(client_address client2 4)"

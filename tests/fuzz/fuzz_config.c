@@ -141,18 +141,21 @@ static void check_accepted(const struct config *config, char *content)
 /* All that is made of a configuration without a kernel. */
 static void use(const struct config *config)
 {
-	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
 	static const struct host host = { .ipsec = true, .left_out = { "vpns-office" }, .left_outs = 1 };
 	static const struct kernel empty;
 	struct text script CLEANUP(text_free) = { 0 };
 	struct report report = { 0 };
 	struct nftables_batch batch;
 	struct policy policy;
+	struct exits exits;
 	struct plan plan;
 	uint32_t sequence = 0;
 	bool governed = config_governs(config, IPV4) || config_governs(config, IPV6);
 
-	policy_make(&policy, config, gateways, &host);
+	exits_make(&exits, config);
+	for (unsigned int i = 0; i < exits.count; i++)
+		exits.exit[i].interface = (struct interface){ 2, "eth0" };
+	policy_make(&policy, config, &exits, &host);
 	nftables_compile(&policy.guard);
 	nftables_make_batch(&batch, &policy.guard, true, true, 0, &sequence);
 	free(batch.buffer);

@@ -188,16 +188,26 @@ static void take_route(struct kernel *kernel, const struct nlmsghdr *message)
 	kernel->route[kernel->routes++] = route;
 }
 
+static void make_policy(struct policy *policy, const struct config *with, const struct host *host)
+{
+	struct exits exits;
+
+	exits_make(&exits, with);
+	for (unsigned int i = 0; i < exits.count; i++)
+		exits.exit[i].interface = (struct interface){ 2, "eth0" };
+	policy_make(policy, with, &exits);
+	policy_add_guard(policy, with, &exits, host);
+}
+
 static void plan_toward(const struct config *with, const struct kernel *kernel, enum goal goal)
 {
-	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
 	static const struct host host = { .ipsec = true };
 	struct text script CLEANUP(text_free) = { 0 };
 	struct report report = { 0 };
 	struct policy policy;
 	struct plan plan;
 
-	policy_make(&policy, with, gateways, &host);
+	make_policy(&policy, with, &host);
 	nftables_compile(&policy.guard);
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&plan, with, &policy, kernel, &report) == 0)
 		script_add_plan(&script, "fuzz", &plan);
@@ -306,14 +316,13 @@ static void request(struct sockets *sockets)
 
 static void send_batch(const struct config *with, struct sockets *sockets)
 {
-	static const struct gateway_path gateways[FAMILIES] = { { 2, "eth0" }, { 2, "eth0" } };
 	static const struct host host = { .ipsec = true };
 	struct text text CLEANUP(text_free) = { 0 };
 	struct nftables_batch batch;
 	struct netlink_error error;
 	struct policy policy;
 
-	policy_make(&policy, with, gateways, &host);
+	make_policy(&policy, with, &host);
 	nftables_make_batch(&batch, &policy.guard, true, true, 0, &sockets->nft.sequence);
 	/* The last of the batch wait for none: an input that answers all would be long. */
 	if (netlink_send_batch(&sockets->nft, batch.buffer, batch.size, batch.first, batch.first + 3, &error) < 0) {
@@ -328,13 +337,13 @@ static void send_batch(const struct config *with, struct sockets *sockets)
 static void find_gateways(const struct config *with, struct sockets *sockets)
 {
 	static const struct address address = { .family = AF_INET, .bytes = { 10, 20, 0, 1 } };
-	struct gateway_path gateways[FAMILIES];
+	struct exits exits;
 	struct report report = { 0 };
 
 	gateway_is_local(&sockets->route, &address);
-	require(gateway_find(&sockets->route, with, NULL, gateways, &report) == report.errors.count,
-		"each reason is said once");
-	gateway_advise(&sockets->route, with, gateways, &report);
+	exits_make(&exits, with);
+	require(gateway_find(&sockets->route, with, NULL, &exits, &report) == report.errors.count, "each reason is said once");
+	gateway_advise(&sockets->route, with, &exits, &report);
 	report_free(&report);
 }
 

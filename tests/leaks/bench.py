@@ -62,6 +62,7 @@ class Bench:
         self.variant, self.dirty, self.first_case = variant, True, self.case + 1
         self.clean()
         self.allow(variant.ways)
+        self.server.tell_lan("proxies", proxies=variant.proxies or {})
         if prepare:
             prepare(self)
         rules.install(variant)

@@ -53,19 +53,19 @@ def mac(text: str) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
-def arp_answer(frame: bytes, hosts: dict[str, str]) -> bytes | None:
+def arp_answer(frame: bytes, hosts: dict[str, str], proxy: str | None) -> bytes | None:
     if len(frame) < 42 or frame[20:22] != b"\0\1":
         return None
-    asked = hosts.get(socket.inet_ntop(socket.AF_INET, frame[38:42]))
+    asked = hosts.get(socket.inet_ntop(socket.AF_INET, frame[38:42]), proxy)
     if not asked:
         return None
     own = mac(asked)
     return frame[6:12] + own + frame[12:20] + b"\0\2" + own + frame[38:42] + frame[22:32]
 
 
-def neighbour_answer(frame: bytes, hosts: dict[str, str]) -> bytes | None:
+def neighbour_answer(frame: bytes, hosts: dict[str, str], proxy: str | None) -> bytes | None:
     target = socket.inet_ntop(socket.AF_INET6, frame[62:78])
-    asked = hosts.get(target)
+    asked = hosts.get(target, proxy)
     asker = socket.inet_ntop(socket.AF_INET6, frame[22:38])
     if not asked or asker == "::":
         return None
@@ -187,6 +187,7 @@ class Lan:
     def __init__(self, control: socket.socket):
         self.control = control
         self.hosts = {name: dict(table) for name, table in HOSTS.items()}
+        self.proxies: dict[str, str] = {}  # who answers there for everybody
         self.gateways: set[bytes] = set()
         self.answering = True
         self.malformed = False
@@ -240,9 +241,9 @@ class Lan:
     def receive(self, name: str, port: socket.socket, frame: bytes) -> None:
         kind, replies, late = frame[12:14], [], []
         if kind == b"\x08\x06":
-            replies = [arp_answer(frame, self.hosts[name])]
+            replies = [arp_answer(frame, self.hosts[name], self.proxies.get(name))]
         elif kind == b"\x86\xdd" and frame[20] == wire.ICMPV6 and frame[54] == 135:
-            replies = [neighbour_answer(frame, self.hosts[name])]
+            replies = [neighbour_answer(frame, self.hosts[name], self.proxies.get(name))]
         elif self.answering and frame[:6] in self.gateways:
             late = [frame[6:12] + frame[:6] + kind + packet for packet in answers(frame[14:], self.malformed)]
         if self.held is not None:
@@ -271,6 +272,8 @@ class Lan:
             self.detach(what["name"])
         elif do == "hosts":
             self.hosts = what["hosts"]
+        elif do == "proxies":
+            self.proxies = what["proxies"]
         elif do == "gateways":
             self.gateways = {mac(text) for text in what["macs"]}
         elif do == "answering":

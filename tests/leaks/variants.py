@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import kernel
 
 LAN_GATEWAY, OTHER_GATEWAY = "02:00:00:28:00:02", "02:00:00:28:00:09"
-UPLINK_ROUTER = "02:00:00:29:00:01"
+UPLINK_ROUTER, UPLINK_HOST = "02:00:00:29:00:01", "02:00:00:29:00:07"
 
 
 class Variant(NamedTuple):
@@ -16,6 +16,7 @@ class Variant(NamedTuple):
     families: tuple[int, ...] = (4,)  # families that have a gateway
     watched: tuple[int, ...] = (4, 6)  # families that are not left alone
     reverse_path_filter: bool = False  # on tunnels
+    proxies: dict[str, str] | None = None  # who answers ARP and ND for everybody, at the other end of an uplink
 
 
 SEED = {
@@ -63,6 +64,13 @@ OPTION_VARIANTS = [
         LAN_WAY,
         (4, 6),
         reverse_path_filter=True,
+    ),
+    Variant(
+        "by the second uplink itself",
+        SEED | {"gateway address4": "link", "gateway address6": "link", "gateway interface": "eth1"},
+        {("eth1", each) for each in (UPLINK_ROUTER, UPLINK_HOST, "ff:ff:ff:ff:ff:ff")},
+        (4, 6),
+        proxies={"lan1": UPLINK_ROUTER},
     ),
     Variant("IPv6 direct", SEED | {"gateway address6": "direct"}, LAN_WAY, (4,), (4,)),
     Variant(

@@ -59,6 +59,16 @@ const struct policy_case policy_cases[POLICY_CASES] = {
 	  "[gateway]\n"
 	  "address4 = 172.28.0.2\n"
 	  "address6 = direct\n" },
+	{ "link",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24\n"
+	  "subnet6 = fd20::/64\n"
+	  "[gateway]\n"
+	  "address4 = link\n"
+	  "address6 = link\n"
+	  "interface = wg0\n"
+	  "[killswitch]\n"
+	  "forward_others = no\n" },
 	{ "several-subnets",
 	  "[clients]\n"
 	  "subnet4 = 10.20.0.0/24, 10.21.0.0/16, 192.168.9.0/24\n"

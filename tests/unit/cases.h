@@ -9,7 +9,7 @@
  * libnftnl makes of each rule, scripts.txt how some are installed and removed.
  */
 
-#define POLICY_CASES 22
+#define POLICY_CASES 23
 
 struct policy_case {
 	const char *name;

@@ -168,6 +168,18 @@ void load_valid(struct config *config, const char *text)
 	report_free(&report);
 }
 
+void exits_found(struct exits *exits, const struct config *config)
+{
+	static const struct interface found[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
+
+	exits_make(exits, config);
+	for (unsigned int i = 0; i < exits->count; i++)
+		if (exit_is_link(&exits->exit[i]))
+			exits->exit[i].interface.index = 4;
+		else
+			exits->exit[i].interface = found[exits->exit[i].family];
+}
+
 void wanted_make(struct wanted *wanted, const char *text)
 {
 	static const struct host host = { .ipsec = true };
@@ -177,10 +189,11 @@ void wanted_make(struct wanted *wanted, const char *text)
 
 void wanted_make_on(struct wanted *wanted, const char *text, const struct host *host)
 {
-	static const struct gateway_path path[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
+	struct exits exits;
 
 	load_valid(&wanted->config, text);
-	policy_make(&wanted->policy, &wanted->config, path, host);
+	exits_found(&exits, &wanted->config);
+	policy_make(&wanted->policy, &wanted->config, &exits, host);
 	nftables_compile(&wanted->policy.guard);
 }
 

@@ -72,6 +72,9 @@ struct wanted {
 	struct policy policy;
 };
 
+/* exits_found - on the interfaces of the cases: eth0 with the index 2, and for IPv6 eth1 with 3; a link has 4 */
+void exits_found(struct exits *exits, const struct config *config);
+
 /* wanted_make - with its guard compiled; wanted_free() when done */
 void wanted_make(struct wanted *wanted, const char *text);
 void wanted_make_on(struct wanted *wanted, const char *text, const struct host *host);

@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct gateway_path path_of_gateways[FAMILIES] = { { 2, "eth0" }, { 3, "eth1" } };
-
 static const struct host this_host = { .ipsec = true };
 static const struct host host_with_others = { .ipsec = true, .left_out = { "tun9", "vpns.office" }, .left_outs = 2 };
 
@@ -22,15 +20,20 @@ struct seen {
 	char *text;		/* of the table, for nft(8) */
 };
 
-static struct seen see(const char *text, const struct gateway_path path[FAMILIES], const struct host *host)
+/* @others: the gateways are on other interfaces */
+static struct seen see(const char *text, bool others, const struct host *host)
 {
 	struct text table CLEANUP(text_free) = { 0 };
 	struct config config;
 	struct guard guard;
+	struct exits exits;
 	struct seen seen;
 
 	load_valid(&config, text);
-	killswitch_make(&guard, &config, path, host);
+	exits_found(&exits, &config);
+	for (unsigned int i = 0; others && i < exits.count; i++)
+		exits.exit[i].interface = (struct interface){ 9, "eth9" };
+	killswitch_make(&guard, &config, &exits, host);
 	guard_add_text(&table, &guard);
 	seen = (struct seen){ checkpoint_digest(&guard), duplicate(text_string(&table)) };
 	guard_free(&guard);
@@ -41,7 +44,6 @@ static struct seen see(const char *text, const struct gateway_path path[FAMILIES
 /* What is another table for nft(8) has another digest, and what is the same one has the same. */
 static void the_digest_is_that_of_the_table(void **state)
 {
-	static const struct gateway_path others[FAMILIES] = { { 9, "eth9" }, { 3, "eth1" } };
 	static const struct host hosts[] = {
 		{ .ipsec = false }, { .ipsec = true }, { .ipsec = true, .left_out = { "tun9" }, .left_outs = 1 },
 	};
@@ -51,8 +53,8 @@ static void the_digest_is_that_of_the_table(void **state)
 	(void)state;
 	for (size_t i = 0; i < POLICY_CASES; i++) {
 		for (size_t j = 0; j < COUNT(hosts); j++) {
-			seen[count++] = see(policy_cases[i].text, path_of_gateways, &hosts[j]);
-			seen[count++] = see(policy_cases[i].text, others, &hosts[j]);
+			seen[count++] = see(policy_cases[i].text, false, &hosts[j]);
+			seen[count++] = see(policy_cases[i].text, true, &hosts[j]);
 		}
 	}
 	for (size_t i = 0; i < count; i++)

@@ -30,26 +30,28 @@ struct trial {
 };
 
 /* The interfaces with an address in the gateway's network, each once, as gateway_find() finds them. */
-static void find_holders(struct gateway_sight *sight, struct gateway_path *holder, const struct trial *trial,
+static void find_holders(struct gateway_sight *sight, struct interface *holder, const struct trial *trial,
 			 const struct address *gateway)
 {
 	sight->holder = holder;
 	for (size_t i = 0; i < COUNT(trial->addresses) && trial->addresses[i]; i++) {
 		const char *space = strchr(trial->addresses[i], ' ');
 		struct prefix prefix = prefix_of(space + 1);
-		struct gateway_path *next = &holder[sight->holders];
+		struct interface *next = &holder[sight->holders];
 
 		if (!choice_can_hold(&prefix, gateway))
 			continue;
-		snprintf(next->interface_name, IFNAMSIZ, "%.*s", (int)(space - trial->addresses[i]), trial->addresses[i]);
-		next->interface = index_of(next->interface_name);
+		snprintf(next->name, IFNAMSIZ, "%.*s", (int)(space - trial->addresses[i]), trial->addresses[i]);
+		next->index = index_of(next->name);
 		sight->holders++;
 	}
 }
 
 static void check_trial(const struct config *config, int family, const struct trial *trial)
 {
-	struct gateway_path holder[COUNT(trial->addresses)] = { 0 }, path = { 0 };
+	struct interface holder[COUNT(trial->addresses)] = { 0 };
+	struct exits exits;
+	struct exit *exit = &exits.exit[family];
 	struct gateway_sight sight = {
 		.route = { .family = family_of(family), .type = RTN_UNICAST, .interface = index_of(trial->said) },
 		.remembered = trial->remembered,
@@ -60,11 +62,12 @@ static void check_trial(const struct config *config, int family, const struct tr
 	if (trial->via)
 		sight.route.gateway = address_of(trial->via);
 	snprintf(sight.interface, sizeof(sight.interface), "%s", trial->said);
-	find_holders(&sight, holder, trial, &config->gateway[family].address);
-	result = choice_make(config, family, &sight, &path, &report);
+	exits_make(&exits, config);
+	find_holders(&sight, holder, trial, &exit->nexthop);
+	result = choice_make(config, exit, &sight, &report);
 	assert_int_equal(result, trial->chosen ? 0 : -1);
-	assert_string_equal(path.interface_name, trial->chosen ? trial->chosen : "");
-	assert_int_equal(path.interface, trial->chosen ? index_of(trial->chosen) : 0);
+	assert_string_equal(exit->interface.name, trial->chosen ? trial->chosen : "");
+	assert_int_equal(exit->interface.index, trial->chosen ? index_of(trial->chosen) : 0);
 	assert_int_equal(report.status, trial->chosen ? 0 : EX_CONFIG);
 	for (size_t i = 0; i < COUNT(trial->wrong) && trial->wrong[i]; i++)
 		assert_line(&report.errors, trial->wrong[i]);
@@ -154,7 +157,7 @@ static void where_there_is_no_way_none_is_chosen(void **state)
 	(void)state;
 	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n");
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct gateway_path path = { 0 };
+		struct exits exits;
 		struct report report = { 0 };
 		struct gateway_sight sight = {
 			.error = cases[i].error, .said = "unreachable", .route.type = cases[i].type,
@@ -162,9 +165,10 @@ static void where_there_is_no_way_none_is_chosen(void **state)
 		};
 
 		snprintf(sight.interface, sizeof(sight.interface), "%s", cases[i].interface);
-		assert_int_equal(choice_make(&config, IPV4, &sight, &path, &report), -1);
+		exits_make(&exits, &config);
+		assert_int_equal(choice_make(&config, &exits.exit[0], &sight, &report), -1);
 		assert_line(&report.errors, cases[i].said);
-		assert_int_equal(path.interface, 0);
+		assert_int_equal(exits.exit[0].interface.index, 0);
 		report_free(&report);
 	}
 	config_free(&config);

@@ -9,6 +9,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define BY_LINK "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = link\ninterface = wg0\n"
 #define VALID "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n"
 
 /* A configuration that must be refused with one error, which holds each fragment up to NULL. */
@@ -49,7 +50,7 @@ static const struct {
 	{ KEY_FLOWS, "no", "77" },
 	{ KEY_ADDRESS4, "192.0.2.1", "block" },
 	{ KEY_ADDRESS6, "direct", "block" },
-	{ KEY_GATEWAY_INTERFACE, "eth1", "eth2" },
+	{ KEY_GATEWAY_INTERFACE, "eth1", "wg0" },
 	{ KEY_MAC4, "02:00:00:00:00:02", "02-00-00-00-00-AB" },
 	{ KEY_MAC6, "02:00:00:00:00:02", "fe:00:00:00:00:02" },
 	{ KEY_TABLE, "200", "300" },
@@ -243,10 +244,10 @@ static void defaults_are_parsed(void **state)
 	(void)state;
 	load_valid(&config, VALID);
 	assert_string_equal(interface_pattern_text(&config.clients, text), "vpns*");
-	assert_string_equal(config.gateway_interface, "");
-	assert_int_equal(config.table, 100);
+	assert_string_equal(config.gateway[0].interface, "");
+	assert_int_equal(config.gateway[0].table, 100);
 	assert_int_equal(config.priority, 1000);
-	assert_true(config.masquerade);
+	assert_true(config.gateway[0].masquerade);
 	assert_string_equal(config.killswitch_table, "ocserv_gw");
 	assert_int_equal(config.blocked, BLOCKED_REJECT);
 	assert_true(config.client_to_client);
@@ -283,13 +284,13 @@ static void values_are_parsed(void **state)
 	assert_string_equal(prefix_text(&config.subnets[IPV4].prefix[2], text), "192.168.9.0/24");
 	assert_int_equal(config.subnets[IPV6].count, 1);
 	assert_string_equal(interface_pattern_text(&config.clients, text), "tun*");
-	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
-	assert_string_equal(address_text(&config.gateway[IPV4].address, text), "172.28.0.2");
-	assert_string_equal(address_text(&config.gateway[IPV6].address, text), "fe80::1");
-	assert_string_equal(config.gateway_interface, "eth0.7");
-	assert_int_equal(config.table, 4711);
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_ADDRESS);
+	assert_string_equal(address_text(&config.gateway[0].to[IPV4].address, text), "172.28.0.2");
+	assert_string_equal(address_text(&config.gateway[0].to[IPV6].address, text), "fe80::1");
+	assert_string_equal(config.gateway[0].interface, "eth0.7");
+	assert_int_equal(config.gateway[0].table, 4711);
 	assert_int_equal(config.priority, 77);
-	assert_false(config.masquerade);
+	assert_false(config.gateway[0].masquerade);
 	assert_string_equal(config.killswitch_table, "a_1");
 	assert_int_equal(config.blocked, BLOCKED_DROP);
 	assert_false(config.client_to_client);
@@ -317,7 +318,7 @@ static void booleans_have_eight_words(void **state)
 
 			add_file_with(&file, KEY_MASQUERADE, words[i][value]);
 			load_valid(&config, text_string(&file));
-			assert_int_equal(config.masquerade, value);
+			assert_int_equal(config.gateway[0].masquerade, value);
 			config_free(&config);
 		}
 	}
@@ -331,16 +332,16 @@ static void one_family_alone_blocks_the_other(void **state)
 
 	(void)state;
 	load_valid(&config, VALID);
-	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
-	assert_int_equal(config.gateway[IPV6].mode, GATEWAY_BLOCK);
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config.gateway[0].to[IPV6].mode, GATEWAY_BLOCK);
 	assert_false(config_is_plain(&config));
 	assert_true(config_governs(&config, IPV4));
 	assert_true(config_governs(&config, IPV6));
 	config_free(&config);
 
 	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway]\naddress6 = fd28::2\n");
-	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_BLOCK);
-	assert_int_equal(config.gateway[IPV6].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_BLOCK);
+	assert_int_equal(config.gateway[0].to[IPV6].mode, GATEWAY_ADDRESS);
 	config_free(&config);
 }
 
@@ -542,6 +543,49 @@ static void a_hardware_address_needs_a_gateway(void **state)
 		"set [gateway] address6");
 	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress6 = block\nmac4 = 02:00:00:00:00:02\n",
 		"[gateway] mac4 = 02:00:00:00:00:02: there is no IPv4 gateway");
+	refused(BY_LINK "mac4 = 02:00:00:00:00:02\n", "gateway.ini:6: [gateway] mac4 = 02:00:00:00:00:02: address4 = link has no "
+		"next hop", "take this out");
+}
+
+static void a_link_needs_its_interface(void **state)
+{
+	struct config config;
+
+	(void)state;
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = link\n", "gateway.ini:4: [gateway] address4 = link: needs "
+		"the interface that leads there", "write [gateway] interface = NAME");
+	refused(VALID "address6 = link\n[clients]\nsubnet6 = fd20::/64\n", "gateway.ini:5: [gateway] address6 = link: needs",
+		"write [gateway] interface = NAME");
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = link\ninterface = lo\n",
+		"gateway.ini:5: [gateway] interface = lo: leads nowhere", "name the one by which clients are to leave");
+	refused("[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = link\ninterface = vpns3\n",
+		"gateway.ini:5: [gateway] interface = vpns3: is a tunnel interface", "[clients] interface");
+	refused("[gateway]\naddress4 = link\ninterface = wg0\n", "[clients] subnet4 is not set: it is needed", "as in ocserv.conf");
+	load_valid(&config, VALID);
+	assert_true(config_leads(&config, IPV4) && !config_leads(&config, IPV6) && config_blocks(&config, IPV6));
+	config_free(&config);
+	setenv("VPN_GATEWAY", "link", 1);
+	setenv("WAN_IF", "wg0", 1);
+	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
+	load_valid(&config, "[log]\nlevel = info\n");
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_LINK);
+	assert_int_equal(config.gateway[0].to[IPV4].address.family, AF_UNSPEC);
+	assert_string_equal(config.gateway[0].interface, "wg0");
+	assert_true(config_leads(&config, IPV4) && config_masquerades(&config, IPV4) && config_governs(&config, IPV4));
+	config_free(&config);
+}
+
+/* A next hop in the file, a link in the environment. */
+static void a_link_leaves_nothing_of_an_address(void **state)
+{
+	struct config config;
+
+	(void)state;
+	setenv("VPN_GATEWAY", "link", 1);
+	load_valid(&config, VALID "interface = wg0\n");
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_LINK);
+	assert_int_equal(config.gateway[0].to[IPV4].address.family, AF_UNSPEC);
+	config_free(&config);
 }
 
 /* Values */
@@ -594,14 +638,14 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 		{ KEY_CLIENT_INTERFACE, "vp*ns", "must be an interface name" },
 		{ KEY_CLIENT_INTERFACE, "vpns 0", "must be an interface name" },
 		{ KEY_CLIENT_INTERFACE, "vpns\"0", "must be an interface name" },
-		{ KEY_ADDRESS4, "gateway.example", "must be an IPv4 address, block or direct" },
-		{ KEY_ADDRESS4, "172.28.0.2/24", "must be an IPv4 address, block or direct" },
+		{ KEY_ADDRESS4, "gateway.example", "must be an IPv4 address, link, block or direct" },
+		{ KEY_ADDRESS4, "172.28.0.2/24", "must be an IPv4 address, link, block or direct" },
 		{ KEY_ADDRESS4, "fd28::2", "is not IPv4; it belongs in address6" },
 		{ KEY_ADDRESS4, "0.0.0.0", "can't be the address of a gateway" },
 		{ KEY_ADDRESS4, "127.0.0.1", "can't be the address of a gateway" },
 		{ KEY_ADDRESS4, "255.255.255.255", "can't be the address of a gateway" },
 		{ KEY_ADDRESS6, "172.28.0.3", "is not IPv6; it belongs in address4" },
-		{ KEY_ADDRESS6, "fe80::1%eth0", "must be an IPv6 address, block or direct" },
+		{ KEY_ADDRESS6, "fe80::1%eth0", "must be an IPv6 address, link, block or direct" },
 		{ KEY_ADDRESS6, "::1", "can't be the address of a gateway" },
 		{ KEY_ADDRESS6, "ff02::1", "can't be the address of a gateway" },
 		{ KEY_GATEWAY_INTERFACE, "eth0123456789012", "1 to 15 characters" },
@@ -661,8 +705,8 @@ static void wrong_variables_are_named_with_the_remedy(void **state)
 	static const struct { const char *name, *value, *said; } cases[] = {
 		{ "VPN_SUBNET", "10.20.0.1/24", "environment: VPN_SUBNET=10.20.0.1/24: '10.20.0.1/24' has host bits" },
 		{ "VPN_IF", "a/b", "environment: VPN_IF=a/b: must be an interface name" },
-		{ "VPN_GATEWAY", "vpn", "environment: VPN_GATEWAY=vpn: must be an IPv4 address, block or direct" },
-		{ "VPN_GATEWAY6", "vpn", "environment: VPN_GATEWAY6=vpn: must be an IPv6 address, block or direct" },
+		{ "VPN_GATEWAY", "vpn", "environment: VPN_GATEWAY=vpn: must be an IPv4 address, link, block or direct" },
+		{ "VPN_GATEWAY6", "vpn", "environment: VPN_GATEWAY6=vpn: must be an IPv6 address, link, block or direct" },
 		{ "VPN_GATEWAY_TABLE", "main", "environment: VPN_GATEWAY_TABLE=main: must be a number" },
 		{ "VPN_GATEWAY_RULE_PRIO", "1", "environment: VPN_GATEWAY_RULE_PRIO=1: must be a number from 2 to" },
 		{ "WAN_IF", "eth 0", "environment: WAN_IF=eth 0: must be an interface name" },
@@ -688,7 +732,7 @@ static void an_endless_value_leaves_room_for_the_reason(void **state)
 	refused(VALID, "environment: VPN_SUBNET=xxxx", "is not an IPv4 subnet; write it like 10.20.0.0/24");
 	setenv("VPN_SUBNET", "10.20.0.0/24", 1);
 	setenv("VPN_GATEWAY", value, 1);
-	refused(VALID, "environment: VPN_GATEWAY=xxxx", "must be an IPv4 address, block or direct");
+	refused(VALID, "environment: VPN_GATEWAY=xxxx", "must be an IPv4 address, link, block or direct");
 }
 
 static void numbers_reach_to_their_limits(void **state)
@@ -705,7 +749,7 @@ static void numbers_reach_to_their_limits(void **state)
 
 		add_file_with(&file, cases[i].key, cases[i].value);
 		load_valid(&config, text_string(&file));
-		assert_int_equal(cases[i].key == KEY_TABLE ? config.table : config.priority, cases[i].number);
+		assert_int_equal(cases[i].key == KEY_TABLE ? config.gateway[0].table : config.priority, cases[i].number);
 		config_free(&config);
 	}
 }
@@ -718,7 +762,7 @@ static void names_reach_to_their_limits(void **state)
 	(void)state;
 	load_valid(&config, VALID "interface = eth012345678901\n[clients]\ninterface = vpns01234567890*\n"
 		   "[killswitch]\ntable = a_2345678901234567890123456789012345678901234567890123456789012\n");
-	assert_string_equal(config.gateway_interface, "eth012345678901");
+	assert_string_equal(config.gateway[0].interface, "eth012345678901");
 	assert_string_equal(interface_pattern_text(&config.clients, text), "vpns01234567890*");
 	assert_int_equal(strlen(config.killswitch_table), 63);
 	config_free(&config);
@@ -974,8 +1018,8 @@ static void the_rest_of_a_long_comment_is_no_line(void **state)
 		text_add(&file, VALID "; %*s", (int)length, "address6 = direct\n");
 		text_add(&file, "table = 7 ; %*s", (int)length, "table = 8\n");
 		load_valid(&config, text_string(&file));
-		assert_int_equal(config.gateway[IPV6].mode, GATEWAY_BLOCK);
-		assert_int_equal(config.table, 7);
+		assert_int_equal(config.gateway[0].to[IPV6].mode, GATEWAY_BLOCK);
+		assert_int_equal(config.gateway[0].table, 7);
 		config_free(&config);
 		text_free(&file);
 	}
@@ -1223,7 +1267,7 @@ static void the_largest_file_is_read_to_its_end(void **state)
 	text_add(&file, "table = 7\n");
 	assert_in_range(file.length, 1048575, 1048576);
 	load_valid(&config, text_string(&file));
-	assert_int_equal(config.table, 7);
+	assert_int_equal(config.gateway[0].table, 7);
 	config_free(&config);
 }
 
@@ -1237,12 +1281,12 @@ static void the_environment_names_the_file(void **state)
 	write_file("other.ini", VALID "table = 7\n");
 	setenv("OCSERV_GATEWAY_CONFIG", "other.ini", 1);
 	assert_int_equal(config_load(&config, NULL, NULL, &report), 0);
-	assert_int_equal(config.table, 7);
+	assert_int_equal(config.gateway[0].table, 7);
 	assert_string_equal(config.path, "other.ini");
 	config_free(&config);
 
 	assert_int_equal(config_load(&config, "gateway.ini", NULL, &report), 0);
-	assert_int_equal(config.table, 100);
+	assert_int_equal(config.gateway[0].table, 100);
 	config_free(&config);
 
 	setenv("OCSERV_GATEWAY_CONFIG", "missing.ini", 1);
@@ -1266,7 +1310,7 @@ static void the_environment_alone_can_configure(void **state)
 	assert_int_equal(config_load(&config, NULL, NULL, &report), 0);
 	assert_string_equal(config.path, SYSCONFDIR "/ocserv/gateway.ini");
 	assert_false(config.file_read);
-	assert_int_equal(config.gateway[IPV4].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config.gateway[0].to[IPV4].mode, GATEWAY_ADDRESS);
 	assert_int_equal(config.setting[KEY_ADDRESS4].origin, FROM_ENVIRONMENT);
 	config_free(&config);
 
@@ -1343,6 +1387,8 @@ int main(void)
 		in_directory(a_link_local_gateway_needs_an_interface),
 		in_directory(the_gateways_interface_is_no_tunnel),
 		in_directory(a_hardware_address_needs_a_gateway),
+		in_directory(a_link_needs_its_interface),
+		in_directory(a_link_leaves_nothing_of_an_address),
 		in_directory(wrong_values_are_named_with_the_remedy),
 		in_directory(wrong_variables_are_named_with_the_remedy),
 		in_directory(an_endless_value_leaves_room_for_the_reason),

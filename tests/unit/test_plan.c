@@ -691,6 +691,50 @@ static void an_altered_route_is_replaced_without_the_old_way(void **state)
 	trial_end(&trial);
 }
 
+/* A route by another interface has no next hop either. */
+static void a_link_is_its_interface_alone(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, case_text("link"));
+	trial.kernel.route[0].interface = 9;
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);
+	check_steps(&trial,
+		    "remove IPv4 default dev wg0 table 100\n"
+		    "add IPv4 default dev wg0 table 100\n");
+	/* Where it is not there, no route serves. */
+	trial.wanted.policy.route[0].interface = 0;
+	trial_install(&trial);
+	check_steps(&trial, "remove IPv4 default dev wg0 table 100\n");
+	trial_end(&trial);
+}
+
+static void what_leads_past_a_link_is_a_conflict(void **state)
+{
+	struct trial trial;
+	struct route foreign;
+
+	(void)state;
+	trial_begin(&trial, case_text("link"));
+	foreign = trial.kernel.route[0];
+	foreign.protocol = 4;
+	foreign.destination_length = 1;
+	kernel_add_route(&trial.kernel, &foreign);
+	trial_install(&trial);
+	assert_int_equal(trial.result, 0);	/* goes the same way */
+	trial.kernel.route[2].interface = 9;
+	trial_install(&trial);
+	assert_int_equal(trial.result, -1);
+	assert_line(&trial.report.errors, "takes clients' packets past the gateway");
+	trial.kernel.route[2].interface = trial.wanted.policy.route[0].interface;
+	trial.wanted.policy.route[0].interface = 0;
+	trial_install(&trial);
+	assert_int_equal(trial.result, -1);
+	trial_end(&trial);
+}
+
 static void routes_of_ours_that_are_not_wanted_are_removed(void **state)
 {
 	struct route more[] = {
@@ -1853,7 +1897,7 @@ static void what_is_left_of_neighbours_goes(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	trial.wanted.policy.former[IPV4] = address_of("172.28.0.77");
+	trial.wanted.policy.former[trial.wanted.policy.formers++] = address_of("172.28.0.77");
 	route = trial.kernel.route[0];
 	route.gateway = address_of("172.28.0.88");
 	kernel_add_route(&trial.kernel, &route);
@@ -2003,7 +2047,7 @@ static void any_damage_is_removed_in_one_round(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * POLICY_CASES + 50] = {
+	struct CMUnitTest tests[4 * POLICY_CASES + 52] = {
 		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
 		in_directory(what_is_intact_is_removed_guard_last),
 		in_directory(nothing_is_removed_where_nothing_is),
@@ -2018,6 +2062,8 @@ int main(void)
 		in_directory(a_table_of_the_default_name_is_ours),
 		in_directory(a_missing_route_is_added),
 		in_directory(an_altered_route_is_replaced_without_the_old_way),
+		in_directory(a_link_is_its_interface_alone),
+		in_directory(what_leads_past_a_link_is_a_conflict),
 		in_directory(routes_of_ours_that_are_not_wanted_are_removed),
 		in_directory(an_equal_foreign_route_serves_whatever_its_metric),
 		in_directory(another_default_route_in_our_table_is_a_conflict),

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef EXIT_H
+#define EXIT_H
+
+#include "config/config.h"
+
+/* An interface of this host. */
+struct interface {
+	unsigned int index;	/* 0 where it is not known, or not there */
+	char name[IFNAMSIZ];
+};
+
+/* A gateway in one family, as the kernel reaches it. */
+struct exit {
+	const struct gateway *gateway;
+	int family;			/* IPV4, IPV6 */
+	struct address nexthop;		/* AF_UNSPEC: none, the interface itself leads there (link) */
+	struct interface interface;	/* its index is 0 where the kernel knows no way to the next hop, or it is not there */
+	bool unfit;			/* it is there, but clients can't leave by it */
+};
+
+#define EXIT_TEXT (ADDRESS_TEXT + 16)	/* bytes of one in words with its NUL */
+#define EXITS (CONFIG_GATEWAYS * FAMILIES)
+
+/* By a gateway clients leave in two families at most. */
+struct exits {
+	struct exit exit[EXITS];
+	unsigned int count;
+};
+
+/* exit_is_link - whether the interface itself leads there */
+bool exit_is_link(const struct exit *exit);
+
+/*
+ * exit_text - `the gateway 172.28.0.2`, `the interface wg0`
+ * exit_goes - the word in front of it: `to` the gateway, `via` the interface
+ */
+const char *exit_goes(const struct exit *exit);
+const char *exit_text(const struct exit *exit, char text[EXIT_TEXT]);
+
+/* exits_make - of all gateways, before their interfaces are looked for: see gateway.h */
+void exits_make(struct exits *exits, const struct config *config);
+
+/* exits_find - that of @gateway in @family; NULL where nobody leaves by it */
+const struct exit *exits_find(const struct exits *exits, const struct gateway *gateway, int family);
+
+/* exits_default - that of [gateway]: whom nothing else sends elsewhere leaves by it */
+const struct exit *exits_default(const struct exits *exits, const struct config *config, int family);
+
+#endif

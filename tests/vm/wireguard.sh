@@ -1,0 +1,145 @@
+#!/bin/bash
+# The way out is WireGuard on this very host, brought up by wg-quick with Table = off. On a kernel that has it: see
+# tests/vm.sh.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+
+BEYOND4=198.51.100.80 BEYOND6=2001:db8:100::80
+
+modules() {
+	modprobe -a wireguard veth nf_tables nft_ct nft_fib_inet nft_reject_inet nft_connlimit nft_chain_nat nft_masq
+}
+
+# The client's end of its tunnel, in a namespace of its own; the peer beyond eth0, with what clients want behind it.
+peers_up() {
+	# shellcheck disable=SC2016
+	ip netns add client && ip netns exec client "$OGW_FRESH_NETWORK" && ip -n outside link set vpns0 netns client &&
+		ip netns exec outside sh -c 'for conf in default lo; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
+		ip -n client -batch - <<-END && ip route add fd20::50 dev vpns0 && tunnel_known && ip -n outside -batch - <<-END
+			link set vpns0 address 02:00:00:00:03:03 up
+			addr add 10.20.0.50/32 dev vpns0
+			addr add fd20::50/128 dev vpns0 nodad
+			route add 10.20.0.1 dev vpns0
+			route add default via 10.20.0.1 dev vpns0
+			route add fd20::1 dev vpns0
+			route add default via fd20::1 dev vpns0
+		END
+			link set lo up
+			addr add 172.28.0.2/24 dev eth0
+			addr add $BEYOND4/32 dev lo
+			addr add $BEYOND6/128 dev lo nodad
+		END
+}
+
+# A tunnel of ocserv's has no neighbours to ask.
+tunnel_known() {
+	local address
+	for address in 10.20.0.50 fd20::50; do
+		ip neigh replace "$address" lladdr 02:00:00:00:03:03 dev vpns0 nud permanent || return
+	done
+	for address in 10.20.0.1 fd20::1; do
+		ip -n client neigh replace "$address" lladdr 02:00:00:00:00:03 dev vpns0 nud permanent || return
+	done
+}
+
+wireguard_peer() {
+	ip -n outside link add wg1 type wireguard &&
+		ip netns exec outside wg set wg1 listen-port 51820 private-key <(echo "$their_key") \
+			peer "$(wg pubkey <<<"$our_key")" allowed-ips 10.8.0.2/32,fd08::2/128 &&
+		ip -n outside -batch - <<-END
+			link set wg1 up
+			route add 10.8.0.2/32 dev wg1
+			route add fd08::2/128 dev wg1
+		END
+}
+
+wireguard_conf() {
+	cat >"$OGW_WORK/wg0.conf" <<-END
+		[Interface]
+		PrivateKey = $our_key
+		Address = 10.8.0.2/32, fd08::2/128
+		ListenPort = 7000
+		Table = off
+		[Peer]
+		PublicKey = $(wg pubkey <<<"$their_key")
+		Endpoint = 172.28.0.2:51820
+		AllowedIPs = 0.0.0.0/0, ::/0
+	END
+	chmod 600 "$OGW_WORK/wg0.conf"
+}
+
+wg_quick() {
+	wg-quick "$1" "$OGW_WORK/wg0.conf"
+}
+
+client_reaches() {
+	ip netns exec client ping -n -c 1 -W "${2:-20}" "$1"
+}
+
+# All that the host sends and gets by eth0 but WireGuard's own packets.
+capture_begin() {
+	ip netns exec outside tcpdump -i eth0 -n -l -U "not (udp port 51820) and (ip or ip6)" >"$OGW_WORK/frames" \
+		2>"$OGW_WORK/tcpdump.err" &
+	capturing=$!
+	wait_for 20 grep -q listening "$OGW_WORK/tcpdump.err"
+}
+
+# What was sent before is in it once this is.
+capture_end() {
+	ping -n -c 1 -W 20 -p a5 172.28.0.2 >/dev/null
+	wait_for 20 grep -q '172.28.0.2 > 172.28.0.3: ICMP echo reply' "$OGW_WORK/frames"
+	kill "$capturing"
+	wait "$capturing" 2>/dev/null
+	frames=$(grep -Ev '172\.28\.0\.[23] > 172\.28\.0\.[23]: ICMP|ICMP6, (neighbor|router)|HBH ICMP6' "$OGW_WORK/frames")
+}
+
+begin wg wg-quick
+must "the modules" modules
+our_key=$(wg genkey) their_key=$(wg genkey)
+must "there are a client and a peer" peers_up
+must "the peer has WireGuard" wireguard_peer
+wireguard_conf
+must "wg-quick up" wg_quick up
+
+ini gateway.address4=link gateway.address6=link gateway.interface=wg0
+ok "up" program up
+is "$out $err" "installed " "with nothing to warn of"
+capture_begin
+ok "IPv4 of a client is answered" client_reaches $BEYOND4
+ok "so is IPv6" client_reaches $BEYOND6
+is "$(nft list chain inet ocserv_gw from_client | grep -c 'counter packets [1-9].* via the interface wg0')" 2 "both by wg0"
+ok "strict rp_filter" eval "echo 1 >/proc/sys/net/ipv4/conf/wg0/rp_filter"
+ok "lets replies pass" client_reaches $BEYOND4
+hook connect
+is "$status $(field routing)" "0 intact" "a connect finds all intact"
+ok "status" program status
+like "$out" "IPv4 +interface wg0 is up" "which takes WireGuard's unknown state for up"
+ok "test" program test
+ok "check" program check
+program explain 10.20.0.50 $BEYOND4
+is "$status $(tail -n 1 <<<"$out")" "0 leaves by the interface wg0, with this host's address on wg0" "explain"
+
+ok "ip link del wg0" ip link del wg0
+not_ok "nothing of a client gets out" client_reaches $BEYOND4 2
+not_ok "nor by IPv6" client_reaches $BEYOND6 2
+hook connect
+is "$status" 78 "the next connect is refused"
+like "$err" "interface = wg0: there is no such interface, and clients leave by it alone.*wg-quick up wg0" "and says so"
+ok "wg-quick up again" wg_quick up
+not_ok "which makes another interface: still nothing" client_reaches $BEYOND4 2
+hook connect
+is "$status $(field routing)" "0 repaired" "the next connect repairs it"
+ok "IPv4 is answered again" client_reaches $BEYOND4
+ok "and IPv6" client_reaches $BEYOND6
+ok "wg-quick down" wg_quick down
+sed -i "/^Table/aPostUp = env -i PATH=$PATH OCSERV_GATEWAY_CONFIG=$INI $OGW_PROGRAM up || true" "$OGW_WORK/wg0.conf"
+ok "with PostUp = ocserv-gateway up: wg-quick up" wg_quick up
+ok "a client goes on at once, without a connect" client_reaches $BEYOND4
+ok "by IPv6, too" client_reaches $BEYOND6
+capture_end
+is "$frames" "" "by eth0 there was nothing but WireGuard"
+done_testing
