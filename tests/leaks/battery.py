@@ -313,7 +313,7 @@ def run_plan(index: int, plan: Plan, bench: benches.Bench, cases: list[Case], sh
             continue
         bench.reset()
         if plan.attack:
-            bench.capture.read()  # what left while the last case was looked at
+            bench.overlook()  # what left while the last case was looked at
             yield Result(index, chosen.group, chosen.name, *measure_attack(bench, plan.attack, chosen, plan.control))
         else:
             row, problem = measure(bench, chosen)
@@ -340,6 +340,7 @@ def work(worker: int, options: argparse.Namespace, results) -> None:
         if not plan.control and not plan.attack and worker == 0:
             for name, problem in works.works(bench):
                 results.put(Result(index, "it works", name, None, problem))
+            bench.overlook()
         cases = plan.make(options.quick)
         if not plan.control and not plan.attack:
             cases = choice.chosen(index, cases)
