@@ -89,8 +89,8 @@ default dev wg0 proto 111 metric 1024 pref medium" "the routes are by the interf
 	is "$(guard_rules 'via the interface')" \
 		'meta nfproto ipv4 oifname "wg0" counter accept comment "IPv4 via the interface wg0: let through"
 meta nfproto ipv6 oifname "wg0" counter accept comment "IPv6 via the interface wg0: let through"
-ip saddr 10.20.0.0/24 oifname "wg0" counter accept comment "from 10.20.0.0/24 via the interface wg0: let through"
-ip6 saddr fd20::/64 oifname "wg0" counter accept comment "from fd20::/64 via the interface wg0: let through"' \
+oifname "wg0" counter accept comment "from an IPv4 address of clients via the interface wg0: let through"
+oifname "wg0" counter accept comment "from an IPv6 address of clients via the interface wg0: let through"' \
 		"so are the rules of the kill switch, in words"
 	wanted=$(state)
 	ok "up again" program up
