@@ -21,9 +21,12 @@ void digest_add(uint64_t *digest, const void *data, size_t length)
 		memcpy(&word, bytes, sizeof(word));
 		sum = add_word(sum, word);
 	}
-	word = 0;
-	memcpy(&word, bytes, length);
-	*digest = add_word(sum, word);
+	if (length) {
+		word = 0;
+		memcpy(&word, bytes, length);
+		sum = add_word(sum, word);
+	}
+	*digest = sum;
 }
 
 void digest_add_string(uint64_t *digest, const char *string)

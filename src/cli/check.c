@@ -65,7 +65,6 @@ static void add_settings(struct text *screen, const struct config *config, bool 
 static void add_gateway(struct text *screen, const struct config *config, const struct situation *situation, int family)
 {
 	const struct exit *exit = exits_default(&situation->exits, config, family);
-	char name[EXIT_TEXT];
 
 	text_add(screen, "%s of clients: ", family_name(family));
 	switch (config_default(config)->to[family].mode) {
@@ -77,10 +76,10 @@ static void add_gateway(struct text *screen, const struct config *config, const 
 		text_add_string(screen, "blocked\n");
 		break;
 	case GATEWAY_LINK:
-		text_add(screen, "leaves by %s\n", exit_text(exit, name));
+		text_add(screen, "leaves by %s\n", exit->text);
 		break;
 	case GATEWAY_ADDRESS:
-		text_add(screen, "leaves by %s on %s\n", exit_text(exit, name), exit->interface.name);
+		text_add(screen, "leaves by %s on %s\n", exit->text, exit->interface.name);
 		break;
 	}
 }

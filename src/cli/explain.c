@@ -243,12 +243,12 @@ static void judge_gateway(struct findings *findings)
 	const struct effect *source = simulation->source == NO_EFFECT ? NULL : &simulation->effect[simulation->source];
 	bool masquerades = config_masquerades(findings->config, findings->question->family);
 	struct text *verdict = &findings->verdict;
-	char address[ADDRESS_TEXT], name[EXIT_TEXT];
+	char address[ADDRESS_TEXT];
 
 	findings->fate = TO_GATEWAY;
 	findings->arrives = has_wanted_source(findings, source);
 	if (exit_is_link(exit_of(findings)))
-		text_add(verdict, "leaves by %s", exit_text(exit_of(findings), name));
+		text_add(verdict, "leaves by %s", exit_of(findings)->text);
 	else
 		text_add_string(verdict, "reaches the gateway");
 	if (simulation->destination != NO_EFFECT) {

@@ -80,27 +80,25 @@ static void examine_gateways(const struct config *config, const struct situation
 	for (unsigned int i = 0; i < situation->exits.count; i++) {
 		const struct exit *exit = &situation->exits.exit[i];
 		const char *interface = exit->interface.name;
-		char name[EXIT_TEXT];
 		struct contact contact;
 
 		contact_make(&contact, route, exit);
-		exit_text(exit, name);
 		if (exit_is_link(exit) && contact.fault != CONTACT_GONE && contact_can_ask(route, interface))
 			report_warning(report, "[gateway] address%d = link, but %s asks by %s for each address that clients reach, "
-				       "as on an Ethernet, where none but a proxy answers; name the next hop there",
+				       "as on an Ethernet, where none but a proxy answers; exit->text the next hop there",
 				       exit->family == IPV4 ? 4 : 6, interface, exit->family == IPV4 ? "ARP" : "ND");
 		if (contact.there && exit_is_link(exit))
-			report_note(report, "%s is up; whether anybody is at its other end is not known%s", name,
+			report_note(report, "%s is up; whether anybody is at its other end is not known%s", exit->text,
 				    config->probes.count ? "" : ": with addresses in [gateway] probe, `ocserv-gateway test` asks");
 		else if (contact.there && !contact.asked)
-			report_note(report, "%s is on %s, which is up; nobody is to be asked there (point-to-point)", name,
+			report_note(report, "%s is on %s, which is up; nobody is to be asked there (point-to-point)", exit->text,
 				    interface);
 		else if (!contact.there && contact.asked)
 			report_warning(report, "%s does not answer %s on %s: clients reach nothing until it does; is "
-				       "it up, and is it in this network? ip neigh show dev %s", name,
+				       "it up, and is it in this network? ip neigh show dev %s", exit->text,
 				       exit->family == IPV4 ? "ARP" : "ND", interface, interface);
 		else if (!contact.there)
-			report_warning(report, "%s %s: clients reach nothing; ip addr show dev %s", name, contact.why,
+			report_warning(report, "%s %s: clients reach nothing; ip addr show dev %s", exit->text, contact.why,
 				       interface);
 	}
 }

@@ -106,7 +106,6 @@ static void look_beyond_routing(struct look *look, const struct exit *exit)
 	struct packet packet, answer;
 	const struct contact *contact = &look->contact[look->family];
 	struct text by CLEANUP(text_free) = { 0 };
-	char name[EXIT_TEXT];
 
 	if (forwarding_is_off(look, exit))
 		return;
@@ -115,7 +114,7 @@ static void look_beyond_routing(struct look *look, const struct exit *exit)
 	if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
-		say(look, HAVE_NOTHING, "%s %s", exit_text(exit, name), contact->why);
+		say(look, HAVE_NOTHING, "%s %s", exit->text, contact->why);
 	else
 		say(look, HAVE_GATEWAY, "%s", "");
 }
@@ -163,14 +162,13 @@ static void look_elsewhere(struct look *look, const struct route *route, const s
 static void look_nowhere(struct look *look, const struct exit *exit)
 {
 	const struct situation *situation = look->situation;
-	char name[EXIT_TEXT];
 
 	if (exit && exit_is_link(exit) && !look->contact[look->family].there)
-		say(look, HAVE_NOTHING, "%s %s", exit_text(exit, name), look->contact[look->family].why);
+		say(look, HAVE_NOTHING, "%s %s", exit->text, look->contact[look->family].why);
 	else if (exit && exit_is_link(exit) && !exit->interface.index)
-		say(look, HAVE_NOTHING, "%s is not there", exit_text(exit, name));
+		say(look, HAVE_NOTHING, "%s is not there", exit->text);
 	else if (exit && !exit->interface.index)
-		say(look, HAVE_NOTHING, "there is no way to %s", exit_text(exit, name));
+		say(look, HAVE_NOTHING, "there is no way to %s", exit->text);
 	else if (forwarding_is_off(look, exit))
 		return;
 	else if (situation->plan.wrong[LAYER_ROUTING])

@@ -215,7 +215,7 @@ static void note_private_dns(const struct check *check, const struct ocserv_conf
 			     const struct address *address)
 {
 	struct prefix single = { *address, (uint8_t)(address_size(address->family) * 8) }, network;
-	char text[PREFIX_TEXT], name[EXIT_TEXT], interface[IFNAMSIZ];
+	char text[PREFIX_TEXT], interface[IFNAMSIZ];
 	const struct exit *exit;
 	struct exits exits;
 
@@ -226,7 +226,7 @@ static void note_private_dns(const struct check *check, const struct ocserv_conf
 		return;
 	finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route by %s, but clients ask it "
 		"by %s: unless it is beyond that too, they resolve no name; push a DNS server that is",
-		prefix_text(&network, text), interface, exit_text(exit, name));
+		prefix_text(&network, text), interface, exit->text);
 }
 
 static void check_dns(const struct check *check, const struct ocserv_conf *conf, const struct ocserv_entry *entry)

@@ -18,7 +18,7 @@ struct contact {
 	bool asked;		/* ARP or ND; false where there is nobody to ask, or no way */
 	bool there;		/* it answers, or its interface is fit to carry what clients send */
 	enum contact_fault fault;
-	char why[CONTACT_WHY];	/* where not, behind exit_text(): `does not answer`; else "" */
+	char why[CONTACT_WHY];	/* where not, behind the exit's text: `does not answer`; else "" */
 };
 
 /*

@@ -588,13 +588,14 @@ static void add_masquerade(struct nftnl_rule *rule, const struct port_range *por
 }
 
 /* The comment as nft(8) keeps it: type, length, string with its NUL. */
-static void add_comment(struct nftnl_rule *rule, const char *comment)
+static void add_comment(struct nftnl_rule *rule, const struct guard_rule *value)
 {
+	char comment[GUARD_COMMENT];
 	struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(GUARD_COMMENT + 2);
 
 	if (!data)
 		out_of_memory();
-	nftnl_udata_put_strz(data, NFTNL_UDATA_RULE_COMMENT, comment);
+	nftnl_udata_put_strz(data, NFTNL_UDATA_RULE_COMMENT, guard_comment(value, comment));
 	copied(nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data)));
 	nftnl_udata_buf_free(data);
 }
@@ -608,7 +609,7 @@ static struct nftnl_rule *make_rule(const char *table, const char *chain, const 
 	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
 	copied(nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, table));
 	copied(nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain));
-	add_comment(rule, value->comment);
+	add_comment(rule, value);
 	add_matches(rule, value);
 	if (value->counter)
 		add(rule, "counter");

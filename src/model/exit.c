@@ -14,15 +14,14 @@ const char *exit_goes(const struct exit *exit)
 	return exit_is_link(exit) ? "via" : "to";
 }
 
-const char *exit_text(const struct exit *exit, char text[EXIT_TEXT])
+static void set_text(struct exit *exit)
 {
 	char address[ADDRESS_TEXT];
 
 	if (exit_is_link(exit))
-		snprintf(text, EXIT_TEXT, "the interface %s", exit->interface.name);
+		snprintf(exit->text, EXIT_TEXT, "the interface %s", exit->gateway->interface);
 	else
-		snprintf(text, EXIT_TEXT, "the gateway %s", address_text(&exit->nexthop, address));
-	return text;
+		snprintf(exit->text, EXIT_TEXT, "the gateway %s", address_text(&exit->nexthop, address));
 }
 
 static void add_exit(struct exits *exits, const struct gateway *gateway, int family)
@@ -32,6 +31,7 @@ static void add_exit(struct exits *exits, const struct gateway *gateway, int fam
 	*exit = (struct exit){ .gateway = gateway, .family = family, .nexthop = gateway->to[family].address };
 	if (exit_is_link(exit))
 		memcpy(exit->interface.name, gateway->interface, IFNAMSIZ);
+	set_text(exit);
 }
 
 void exits_make(struct exits *exits, const struct config *config)

@@ -10,6 +10,8 @@ struct interface {
 	char name[IFNAMSIZ];
 };
 
+#define EXIT_TEXT (ADDRESS_TEXT + 16)
+
 /* A gateway in one family, as the kernel reaches it. */
 struct exit {
 	const struct gateway *gateway;
@@ -17,9 +19,9 @@ struct exit {
 	struct address nexthop;		/* AF_UNSPEC: none, the interface itself leads there (link) */
 	struct interface interface;	/* its index is 0 where the kernel knows no way to the next hop, or it is not there */
 	bool unfit;			/* it is there, but clients can't leave by it */
+	char text[EXIT_TEXT];		/* `the gateway 172.28.0.2`, `the interface wg0` */
 };
 
-#define EXIT_TEXT (ADDRESS_TEXT + 16)	/* bytes of one in words with its NUL */
 #define EXITS (CONFIG_GATEWAYS * FAMILIES)
 
 /* By a gateway clients leave in two families at most. */
@@ -31,12 +33,8 @@ struct exits {
 /* exit_is_link - whether the interface itself leads there */
 bool exit_is_link(const struct exit *exit);
 
-/*
- * exit_text - `the gateway 172.28.0.2`, `the interface wg0`
- * exit_goes - the word in front of it: `to` the gateway, `via` the interface
- */
+/* exit_goes - the word in front of its text: `to` the gateway, `via` the interface */
 const char *exit_goes(const struct exit *exit);
-const char *exit_text(const struct exit *exit, char text[EXIT_TEXT]);
 
 /* exits_make - of all gateways, before their interfaces are looked for: see gateway.h */
 void exits_make(struct exits *exits, const struct config *config);

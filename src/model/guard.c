@@ -2,8 +2,12 @@
 #include "model/guard.h"
 #include "base/digest.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define RULES_AT_ONCE 4	/* for which there is room made: most chains have a few */
 
 static int compare_prefixes(const void *a, const void *b)
 {
@@ -33,7 +37,8 @@ struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chai
 
 struct guard_rule *guard_add_rule(struct guard_chain *chain)
 {
-	chain->rule = make_room_for_one(chain->rule, chain->rules, sizeof(*chain->rule));
+	if (chain->rules % RULES_AT_ONCE == 0)
+		chain->rule = reallocate(chain->rule, chain->rules + RULES_AT_ONCE, sizeof(*chain->rule));
 	memset(&chain->rule[chain->rules], 0, sizeof(*chain->rule));
 	return &chain->rule[chain->rules++];
 }
@@ -44,6 +49,39 @@ struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_ki
 		abort();	/* more than policy.c ever makes of a configuration */
 	rule->match[rule->matches].kind = kind;
 	return &rule->match[rule->matches++];
+}
+
+const char *guard_keep(struct guard *guard, const char *format, ...)
+{
+	struct text text CLEANUP(text_free) = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	text_add_formatted(&text, format, args);
+	va_end(args);
+	lines_add(&guard->kept, "%s", text_string(&text));
+	return guard->kept.line[guard->kept.count - 1];
+}
+
+const char *guard_comment(const struct guard_rule *rule, char comment[GUARD_COMMENT])
+{
+	size_t length = 0;
+
+	for (int i = 0; i < GUARD_COMMENT_PARTS && rule->comment[i]; i++) {
+		size_t part = strnlen(rule->comment[i], GUARD_COMMENT - 1 - length);
+
+		memcpy(comment + length, rule->comment[i], part);
+		length += part;
+	}
+	comment[length] = '\0';
+	return comment;
+}
+
+bool guard_comment_is(const struct guard_rule *rule, const char *comment)
+{
+	char own[GUARD_COMMENT];
+
+	return strcmp(guard_comment(rule, own), comment) == 0;
 }
 
 static const char *nft_family(uint8_t family)
@@ -262,7 +300,10 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 		text_add(text, "meta mark set meta mark | 0x%08x", GUARD_MARK);
 		break;
 	}
-	text_add(text, " comment \"%s\"", rule->comment);
+	text_add_string(text, " comment \"");
+	for (int i = 0; i < GUARD_COMMENT_PARTS && rule->comment[i]; i++)
+		text_add_string(text, rule->comment[i]);
+	text_add_string(text, "\"");
 }
 
 /* elements = { 10.20.0.0/24, 10.30.0.0/24 }, broken into lines where nft(8) breaks them */
@@ -313,16 +354,19 @@ void guard_add_text(struct text *text, const struct guard *guard)
 	text_add(text, "}\n");
 }
 
+/* What its comment says follows from the rest. */
 static void digest_rule(uint64_t *digest, const struct guard_rule *rule)
 {
-	const uint8_t what[] = { (uint8_t)rule->verdict, rule->counter, rule->reject_family, (uint8_t)rule->matches };
+	const uint16_t what[8] = {
+		(uint16_t)rule->verdict, rule->counter, rule->reject_family, (uint16_t)rule->matches, rule->ports.first,
+		rule->ports.last,
+	};
 
 	digest_add(digest, what, sizeof(what));
 	/* All bytes of a match: those that its kind does not use are zero. */
 	digest_add(digest, rule->match, rule->matches * sizeof(*rule->match));
-	digest_add_string(digest, rule->chain);
-	digest_add(digest, &rule->ports, sizeof(rule->ports));
-	digest_add_string(digest, rule->comment);
+	if (rule->chain)
+		digest_add_string(digest, rule->chain);
 }
 
 static void digest_chain(uint64_t *digest, const struct guard_chain *chain)
@@ -367,5 +411,6 @@ void guard_free(struct guard *guard)
 		free(guard->set[i].prefix);
 	free(guard->chain);
 	free(guard->set);
+	lines_free(&guard->kept);
 	*guard = (struct guard){ 0 };
 }

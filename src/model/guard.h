@@ -30,6 +30,7 @@
 #define GUARD_MARK 0xff000000U
 
 #define GUARD_INSTANCE 16	/* bytes; see checkpoint.h */
+#define GUARD_COMMENT_PARTS 8
 #define GUARD_COMMENT 128	/* NFTNL_UDATA_COMMENT_MAXLEN of nft(8), with its NUL */
 
 enum guard_match_kind {
@@ -96,7 +97,7 @@ struct guard_rule {
 	uint8_t reject_family;		/* with VERDICT_REJECT; AF_UNSPEC: either */
 	const char *chain;		/* with VERDICT_GOTO */
 	struct port_range ports;	/* with VERDICT_MASQUERADE; last = 0: any */
-	char comment[GUARD_COMMENT];
+	const char *comment[GUARD_COMMENT_PARTS];	/* guard_comment() joins them; NULL behind the last */
 	struct text code;		/* its expressions, to compare; set by nftables_compile() */
 };
 
@@ -131,6 +132,7 @@ struct guard {
 	size_t sets;
 	struct guard_chain *chain;
 	size_t chains;
+	struct lines kept;			/* by guard_keep() */
 };
 
 /* guard_add_set - with a copy of the prefixes */
@@ -140,6 +142,13 @@ void guard_add_set(struct guard *guard, const char *name, uint8_t family, const 
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain);
 struct guard_rule *guard_add_rule(struct guard_chain *chain);
 struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_kind kind);
+
+/* guard_keep - a string that lasts as long as the guard, for comments */
+const char *guard_keep(struct guard *guard, const char *format, ...) PRINTF(2, 3);
+
+/* guard_comment - of the rule, as the kernel keeps it */
+const char *guard_comment(const struct guard_rule *rule, char comment[GUARD_COMMENT]);
+bool guard_comment_is(const struct guard_rule *rule, const char *comment);
 
 /* guard_rule_text - as nft(8) lists the rule, without counter values */
 void guard_rule_add_text(struct text *text, const struct guard_rule *rule);

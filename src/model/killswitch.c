@@ -14,13 +14,14 @@ struct terms {
 	const struct config *config;
 	const struct exits *exits;
 	const struct host *host;
+	struct guard *guard;		/* which keeps what its comments are made of */
 };
 
 static struct interface_pattern exact(const char *name)
 {
 	struct interface_pattern pattern = { .wildcard = false };
 
-	snprintf(pattern.name, sizeof(pattern.name), "%s", name);
+	memcpy(pattern.name, name, strnlen(name, sizeof(pattern.name) - 1));
 	return pattern;
 }
 
@@ -46,7 +47,7 @@ static struct guard_match *match_clients(struct guard_rule *rule, enum guard_mat
 {
 	struct guard_match *match = guard_add_match(rule, kind);
 
-	snprintf(match->set.name, sizeof(match->set.name), "%s", family == IPV4 ? GUARD_CLIENTS4_SET : GUARD_CLIENTS6_SET);
+	memcpy(match->set.name, family == IPV4 ? GUARD_CLIENTS4_SET : GUARD_CLIENTS6_SET, sizeof(GUARD_CLIENTS4_SET));
 	match->set.family = family_of(family);
 	return match;
 }
@@ -114,7 +115,9 @@ static struct guard_rule *add_goto(struct guard_chain *chain, const char *name)
 	return rule;
 }
 
-#define COMMENT(rule, ...) snprintf((rule)->comment, sizeof((rule)->comment), __VA_ARGS__)
+/* In parts: most runs need but a digest of it. */
+#define COMMENT(rule, ...) \
+	memcpy((rule)->comment, (const char *const[GUARD_COMMENT_PARTS]){ __VA_ARGS__ }, sizeof((rule)->comment))
 
 /*
  * What a tunnel of this host has unpacked of a client's packet is dropped before routing, which may answer it:
@@ -156,11 +159,10 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 		rule = add_counted(chain, VERDICT_DROP);
 		if (has_clients(config, family)) {
 			match_clients(rule, MATCH_SADDR_IN, family)->negated = true;
-			COMMENT(rule, "%s from a client with a source outside its subnet: dropped",
-				family_name(family));
+			COMMENT(rule, family_name(family), " from a client with a source outside its subnet: dropped");
 		} else {
 			guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
-			COMMENT(rule, "%s from a client, which has none: dropped", family_name(family));
+			COMMENT(rule, family_name(family), " from a client, which has none: dropped");
 		}
 	}
 	rule = add_counted(chain, VERDICT_DROP);
@@ -195,7 +197,7 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 			continue;
 		rule = add_counted(chain, VERDICT_DROP);
 		match_clients(rule, MATCH_SADDR_IN, family);
-		COMMENT(rule, "%s address of a client, but not from a tunnel: dropped", family_name(family));
+		COMMENT(rule, family_name(family), " address of a client, but not from a tunnel: dropped");
 	}
 
 	rule = any ? add_counted(chain, VERDICT_ACCEPT) : add_goto(chain, "to_client");
@@ -223,16 +225,17 @@ static void fill_to_client(struct guard_chain *chain)
  * answers has the state new for long: so it is counted with its first packet alone.
  *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
  */
-static void limit_flows(struct guard_chain *chain, const struct config *config, const char *where)
+static void limit_flows(struct guard_chain *chain, const struct terms *of, const char *where)
 {
 	struct guard_rule *rule;
 
-	if (!config->flows)
+	if (!of->config->flows)
 		return;
 	rule = add_counted(chain, VERDICT_DROP);
 	guard_add_match(rule, MATCH_FIRST);
-	guard_add_match(rule, MATCH_FLOWS_OVER)->flows = config->flows;
-	COMMENT(rule, "new flow%s of a client that has %u: dropped ([clients] flows)", where, config->flows);
+	guard_add_match(rule, MATCH_FLOWS_OVER)->flows = of->config->flows;
+	COMMENT(rule, "new flow", where, " of a client that has ", guard_keep(of->guard, "%u", of->config->flows),
+		": dropped ([clients] flows)");
 }
 
 /*
@@ -248,14 +251,13 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 {
 	const struct config *config = of->config;
 	struct guard_rule *rule;
-	char text[EXIT_TEXT];
 
 	if (of->host->ipsec) {
 		rule = add_counted(chain, VERDICT_DROP);
 		guard_add_match(rule, MATCH_IPSEC);
 		COMMENT(rule, "from a client, which an IPsec policy of this host would take: dropped");
 	}
-	limit_flows(chain, config, "");
+	limit_flows(chain, of, "");
 	for (unsigned int i = 0; i < of->exits->count; i++) {
 		const struct exit *exit = &of->exits->exit[i];
 
@@ -264,7 +266,8 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		if (exit_is_link(exit))
 			guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
 		match_exit(rule, exit);
-		COMMENT(rule, "%s %s %s: let through", family_name(exit->family), exit_goes(exit), exit_text(exit, text));
+		COMMENT(rule, family_name(exit->family), " ", exit_goes(exit), " ",
+			exit->text, ": let through");
 	}
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
 		if (!has_clients(config, family))
@@ -272,7 +275,7 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		rule = add_counted(chain, VERDICT_ACCEPT);
 		match_tunnels(rule, MATCH_OIFNAME, of);
 		match_clients(rule, MATCH_DADDR_IN, family);
-		COMMENT(rule, "%s client to client: let through", family_name(family));
+		COMMENT(rule, family_name(family), " client to client: let through");
 	}
 	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT; family++) {
 		if (!config_blocks(config, family))
@@ -280,7 +283,7 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		rule = add_counted(chain, VERDICT_REJECT);
 		rule->reject_family = family_of(family);
 		guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
-		COMMENT(rule, "%s of a client, which has no gateway: rejected", family_name(family));
+		COMMENT(rule, family_name(family), " of a client, which has no gateway: rejected");
 	}
 	rule = add_counted(chain, VERDICT_DROP);
 	COMMENT(rule, "from a client by any other way: dropped");
@@ -308,15 +311,15 @@ static void fill_leaving(struct guard_chain *chain, const struct config *config)
 		if (has_clients(config, family)) {
 			rule = add_goto(chain, leaving_chains[family].of_subnet);
 			match_clients(rule, MATCH_SADDR_IN, family);
-			COMMENT(rule, "from an %s address of clients: see %s", family_name(family), rule->chain);
+			COMMENT(rule, "from an ", family_name(family), " address of clients: see ", rule->chain);
 			rule = add_goto(chain, leaving_chains[family].to_subnet);
 			match_clients(rule, MATCH_DADDR_IN, family);
-			COMMENT(rule, "to an %s address of clients: see %s", family_name(family), rule->chain);
+			COMMENT(rule, "to an ", family_name(family), " address of clients: see ", rule->chain);
 		}
 		if (stops_errors(config, family)) {
 			rule = add_goto(chain, leaving_chains[family].icmp_error);
 			guard_add_match(rule, MATCH_ICMP_ERROR)->family = family_of(family);
-			COMMENT(rule, "an ICMP%s error: see %s", family == IPV4 ? "" : "v6", rule->chain);
+			COMMENT(rule, "an ICMP", family == IPV4 ? "" : "v6", " error: see ", rule->chain);
 		}
 	}
 }
@@ -327,7 +330,7 @@ static void accept_to_host(struct guard_chain *chain)
 	struct guard_rule *rule = add_accept(chain);
 
 	match_interface(rule, MATCH_OIFNAME, exact("lo"));
-	COMMENT(rule, "to this host itself, in %s: let through", chain->name);
+	COMMENT(rule, "to this host itself, in ", chain->name, ": let through");
 }
 
 /* oifname "vpns*" ip daddr 224.0.0.0/4 accept: what this host sends to all clients, be it from its address of the VPN */
@@ -339,7 +342,7 @@ static void accept_multicast(struct guard_chain *chain, const struct terms *of, 
 	prefix_parse(&multicast, family == IPV4 ? "224.0.0.0/4" : "ff00::/8");
 	match_tunnels(rule, MATCH_OIFNAME, of);
 	guard_add_match(rule, MATCH_DADDR)->prefix = multicast;
-	COMMENT(rule, "%s multicast by a tunnel, in %s: let through", family_name(family), chain->name);
+	COMMENT(rule, family_name(family), " multicast by a tunnel, in ", chain->name, ": let through");
 }
 
 /*
@@ -352,10 +355,9 @@ static void accept_multicast(struct guard_chain *chain, const struct terms *of, 
 static void fill_of_subnet(struct guard_chain *chain, const struct terms *of, int family)
 {
 	struct guard_rule *rule = add_goto(chain, leaving_chains[family].to_subnet);
-	char text[EXIT_TEXT];
 
 	match_clients(rule, MATCH_DADDR_IN, family);
-	COMMENT(rule, "from an %s address of clients to another: see %s", family_name(family), rule->chain);
+	COMMENT(rule, "from an ", family_name(family), " address of clients to another: see ", rule->chain);
 	for (unsigned int i = 0; i < of->exits->count; i++) {
 		const struct exit *exit = &of->exits->exit[i];
 
@@ -363,13 +365,13 @@ static void fill_of_subnet(struct guard_chain *chain, const struct terms *of, in
 			continue;
 		rule = add_counted(chain, VERDICT_ACCEPT);
 		match_exit(rule, exit);
-		COMMENT(rule, "from an %s address of clients %s %s: let through", family_name(family), exit_goes(exit),
-			exit_text(exit, text));
+		COMMENT(rule, "from an ", family_name(family), " address of clients ", exit_goes(exit), " ",
+			exit->text, ": let through");
 	}
 	accept_to_host(chain);
 	accept_multicast(chain, of, family);
 	rule = add_counted(chain, VERDICT_DROP);
-	COMMENT(rule, "from an %s address of clients by any other way: dropped", family_name(family));
+	COMMENT(rule, "from an ", family_name(family), " address of clients by any other way: dropped");
 }
 
 /*
@@ -382,10 +384,10 @@ static void fill_to_subnet(struct guard_chain *chain, const struct terms *of, in
 	struct guard_rule *rule = add_accept(chain);
 
 	match_tunnels(rule, MATCH_OIFNAME, of);
-	COMMENT(rule, "%s to a client by a tunnel: let through", family_name(family));
+	COMMENT(rule, family_name(family), " to a client by a tunnel: let through");
 	accept_to_host(chain);
 	rule = add_counted(chain, VERDICT_DROP);
-	COMMENT(rule, "to an %s address of clients that none has: dropped", family_name(family));
+	COMMENT(rule, "to an ", family_name(family), " address of clients that none has: dropped");
 }
 
 /* @th,192,24 0xa1400 counter drop */
@@ -394,7 +396,7 @@ static void drop_errors_about(struct guard_chain *chain, const struct subnets *s
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 
 	guard_add_match(rule, MATCH_QUOTED_DADDR)->prefix = subnets->prefix[i];
-	COMMENT(rule, "an ICMP error about a packet to a client of %s: dropped", subnets->text[i]);
+	COMMENT(rule, "an ICMP error about a packet to a client of ", subnets->text[i], ": dropped");
 }
 
 static struct guard_rule *drop_icmp(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code,
@@ -406,8 +408,8 @@ static struct guard_rule *drop_icmp(struct guard_chain *chain, uint8_t family, u
 	match->icmp.family = family;
 	match->icmp.type = type;
 	match->icmp.code = code;
-	COMMENT(rule, "an ICMP%s error, which may be about a reply to a client, %s: dropped",
-		family == AF_INET ? "" : "v6", what);
+	COMMENT(rule, "an ICMP", family == AF_INET ? "" : "v6", " error, which may be about a reply to a client, ", what,
+		": dropped");
 	return rule;
 }
 
@@ -479,8 +481,9 @@ static void fill_icmp_error(struct guard_chain *chain, const struct terms *of, i
 /* udp dport 53 counter reject with icmpx admin-prohibited */
 static void reject_dns(struct guard_chain *chain, const struct config *config)
 {
-	static const struct { uint8_t protocol; uint16_t port; } dns[] = {
-		{ IPPROTO_UDP, 53 }, { IPPROTO_TCP, 53 }, { IPPROTO_TCP, 853 }, { IPPROTO_UDP, 853 },
+	static const struct { uint8_t protocol; uint16_t port; const char *text; } dns[] = {
+		{ IPPROTO_UDP, 53, "UDP port 53" }, { IPPROTO_TCP, 53, "TCP port 53" },
+		{ IPPROTO_TCP, 853, "TCP port 853" }, { IPPROTO_UDP, 853, "UDP port 853" },
 	};
 
 	for (size_t i = 0; i < sizeof(dns) / sizeof(*dns); i++) {
@@ -491,24 +494,25 @@ static void reject_dns(struct guard_chain *chain, const struct config *config)
 		match = guard_add_match(rule, MATCH_DPORT);
 		match->protocol = dns[i].protocol;
 		match->port = dns[i].port;
-		COMMENT(rule, "a client's question to a DNS server on this host, %s port %u: rejected",
-			dns[i].protocol == IPPROTO_TCP ? "TCP" : "UDP", dns[i].port);
+		COMMENT(rule, "a client's question to a DNS server on this host, ", dns[i].text, ": rejected");
 	}
 }
 
-static void accept_port(struct guard_chain *chain, uint8_t protocol, uint16_t port)
+static void accept_port(struct guard_chain *chain, const struct terms *of, uint8_t protocol, uint16_t port)
 {
 	struct guard_rule *rule = add_accept(chain);
 	struct guard_match *match = guard_add_match(rule, MATCH_DPORT);
 
 	match->protocol = protocol;
 	match->port = port;
-	COMMENT(rule, "a client's packet to this host, %s port %u: let through", protocol == IPPROTO_TCP ? "TCP" : "UDP", port);
+	COMMENT(rule, "a client's packet to this host, ",
+		guard_keep(of->guard, "%s port %u", protocol == IPPROTO_TCP ? "TCP" : "UDP", port), ": let through");
 }
 
 /* With [killswitch] server = services or none. */
-static void allow_services(struct guard_chain *chain, const struct config *config)
+static void allow_services(struct guard_chain *chain, const struct terms *of)
 {
+	const struct config *config = of->config;
 	const struct services *services = &config->services;
 	struct guard_rule *rule = add_accept(chain);
 
@@ -521,10 +525,10 @@ static void allow_services(struct guard_chain *chain, const struct config *confi
 	match_protocol(rule, IPPROTO_ICMPV6, false);
 	COMMENT(rule, "ICMPv6 of a client to this host: let through");
 	if (config->server == SERVER_SERVICES) {
-		accept_port(chain, IPPROTO_UDP, 53);
-		accept_port(chain, IPPROTO_TCP, 53);
+		accept_port(chain, of, IPPROTO_UDP, 53);
+		accept_port(chain, of, IPPROTO_TCP, 53);
 		for (unsigned int i = 0; i < services->count; i++)
-			accept_port(chain, services->service[i].protocol, services->service[i].port);
+			accept_port(chain, of, services->service[i].protocol, services->service[i].port);
 	}
 	rule = add_counted(chain, VERDICT_DROP);
 	COMMENT(rule, "from a client to this host, beside what [killswitch] server lets through: dropped");
@@ -536,18 +540,19 @@ static void allow_services(struct guard_chain *chain, const struct config *confi
  *   meta mark set meta mark | 0xff000000
  *   meta l4proto != tcp meta l4proto != udp meta l4proto != icmp meta l4proto != ipv6-icmp counter drop
  */
-static void fill_to_server(struct guard_chain *chain, const struct config *config)
+static void fill_to_server(struct guard_chain *chain, const struct terms *of)
 {
+	const struct config *config = of->config;
 	static const uint8_t usual[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6 };
 	struct guard_rule *rule = guard_add_rule(chain);
 
 	rule->verdict = VERDICT_MARK;
 	COMMENT(rule, "marked, so that forward knows it where a tunnel of this host unpacks it");
-	limit_flows(chain, config, " to this host");
+	limit_flows(chain, of, " to this host");
 	if (config->dns == DNS_BLOCK)
 		reject_dns(chain, config);
 	if (config->server != SERVER_ANY) {
-		allow_services(chain, config);
+		allow_services(chain, of);
 		return;
 	}
 	rule = add_counted(chain, VERDICT_DROP);
@@ -578,8 +583,8 @@ static void fill_input(struct guard_chain *chain, const struct terms *of)
 		match_interface(rule, MATCH_IIFNAME, exact(exit->interface.name));
 		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
 		guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_INVALID | CT_NEW | CT_UNTRACKED;
-		COMMENT(rule, "%s by the gateway's interface, of no known flow: see from_gateway",
-			family_name(exit->family));
+		COMMENT(rule, family_name(exit->family),
+			" by the gateway's interface, of no known flow: see from_gateway");
 	}
 }
 
@@ -604,7 +609,7 @@ static void fill_from_gateway(struct guard_chain *chain)
 	for (size_t i = 0; i < sizeof(with_ports) / sizeof(*with_ports); i++) {
 		rule = add_counted(chain, VERDICT_DROP);
 		match_protocol(rule, with_ports[i].protocol, false);
-		COMMENT(rule, "%s for nobody here, may be a reply to a client that has gone: dropped", with_ports[i].name);
+		COMMENT(rule, with_ports[i].name, " for nobody here, may be a reply to a client that has gone: dropped");
 	}
 }
 
@@ -621,7 +626,7 @@ static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 		rule->counter = true;
 		match_clients(rule, MATCH_SADDR_IN, exit->family);
 		match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
-		COMMENT(rule, "%s of clients gets our address toward the gateway", family_name(exit->family));
+		COMMENT(rule, family_name(exit->family), " of clients gets our address toward the gateway");
 	}
 }
 
@@ -640,7 +645,7 @@ static void fill_our_address(struct guard_chain *chain, const struct config *con
 		rule->verdict = VERDICT_MASQUERADE;
 		rule->ports = config->ports;
 		match_protocol(rule, with_ports[i].protocol, false);
-		COMMENT(rule, "%s of a client gets a source port on which no program here listens", with_ports[i].name);
+		COMMENT(rule, with_ports[i].name, " of a client gets a source port on which no program here listens");
 	}
 	rule = guard_add_rule(chain);
 	rule->verdict = VERDICT_MASQUERADE;
@@ -665,7 +670,7 @@ static void fill_encrypted(struct guard_chain *chain, const struct config *confi
 			continue;
 		rule = add_counted(chain, VERDICT_DROP);
 		match_clients(rule, MATCH_FLOW_SADDR_IN, family);
-		COMMENT(rule, "%s from a client, which an IPsec policy of this host takes: dropped", family_name(family));
+		COMMENT(rule, family_name(family), " from a client, which an IPsec policy of this host takes: dropped");
 	}
 }
 
@@ -722,7 +727,7 @@ static void add_sets(struct guard *guard, const struct config *config)
 
 void killswitch_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host)
 {
-	const struct terms of = { config, exits, host };
+	const struct terms of = { config, exits, host, guard };
 	bool masquerade = config_masquerades(config, IPV4) || config_masquerades(config, IPV6);
 
 	*guard = (struct guard){ 0 };
@@ -737,7 +742,7 @@ void killswitch_make(struct guard *guard, const struct config *config, const str
 	if (config->inbound != INBOUND_ANY)
 		fill_to_client(guard_add_chain(guard, &to_client_chain));
 	fill_input(guard_add_chain(guard, &input_chain), &of);
-	fill_to_server(guard_add_chain(guard, &to_server_chain), config);
+	fill_to_server(guard_add_chain(guard, &to_server_chain), &of);
 	if (masquerade)
 		fill_from_gateway(guard_add_chain(guard, &from_gateway_chain));
 	fill_leaving(guard_add_chain(guard, &leaving_chain), config);

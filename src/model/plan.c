@@ -166,7 +166,7 @@ static bool owns_neighbour(const struct config *config, const struct policy *pol
 
 static bool rules_match(const struct guard_rule *wanted, const struct present_rule *present)
 {
-	return text_equal(&wanted->code, &present->code) && strcmp(wanted->comment, present->comment) == 0;
+	return text_equal(&wanted->code, &present->code) && guard_comment_is(wanted, present->comment);
 }
 
 /* The place of @wanted in @chain from @start on, or chain->rules where it is not there. */
@@ -180,7 +180,7 @@ static size_t find_rule(const struct present_chain *chain, const struct guard_ru
 static bool comment_wanted(const struct guard_chain *wanted, const char *comment)
 {
 	for (size_t i = 0; i < wanted->rules; i++)
-		if (strcmp(wanted->rule[i].comment, comment) == 0)
+		if (guard_comment_is(&wanted->rule[i], comment))
 			return true;
 	return false;
 }
@@ -198,6 +198,7 @@ static void compare_rules(const struct guard_chain *wanted, const struct present
 	size_t before = problems->count, next = 0;
 	bool ordered = wanted->rules == present->rules;
 	bool *known = allocate(present->rules, sizeof(*known));
+	char comment[GUARD_COMMENT];
 
 	for (size_t i = 0; i < wanted->rules; i++) {
 		size_t place = find_rule(present, &wanted->rule[i], 0);
@@ -206,7 +207,8 @@ static void compare_rules(const struct guard_chain *wanted, const struct present
 		if (place < present->rules)
 			known[place] = true;
 		else
-			lines_add(problems, "chain %s: rule \"%s\" is missing", wanted->name, wanted->rule[i].comment);
+			lines_add(problems, "chain %s: rule \"%s\" is missing", wanted->name,
+				  guard_comment(&wanted->rule[i], comment));
 	}
 	for (size_t i = 0; i < present->rules; i++)
 		if (!known[i])

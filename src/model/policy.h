@@ -27,7 +27,7 @@ struct policy {
  */
 void policy_make(struct policy *policy, const struct config *config, const struct exits *exits, const struct host *host);
 
-/* killswitch_make - the desired kill switch alone; guard_free() when done */
+/* killswitch_make - the desired kill switch alone; guard_free() when done. Its comments have parts in @config and @exits. */
 void killswitch_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host);
 void policy_free(struct policy *policy);
 

@@ -115,7 +115,7 @@ static bool has_comment(const struct guard *guard, const char *comment)
 {
 	for (size_t i = 0; i < guard->chains; i++)
 		for (size_t j = 0; j < guard->chain[i].rules; j++)
-			if (strcmp(guard->chain[i].rule[j].comment, comment) == 0)
+			if (guard_comment_is(&guard->chain[i].rule[j], comment))
 				return true;
 	return false;
 }

@@ -190,13 +190,12 @@ static void take_route(struct kernel *kernel, const struct nlmsghdr *message)
 
 static void make_policy(struct policy *policy, const struct config *with, const struct host *host)
 {
-	struct exits exits;
+	static struct exits exits;	/* which parts of comments are in */
 
 	exits_make(&exits, with);
 	for (unsigned int i = 0; i < exits.count; i++)
 		exits.exit[i].interface = (struct interface){ 2, "eth0" };
-	policy_make(policy, with, &exits);
-	policy_add_guard(policy, with, &exits, host);
+	policy_make(policy, with, &exits, host);
 }
 
 static void plan_toward(const struct config *with, const struct kernel *kernel, enum goal goal)

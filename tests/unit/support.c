@@ -189,11 +189,9 @@ void wanted_make(struct wanted *wanted, const char *text)
 
 void wanted_make_on(struct wanted *wanted, const char *text, const struct host *host)
 {
-	struct exits exits;
-
 	load_valid(&wanted->config, text);
-	exits_found(&exits, &wanted->config);
-	policy_make(&wanted->policy, &wanted->config, &exits, host);
+	exits_found(&wanted->exits, &wanted->config);
+	policy_make(&wanted->policy, &wanted->config, &wanted->exits, host);
 	nftables_compile(&wanted->policy.guard);
 }
 
@@ -293,9 +291,10 @@ static void take_chain(struct present_chain *present, const struct guard_chain *
 	};
 	for (size_t i = 0; i < wanted->rules; i++) {
 		const struct text *code = &wanted->rule[i].code;
+		char comment[GUARD_COMMENT];
 
 		present->rule[i].handle = i + 1;
-		present->rule[i].comment = duplicate(wanted->rule[i].comment);
+		present->rule[i].comment = duplicate(guard_comment(&wanted->rule[i], comment));
 		text_add_bytes(&present->rule[i].code, code->data, code->length);
 	}
 }

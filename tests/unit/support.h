@@ -69,6 +69,7 @@ void load_valid(struct config *config, const char *text);
 /* The state that a configuration asks for, with IPv4 gateways on eth0 and IPv6 gateways on eth1. */
 struct wanted {
 	struct config config;
+	struct exits exits;
 	struct policy policy;
 };
 

@@ -169,7 +169,7 @@ static void what_the_kernel_is_told_has_its_number(void **state)
 	for (size_t i = 0; i < chain->rules; i++)
 		digest_add(&digest, text_string(&chain->rule[i].code), chain->rule[i].code.length);
 	guard_free(&guard);
-	if (digest != 0xfdde53e3aa75da3c)
+	if (digest != 0x3996adbced764849)
 		fail_msg("encoding %d has 0x%" PRIx64, NFTABLES_ENCODING, digest);
 }
 
@@ -544,7 +544,7 @@ static void check_same_chain(const struct present_chain *present, const struct g
 	for (size_t i = 0; i < wanted->rules; i++) {
 		assert_true(wanted->rule[i].code.length > 0);
 		assert_true(text_equal(&present->rule[i].code, &wanted->rule[i].code));
-		assert_string_equal(present->rule[i].comment, wanted->rule[i].comment);
+		assert_true(guard_comment_is(&wanted->rule[i], present->rule[i].comment));
 		assert_int_equal(present->rule[i].counted, wanted->rule[i].counter);
 	}
 }
