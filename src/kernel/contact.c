@@ -80,12 +80,10 @@ static void look_at_interface(struct contact *contact, struct netlink *route, co
 void contact_make(struct contact *contact, struct netlink *route, const struct exit *exit)
 {
 	*contact = (struct contact){ 0 };
-	if (exit_is_link(exit)) {
-		look_at_interface(contact, route, exit);
-	} else if (!exit->interface.index) {
+	if (!exit_is_link(exit) && !exit->interface.index) {
 		contact->fault = CONTACT_GONE;
 		snprintf(contact->why, sizeof(contact->why), "is on no network of this host");
-	} else if (!contact_can_ask(route, exit->interface.name)) {
+	} else if (exit_is_link(exit) || !contact_can_ask(route, exit->interface.name)) {
 		look_at_interface(contact, route, exit);
 	} else {
 		contact->asked = true;
