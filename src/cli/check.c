@@ -107,7 +107,7 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets->nft, report);
 		}
-		if (goal_of(config) == GOAL_INSTALL && !situation.kernel.unprivileged)
+		if (goal_of(config) == GOAL_INSTALL && !situation.present.unprivileged)
 			examine(config, &situation, sockets, report);
 	}
 	situation_free(&situation);

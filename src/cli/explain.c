@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/verbs.h"
-#include "diagnose/foreign.h"
+#include "diagnose/others.h"
 #include "diagnose/simulate.h"
 #include "kernel/rtnetlink.h"
 
@@ -32,7 +32,7 @@ struct question {
 	bool supposed;		/* no tunnel is there: it is answered as if one was the client's */
 };
 
-enum fate { TO_GATEWAY, TO_CLIENT, TO_HOST, TO_PROGRAM, DIRECT, DROPPED, LEAKS };
+enum conclusion { TO_GATEWAY, TO_CLIENT, TO_HOST, TO_PROGRAM, DIRECT, DROPPED, LEAKS };
 
 static const char *const fate_names[] = { "gateway", "client", "host", "program", "direct", "dropped", "leak" };
 
@@ -41,7 +41,7 @@ struct findings {
 	const struct situation *situation;
 	const struct question *question;
 	struct simulation simulation;
-	enum fate fate;
+	enum conclusion conclusion;
 	bool arrives;		/* where it should, and with the source that it should have */
 	struct text verdict;
 	struct lines problems;	/* what differs from the wanted state, or is in its way */
@@ -198,12 +198,12 @@ static void add_cause(struct text *text, const struct findings *findings, size_t
 		text_add(text, "the kill switch, chain %s: %s", nftnl_chain_get_str(effect->chain, NFTNL_CHAIN_NAME), comment);
 		return;
 	}
-	if (foreign_is_ocserv(effect))
+	if (others_is_ocserv(effect))
 		text_add_string(text, "ocserv's own restriction of this session (restrict-user-to-routes or "
 				"restrict-user-to-ports), ");
-	foreign_chain_text(text, effect->chain);
+	others_chain_text(text, effect->chain);
 	text_add_string(text, ", ");
-	foreign_cause_text(text, effect, effect->chain);
+	others_cause_text(text, effect, effect->chain);
 }
 
 static void judge_end(struct findings *findings)
@@ -212,7 +212,7 @@ static void judge_end(struct findings *findings)
 	const struct effect *effect = &simulation->effect[simulation->cause];
 	struct text *verdict = &findings->verdict;
 
-	findings->fate = effect->deed == DEED_SEND ? LEAKS : effect->deed == DEED_TAKE ? TO_PROGRAM : DROPPED;
+	findings->conclusion = effect->deed == DEED_SEND ? LEAKS : effect->deed == DEED_TAKE ? TO_PROGRAM : DROPPED;
 	if (effect->deed == DEED_SEND)
 		text_add(verdict, "LEAKS by %s, sent there by ", effect->detail[0] ? effect->detail : "another interface");
 	else
@@ -245,7 +245,7 @@ static void judge_gateway(struct findings *findings)
 	struct text *verdict = &findings->verdict;
 	char address[ADDRESS_TEXT];
 
-	findings->fate = TO_GATEWAY;
+	findings->conclusion = TO_GATEWAY;
 	findings->arrives = has_wanted_source(findings, source);
 	if (exit_is_link(exit_of(findings)))
 		text_add(verdict, "leaves by %s", exit_of(findings)->text);
@@ -276,17 +276,17 @@ static void judge_out(struct findings *findings)
 	const char *interface = findings->simulation.packet.outgoing;
 
 	if (is_to_client(findings)) {
-		findings->fate = TO_CLIENT;
+		findings->conclusion = TO_CLIENT;
 		findings->arrives = true;
 		text_add(&findings->verdict, "reaches a client by %s", interface);
 	} else if (is_to_gateway(findings)) {
 		judge_gateway(findings);
 	} else if (!config_governs(findings->config, findings->question->family)) {
-		findings->fate = DIRECT;
+		findings->conclusion = DIRECT;
 		findings->arrives = true;
 		text_add(&findings->verdict, "leaves by this host's own route, on %s", interface);
 	} else {
-		findings->fate = LEAKS;
+		findings->conclusion = LEAKS;
 		text_add(&findings->verdict, "LEAKS by %s: run `ocserv-gateway up`", interface);
 	}
 }
@@ -296,7 +296,7 @@ static void judge_here(struct findings *findings)
 	const struct simulation *simulation = &findings->simulation;
 	size_t by = simulation->socket != NO_EFFECT ? simulation->socket : simulation->destination;
 
-	findings->fate = by == NO_EFFECT ? TO_HOST : TO_PROGRAM;
+	findings->conclusion = by == NO_EFFECT ? TO_HOST : TO_PROGRAM;
 	findings->arrives = by == NO_EFFECT;
 	if (by == NO_EFFECT) {
 		text_add_string(&findings->verdict, "reaches this host");
@@ -312,7 +312,7 @@ static void judge(struct findings *findings)
 	const struct simulation *simulation = &findings->simulation;
 	struct text *verdict = &findings->verdict;
 
-	findings->fate = DROPPED;
+	findings->conclusion = DROPPED;
 	switch (simulation->arrival) {
 	case ARRIVES_OUT:
 		judge_out(findings);
@@ -346,8 +346,8 @@ static void find_others(struct findings *findings)
 
 	for (size_t i = 0; i < simulation->passages; i++)
 		if (!is_ours(findings, simulation->passage[i].chain))
-			foreign_report(findings->config, simulation, &simulation->passage[i], "this packet", &findings->others);
-	foreign_unseen(findings->config, &findings->unseen);
+			others_report(findings->config, simulation, &simulation->passage[i], "this packet", &findings->others);
+	others_unseen(findings->config, &findings->unseen);
 }
 
 /* In words */
@@ -365,12 +365,12 @@ static bool matches(const struct rule *rule, const struct question *question, co
 static void add_rule(struct text *text, const struct findings *findings)
 {
 	const struct simulation *simulation = &findings->simulation;
-	const struct kernel *kernel = &findings->situation->kernel;
+	const struct present *present = &findings->situation->present;
 	uint8_t action = simulation->arrival != HAS_NO_WAY || simulation->error.number == 0 ? FR_ACT_TO_TBL :
 			 simulation->error.number == EACCES ? FR_ACT_PROHIBIT : FR_ACT_BLACKHOLE;
 
-	for (size_t i = 0; i < kernel->rules; i++) {
-		const struct rule *rule = &kernel->rule[i];
+	for (size_t i = 0; i < present->rules; i++) {
+		const struct rule *rule = &present->rule[i];
 
 		if (rule->action != action || (action == FR_ACT_TO_TBL && rule->table != simulation->route.table) ||
 		    !matches(rule, findings->question, &simulation->packet))
@@ -461,7 +461,7 @@ static void print_guard(const struct findings *findings)
 	else if (plan->intact_guard)
 		printf("kill switch  whole, table inet %s\n", findings->config->killswitch_table);
 	else
-		printf("kill switch  %s\n", findings->situation->kernel.guard.exists ? "DAMAGED" : "MISSING");
+		printf("kill switch  %s\n", findings->situation->present.guard.exists ? "DAMAGED" : "MISSING");
 	print_lines("problem", &findings->problems);
 }
 
@@ -498,7 +498,7 @@ static void print_passages(const struct findings *findings)
 		struct text chain CLEANUP(text_free) = { 0 };
 
 		text_add(&chain, "%s %d: ", simulation_hook_name(passage), passage->place.priority);
-		foreign_chain_text(&chain, passage->chain);
+		others_chain_text(&chain, passage->chain);
 		print_line("passes", &chain);
 	}
 }
@@ -555,7 +555,7 @@ static void add_json_cause(struct text *json, const struct findings *findings)
 		text_add_string(json, "  \"cause\": null,\n");
 		return;
 	}
-	foreign_chain_text(&chain, effect->chain);
+	others_chain_text(&chain, effect->chain);
 	text_add_string(json, "  \"cause\": { \"chain\": ");
 	text_add_json(json, text_string(&chain));
 	if (effect->rule) {
@@ -566,7 +566,7 @@ static void add_json_cause(struct text *json, const struct findings *findings)
 	} else {
 		text_add_string(json, ", \"handle\": null, \"comment\": \"\"");
 	}
-	text_add(json, ", \"ocserv\": %s },\n", foreign_is_ocserv(effect) ? "true" : "false");
+	text_add(json, ", \"ocserv\": %s },\n", others_is_ocserv(effect) ? "true" : "false");
 }
 
 static void add_json_path(struct text *json, const struct findings *findings)
@@ -579,7 +579,7 @@ static void add_json_path(struct text *json, const struct findings *findings)
 		const struct passage *passage = &simulation->passage[i];
 		struct text chain CLEANUP(text_free) = { 0 };
 
-		foreign_chain_text(&chain, passage->chain);
+		others_chain_text(&chain, passage->chain);
 		text_add(json, "%s\n    { \"chain\": ", i ? "," : "");
 		text_add_json(json, text_string(&chain));
 		text_add(json, ", \"hook\": \"%s\", \"priority\": %d, \"result\": \"%s\" }", simulation_hook_name(passage),
@@ -607,7 +607,7 @@ static void print_json(const struct findings *findings)
 		add_route(&route, findings);
 	open_add_text(&open, findings->simulation.certain ? 0 : findings->simulation.open);
 	text_add_string(&json, "{\n");
-	add_json_string(&json, "state", fate_names[findings->fate]);
+	add_json_string(&json, "state", fate_names[findings->conclusion]);
 	text_add(&json, "  \"arrives\": %s,\n  \"certain\": %s,\n", findings->arrives ? "true" : "false",
 		 findings->simulation.certain ? "true" : "false");
 	add_json_string(&json, "reason", text_string(&findings->verdict));
@@ -652,7 +652,7 @@ static void ask(struct findings *findings, const struct ruleset *ruleset, struct
 	struct packet *packet = &simulation->packet;
 
 	simulation->ruleset = ruleset;
-	simulation->roads = (struct roads){ &sockets->route, &findings->situation->kernel };
+	simulation->roads = (struct roads){ &sockets->route, &findings->situation->present };
 	packet->family = question->family;
 	packet->source = question->source;
 	packet->destination = question->destination;
@@ -673,7 +673,7 @@ static bool can_ask(const struct netlink_error *error)
 static void explain_packet(struct findings *findings, struct run *run)
 {
 	struct ruleset ruleset;
-	int result = foreign_read(&ruleset, &run->sockets.nft, &run->report);
+	int result = others_read(&ruleset, &run->sockets.nft, &run->report);
 
 	if (result == 0) {
 		ask(findings, &ruleset, &run->sockets);
@@ -701,7 +701,7 @@ static void explain(struct run *run, struct question *question)
 	struct report *report = &run->report;
 	struct situation situation = { 0 };
 	struct findings findings = { .config = config, .situation = &situation, .question = question };
-	struct roads roads = { &sockets->route, &situation.kernel };
+	struct roads roads = { &sockets->route, &situation.present };
 	struct report wrong = { 0 };
 	struct remembered remembered;
 
@@ -713,7 +713,7 @@ static void explain(struct run *run, struct question *question)
 	for (size_t i = 0; !situation.planned && i < wrong.errors.count; i++)
 		report_error(report, wrong.status, "%s", wrong.errors.line[i]);
 	report_take_errors(&wrong, &findings.problems);
-	if (situation.planned && situation.kernel.unprivileged) {
+	if (situation.planned && situation.present.unprivileged) {
 		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
 	} else if (situation.planned) {
 		find_tunnel(config, &roads, &situation.host, question);

@@ -312,7 +312,7 @@ static int connect_locked(struct run *run, const struct session *session, struct
 		join(wrong, &situation.plan.problems);
 		result = run_apply(run, &situation, &remembered, change);
 	}
-	if (result == 0 && !situation.kernel.guard.unchanged && situation.goal == GOAL_INSTALL)
+	if (result == 0 && !situation.present.guard.unchanged && situation.goal == GOAL_INSTALL)
 		checkpoint_keep(state, situation.checkpoint);
 	if (result == 0)
 		result = take_addresses(config, session, state, stale, report);

@@ -240,7 +240,7 @@ void screen_add(struct text *screen, const struct status *status, bool colour)
 	add_changed(screen, status, colour);
 	add_problems(screen, status, colour);
 	add_sessions(screen, &status->sessions, colour);
-	add_counters(screen, &status->situation->kernel.guard, RULE_STOPS, colour);
-	add_counters(screen, &status->situation->kernel.guard, RULE_ACCEPTS, colour);
-	add_counters(screen, &status->situation->kernel.guard, RULE_GOES_ON, colour);
+	add_counters(screen, &status->situation->present.guard, RULE_STOPS, colour);
+	add_counters(screen, &status->situation->present.guard, RULE_ACCEPTS, colour);
+	add_counters(screen, &status->situation->present.guard, RULE_GOES_ON, colour);
 }

@@ -113,7 +113,7 @@ static enum layer_verdict judge_layer(const struct status *status, enum layer la
 		return LAYER_UNKNOWN;
 	if (wrong == 0)
 		return goal_of(status->config) == GOAL_REMOVE ? LAYER_NONE : LAYER_WHOLE;
-	if (layer == LAYER_ROUTING ? any_routing(&situation->plan) : situation->kernel.guard.exists)
+	if (layer == LAYER_ROUTING ? any_routing(&situation->plan) : situation->present.guard.exists)
 		return LAYER_ALTERED;
 	return LAYER_MISSING;
 }
@@ -411,8 +411,8 @@ static void add_prometheus(struct text *text, const struct status *status, const
 		text_add(text, "} %llu\n", status->changed);
 	}
 	add_prometheus_gateways(text, status);
-	add_prometheus_counters(text, &status->situation->kernel.guard, false);
-	add_prometheus_counters(text, &status->situation->kernel.guard, true);
+	add_prometheus_counters(text, &status->situation->present.guard, false);
+	add_prometheus_counters(text, &status->situation->present.guard, true);
 }
 
 static void add_json(struct text *json, const struct status *status, const struct report *report)
@@ -430,7 +430,7 @@ static void add_json(struct text *json, const struct status *status, const struc
 	}
 	add_json_gateway(json, status);
 	add_json_sessions(json, &status->sessions);
-	add_json_counters(json, &status->situation->kernel.guard);
+	add_json_counters(json, &status->situation->present.guard);
 	text_add(json, "}\n");
 }
 
@@ -494,7 +494,7 @@ static void show(struct text *text, struct run *run)
 
 	remembered_look(&remembered, config);
 	situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
-	if (situation.kernel.unprivileged) {
+	if (situation.present.unprivileged) {
 		situation_free(&situation);
 		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
 		return;

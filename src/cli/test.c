@@ -585,9 +585,9 @@ static void try_client(struct test *test)
 		return;
 	remembered_look(&remembered, test->config);
 	whole = situation_read(&test->situation, test->config, GOAL_INSTALL, &remembered, &test->run->sockets, report) == 0;
-	if (test->situation.kernel.unprivileged)
+	if (test->situation.present.unprivileged)
 		report_error(report, EX_NOPERM, "a test needs CAP_NET_ADMIN; run it as root");
-	if (test->situation.kernel.unprivileged || !test->situation.planned)
+	if (test->situation.present.unprivileged || !test->situation.planned)
 		return;
 	try_all(test);
 	if (test->run->options->json)

@@ -30,7 +30,7 @@ int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *d
 	if (result == 0) {
 		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing,
 			 config->file_read ? config->path : "the environment alone",
-			 situation.kernel.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
+			 situation.present.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
 							 "CAP_NET_ADMIN" : "");
 		if (run->options->diff || terminal_is_there())
 			script_add_diff(&script, text_string(&heading), &situation.plan, terminal_wants_colour());
@@ -64,12 +64,12 @@ static struct lines take_problems(struct situation *situation)
 }
 
 /* What another configuration has made, and this one does not know. */
-static void warn_of_left(const struct config *config, const struct kernel *kernel, struct report *report)
+static void warn_of_left(const struct config *config, const struct present *present, struct report *report)
 {
 	struct lines left CLEANUP(lines_free) = { 0 };
 
 	if (config_is_plain(config))
-		cover_left(config, kernel, &left);
+		cover_left(config, present, &left);
 	for (size_t i = 0; i < left.count; i++)
 		report_warning(report, "%s, of another configuration: name that with --config to remove it", left.line[i]);
 }
@@ -102,7 +102,7 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets->nft, report);
 		} else {
-			warn_of_left(config, &situation.kernel, report);
+			warn_of_left(config, &situation.present, report);
 		}
 	}
 	situation_free(&situation);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/advice.h"
 #include "diagnose/bypass.h"
-#include "diagnose/foreign.h"
+#include "diagnose/others.h"
 #include "kernel/apply.h"
 #include "kernel/contact.h"
 #include "kernel/rtnetlink.h"
@@ -32,14 +32,14 @@ static bool is_known(const struct lines *known, const char *line)
 static void advise_rules(const struct config *config, const struct situation *situation, const struct lines *known,
 			 struct report *report)
 {
-	const struct kernel *kernel = &situation->kernel;
+	const struct present *present = &situation->present;
 
-	for (size_t i = 0; i < kernel->rules; i++) {
+	for (size_t i = 0; i < present->rules; i++) {
 		struct text text CLEANUP(text_free) = { 0 };
 
-		if (!bypass_rule(config, &situation->policy, kernel, i))
+		if (!bypass_rule(config, &situation->wanted, present, i))
 			continue;
-		bypass_rule_text(&text, config, &kernel->rule[i]);
+		bypass_rule_text(&text, config, &present->rule[i]);
 		if (!is_known(known, text_string(&text)))
 			report_warning(report, "%s", text_string(&text));
 	}
@@ -50,7 +50,7 @@ static void advise_local(const struct config *config, const struct situation *si
 {
 	for (int family = 0; family < FAMILIES; family++)
 		if (config->forward_others &&
-		    plan_lacks_local(config, &situation->policy, &situation->kernel, family))
+		    plan_lacks_local(config, &situation->wanted, &situation->present, family))
 			report_warning(report, "no %s policy rule before priority %u looks up table local: what clients send to "
 				       "this host itself goes to the gateway; ip -%c rule add priority %u lookup local",
 				       family_name(family), config->priority - 1, family == IPV4 ? '4' : '6', config->priority - 2);
@@ -181,7 +181,7 @@ void examine(const struct config *config, const struct situation *situation, str
 	examine_left_out(config, &situation->host, report);
 	examine_lans(config, &situation->host, &sockets->route, report);
 	examine_gateways(config, situation, &sockets->route, report);
-	apply_rehearse(&situation->policy.guard, situation->kernel.guard.exists, &sockets->nft, report);
-	foreign_check(config, situation, sockets, report);
+	apply_rehearse(&situation->wanted.guard, situation->present.guard.exists, &sockets->nft, report);
+	others_check(config, situation, sockets, report);
 	examine_reverse_path(config, report);
 }

@@ -20,18 +20,18 @@ static bool in_subnets(const struct config *config, const struct prefix *prefix)
 
 /* Policy rules */
 
-static bool is_wanted(const struct policy *policy, const struct rule *rule)
+static bool is_wanted(const struct wanted *wanted, const struct rule *rule)
 {
-	for (size_t i = 0; i < policy->rules; i++)
-		if (rule_equal(rule, &policy->rule[i]))
+	for (size_t i = 0; i < wanted->rules; i++)
+		if (rule_equal(rule, &wanted->rule[i]))
 			return true;
 	return false;
 }
 
-static bool stands_before(const struct kernel *kernel, const struct rule *rule, size_t index)
+static bool stands_before(const struct present *present, const struct rule *rule, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
-		if (rule_equal(&kernel->rule[i], rule))
+		if (rule_equal(&present->rule[i], rule))
 			return true;
 	return false;
 }
@@ -40,24 +40,24 @@ static bool stands_before(const struct kernel *kernel, const struct rule *rule, 
  * Whether the rule at @index is asked before the last of ours with this priority: the kernel keeps those of one priority
  * in the order in which they were added, and one of ours that is missing would come last.
  */
-static bool is_asked_before(const struct policy *policy, const struct kernel *kernel, size_t index, uint32_t priority)
+static bool is_asked_before(const struct wanted *wanted, const struct present *present, size_t index, uint32_t priority)
 {
-	const struct rule *rule = &kernel->rule[index];
+	const struct rule *rule = &present->rule[index];
 
 	if (rule->priority != priority)
 		return rule->priority < priority;
-	for (size_t i = 0; i < policy->rules; i++)
-		if (policy->rule[i].family == rule->family && policy->rule[i].priority == priority &&
-		    !stands_before(kernel, &policy->rule[i], index))
+	for (size_t i = 0; i < wanted->rules; i++)
+		if (wanted->rule[i].family == rule->family && wanted->rule[i].priority == priority &&
+		    !stands_before(present, &wanted->rule[i], index))
 			return true;
 	return false;
 }
 
 /* By the interface that replies to clients come in by. */
-static bool is_about_gateway(const struct policy *policy, const struct rule *rule)
+static bool is_about_gateway(const struct wanted *wanted, const struct rule *rule)
 {
-	for (size_t i = 0; i < policy->routes; i++)
-		if (policy->route[i].family == rule->family && strcmp(policy->route[i].interface_name, rule->incoming) == 0)
+	for (size_t i = 0; i < wanted->routes; i++)
+		if (wanted->route[i].family == rule->family && strcmp(wanted->route[i].interface_name, rule->incoming) == 0)
 			return true;
 	return false;
 }
@@ -70,27 +70,27 @@ static bool may_match_from(const struct config *config, const struct rule *rule)
 }
 
 /* From any sender: else each rule for the addresses of another network would be about replies from there. */
-static bool may_match_to(const struct config *config, const struct policy *policy, const struct rule *rule)
+static bool may_match_to(const struct config *config, const struct wanted *wanted, const struct rule *rule)
 {
-	if (rule->incoming[0] && !is_about_gateway(policy, rule))
+	if (rule->incoming[0] && !is_about_gateway(wanted, rule))
 		return false;
 	if (rule->destination.address.family)
 		return in_subnets(config, &rule->destination);
 	return rule->incoming[0] && !rule->source.address.family;
 }
 
-static bool may_match(const struct config *config, const struct policy *policy, const struct rule *rule)
+static bool may_match(const struct config *config, const struct wanted *wanted, const struct rule *rule)
 {
 	if (rule->inverted)
 		return true;
-	return !rule->local_only && (may_match_from(config, rule) || may_match_to(config, policy, rule));
+	return !rule->local_only && (may_match_from(config, rule) || may_match_to(config, wanted, rule));
 }
 
 /* A target that is not there is passed over; none goes backwards. */
-static bool skips_ours(const struct config *config, const struct kernel *kernel, const struct rule *rule)
+static bool skips_ours(const struct config *config, const struct present *present, const struct rule *rule)
 {
-	for (size_t i = 0; i < kernel->rules; i++)
-		if (kernel->rule[i].family == rule->family && kernel->rule[i].priority == rule->table)
+	for (size_t i = 0; i < present->rules; i++)
+		if (present->rule[i].family == rule->family && present->rule[i].priority == rule->table)
 			return rule->table >= config->priority;
 	return false;
 }
@@ -100,28 +100,28 @@ static bool finds_nothing(const struct rule *rule)
 	return rule->suppress_prefixlength >= (int)(address_size(rule->family) * 8);
 }
 
-static bool may_take(const struct config *config, const struct policy *policy, const struct kernel *kernel, size_t index)
+static bool may_take(const struct config *config, const struct wanted *wanted, const struct present *present, size_t index)
 {
-	const struct rule *rule = &kernel->rule[index];
+	const struct rule *rule = &present->rule[index];
 
 	switch (rule->action) {
 	case FR_ACT_NOP:
 		return false;
 	case FR_ACT_GOTO:
-		return skips_ours(config, kernel, rule);
+		return skips_ours(config, present, rule);
 	case FR_ACT_TO_TBL:
 		return rule->table != RT_TABLE_LOCAL && !finds_nothing(rule);
 	}
-	return is_asked_before(policy, kernel, index, config->priority);
+	return is_asked_before(wanted, present, index, config->priority);
 }
 
-bool bypass_rule(const struct config *config, const struct policy *policy, const struct kernel *kernel, size_t index)
+bool bypass_rule(const struct config *config, const struct wanted *wanted, const struct present *present, size_t index)
 {
-	const struct rule *rule = &kernel->rule[index];
+	const struct rule *rule = &present->rule[index];
 
 	return config_governs(config, family_index(rule->family)) && rule->protocol != ROUTING_PROTOCOL &&
-	       !is_wanted(policy, rule) && is_asked_before(policy, kernel, index, config->priority + 1) &&
-	       may_match(config, policy, rule) && may_take(config, policy, kernel, index);
+	       !is_wanted(wanted, rule) && is_asked_before(wanted, present, index, config->priority + 1) &&
+	       may_match(config, wanted, rule) && may_take(config, wanted, present, index);
 }
 
 void bypass_rule_text(struct text *wrong, const struct config *config, const struct rule *rule)
@@ -139,8 +139,8 @@ void bypass_rule_text(struct text *wrong, const struct config *config, const str
 
 struct search {
 	const struct config *config;
-	const struct policy *policy;
-	const struct kernel *kernel;
+	const struct wanted *wanted;
+	const struct present *present;
 	const struct host *host;
 	const struct netlink *netlink;
 	const struct rule *rule;	/* that looks the table up; NULL for tables local and main */
@@ -162,8 +162,8 @@ static bool leads_elsewhere(const struct search *search, const struct route *rou
 	if (route->type != RTN_UNICAST || !config_governs(search->config, family_index(route->family)) ||
 	    (route->source.address.family && !in_subnets(search->config, &route->source)))
 		return false;
-	for (size_t i = 0; i < search->policy->routes; i++)
-		if (route_same_way(route, &search->policy->route[i]))
+	for (size_t i = 0; i < search->wanted->routes; i++)
+		if (route_same_way(route, &search->wanted->route[i]))
 			return false;
 	return route->indirect || !route->interface ||
 	       !netlink_interface_name(search->netlink, route->interface, interface) ||
@@ -173,14 +173,14 @@ static bool leads_elsewhere(const struct search *search, const struct route *rou
 static bool look_at_local(const struct search *search, const struct route *route)
 {
 	return route->table == RT_TABLE_LOCAL && leads_elsewhere(search, route) &&
-	       !plan_lacks_local(search->config, search->policy, search->kernel, family_index(route->family));
+	       !plan_lacks_local(search->config, search->wanted, search->present, family_index(route->family));
 }
 
 /* Whether a rule of ours looks @route up in table main: one to the VPN's own addresses. */
-static bool is_looked_up(const struct policy *policy, const struct route *route)
+static bool is_looked_up(const struct wanted *wanted, const struct route *route)
 {
-	for (size_t i = 0; i < policy->rules; i++) {
-		const struct rule *rule = &policy->rule[i];
+	for (size_t i = 0; i < wanted->rules; i++) {
+		const struct rule *rule = &wanted->rule[i];
 
 		if (rule->family == route->family && rule->suppress_prefixlength >= 0 &&
 		    route->destination_length > rule->suppress_prefixlength &&
@@ -192,7 +192,7 @@ static bool is_looked_up(const struct policy *policy, const struct route *route)
 
 static bool look_at_main(const struct search *search, const struct route *route)
 {
-	return route->table == RT_TABLE_MAIN && is_looked_up(search->policy, route) && leads_elsewhere(search, route);
+	return route->table == RT_TABLE_MAIN && is_looked_up(search->wanted, route) && leads_elsewhere(search, route);
 }
 
 static void look_at_other(struct search *search, const struct route *route)
@@ -304,16 +304,16 @@ static int find_rule(struct lines *found, struct search *search, const struct ru
 int bypass_find(struct lines *found, const struct config *config, const struct situation *situation,
 		struct netlink *route, struct report *report)
 {
-	const struct kernel *kernel = &situation->kernel;
-	struct search search = { .config = config, .policy = &situation->policy, .kernel = kernel,
+	const struct present *present = &situation->present;
+	struct search search = { .config = config, .wanted = &situation->wanted, .present = present,
 				 .host = &situation->host, .netlink = route };
 	int result = find_routes(found, &search, RT_TABLE_LOCAL, route, report);
 
 	if (find_routes(found, &search, RT_TABLE_MAIN, route, report) < 0)
 		result = -1;
-	for (size_t i = 0; i < kernel->rules; i++)
-		if (bypass_rule(config, &situation->policy, kernel, i) &&
-		    find_rule(found, &search, &kernel->rule[i], route, report) < 0)
+	for (size_t i = 0; i < present->rules; i++)
+		if (bypass_rule(config, &situation->wanted, present, i) &&
+		    find_rule(found, &search, &present->rule[i], route, report) < 0)
 			result = -1;
 	return result;
 }

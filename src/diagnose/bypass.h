@@ -15,7 +15,7 @@
  * One that denies counts before the rules to the gateway alone, one with `goto` where it skips rules of ours. The rule
  * that looks up table local never counts.
  */
-bool bypass_rule(const struct config *config, const struct policy *policy, const struct kernel *kernel, size_t index);
+bool bypass_rule(const struct config *config, const struct wanted *wanted, const struct present *present, size_t index);
 
 /* bypass_rule_text - what to tell of it, a sentence */
 void bypass_rule_text(struct text *wrong, const struct config *config, const struct rule *rule);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/clients.h"
-#include "diagnose/foreign.h"
+#include "diagnose/others.h"
 #include "kernel/rtnetlink.h"
 #include "kernel/setting.h"
 #include "model/guard.h"
@@ -89,13 +89,13 @@ static bool forwarding_is_off(struct look *look, const struct exit *exit)
 /* Whether nft rules of others surely drop a packet; with WALK_OURS, those of our table too. */
 static bool is_dropped(struct look *look, const struct packet *packet, enum walk_kind kind, struct text *by)
 {
-	const struct roads roads = { &look->sockets->route, &look->situation->kernel };
+	const struct roads roads = { &look->sockets->route, &look->situation->present };
 
 	bool dropped;
 
 	if (look->walked[kind].count++ >= WALKS_MOST)
 		return look->walked[kind].dropped;
-	dropped = foreign_drops(look->config, look->ruleset, &roads, packet, kind == WALK_OURS, by);
+	dropped = others_drops(look->config, look->ruleset, &roads, packet, kind == WALK_OURS, by);
 	look->walked[kind].dropped = dropped;
 	return dropped;
 }
@@ -109,8 +109,8 @@ static void look_beyond_routing(struct look *look, const struct exit *exit)
 
 	if (forwarding_is_off(look, exit))
 		return;
-	foreign_make_packet(&packet, &look->source, look->device, &look->destination, exit->interface.name, &exit->nexthop);
-	foreign_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
+	others_make_packet(&packet, &look->source, look->device, &look->destination, exit->interface.name, &exit->nexthop);
+	others_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
 	if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
@@ -123,7 +123,7 @@ static void look_beyond_routing(struct look *look, const struct exit *exit)
 
 static void look_to_gateway(struct look *look, const struct exit *exit)
 {
-	if (gateway_masquerades(exit->gateway, exit->family) && !look->situation->kernel.guard.exists)
+	if (gateway_masquerades(exit->gateway, exit->family) && !look->situation->present.guard.exists)
 		say(look, HAVE_NOTHING, "the kill switch is missing, which gives them this host's address: " REPAIR);
 	else
 		look_beyond_routing(look, exit);
@@ -136,7 +136,7 @@ static void look_for_stop(struct look *look, const char *interface)
 	const struct address unknown = { 0 };
 	struct packet packet;
 
-	foreign_make_packet(&packet, &look->source, look->device, &look->destination, interface, &unknown);
+	others_make_packet(&packet, &look->source, look->device, &look->destination, interface, &unknown);
 	if (look->situation->plan.intact_guard)
 		say(look, HAVE_NOTHING, "routing leads to %s, where the kill switch drops them: " REPAIR, interface);
 	else if (is_dropped(look, &packet, WALK_ELSEWHERE, &by))
@@ -288,7 +288,7 @@ void clients_look(struct clients *clients, const struct config *config, const st
 	bool read;
 
 	*clients = (struct clients){ .connected = count > 0 };
-	read = foreign_read(&ruleset, &sockets->nft, &unread) == 0;
+	read = others_read(&ruleset, &sockets->nft, &unread) == 0;
 	for (int family = 0; family < FAMILIES; family++) {
 		struct look look = {
 			.config = config, .situation = situation, .sockets = sockets, .ruleset = read ? &ruleset : NULL,

@@ -40,8 +40,8 @@ int roads_way(const struct roads *roads, const struct way_question *question, st
 
 bool roads_depend(const struct roads *roads, uint8_t family, const char *selector)
 {
-	for (size_t i = 0; roads->kernel && i < roads->kernel->rules; i++) {
-		const struct rule *rule = &roads->kernel->rule[i];
+	for (size_t i = 0; roads->present && i < roads->present->rules; i++) {
+		const struct rule *rule = &roads->present->rule[i];
 
 		if (rule->family == family && rule->other && strstr(rule->other, selector))
 			return true;
@@ -52,8 +52,8 @@ bool roads_depend(const struct roads *roads, uint8_t family, const char *selecto
 /* Whether a rule takes packets with this source otherwise than those without one, which the kernel can be asked for. */
 static bool source_counts(const struct roads *roads, const struct address *source)
 {
-	for (size_t i = 0; roads->kernel && i < roads->kernel->rules; i++) {
-		const struct rule *rule = &roads->kernel->rule[i];
+	for (size_t i = 0; roads->present && i < roads->present->rules; i++) {
+		const struct rule *rule = &roads->present->rule[i];
 
 		if (rule->family == source->family && rule->source.address.family && rule->source.length > 0 &&
 		    prefix_contains(&rule->source, source))
@@ -84,8 +84,8 @@ static void put_source(struct nlmsghdr *question, const struct address *source)
 /* What is asked as if the packet came in by some interface would meet the same rules. */
 static bool interfaces_count(const struct roads *roads, uint8_t family)
 {
-	for (size_t i = 0; roads->kernel && i < roads->kernel->rules; i++) {
-		const struct rule *rule = &roads->kernel->rule[i];
+	for (size_t i = 0; roads->present && i < roads->present->rules; i++) {
+		const struct rule *rule = &roads->present->rule[i];
 
 		if (rule->family == family && rule->incoming[0] && rule->protocol != ROUTING_PROTOCOL)
 			return true;

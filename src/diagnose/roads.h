@@ -4,13 +4,13 @@
 
 #include "diagnose/registers.h"
 #include "kernel/netlink.h"
-#include "model/kernel.h"
+#include "model/present.h"
 
 /* The kernel's own answers to where packets go and come from. */
 
 struct roads {
 	struct netlink *route;		/* a NETLINK_ROUTE socket; NULL: nothing is known */
-	const struct kernel *kernel;	/* with all policy rules */
+	const struct present *present;	/* with all policy rules */
 };
 
 /* A packet that comes in. */

@@ -4,7 +4,7 @@
 
 #include "model/guard.h"
 #include "model/host.h"
-#include "model/kernel.h"
+#include "model/present.h"
 
 /*
  * To read the kill switch back, rule by rule, is most of what a hook costs. nf_tables numbers its transactions (the

@@ -43,34 +43,34 @@ static bool is_thorough(const struct remembered *remembered)
 	return !remembered->quick;
 }
 
-static void add_formers(struct policy *policy, const struct choices *choices)
+static void add_formers(struct wanted *wanted, const struct choices *choices)
 {
 	for (unsigned int i = 0; i < choices->count; i++)
 		if (choices->choice[i].address.family)
-			policy->former[policy->formers++] = choices->choice[i].address;
+			wanted->former[wanted->formers++] = choices->choice[i].address;
 }
 
 /* What is wanted as far as it is known now; returns its digest. */
-static uint64_t make_policy(struct situation *situation, const struct config *config,
+static uint64_t make_wanted(struct situation *situation, const struct config *config,
 			    const struct remembered *remembered)
 {
-	policy_free(&situation->policy);
-	policy_make(&situation->policy, config, &situation->exits, &situation->host);
-	add_formers(&situation->policy, &remembered->choices);
-	return checkpoint_digest(&situation->policy.guard);
+	wanted_free(&situation->wanted);
+	wanted_make(&situation->wanted, config, &situation->exits, &situation->host);
+	add_formers(&situation->wanted, &remembered->choices);
+	return checkpoint_digest(&situation->wanted.guard);
 }
 
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
-	static const struct kernel empty;
+	static const struct present empty;
 	const char *checkpoint = remembered->distrusts ? "" : remembered->checkpoint;
 	struct exits *exits = &situation->exits;
 	struct view view = {
-		.config = config, .policy = &situation->policy, .checkpoint = checkpoint,
+		.config = config, .wanted = &situation->wanted, .checkpoint = checkpoint,
 		.thorough = is_thorough(remembered),
 	};
-	const struct kernel *kernel;
+	const struct present *present;
 
 	*situation = (struct situation){ .goal = goal };
 	exits_make(exits, config);
@@ -81,19 +81,19 @@ int situation_read(struct situation *situation, const struct config *config, enu
 		name_interfaces(&remembered->choices, exits);
 	situation->host.ipsec = setting_ipsec();
 	checkpoint_read_left_out(checkpoint, &situation->host);
-	view.wanted = make_policy(situation, config, remembered);
-	if (observe(&situation->kernel, &view, sockets, report) < 0)
+	view.digest = make_wanted(situation, config, remembered);
+	if (observe(&situation->present, &view, sockets, report) < 0)
 		return -1;
-	if (!situation->kernel.guard.unchanged) {
+	if (!situation->present.guard.unchanged) {
 		if (goal == GOAL_INSTALL && left_out_find(&situation->host, config, &sockets->route, report) < 0)
 			return -1;
-		view.wanted = make_policy(situation, config, remembered);
-		nftables_compile(&situation->policy.guard);
+		view.digest = make_wanted(situation, config, remembered);
+		nftables_compile(&situation->wanted.guard);
 	}
-	checkpoint_make(situation->checkpoint, &situation->kernel.guard, view.wanted, &situation->host);
+	checkpoint_make(situation->checkpoint, &situation->present.guard, view.digest, &situation->host);
 	situation->planned = true;
-	kernel = situation->kernel.unprivileged ? &empty : &situation->kernel;
-	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->policy, kernel,
+	present = situation->present.unprivileged ? &empty : &situation->present;
+	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->wanted, present,
 								report) < 0)
 		return -1;
 	return situation->wrong_ways ? -1 : 0;
@@ -107,8 +107,8 @@ enum goal goal_of(const struct config *config)
 void situation_free(struct situation *situation)
 {
 	plan_free(&situation->plan);
-	kernel_free(&situation->kernel);
-	policy_free(&situation->policy);
+	present_free(&situation->present);
+	wanted_free(&situation->wanted);
 }
 
 static enum change change_of(const struct situation *situation)
@@ -129,7 +129,7 @@ int converge(struct situation *situation, const struct config *config, const str
 
 	again.distrusts = true;
 	*change = change_of(situation);
-	if (situation->kernel.unprivileged)
+	if (situation->present.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
 				    "NET_ADMIN");
 	for (int round = 0; situation->plan.steps > 0;) {
@@ -138,7 +138,7 @@ int converge(struct situation *situation, const struct config *config, const str
 		if (round == ROUNDS)
 			return report_error(report, EX_OSERR, "the kernel is not as it was told: %s; is another program "
 					    "changing it?", situation->plan.problems.line[0]);
-		result = apply_plan(&situation->plan, outdated < OUTDATED ? situation->kernel.guard.generation : 0, sockets, report);
+		result = apply_plan(&situation->plan, outdated < OUTDATED ? situation->present.guard.generation : 0, sockets, report);
 		if (result < 0)
 			return -1;
 		if (result == APPLY_OUTDATED)

@@ -24,8 +24,8 @@ struct situation {
 	struct host host;
 	struct exits exits;	/* with the goal to install they are looked for */
 	unsigned int wrong_ways;	/* reasons for which the kernel knows no way to a gateway: see gateway_find() */
-	struct policy policy;
-	struct kernel kernel;
+	struct wanted wanted;
+	struct present present;
 	struct plan plan;
 	bool planned;		/* the kernel could be read, and compared */
 	char checkpoint[CHECKPOINT_TEXT];	/* of the kill switch, where the plan finds nothing wrong with it */

@@ -3,7 +3,7 @@
 #define NFTABLES_H
 
 #include "model/guard.h"
-#include "model/kernel.h"
+#include "model/present.h"
 
 #include <libmnl/libmnl.h>
 #include <stdbool.h>

@@ -26,87 +26,87 @@ void sockets_close(struct sockets *sockets)
 }
 
 struct context {
-	struct kernel *kernel;
+	struct present *present;
 	const struct view *view;
 };
 
 static int take_rule(const struct nlmsghdr *message, void *data)
 {
-	struct kernel *kernel = ((struct context *)data)->kernel;
+	struct present *present = ((struct context *)data)->present;
 	struct rule rule;
 
 	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_rule(message, &rule))
 		return 0;
-	kernel->rule = make_room_for_one(kernel->rule, kernel->rules, sizeof(*kernel->rule));
-	kernel->rule[kernel->rules++] = rule;
+	present->rule = make_room_for_one(present->rule, present->rules, sizeof(*present->rule));
+	present->rule[present->rules++] = rule;
 	return 0;
 }
 
 static int take_route(const struct nlmsghdr *message, void *data)
 {
-	struct kernel *kernel = ((struct context *)data)->kernel;
+	struct present *present = ((struct context *)data)->present;
 	struct route route;
 
 	if (mnl_nlmsg_get_payload_len(message) > RTNETLINK_OBJECT_SIZE)
 		return EBADMSG;
 	if (!rtnetlink_parse_route(message, &route))
 		return 0;
-	kernel->route = make_room_for_one(kernel->route, kernel->routes, sizeof(*kernel->route));
-	kernel->route[kernel->routes++] = route;
+	present->route = make_room_for_one(present->route, present->routes, sizeof(*present->route));
+	present->route[present->routes++] = route;
 	return 0;
 }
 
 static int take_neighbour(const struct nlmsghdr *message, void *data)
 {
-	struct kernel *kernel = ((struct context *)data)->kernel;
+	struct present *present = ((struct context *)data)->present;
 	struct neighbour neighbour;
 
 	if (message->nlmsg_type != RTM_NEWNEIGH || !rtnetlink_parse_neighbour(message, &neighbour) ||
 	    !(neighbour.state & NUD_PERMANENT))
 		return 0;
-	kernel->neighbour = make_room_for_one(kernel->neighbour, kernel->neighbours, sizeof(*kernel->neighbour));
-	kernel->neighbour[kernel->neighbours++] = neighbour;
+	present->neighbour = make_room_for_one(present->neighbour, present->neighbours, sizeof(*present->neighbour));
+	present->neighbour[present->neighbours++] = neighbour;
 	return 0;
 }
 
 static int take_generation(const struct nlmsghdr *message, void *data)
 {
-	return nftables_parse_generation(message, &((struct context *)data)->kernel->guard);
+	return nftables_parse_generation(message, &((struct context *)data)->present->guard);
 }
 
 static int take_table(const struct nlmsghdr *message, void *data)
 {
-	return nftables_parse_table(message, &((struct context *)data)->kernel->guard);
+	return nftables_parse_table(message, &((struct context *)data)->present->guard);
 }
 
 static int take_chain(const struct nlmsghdr *message, void *data)
 {
 	struct context *context = data;
 
-	return nftables_parse_chain(message, context->view->config->killswitch_table, &context->kernel->guard);
+	return nftables_parse_chain(message, context->view->config->killswitch_table, &context->present->guard);
 }
 
 static int take_guard_rule(const struct nlmsghdr *message, void *data)
 {
 	struct context *context = data;
 
-	return nftables_parse_rule(message, context->view->config->killswitch_table, &context->kernel->guard);
+	return nftables_parse_rule(message, context->view->config->killswitch_table, &context->present->guard);
 }
 
 static int take_set(const struct nlmsghdr *message, void *data)
 {
 	struct context *context = data;
 
-	return nftables_parse_set(message, context->view->config->killswitch_table, &context->kernel->guard);
+	return nftables_parse_set(message, context->view->config->killswitch_table, &context->present->guard);
 }
 
 static int take_elements(const struct nlmsghdr *message, void *data)
 {
 	struct context *context = data;
 
-	return nftables_parse_elements(message, context->view->config->killswitch_table, &context->kernel->guard);
+	return nftables_parse_elements(message, context->view->config->killswitch_table, &context->present->guard);
 }
 
 static int dump_routes(struct context *context, struct sockets *sockets, uint32_t table, struct netlink_error *error)
@@ -122,14 +122,14 @@ static int dump_routes(struct context *context, struct sockets *sockets, uint32_
 /* Whether the table of an owned rule is to be dumped: not ours, nor the kernel's, nor an earlier rule's. */
 static bool is_another_table(const struct context *context, const bool *owned, size_t index)
 {
-	const struct kernel *kernel = context->kernel;
-	uint32_t table = kernel->rule[index].table;
+	const struct present *present = context->present;
+	uint32_t table = present->rule[index].table;
 
 	if (!owned[index] || config_has_table(context->view->config, table) || table == RT_TABLE_UNSPEC ||
 	    (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL))
 		return false;
 	for (size_t i = 0; i < index; i++)
-		if (owned[i] && kernel->rule[i].table == table)
+		if (owned[i] && present->rule[i].table == table)
 			return false;
 	return true;
 }
@@ -138,16 +138,16 @@ static bool is_another_table(const struct context *context, const bool *owned, s
 static int observe_routes(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
 	const struct config *config = context->view->config;
-	const struct kernel *kernel = context->kernel;
-	bool *owned = allocate(kernel->rules, sizeof(*owned));
+	const struct present *present = context->present;
+	bool *owned = allocate(present->rules, sizeof(*owned));
 	int result = 0;
 
 	for (unsigned int i = 0; i < config->gateways && result == 0; i++)
 		result = dump_routes(context, sockets, config->gateway[i].table, error);
-	plan_find_owned(config, kernel->rule, kernel->rules, owned);
-	for (size_t i = 0; i < kernel->rules && result == 0; i++)
+	plan_find_owned(config, present->rule, present->rules, owned);
+	for (size_t i = 0; i < present->rules && result == 0; i++)
 		if (is_another_table(context, owned, i))
-			result = dump_routes(context, sockets, kernel->rule[i].table, error);
+			result = dump_routes(context, sockets, present->rule[i].table, error);
 	free(owned);
 	return result;
 }
@@ -169,8 +169,8 @@ static int observe_neighbours(struct context *context, struct sockets *sockets, 
 
 	if (context->view->thorough)
 		return dump_neighbours(context, sockets, error);
-	for (size_t i = 0; i < context->view->policy->neighbours; i++) {
-		const struct neighbour *wanted = &context->view->policy->neighbour[i];
+	for (size_t i = 0; i < context->view->wanted->neighbours; i++) {
+		const struct neighbour *wanted = &context->view->wanted->neighbour[i];
 
 		if (wanted->interface &&
 		    netlink_request(&sockets->route, rtnetlink_get_neighbour(buffer, &wanted->address, wanted->interface),
@@ -183,12 +183,12 @@ static int observe_neighbours(struct context *context, struct sockets *sockets, 
 
 static bool is_unchanged(const struct context *context)
 {
-	return checkpoint_fits(context->view->checkpoint, &context->kernel->guard, context->view->wanted);
+	return checkpoint_fits(context->view->checkpoint, &context->present->guard, context->view->digest);
 }
 
 static int observe_elements(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
-	const struct present_guard *guard = &context->kernel->guard;
+	const struct present_guard *guard = &context->present->guard;
 	char buffer[NETLINK_MESSAGE_SIZE];
 
 	for (size_t i = 0; i < guard->sets; i++) {
@@ -215,8 +215,8 @@ static int observe_guard(struct context *context, struct sockets *sockets, struc
 		return -1;
 	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
 		return error->number == ENOENT ? 0 : -1;
-	context->kernel->guard.unchanged = is_unchanged(context);
-	if (context->kernel->guard.unchanged)
+	context->present->guard.unchanged = is_unchanged(context);
+	if (context->present->guard.unchanged)
 		return 0;
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
 		return -1;
@@ -245,20 +245,20 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 	return observe_guard(context, sockets, error);
 }
 
-int observe(struct kernel *kernel, const struct view *view, struct sockets *sockets, struct report *report)
+int observe(struct present *present, const struct view *view, struct sockets *sockets, struct report *report)
 {
-	struct context context = { kernel, view };
+	struct context context = { present, view };
 	struct netlink_error error;
 	int result, attempts = 0;
 	const char *object;
 
-	*kernel = (struct kernel){ 0 };
+	*present = (struct present){ 0 };
 	do {
-		kernel_free(kernel);
+		present_free(present);
 		result = observe_once(&context, sockets, &object, &error);
 	} while (netlink_again(result, &error, &attempts));
-	kernel->unprivileged = result < 0 && error.number == EPERM;
-	if (result == 0 || kernel->unprivileged)
+	present->unprivileged = result < 0 && error.number == EPERM;
+	if (result == 0 || present->unprivileged)
 		return 0;
 	return report_error(report, netlink_error_status(&error), "can't read %s: %s", object,
 			    netlink_error_text(&error));

@@ -5,7 +5,7 @@
 #include "config/config.h"
 #include "kernel/netlink.h"
 #include "kernel/checkpoint.h"
-#include "model/kernel.h"
+#include "model/present.h"
 
 /* The two sockets on which the kernel is asked and told. */
 struct sockets {
@@ -20,9 +20,9 @@ void sockets_close(struct sockets *sockets);
 /* What is looked at, and how closely. */
 struct view {
 	const struct config *config;
-	const struct policy *policy;	/* of whose neighbours each is asked for */
+	const struct wanted *wanted;	/* of whose neighbours each is asked for */
 	const char *checkpoint;		/* a kill switch that has it, of the digest @wanted, is not read again */
-	uint64_t wanted;
+	uint64_t digest;
 	bool thorough;			/* all permanent neighbours, too, lest one stays that an earlier configuration asked for */
 };
 
@@ -30,8 +30,8 @@ struct view {
  * observe - read the present state of the kernel
  *
  * Dumps that a change interrupted are read again. Without CAP_NET_ADMIN the kill switch can't be read:
- * `unprivileged` is set then. Returns 0 or -1 with the reason in @report. kernel_free() in either case.
+ * `unprivileged` is set then. Returns 0 or -1 with the reason in @report. present_free() in either case.
  */
-int observe(struct kernel *kernel, const struct view *view, struct sockets *sockets, struct report *report);
+int observe(struct present *present, const struct view *view, struct sockets *sockets, struct report *report);
 
 #endif

@@ -46,7 +46,7 @@ struct guard_rule *guard_add_rule(struct guard_chain *chain)
 struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_kind kind)
 {
 	if (rule->matches == GUARD_MATCHES)
-		abort();	/* more than policy.c ever makes of a configuration */
+		abort();	/* more than wanted.c ever makes of a configuration */
 	rule->match[rule->matches].kind = kind;
 	return &rule->match[rule->matches++];
 }

@@ -124,42 +124,42 @@ void plan_find_owned(const struct config *config, const struct rule *rule, size_
 }
 
 /* A route of our protocol in our table, or in one that a rule of ours looks up. */
-static bool owns_route(const struct config *config, const struct kernel *kernel, const bool *owned_rules,
+static bool owns_route(const struct config *config, const struct present *present, const bool *owned_rules,
 		       const struct route *route)
 {
 	if (route->protocol != ROUTING_PROTOCOL)
 		return false;
 	if (config_has_table(config, route->table))
 		return true;
-	for (size_t i = 0; i < kernel->rules; i++)
-		if (owned_rules[i] && looks_up(&kernel->rule[i], route->table))
+	for (size_t i = 0; i < present->rules; i++)
+		if (owned_rules[i] && looks_up(&present->rule[i], route->table))
 			return true;
 	return false;
 }
 
-static bool any_route_by(const struct config *config, const struct kernel *kernel, const bool *owned_rules,
+static bool any_route_by(const struct config *config, const struct present *present, const bool *owned_rules,
 			 const struct address *gateway)
 {
-	for (size_t i = 0; i < kernel->routes; i++)
-		if (address_equal(&kernel->route[i].gateway, gateway) &&
-		    owns_route(config, kernel, owned_rules, &kernel->route[i]))
+	for (size_t i = 0; i < present->routes; i++)
+		if (address_equal(&present->route[i].gateway, gateway) &&
+		    owns_route(config, present, owned_rules, &present->route[i]))
 			return true;
 	return false;
 }
 
 /* An entry of our protocol for a gateway of ours: of now, of a route of ours, or of the run before. */
-static bool owns_neighbour(const struct config *config, const struct policy *policy, const struct kernel *kernel,
+static bool owns_neighbour(const struct config *config, const struct wanted *wanted, const struct present *present,
 			   const bool *owned_rules, const struct neighbour *neighbour)
 {
 	if (neighbour->protocol != ROUTING_PROTOCOL || !(neighbour->state & NUD_PERMANENT))
 		return false;
-	for (size_t i = 0; i < policy->routes; i++)
-		if (address_equal(&neighbour->address, &policy->route[i].gateway))
+	for (size_t i = 0; i < wanted->routes; i++)
+		if (address_equal(&neighbour->address, &wanted->route[i].gateway))
 			return true;
-	for (size_t i = 0; i < policy->formers; i++)
-		if (address_equal(&neighbour->address, &policy->former[i]))
+	for (size_t i = 0; i < wanted->formers; i++)
+		if (address_equal(&neighbour->address, &wanted->former[i]))
 			return true;
-	return any_route_by(config, kernel, owned_rules, &neighbour->address);
+	return any_route_by(config, present, owned_rules, &neighbour->address);
 }
 
 /* The kill switch */
@@ -185,7 +185,7 @@ static bool comment_wanted(const struct guard_chain *wanted, const char *comment
 	return false;
 }
 
-static void note_foreign_rule(struct lines *problems, const struct present_chain *chain,
+static void note_others_rule(struct lines *problems, const struct present_chain *chain,
 			      const struct present_rule *rule, bool altered)
 {
 	lines_add(problems, "chain %s: rule \"%s\" (handle %llu) %s", chain->name, rule->comment,
@@ -212,7 +212,7 @@ static void compare_rules(const struct guard_chain *wanted, const struct present
 	}
 	for (size_t i = 0; i < present->rules; i++)
 		if (!known[i])
-			note_foreign_rule(problems, present, &present->rule[i],
+			note_others_rule(problems, present, &present->rule[i],
 					  comment_wanted(wanted, present->rule[i].comment));
 	if (problems->count == before && !ordered)
 		lines_add(problems, "chain %s: its rules are in another order", wanted->name);
@@ -355,21 +355,21 @@ static int check_guard(const struct config *config, const struct present_guard *
 			    config->killswitch_table);
 }
 
-static void plan_guard(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+static void plan_guard(struct plan *plan, const struct wanted *wanted, const struct present *present)
 {
 	size_t before = plan->problems.count;
 	struct step *step;
 
-	plan->anything_present = plan->anything_present || kernel->guard.exists;
-	if (!kernel->guard.unchanged)
-		compare_guard(&policy->guard, &kernel->guard, &plan->problems);
+	plan->anything_present = plan->anything_present || present->guard.exists;
+	if (!present->guard.unchanged)
+		compare_guard(&wanted->guard, &present->guard, &plan->problems);
 	if (plan->problems.count == before) {
-		plan->intact_guard = &policy->guard;
+		plan->intact_guard = &wanted->guard;
 		return;
 	}
 	step = add_step(plan, STEP_GUARD_LOAD);
-	step->guard = &policy->guard;
-	step->replace = kernel->guard.exists;
+	step->guard = &wanted->guard;
+	step->replace = present->guard.exists;
 }
 
 /* Routes */
@@ -386,54 +386,54 @@ static bool route_serves(const struct route *present, const struct route *wanted
 	return route_is_known(wanted) && route_equal(&like, wanted);
 }
 
-static bool route_wanted(const struct policy *policy, const struct route *present)
+static bool route_wanted(const struct wanted *wanted, const struct route *present)
 {
-	for (size_t i = 0; i < policy->routes; i++)
-		if (route_serves(present, &policy->route[i]))
+	for (size_t i = 0; i < wanted->routes; i++)
+		if (route_serves(present, &wanted->route[i]))
 			return true;
 	return false;
 }
 
-static bool table_has(const struct kernel *kernel, const struct route *wanted)
+static bool table_has(const struct present *present, const struct route *one)
 {
-	for (size_t i = 0; i < kernel->routes; i++)
-		if (route_serves(&kernel->route[i], wanted))
+	for (size_t i = 0; i < present->routes; i++)
+		if (route_serves(&present->route[i], one))
 			return true;
 	return false;
 }
 
-static bool goes_to_gateway(const struct policy *policy, const struct route *route)
+static bool goes_to_gateway(const struct wanted *wanted, const struct route *route)
 {
-	for (size_t i = 0; i < policy->routes; i++)
-		if (route_same_way(route, &policy->route[i]))
+	for (size_t i = 0; i < wanted->routes; i++)
+		if (route_same_way(route, &wanted->route[i]))
 			return true;
 	return false;
 }
 
 /* Whether clients' packets to some addresses would go another way: not nowhere, and not to the gateway. */
-static bool takes_clients(const struct config *config, const struct policy *policy, const struct route *route)
+static bool takes_clients(const struct config *config, const struct wanted *wanted, const struct route *route)
 {
 	if (route->source.address.family && !in_subnets(config, &route->source))
 		return false;
-	return route->destination_length == 0 || (!route_denies(route) && !goes_to_gateway(policy, route));
+	return route->destination_length == 0 || (!route_denies(route) && !goes_to_gateway(wanted, route));
 }
 
 /* Whether clients of that family leave by what the table says. */
-static bool is_gateways_table(const struct policy *policy, uint8_t family, uint32_t table)
+static bool is_gateways_table(const struct wanted *wanted, uint8_t family, uint32_t table)
 {
-	for (size_t i = 0; i < policy->routes; i++)
-		if (policy->route[i].family == family && policy->route[i].table == table)
+	for (size_t i = 0; i < wanted->routes; i++)
+		if (wanted->route[i].family == family && wanted->route[i].table == table)
 			return true;
 	return false;
 }
 
-static int check_foreign_route(const struct config *config, const struct policy *policy, const struct route *route,
+static int check_others_route(const struct config *config, const struct wanted *wanted, const struct route *route,
 			       struct report *report)
 {
 	struct text text CLEANUP(text_free) = { 0 };
 
-	if (!is_gateways_table(policy, route->family, route->table) || route->protocol == ROUTING_PROTOCOL ||
-	    route_wanted(policy, route) || !takes_clients(config, policy, route))
+	if (!is_gateways_table(wanted, route->family, route->table) || route->protocol == ROUTING_PROTOCOL ||
+	    route_wanted(wanted, route) || !takes_clients(config, wanted, route))
 		return 0;
 	route_add_text(&text, route);
 	if (route->destination_length == 0)
@@ -446,25 +446,25 @@ static int check_foreign_route(const struct config *config, const struct policy 
 			    route->other ? " with " : "", route->other ? route->other : "", route->protocol);
 }
 
-static void plan_routes(struct plan *plan, const struct config *config, const struct policy *policy,
-			const struct kernel *kernel, const bool *owned_rules)
+static void plan_routes(struct plan *plan, const struct config *config, const struct wanted *wanted,
+			const struct present *present, const bool *owned_rules)
 {
-	for (size_t i = 0; i < kernel->routes; i++) {
-		const struct route *route = &kernel->route[i];
+	for (size_t i = 0; i < present->routes; i++) {
+		const struct route *route = &present->route[i];
 
-		if (owns_route(config, kernel, owned_rules, route) && !route_wanted(policy, route)) {
+		if (owns_route(config, present, owned_rules, route) && !route_wanted(wanted, route)) {
 			note_route(&plan->problems, route, " does not belong there");
 			add_route_step(plan, STEP_ROUTE_REMOVE, route);
 		}
 	}
-	plan->intact_route = allocate(policy->routes, sizeof(const struct route *));
-	for (size_t i = 0; i < policy->routes; i++) {
-		if (table_has(kernel, &policy->route[i])) {
-			plan->intact_route[plan->intact_routes++] = &policy->route[i];
+	plan->intact_route = allocate(wanted->routes, sizeof(const struct route *));
+	for (size_t i = 0; i < wanted->routes; i++) {
+		if (table_has(present, &wanted->route[i])) {
+			plan->intact_route[plan->intact_routes++] = &wanted->route[i];
 			plan->anything_present = true;
-		} else if (policy->route[i].interface) {
-			note_route(&plan->problems, &policy->route[i], " is missing");
-			add_route_step(plan, STEP_ROUTE_ADD, &policy->route[i]);
+		} else if (wanted->route[i].interface) {
+			note_route(&plan->problems, &wanted->route[i], " is missing");
+			add_route_step(plan, STEP_ROUTE_ADD, &wanted->route[i]);
 		}
 	}
 }
@@ -483,57 +483,57 @@ static bool neighbour_serves(const struct neighbour *present, const struct neigh
 	return same_neighbour(present, wanted) && present->state & NUD_PERMANENT && mac_equal(&present->mac, &wanted->mac);
 }
 
-static bool neighbour_wanted(const struct policy *policy, const struct neighbour *present)
+static bool neighbour_wanted(const struct wanted *wanted, const struct neighbour *present)
 {
-	for (size_t i = 0; i < policy->neighbours; i++)
-		if (same_neighbour(present, &policy->neighbour[i]))
+	for (size_t i = 0; i < wanted->neighbours; i++)
+		if (same_neighbour(present, &wanted->neighbour[i]))
 			return true;
 	return false;
 }
 
-static void plan_neighbour(struct plan *plan, const struct neighbour *wanted, const struct kernel *kernel)
+static void plan_neighbour(struct plan *plan, const struct neighbour *one, const struct present *present)
 {
 	const struct neighbour *another = NULL;
 
-	for (size_t i = 0; i < kernel->neighbours; i++) {
-		if (neighbour_serves(&kernel->neighbour[i], wanted)) {
-			plan->intact_neighbour[plan->intact_neighbours++] = wanted;
+	for (size_t i = 0; i < present->neighbours; i++) {
+		if (neighbour_serves(&present->neighbour[i], one)) {
+			plan->intact_neighbour[plan->intact_neighbours++] = one;
 			plan->anything_present = true;
 			return;
 		}
-		if (same_neighbour(&kernel->neighbour[i], wanted) && kernel->neighbour[i].state & NUD_PERMANENT)
-			another = &kernel->neighbour[i];
+		if (same_neighbour(&present->neighbour[i], one) && present->neighbour[i].state & NUD_PERMANENT)
+			another = &present->neighbour[i];
 	}
 	if (another)
 		note_neighbour(&plan->problems, another, " has another hardware address");
-	else if (wanted->interface)
-		note_neighbour(&plan->problems, wanted, " is missing");
-	if (wanted->interface)
-		add_step(plan, STEP_NEIGHBOUR_REPLACE)->neighbour = wanted;
+	else if (one->interface)
+		note_neighbour(&plan->problems, one, " is missing");
+	if (one->interface)
+		add_step(plan, STEP_NEIGHBOUR_REPLACE)->neighbour = one;
 }
 
-static void plan_neighbours(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+static void plan_neighbours(struct plan *plan, const struct wanted *wanted, const struct present *present)
 {
-	for (size_t i = 0; i < policy->neighbours; i++)
-		plan_neighbour(plan, &policy->neighbour[i], kernel);
+	for (size_t i = 0; i < wanted->neighbours; i++)
+		plan_neighbour(plan, &wanted->neighbour[i], present);
 }
 
 /* @all: those that are wanted, too */
-static void remove_neighbours(struct plan *plan, const struct config *config, const struct policy *policy,
-			      const struct kernel *kernel, const bool *owned_rules, bool all)
+static void remove_neighbours(struct plan *plan, const struct config *config, const struct wanted *wanted,
+			      const struct present *present, const bool *owned_rules, bool all)
 {
-	for (size_t i = 0; i < kernel->neighbours; i++) {
-		const struct neighbour *neighbour = &kernel->neighbour[i];
+	for (size_t i = 0; i < present->neighbours; i++) {
+		const struct neighbour *neighbour = &present->neighbour[i];
 
-		if ((!all && neighbour_wanted(policy, neighbour)) ||
-		    !owns_neighbour(config, policy, kernel, owned_rules, neighbour))
+		if ((!all && neighbour_wanted(wanted, neighbour)) ||
+		    !owns_neighbour(config, wanted, present, owned_rules, neighbour))
 			continue;
 		note_neighbour(&plan->problems, neighbour, all ? " is there" : " does not belong there");
 		add_step(plan, STEP_NEIGHBOUR_REMOVE)->neighbour = neighbour;
 	}
 }
 
-static int check_foreign_neighbour(const struct config *config, const struct neighbour *wanted,
+static int check_others_neighbour(const struct config *config, const struct neighbour *wanted,
 				   const struct neighbour *present, struct report *report)
 {
 	enum config_key key = wanted->address.family == AF_INET ? KEY_MAC4 : KEY_MAC6;
@@ -566,7 +566,7 @@ static bool same_selector(const struct rule *rule, const struct rule *wanted)
 	       (same || rule->shadows || same_action);
 }
 
-static int check_foreign_rule(const struct config *config, const struct policy *policy, const struct rule *rule,
+static int check_others_rule(const struct config *config, const struct wanted *wanted, const struct rule *rule,
 			      struct report *report)
 {
 	struct text text CLEANUP(text_free) = { 0 };
@@ -574,10 +574,10 @@ static int check_foreign_rule(const struct config *config, const struct policy *
 
 	if (rule->protocol == ROUTING_PROTOCOL)
 		return 0;
-	for (size_t i = 0; i < policy->rules; i++) {
-		if (rule_equal(rule, &policy->rule[i]))
+	for (size_t i = 0; i < wanted->rules; i++) {
+		if (rule_equal(rule, &wanted->rule[i]))
 			return 0;
-		selects_ours = selects_ours || same_selector(rule, &policy->rule[i]);
+		selects_ours = selects_ours || same_selector(rule, &wanted->rule[i]);
 	}
 	if (!selects_ours)
 		return 0;
@@ -593,17 +593,17 @@ struct rules_plan {
 	bool *add;	/* of each that is wanted */
 };
 
-/* The place of the rule that serves as @wanted: ours before a foreign one; kernel->rules where there is none. */
-static size_t find_serving(const struct kernel *kernel, const bool *owned, const struct rule *wanted, size_t *copies)
+/* The place of the rule that serves as @one: ours before another; present->rules where there is none. */
+static size_t find_serving(const struct present *present, const bool *owned, const struct rule *one, size_t *copies)
 {
-	size_t found = kernel->rules;
+	size_t found = present->rules;
 
 	*copies = 0;
-	for (size_t i = 0; i < kernel->rules; i++) {
-		if (!rule_equal(&kernel->rule[i], wanted))
+	for (size_t i = 0; i < present->rules; i++) {
+		if (!rule_equal(&present->rule[i], one))
 			continue;
 		*copies += owned[i];
-		if (found == kernel->rules || (owned[i] && !owned[found]))
+		if (found == present->rules || (owned[i] && !owned[found]))
 			found = i;
 	}
 	return found;
@@ -613,25 +613,25 @@ static size_t find_serving(const struct kernel *kernel, const bool *owned, const
  * A rule is added behind those of its priority. So where one is missing, there twice (the kernel removes the
  * first) or out of order, those that are to come behind it are made anew.
  */
-static void choose_rules(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+static void choose_rules(struct rules_plan *choice, const struct wanted *wanted, const struct present *present,
 			 const bool *owned)
 {
 	const struct rule *before = NULL;
 	size_t last = 0;
 	bool anew = false;
 
-	for (size_t i = 0; i < policy->rules; i++) {
-		const struct rule *wanted = &policy->rule[i];
-		size_t copies, place = find_serving(kernel, owned, wanted, &copies);
+	for (size_t i = 0; i < wanted->rules; i++) {
+		const struct rule *one = &wanted->rule[i];
+		size_t copies, place = find_serving(present, owned, one, &copies);
 
-		if (!before || before->family != wanted->family || before->priority != wanted->priority) {
+		if (!before || before->family != one->family || before->priority != one->priority) {
 			anew = false;
 			last = 0;
 		}
-		before = wanted;
-		if (place == kernel->rules || copies > 1 || (copies == 1 && place < last))
+		before = one;
+		if (place == present->rules || copies > 1 || (copies == 1 && place < last))
 			anew = true;
-		if (place < kernel->rules && (!anew || copies == 0))
+		if (place < present->rules && (!anew || copies == 0))
 			choice->keep[place] = true;
 		else
 			choice->add[i] = true;
@@ -655,35 +655,35 @@ static bool removal_fits(const struct rule *rule, const struct rule *other)
 }
 
 /* Makes anew what would go in place of a rule that is to be removed. */
-static void protect_rules(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+static void protect_rules(struct rules_plan *choice, const struct wanted *wanted, const struct present *present,
 			  const bool *owned)
 {
-	for (size_t i = 0; i < kernel->rules; i++) {
+	for (size_t i = 0; i < present->rules; i++) {
 		for (size_t j = 0; j < i && owned[i] && !choice->keep[i]; j++) {
-			if (!owned[j] || !choice->keep[j] || !removal_fits(&kernel->rule[i], &kernel->rule[j]))
+			if (!owned[j] || !choice->keep[j] || !removal_fits(&present->rule[i], &present->rule[j]))
 				continue;
 			choice->keep[j] = false;
-			for (size_t k = 0; k < policy->rules; k++)
-				if (rule_equal(&policy->rule[k], &kernel->rule[j]))
+			for (size_t k = 0; k < wanted->rules; k++)
+				if (rule_equal(&wanted->rule[k], &present->rule[j]))
 					choice->add[k] = true;
 		}
 	}
 }
 
 /* Makes anew what stood behind such a rule at its priority. */
-static void remake_behind(struct rules_plan *choice, const struct policy *policy, const struct kernel *kernel,
+static void remake_behind(struct rules_plan *choice, const struct wanted *wanted, const struct present *present,
 			  const bool *owned)
 {
 	bool anew = false;
 
-	for (size_t i = 0; i < policy->rules; i++) {
-		const struct rule *wanted = &policy->rule[i];
+	for (size_t i = 0; i < wanted->rules; i++) {
+		const struct rule *one = &wanted->rule[i];
 
-		if (i > 0 && (wanted->family != wanted[-1].family || wanted->priority != wanted[-1].priority))
+		if (i > 0 && (one->family != one[-1].family || one->priority != one[-1].priority))
 			anew = false;
 		anew = anew || choice->add[i];
-		for (size_t j = 0; j < kernel->rules && anew && !choice->add[i]; j++) {
-			if (!owned[j] || !choice->keep[j] || !rule_equal(&kernel->rule[j], wanted))
+		for (size_t j = 0; j < present->rules && anew && !choice->add[i]; j++) {
+			if (!owned[j] || !choice->keep[j] || !rule_equal(&present->rule[j], one))
 				continue;
 			choice->keep[j] = false;
 			choice->add[i] = true;
@@ -701,12 +701,12 @@ static int selectors(const struct rule *rule)
 
 #define SELECTORS_MOST 8
 
-static void remove_rules(struct plan *plan, const struct rules_plan *choice, const struct kernel *kernel,
+static void remove_rules(struct plan *plan, const struct rules_plan *choice, const struct present *present,
 			 const bool *owned)
 {
 	for (int count = SELECTORS_MOST; count >= 0; count--) {
-		for (size_t i = kernel->rules; i-- > 0; ) {
-			const struct rule *rule = &kernel->rule[i];
+		for (size_t i = present->rules; i-- > 0; ) {
+			const struct rule *rule = &present->rule[i];
 
 			if (!owned[i] || choice->keep[i] || selectors(rule) != count)
 				continue;
@@ -716,49 +716,49 @@ static void remove_rules(struct plan *plan, const struct rules_plan *choice, con
 	}
 }
 
-static bool any_equal(const struct kernel *kernel, const struct rule *wanted)
+static bool any_equal(const struct present *present, const struct rule *one)
 {
-	for (size_t i = 0; i < kernel->rules; i++)
-		if (rule_equal(&kernel->rule[i], wanted))
+	for (size_t i = 0; i < present->rules; i++)
+		if (rule_equal(&present->rule[i], one))
 			return true;
 	return false;
 }
 
-static void plan_rules(struct plan *plan, const struct policy *policy, const struct kernel *kernel,
+static void plan_rules(struct plan *plan, const struct wanted *wanted, const struct present *present,
 		       const bool *owned)
 {
 	struct rules_plan choice = {
-		.keep = allocate(kernel->rules, sizeof(bool)),
-		.add = allocate(policy->rules, sizeof(bool)),
+		.keep = allocate(present->rules, sizeof(bool)),
+		.add = allocate(wanted->rules, sizeof(bool)),
 	};
 
-	choose_rules(&choice, policy, kernel, owned);
-	protect_rules(&choice, policy, kernel, owned);
-	remake_behind(&choice, policy, kernel, owned);
-	remove_rules(plan, &choice, kernel, owned);
-	plan->intact_rule = allocate(policy->rules, sizeof(const struct rule *));
-	for (size_t i = 0; i < policy->rules; i++) {
-		bool there = any_equal(kernel, &policy->rule[i]);
+	choose_rules(&choice, wanted, present, owned);
+	protect_rules(&choice, wanted, present, owned);
+	remake_behind(&choice, wanted, present, owned);
+	remove_rules(plan, &choice, present, owned);
+	plan->intact_rule = allocate(wanted->rules, sizeof(const struct rule *));
+	for (size_t i = 0; i < wanted->rules; i++) {
+		bool there = any_equal(present, &wanted->rule[i]);
 
 		plan->anything_present = plan->anything_present || there;
 		if (!choice.add[i]) {
-			plan->intact_rule[plan->intact_rules++] = &policy->rule[i];
+			plan->intact_rule[plan->intact_rules++] = &wanted->rule[i];
 			continue;
 		}
 		if (!there)
-			note_rule(&plan->problems, &policy->rule[i], " is missing");
-		add_rule_step(plan, STEP_RULE_ADD, &policy->rule[i]);
+			note_rule(&plan->problems, &wanted->rule[i], " is missing");
+		add_rule_step(plan, STEP_RULE_ADD, &wanted->rule[i]);
 	}
 	free(choice.keep);
 	free(choice.add);
 }
 
-bool plan_lacks_local(const struct config *config, const struct policy *policy, const struct kernel *kernel, int family)
+bool plan_lacks_local(const struct config *config, const struct wanted *wanted, const struct present *present, int family)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < kernel->rules; i++) {
-		const struct rule *rule = &kernel->rule[i];
+	for (size_t i = 0; i < present->rules; i++) {
+		const struct rule *rule = &present->rule[i];
 
 		if (rule->family != family_of(family))
 			continue;
@@ -767,8 +767,8 @@ bool plan_lacks_local(const struct config *config, const struct policy *policy, 
 			break;
 		if (rule_is_local(rule))
 			return false;
-		for (size_t j = 0; j < policy->rules; j++)
-			if (rule_equal(rule, &policy->rule[j]))
+		for (size_t j = 0; j < wanted->rules; j++)
+			if (rule_equal(rule, &wanted->rule[j]))
 				return config_governs(config, family);
 	}
 	/* A kernel without this family has no rule at all. */
@@ -776,10 +776,10 @@ bool plan_lacks_local(const struct config *config, const struct policy *policy, 
 }
 
 /* What is for this host itself would meet the rule about others before it is found to be for this host. */
-static int check_local_rule(const struct config *config, const struct policy *policy, const struct kernel *kernel,
+static int check_local_rule(const struct config *config, const struct wanted *wanted, const struct present *present,
 			    int family, struct report *report)
 {
-	if (config->forward_others || !plan_lacks_local(config, policy, kernel, family))
+	if (config->forward_others || !plan_lacks_local(config, wanted, present, family))
 		return 0;
 	return config_error(config, report, KEY_FORWARD_OTHERS, "no %s policy rule before priority %u looks up table local, "
 			    "so this host would drop what is sent to itself, and lose its network; "
@@ -796,51 +796,51 @@ static int note_conflict(struct plan *plan, enum layer layer, int result)
 	return plan->conflicts ? -1 : 0;
 }
 
-static int check_conflicts(struct plan *plan, const struct config *config, const struct policy *policy,
-			   const struct kernel *kernel, struct report *report)
+static int check_conflicts(struct plan *plan, const struct config *config, const struct wanted *wanted,
+			   const struct present *present, struct report *report)
 {
-	int result = note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &kernel->guard, report));
+	int result = note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &present->guard, report));
 
-	for (size_t i = 0; i < kernel->routes; i++)
+	for (size_t i = 0; i < present->routes; i++)
 		result = note_conflict(plan, LAYER_ROUTING,
-				       check_foreign_route(config, policy, &kernel->route[i], report));
-	for (size_t i = 0; i < kernel->rules; i++)
+				       check_others_route(config, wanted, &present->route[i], report));
+	for (size_t i = 0; i < present->rules; i++)
 		result = note_conflict(plan, LAYER_ROUTING,
-				       check_foreign_rule(config, policy, &kernel->rule[i], report));
-	for (size_t i = 0; i < kernel->neighbours; i++)
-		for (size_t j = 0; j < policy->neighbours; j++)
+				       check_others_rule(config, wanted, &present->rule[i], report));
+	for (size_t i = 0; i < present->neighbours; i++)
+		for (size_t j = 0; j < wanted->neighbours; j++)
 			result = note_conflict(plan, LAYER_ROUTING,
-					       check_foreign_neighbour(config, &policy->neighbour[j],
-								       &kernel->neighbour[i], report));
+					       check_others_neighbour(config, &wanted->neighbour[j],
+								       &present->neighbour[i], report));
 	for (int family = 0; family < FAMILIES; family++)
-		result = note_conflict(plan, LAYER_ROUTING, check_local_rule(config, policy, kernel, family, report));
+		result = note_conflict(plan, LAYER_ROUTING, check_local_rule(config, wanted, present, family, report));
 	return result;
 }
 
-int plan_install(struct plan *plan, const struct config *config, const struct policy *policy,
-		 const struct kernel *kernel, struct report *report)
+int plan_install(struct plan *plan, const struct config *config, const struct wanted *wanted,
+		 const struct present *present, struct report *report)
 {
-	bool *owned = allocate(kernel->rules, sizeof(*owned));
+	bool *owned = allocate(present->rules, sizeof(*owned));
 
 	*plan = (struct plan){ 0 };
-	plan_find_owned(config, kernel->rule, kernel->rules, owned);
-	plan_guard(plan, policy, kernel);
+	plan_find_owned(config, present->rule, present->rules, owned);
+	plan_guard(plan, wanted, present);
 	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count;
-	plan_neighbours(plan, policy, kernel);
-	plan_routes(plan, config, policy, kernel, owned);
-	plan_rules(plan, policy, kernel, owned);
-	remove_neighbours(plan, config, policy, kernel, owned, false);
+	plan_neighbours(plan, wanted, present);
+	plan_routes(plan, config, wanted, present, owned);
+	plan_rules(plan, wanted, present, owned);
+	remove_neighbours(plan, config, wanted, present, owned, false);
 	plan->wrong[LAYER_ROUTING] = plan->problems.count - plan->wrong[LAYER_KILLSWITCH];
 	free(owned);
-	return check_conflicts(plan, config, policy, kernel, report);
+	return check_conflicts(plan, config, wanted, present, report);
 }
 
-static void plan_guard_removal(struct plan *plan, const struct policy *policy, const struct kernel *kernel)
+static void plan_guard_removal(struct plan *plan, const struct wanted *wanted, const struct present *present)
 {
-	if (!kernel->guard.exists)
+	if (!present->guard.exists)
 		return;
-	lines_add(&plan->problems, "kill switch: table inet %s is there", policy->guard.table);
-	add_step(plan, STEP_GUARD_REMOVE)->guard = &policy->guard;
+	lines_add(&plan->problems, "kill switch: table inet %s is there", wanted->guard.table);
+	add_step(plan, STEP_GUARD_REMOVE)->guard = &wanted->guard;
 }
 
 /*
@@ -854,11 +854,11 @@ static int removal_rank(const struct rule *rule)
 	return kind * (SELECTORS_MOST + 1) + SELECTORS_MOST - selectors(rule);
 }
 
-static void plan_rule_removal(struct plan *plan, const struct kernel *kernel, const bool *owned)
+static void plan_rule_removal(struct plan *plan, const struct present *present, const bool *owned)
 {
 	for (int rank = 0; rank < 3 * (SELECTORS_MOST + 1); rank++) {
-		for (size_t i = kernel->rules; i-- > 0; ) {
-			const struct rule *rule = &kernel->rule[i];
+		for (size_t i = present->rules; i-- > 0; ) {
+			const struct rule *rule = &present->rule[i];
 
 			if (!owned[i] || removal_rank(rule) != rank)
 				continue;
@@ -868,26 +868,26 @@ static void plan_rule_removal(struct plan *plan, const struct kernel *kernel, co
 	}
 }
 
-int plan_remove(struct plan *plan, const struct config *config, const struct policy *policy,
-		const struct kernel *kernel, struct report *report)
+int plan_remove(struct plan *plan, const struct config *config, const struct wanted *wanted,
+		const struct present *present, struct report *report)
 {
-	bool *owned = allocate(kernel->rules, sizeof(*owned));
+	bool *owned = allocate(present->rules, sizeof(*owned));
 
 	*plan = (struct plan){ 0 };
-	plan_find_owned(config, kernel->rule, kernel->rules, owned);
-	plan_rule_removal(plan, kernel, owned);
-	for (size_t i = 0; i < kernel->routes; i++) {
-		if (!owns_route(config, kernel, owned, &kernel->route[i]))
+	plan_find_owned(config, present->rule, present->rules, owned);
+	plan_rule_removal(plan, present, owned);
+	for (size_t i = 0; i < present->routes; i++) {
+		if (!owns_route(config, present, owned, &present->route[i]))
 			continue;
-		note_route(&plan->problems, &kernel->route[i], " is there");
-		add_route_step(plan, STEP_ROUTE_REMOVE, &kernel->route[i]);
+		note_route(&plan->problems, &present->route[i], " is there");
+		add_route_step(plan, STEP_ROUTE_REMOVE, &present->route[i]);
 	}
-	remove_neighbours(plan, config, policy, kernel, owned, true);
+	remove_neighbours(plan, config, wanted, present, owned, true);
 	plan->wrong[LAYER_ROUTING] = plan->problems.count;
-	plan_guard_removal(plan, policy, kernel);
+	plan_guard_removal(plan, wanted, present);
 	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count - plan->wrong[LAYER_ROUTING];
 	free(owned);
-	return note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &kernel->guard, report));
+	return note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &present->guard, report));
 }
 
 void plan_free(struct plan *plan)

@@ -3,14 +3,14 @@
 #define PLAN_H
 
 #include "base/report.h"
-#include "model/kernel.h"
-#include "model/policy.h"
+#include "model/present.h"
+#include "model/wanted.h"
 
 /*
  * The steps from the present state of the kernel to the wanted one. Nothing else changes the kernel,
  * and a step can be printed (script.h) as well as applied (apply.h).
  *
- * Installing goes from what denies to what permits: kill switch, neighbours, routes, rules, of which the policy
+ * Installing goes from what denies to what permits: kill switch, neighbours, routes, rules, of which the wanted state
  * rule is the last. Removing goes the other way. So no packet of a client leaks between any two steps,
  * and a run may end at every point.
  */
@@ -23,7 +23,7 @@ enum step_kind {
 	STEP_RULE_ADD, STEP_RULE_REMOVE,
 };
 
-/* Points into the policy and the kernel state that the plan was made from. */
+/* Points into the wanted and the present state that the plan was made from. */
 struct step {
 	enum step_kind kind;
 	bool replace;			/* with STEP_GUARD_LOAD: the table exists */
@@ -55,19 +55,19 @@ struct plan {
 };
 
 /*
- * plan_install - to the state of @policy
+ * plan_install - to the state of @wanted
  *
  * Of a route or neighbour without an interface it is not known where the gateway is: one by any interface serves, and
  * that there is none is no problem of its own. Such a plan is to be looked at, not to be applied.
  * Returns 0, or -1 with foreign objects in conflict in @report (EX_CONFIG); the plan is of no use then
  * but for its problems. plan_free() when done.
  */
-int plan_install(struct plan *plan, const struct config *config, const struct policy *policy,
-		 const struct kernel *kernel, struct report *report);
+int plan_install(struct plan *plan, const struct config *config, const struct wanted *wanted,
+		 const struct present *present, struct report *report);
 
 /* plan_remove - to a state without anything of ours. Returns as plan_install(). */
-int plan_remove(struct plan *plan, const struct config *config, const struct policy *policy,
-		const struct kernel *kernel, struct report *report);
+int plan_remove(struct plan *plan, const struct config *config, const struct wanted *wanted,
+		const struct present *present, struct report *report);
 
 void plan_free(struct plan *plan);
 
@@ -76,7 +76,7 @@ void plan_free(struct plan *plan);
  *
  * The kernel's own stands at priority 0; hosts with VRFs move it behind the rule of these. Of a governed family alone.
  */
-bool plan_lacks_local(const struct config *config, const struct policy *policy, const struct kernel *kernel, int family);
+bool plan_lacks_local(const struct config *config, const struct wanted *wanted, const struct present *present, int family);
 
 /*
  * plan_find_owned - which policy rules are ours

@@ -13,18 +13,18 @@
 
 /* What is there although nothing should be */
 
-void cover_left(const struct config *config, const struct kernel *kernel, struct lines *lines)
+void cover_left(const struct config *config, const struct present *present, struct lines *lines)
 {
-	bool *owned = allocate(kernel->rules, sizeof(*owned));
+	bool *owned = allocate(present->rules, sizeof(*owned));
 
-	plan_find_owned(config, kernel->rule, kernel->rules, owned);
-	for (size_t i = 0; i < kernel->rules; i++) {
+	plan_find_owned(config, present->rule, present->rules, owned);
+	for (size_t i = 0; i < present->rules; i++) {
 		struct text rule CLEANUP(text_free) = { 0 };
 
-		if (owned[i] || kernel->rule[i].protocol != ROUTING_PROTOCOL)
+		if (owned[i] || present->rule[i].protocol != ROUTING_PROTOCOL)
 			continue;
-		rule_add_text(&rule, &kernel->rule[i]);
-		lines_add(lines, "%s policy rule `%s` is there", kernel->rule[i].family == AF_INET ? "IPv4" : "IPv6",
+		rule_add_text(&rule, &present->rule[i]);
+		lines_add(lines, "%s policy rule `%s` is there", present->rule[i].family == AF_INET ? "IPv4" : "IPv6",
 			  text_string(&rule));
 	}
 	free(owned);
@@ -48,7 +48,7 @@ static int refuse_removal(const struct config *config, const struct situation *s
 	size_t count = 0;
 
 	if (plain)
-		cover_left(config, &situation->kernel, &left);
+		cover_left(config, &situation->present, &left);
 	add_some(&what, &situation->plan.problems, &count);
 	add_some(&what, &left, &count);
 	if (count == 0 || (!plain && doer == BY_ADMIN))
@@ -151,7 +151,7 @@ static const char *find_denial(const struct config *config, const struct situati
 			other.gateway[j].to[family].mode = GATEWAY_BLOCK;
 		other.subnets[family] = (struct subnets){ &any, text, (unsigned int)i };
 		killswitch_make(&blocking, &other, &none, &situation->host);
-		found = find_common(&blocking, &situation->policy.guard, &situation->kernel.guard);
+		found = find_common(&blocking, &situation->wanted.guard, &situation->present.guard);
 		guard_free(&blocking);
 	}
 	return found;
@@ -344,7 +344,7 @@ int cover_check(const struct config *config, const struct situation *situation, 
 		return 0;
 	if (goal_of(config) == GOAL_REMOVE)
 		return refuse_removal(config, situation, doer, report);
-	if (plan->steps == 0 || situation->kernel.unprivileged)
+	if (plan->steps == 0 || situation->present.unprivileged)
 		return 0;
 	if (doer == BY_HOOK && (refuse_lost_rules(config, plan, report) < 0 ||
 				refuse_lost_guard(config, situation, report) < 0))

@@ -43,6 +43,6 @@ bool cover_unrecorded(const struct config *config, const struct state *state, co
  *
  * Adds a sentence for each policy rule to @lines.
  */
-void cover_left(const struct config *config, const struct kernel *kernel, struct lines *lines);
+void cover_left(const struct config *config, const struct present *present, struct lines *lines);
 
 #endif

@@ -142,11 +142,11 @@ static void check_accepted(const struct config *config, char *content)
 static void use(const struct config *config)
 {
 	static const struct host host = { .ipsec = true, .left_out = { "vpns-office" }, .left_outs = 1 };
-	static const struct kernel empty;
+	static const struct present empty;
 	struct text script CLEANUP(text_free) = { 0 };
 	struct report report = { 0 };
 	struct nftables_batch batch;
-	struct policy policy;
+	struct wanted wanted;
 	struct exits exits;
 	struct plan plan;
 	uint32_t sequence = 0;
@@ -155,11 +155,11 @@ static void use(const struct config *config)
 	exits_make(&exits, config);
 	for (unsigned int i = 0; i < exits.count; i++)
 		exits.exit[i].interface = (struct interface){ 2, "eth0" };
-	policy_make(&policy, config, &exits, &host);
-	nftables_compile(&policy.guard);
-	nftables_make_batch(&batch, &policy.guard, true, true, 0, &sequence);
+	wanted_make(&wanted, config, &exits, &host);
+	nftables_compile(&wanted.guard);
+	nftables_make_batch(&batch, &wanted.guard, true, true, 0, &sequence);
 	free(batch.buffer);
-	require((governed ? plan_install : plan_remove)(&plan, config, &policy, &empty, &report) == 0,
+	require((governed ? plan_install : plan_remove)(&plan, config, &wanted, &empty, &report) == 0,
 		"an empty kernel has no conflict");
 	if (governed)
 		require(plan.steps > 0 && plan.step[0].kind == STEP_GUARD_LOAD, "the kill switch is the first step");
@@ -168,7 +168,7 @@ static void use(const struct config *config)
 	require(!config_is_plain(config) || !config->asking_line, "what asks for a gateway is not plain");
 	script_add_plan(&script, "fuzz", &plan);
 	plan_free(&plan);
-	policy_free(&policy);
+	wanted_free(&wanted);
 	report_free(&report);
 }
 

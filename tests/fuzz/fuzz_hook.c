@@ -177,8 +177,8 @@ static void check_connected(const struct run *run, int status)
 	require(recorded(variable(run, "ID")), "an accepted session has a record");
 	if (strcmp(variable(run, "VPN_GATEWAY"), "direct") == 0 && strcmp(variable(run, "VPN_GATEWAY6"), "direct") == 0)
 		return;
-	require(kernel_kept(RTM_NEWRULE) > 0, "an accepted session has policy rules");
-	require(kernel_kept(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE) > 0, "an accepted session has a kill switch");
+	require(present_kept(RTM_NEWRULE) > 0, "an accepted session has policy rules");
+	require(present_kept(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE) > 0, "an accepted session has a kill switch");
 }
 
 static void run_hook(struct run *run)
@@ -208,14 +208,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(input, data, size);
 	input[size] = '\0';
-	kernel_keep();
+	present_keep();
 	for (int runs = 0; rest && runs < 8; runs++) {
 		struct run run;
 
 		read_run(&run, &rest);
 		run_hook(&run);
 	}
-	kernel_keep();
+	present_keep();
 	nftw(state_directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(input);
 	return 0;

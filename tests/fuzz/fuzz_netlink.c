@@ -14,7 +14,7 @@
  */
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
-#include "diagnose/foreign.h"
+#include "diagnose/others.h"
 #include "diagnose/simulate.h"
 #include "kernel/conntrack.h"
 #include "kernel/converge.h"
@@ -135,7 +135,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	}
 	if (__sanitizer_install_malloc_and_free_hooks(on_allocation, on_free) == 0)
 		abort();
-	kernel_answer(NULL, 0);
+	present_answer(NULL, 0);
 	/* The descriptor of the stand-in stays. */
 	sockets_open(&sockets, &report);
 	sockets_close(&sockets);
@@ -158,7 +158,7 @@ int dprintf(int fd, const char *format, ...)
 	return length;
 }
 
-static void take_rule(struct kernel *kernel, const struct nlmsghdr *message)
+static void take_rule(struct present *present, const struct nlmsghdr *message)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct text text CLEANUP(text_free) = { 0 };
@@ -169,11 +169,11 @@ static void take_rule(struct kernel *kernel, const struct nlmsghdr *message)
 	require(rule_equal(&rule, &rule), "a rule equals itself");
 	rule_add_text(&text, &rule);
 	rtnetlink_delete_rule(buffer, &rule);
-	kernel->rule = reallocate(kernel->rule, kernel->rules + 1, sizeof(*kernel->rule));
-	kernel->rule[kernel->rules++] = rule;
+	present->rule = reallocate(present->rule, present->rules + 1, sizeof(*present->rule));
+	present->rule[present->rules++] = rule;
 }
 
-static void take_route(struct kernel *kernel, const struct nlmsghdr *message)
+static void take_route(struct present *present, const struct nlmsghdr *message)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct text text CLEANUP(text_free) = { 0 };
@@ -184,34 +184,34 @@ static void take_route(struct kernel *kernel, const struct nlmsghdr *message)
 	require(route_equal(&route, &route), "a route equals itself");
 	route_add_text(&text, &route);
 	rtnetlink_delete_route(buffer, &route);
-	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
-	kernel->route[kernel->routes++] = route;
+	present->route = reallocate(present->route, present->routes + 1, sizeof(*present->route));
+	present->route[present->routes++] = route;
 }
 
-static void make_policy(struct policy *policy, const struct config *with, const struct host *host)
+static void make_wanted(struct wanted *wanted, const struct config *with, const struct host *host)
 {
 	static struct exits exits;	/* which parts of comments are in */
 
 	exits_make(&exits, with);
 	for (unsigned int i = 0; i < exits.count; i++)
 		exits.exit[i].interface = (struct interface){ 2, "eth0" };
-	policy_make(policy, with, &exits, host);
+	wanted_make(wanted, with, &exits, host);
 }
 
-static void plan_toward(const struct config *with, const struct kernel *kernel, enum goal goal)
+static void plan_toward(const struct config *with, const struct present *present, enum goal goal)
 {
 	static const struct host host = { .ipsec = true };
 	struct text script CLEANUP(text_free) = { 0 };
 	struct report report = { 0 };
-	struct policy policy;
+	struct wanted wanted;
 	struct plan plan;
 
-	make_policy(&policy, with, &host);
-	nftables_compile(&policy.guard);
-	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&plan, with, &policy, kernel, &report) == 0)
+	make_wanted(&wanted, with, &host);
+	nftables_compile(&wanted.guard);
+	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&plan, with, &wanted, present, &report) == 0)
 		script_add_plan(&script, "fuzz", &plan);
 	plan_free(&plan);
-	policy_free(&policy);
+	wanted_free(&wanted);
 	report_free(&report);
 }
 
@@ -224,14 +224,14 @@ static void take_address(const struct nlmsghdr *message)
 		require(address.length <= address_size(address.own.family) * 8, "a prefix is no longer than its address");
 }
 
-static void take_neighbour(struct kernel *kernel, const struct nlmsghdr *message)
+static void take_neighbour(struct present *present, const struct nlmsghdr *message)
 {
 	struct neighbour neighbour;
 
 	if (!rtnetlink_parse_neighbour(message, &neighbour))
 		return;
-	kernel->neighbour = make_room_for_one(kernel->neighbour, kernel->neighbours, sizeof(*kernel->neighbour));
-	kernel->neighbour[kernel->neighbours++] = neighbour;
+	present->neighbour = make_room_for_one(present->neighbour, present->neighbours, sizeof(*present->neighbour));
+	present->neighbour[present->neighbours++] = neighbour;
 }
 
 static void parse(const struct config *with, const uint8_t *data, size_t size)
@@ -239,7 +239,7 @@ static void parse(const struct config *with, const uint8_t *data, size_t size)
 	/* Of its very size, so that reading behind it is noticed. */
 	struct nlmsghdr *messages = malloc(size ? size : 1);
 	const struct nlmsghdr *message = messages;
-	struct kernel kernel = { 0 };
+	struct present present = { 0 };
 	int left = (int)size;
 
 	if (!messages)
@@ -248,40 +248,40 @@ static void parse(const struct config *with, const uint8_t *data, size_t size)
 	for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 		switch (message->nlmsg_type) {
 		case RTM_NEWRULE:
-			take_rule(&kernel, message);
+			take_rule(&present, message);
 			break;
 		case RTM_NEWROUTE:
-			take_route(&kernel, message);
+			take_route(&present, message);
 			break;
 		case RTM_NEWADDR:
 			take_address(message);
 			break;
 		case RTM_NEWNEIGH:
-			take_neighbour(&kernel, message);
+			take_neighbour(&present, message);
 			break;
 		case NFT(NFT_MSG_NEWGEN):
-			nftables_parse_generation(message, &kernel.guard);
+			nftables_parse_generation(message, &present.guard);
 			break;
 		case NFT(NFT_MSG_NEWTABLE):
-			nftables_parse_table(message, &kernel.guard);
+			nftables_parse_table(message, &present.guard);
 			break;
 		case NFT(NFT_MSG_NEWCHAIN):
-			nftables_parse_chain(message, with->killswitch_table, &kernel.guard);
+			nftables_parse_chain(message, with->killswitch_table, &present.guard);
 			break;
 		case NFT(NFT_MSG_NEWSET):
-			nftables_parse_set(message, with->killswitch_table, &kernel.guard);
+			nftables_parse_set(message, with->killswitch_table, &present.guard);
 			break;
 		case NFT(NFT_MSG_NEWSETELEM):
-			nftables_parse_elements(message, with->killswitch_table, &kernel.guard);
+			nftables_parse_elements(message, with->killswitch_table, &present.guard);
 			break;
 		case NFT(NFT_MSG_NEWRULE):
-			nftables_parse_rule(message, with->killswitch_table, &kernel.guard);
+			nftables_parse_rule(message, with->killswitch_table, &present.guard);
 			break;
 		}
 	}
-	plan_toward(with, &kernel, GOAL_INSTALL);
-	plan_toward(with, &kernel, GOAL_REMOVE);
-	kernel_free(&kernel);
+	plan_toward(with, &present, GOAL_INSTALL);
+	plan_toward(with, &present, GOAL_REMOVE);
+	present_free(&present);
 	free(messages);
 }
 
@@ -319,10 +319,10 @@ static void send_batch(const struct config *with, struct sockets *sockets)
 	struct text text CLEANUP(text_free) = { 0 };
 	struct nftables_batch batch;
 	struct netlink_error error;
-	struct policy policy;
+	struct wanted wanted;
 
-	make_policy(&policy, with, &host);
-	nftables_make_batch(&batch, &policy.guard, true, true, 0, &sockets->nft.sequence);
+	make_wanted(&wanted, with, &host);
+	nftables_make_batch(&batch, &wanted.guard, true, true, 0, &sockets->nft.sequence);
 	/* The last of the batch wait for none: an input that answers all would be long. */
 	if (netlink_send_batch(&sockets->nft, batch.buffer, batch.size, batch.first, batch.first + 3, &error) < 0) {
 		check_error(&error);
@@ -330,7 +330,7 @@ static void send_batch(const struct config *with, struct sockets *sockets)
 		require(text.length > 0, "the object of a refusal has a name");
 	}
 	free(batch.buffer);
-	policy_free(&policy);
+	wanted_free(&wanted);
 }
 
 static void find_gateways(const struct config *with, struct sockets *sockets)
@@ -411,7 +411,7 @@ static void check_simulation(const struct config *with, const struct simulation 
 		require(passage->first + passage->effects <= simulation->effects, "effects of a passage are there");
 		require(passage->cause == NO_EFFECT || passage->cause < simulation->effects, "the cause is there");
 		require(passage->ended != YES || passage->cause != NO_EFFECT, "what ends has a cause");
-		foreign_report(with, simulation, passage, "this packet", &report);
+		others_report(with, simulation, passage, "this packet", &report);
 	}
 	require(simulation->arrival != ARRIVES_NOT || simulation->cause < simulation->effects, "what does not arrive has a cause");
 	report_free(&report);
@@ -462,7 +462,7 @@ static void run(const uint8_t *data, size_t size)
 	struct report report = { 0 };
 	struct sockets sockets;
 
-	kernel_answer(data + 2, size - 2);
+	present_answer(data + 2, size - 2);
 	sockets_open(&sockets, &report);
 	switch (data[0]) {
 	case 'p':

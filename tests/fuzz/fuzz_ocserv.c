@@ -40,7 +40,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc, (void)argv;
 	clearenv();
-	kernel_keep();
+	present_keep();
 	write_gateway_ini(automatic, "subnet4 = auto\nsubnet6 = auto\ninterface = auto\n");
 	write_gateway_ini(given, "subnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n");
 	file = make_file(ocserv_conf);

@@ -54,7 +54,7 @@ static void clear(void)
 	answered = 0;
 }
 
-void kernel_answer(const uint8_t *data, size_t size)
+void present_answer(const uint8_t *data, size_t size)
 {
 	clear();
 	keeping = false;
@@ -62,13 +62,13 @@ void kernel_answer(const uint8_t *data, size_t size)
 	script_size = size;
 }
 
-void kernel_keep(void)
+void present_keep(void)
 {
 	clear();
 	keeping = true;
 }
 
-size_t kernel_kept(uint16_t type)
+size_t present_kept(uint16_t type)
 {
 	size_t count = 0;
 
@@ -250,7 +250,7 @@ static void take_request(const struct nlmsghdr *request)
 		answer_addresses(request);
 		break;
 	case RTM_GETNEIGH:
-		if (!(request->nlmsg_flags & NLM_F_DUMP) && !kernel_kept(RTM_NEWNEIGH))
+		if (!(request->nlmsg_flags & NLM_F_DUMP) && !present_kept(RTM_NEWNEIGH))
 			answer_error(request, ENOENT);
 		else if (!(request->nlmsg_flags & NLM_F_DUMP))
 			answer_kept(request, RTM_NEWNEIGH, 0);
@@ -263,7 +263,7 @@ static void take_request(const struct nlmsghdr *request)
 		answer_generation(request);
 		break;
 	case NFT(NFT_MSG_GETTABLE):
-		if (kernel_kept(NFT(NFT_MSG_NEWTABLE)))
+		if (present_kept(NFT(NFT_MSG_NEWTABLE)))
 			answer_kept(request, NFT(NFT_MSG_NEWTABLE), 0);
 		else
 			answer_error(request, ENOENT);

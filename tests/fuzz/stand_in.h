@@ -14,21 +14,21 @@
  */
 
 /*
- * kernel_answer - the answers of the kernel are these bytes
+ * present_answer - the answers of the kernel are these bytes
  *
  * They are datagrams: a length in two bytes, the low one first, and so many bytes. Each receive takes the
  * next one; a length of 0, and the end, is a timeout. Messages are numbered from the request on: 1 answers
  * the first message of the last request, 2 the second of its batch, 0 the begin of that.
  */
-void kernel_answer(const uint8_t *data, size_t size);
+void present_answer(const uint8_t *data, size_t size);
 
 /*
- * kernel_keep - be a small kernel, with nothing in it yet
+ * present_keep - be a small kernel, with nothing in it yet
  *
  * It keeps the rules, routes, neighbours and nft objects that it is told and dumps them as they came. Every
  * destination is in a network of eth0, and an address of this host where its last byte is 1.
  */
-void kernel_keep(void);
+void present_keep(void);
 
 /* message_ok - whether a whole message is at the begin of @left bytes; that of libmnl takes 2 GB for less than nothing */
 static inline bool message_ok(const struct nlmsghdr *message, int left)
@@ -37,7 +37,7 @@ static inline bool message_ok(const struct nlmsghdr *message, int left)
 	       message->nlmsg_len <= (uint32_t)left;
 }
 
-/* kernel_kept - how many of the kept messages have this type */
-size_t kernel_kept(uint16_t type);
+/* present_kept - how many of the kept messages have this type */
+size_t present_kept(uint16_t type);
 
 #endif

@@ -2,7 +2,7 @@
 # Each configuration, from an empty kernel: all of it is installed and well, and
 # down leaves nothing. What the kernel lists then is written down for one of
 # them, in configurations/seed.state; each other one has what its dry run says
-# (see dry-run.sh), whose text is in tests/unit/golden/policy.txt.
+# (see dry-run.sh), whose text is in tests/unit/golden/wanted.txt.
 #
 #   tests/ns/install.sh             test
 #   tests/ns/install.sh --write     write seed.state anew, for review

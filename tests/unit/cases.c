@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct policy_case policy_cases[POLICY_CASES] = {
+const struct config_case config_cases[CONFIG_CASES] = {
 	{ "seed",
 	  "[clients]\n"
 	  "subnet4 = 10.20.0.0/24\n"
@@ -179,32 +179,32 @@ const struct policy_case policy_cases[POLICY_CASES] = {
 	  "level = warning\n" },
 };
 
-void case_tests(struct CMUnitTest tests[POLICY_CASES], const char *what, CMUnitTestFunction test)
+void case_tests(struct CMUnitTest tests[CONFIG_CASES], const char *what, CMUnitTestFunction test)
 {
 	static struct lines names;	/* cmocka keeps pointers to them */
 
-	for (size_t i = 0; i < POLICY_CASES; i++) {
-		lines_add(&names, "%s %s", what, policy_cases[i].name);
+	for (size_t i = 0; i < CONFIG_CASES; i++) {
+		lines_add(&names, "%s %s", what, config_cases[i].name);
 		tests[i] = (struct CMUnitTest){
 			.name = names.line[names.count - 1],
 			.test_func = test,
 			.setup_func = enter_directory,
 			.teardown_func = leave_directory,
-			.initial_state = (void *)(uintptr_t)&policy_cases[i],
+			.initial_state = (void *)(uintptr_t)&config_cases[i],
 		};
 	}
 }
 
 const char *case_text(const char *name)
 {
-	for (size_t i = 0; i < POLICY_CASES; i++)
-		if (strcmp(policy_cases[i].name, name) == 0)
-			return policy_cases[i].text;
+	for (size_t i = 0; i < CONFIG_CASES; i++)
+		if (strcmp(config_cases[i].name, name) == 0)
+			return config_cases[i].text;
 	fail_msg("there is no case %s", name);
 	return "";
 }
 
-void wanted_make_largest(struct wanted *wanted)
+void example_make_largest(struct example *example)
 {
 	static const struct host host = {
 		.ipsec = true, .left_outs = GUARD_LEFT_OUT,
@@ -223,7 +223,7 @@ void wanted_make_largest(struct wanted *wanted)
 		text_add(&services, "%s%s %u", i ? ", " : "", i % 2 ? "tcp" : "udp", 65500 + i);
 	text_add(&file, "[clients]\nflows = 2147483647\n[gateway]\naddress4 = 172.28.0.2\naddress6 = fd28::2\n[killswitch]\n"
 		 "client_to_client = no\ndns = block\nserver = services\nservices_ports = %s\n", text_string(&services));
-	wanted_make_on(wanted, text_string(&file), &host);
+	example_make_on(example, text_string(&file), &host);
 }
 
 /* Differences */

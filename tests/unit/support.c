@@ -180,25 +180,25 @@ void exits_found(struct exits *exits, const struct config *config)
 			exits->exit[i].interface = found[exits->exit[i].family];
 }
 
-void wanted_make(struct wanted *wanted, const char *text)
+void example_make(struct example *example, const char *text)
 {
 	static const struct host host = { .ipsec = true };
 
-	wanted_make_on(wanted, text, &host);
+	example_make_on(example, text, &host);
 }
 
-void wanted_make_on(struct wanted *wanted, const char *text, const struct host *host)
+void example_make_on(struct example *example, const char *text, const struct host *host)
 {
-	load_valid(&wanted->config, text);
-	exits_found(&wanted->exits, &wanted->config);
-	policy_make(&wanted->policy, &wanted->config, &wanted->exits, host);
-	nftables_compile(&wanted->policy.guard);
+	load_valid(&example->config, text);
+	exits_found(&example->exits, &example->config);
+	wanted_make(&example->wanted, &example->config, &example->exits, host);
+	nftables_compile(&example->wanted.guard);
 }
 
-void wanted_free(struct wanted *wanted)
+void example_free(struct example *example)
 {
-	policy_free(&wanted->policy);
-	config_free(&wanted->config);
+	wanted_free(&example->wanted);
+	config_free(&example->config);
 }
 
 /* Present state */
@@ -208,74 +208,74 @@ static char *duplicate_or_null(const char *string)
 	return string ? duplicate(string) : NULL;
 }
 
-struct rule *kernel_add_rule(struct kernel *kernel, const struct rule *rule)
+struct rule *present_add_rule(struct present *present, const struct rule *rule)
 {
 	size_t place = 0;
 
-	while (place < kernel->rules && (kernel->rule[place].family < rule->family ||
-					 (kernel->rule[place].family == rule->family &&
-					  kernel->rule[place].priority <= rule->priority)))
+	while (place < present->rules && (present->rule[place].family < rule->family ||
+					 (present->rule[place].family == rule->family &&
+					  present->rule[place].priority <= rule->priority)))
 		place++;
-	kernel->rule = reallocate(kernel->rule, kernel->rules + 1, sizeof(*kernel->rule));
-	memmove(&kernel->rule[place + 1], &kernel->rule[place], (kernel->rules - place) * sizeof(*kernel->rule));
-	kernel->rules++;
-	kernel->rule[place] = *rule;
-	kernel->rule[place].other = duplicate_or_null(rule->other);
-	return &kernel->rule[place];
+	present->rule = reallocate(present->rule, present->rules + 1, sizeof(*present->rule));
+	memmove(&present->rule[place + 1], &present->rule[place], (present->rules - place) * sizeof(*present->rule));
+	present->rules++;
+	present->rule[place] = *rule;
+	present->rule[place].other = duplicate_or_null(rule->other);
+	return &present->rule[place];
 }
 
-struct route *kernel_add_route(struct kernel *kernel, const struct route *route)
+struct route *present_add_route(struct present *present, const struct route *route)
 {
 	struct route *added;
 
-	kernel->route = reallocate(kernel->route, kernel->routes + 1, sizeof(*kernel->route));
-	added = &kernel->route[kernel->routes++];
+	present->route = reallocate(present->route, present->routes + 1, sizeof(*present->route));
+	added = &present->route[present->routes++];
 	*added = *route;
 	added->other = duplicate_or_null(route->other);
 	return added;
 }
 
-void kernel_drop_rule(struct kernel *kernel, size_t index)
+void present_drop_rule(struct present *present, size_t index)
 {
-	rule_free(&kernel->rule[index]);
-	kernel->rules--;
-	memmove(&kernel->rule[index], &kernel->rule[index + 1], (kernel->rules - index) * sizeof(*kernel->rule));
+	rule_free(&present->rule[index]);
+	present->rules--;
+	memmove(&present->rule[index], &present->rule[index + 1], (present->rules - index) * sizeof(*present->rule));
 }
 
-void kernel_drop_route(struct kernel *kernel, size_t index)
+void present_drop_route(struct present *present, size_t index)
 {
-	route_free(&kernel->route[index]);
-	kernel->routes--;
-	memmove(&kernel->route[index], &kernel->route[index + 1], (kernel->routes - index) * sizeof(*kernel->route));
+	route_free(&present->route[index]);
+	present->routes--;
+	memmove(&present->route[index], &present->route[index + 1], (present->routes - index) * sizeof(*present->route));
 }
 
-static size_t index_of_neighbour(const struct kernel *kernel, const struct neighbour *neighbour)
+static size_t index_of_neighbour(const struct present *present, const struct neighbour *neighbour)
 {
-	for (size_t i = 0; i < kernel->neighbours; i++)
-		if (kernel->neighbour[i].interface == neighbour->interface &&
-		    address_equal(&kernel->neighbour[i].address, &neighbour->address))
+	for (size_t i = 0; i < present->neighbours; i++)
+		if (present->neighbour[i].interface == neighbour->interface &&
+		    address_equal(&present->neighbour[i].address, &neighbour->address))
 			return i;
-	return kernel->neighbours;
+	return present->neighbours;
 }
 
-struct neighbour *kernel_set_neighbour(struct kernel *kernel, const struct neighbour *neighbour)
+struct neighbour *present_set_neighbour(struct present *present, const struct neighbour *neighbour)
 {
-	size_t place = index_of_neighbour(kernel, neighbour);
+	size_t place = index_of_neighbour(present, neighbour);
 
-	if (place == kernel->neighbours) {
-		kernel->neighbour = reallocate(kernel->neighbour, place + 1, sizeof(*kernel->neighbour));
-		kernel->neighbours++;
+	if (place == present->neighbours) {
+		present->neighbour = reallocate(present->neighbour, place + 1, sizeof(*present->neighbour));
+		present->neighbours++;
 	}
-	kernel->neighbour[place] = *neighbour;
-	return &kernel->neighbour[place];
+	present->neighbour[place] = *neighbour;
+	return &present->neighbour[place];
 }
 
-void kernel_drop_neighbour(struct kernel *kernel, const struct neighbour *neighbour)
+void present_drop_neighbour(struct present *present, const struct neighbour *neighbour)
 {
-	size_t place = index_of_neighbour(kernel, neighbour);
+	size_t place = index_of_neighbour(present, neighbour);
 
-	assert_true(place < kernel->neighbours);
-	kernel->neighbour[place] = kernel->neighbour[--kernel->neighbours];
+	assert_true(place < present->neighbours);
+	present->neighbour[place] = present->neighbour[--present->neighbours];
 }
 
 static void take_chain(struct present_chain *present, const struct guard_chain *wanted)
@@ -299,12 +299,12 @@ static void take_chain(struct present_chain *present, const struct guard_chain *
 	}
 }
 
-void kernel_drop_guard(struct kernel *kernel)
+void present_drop_guard(struct present *present)
 {
-	struct kernel only_guard = { .guard = kernel->guard };
+	struct present only_guard = { .guard = present->guard };
 
-	kernel_free(&only_guard);
-	kernel->guard = (struct present_guard){ 0 };
+	present_free(&only_guard);
+	present->guard = (struct present_guard){ 0 };
 }
 
 static void take_set(struct present_set *present, const struct guard_set *set)
@@ -320,30 +320,30 @@ static void take_set(struct present_set *present, const struct guard_set *set)
 	}
 }
 
-void kernel_set_guard(struct kernel *kernel, const struct guard *guard)
+void present_set_guard(struct present *present, const struct guard *guard)
 {
-	kernel_drop_guard(kernel);
-	kernel->guard.exists = true;
-	kernel->guard.sets = guard->sets;
-	kernel->guard.set = allocate(guard->sets, sizeof(*kernel->guard.set));
+	present_drop_guard(present);
+	present->guard.exists = true;
+	present->guard.sets = guard->sets;
+	present->guard.set = allocate(guard->sets, sizeof(*present->guard.set));
 	for (size_t i = 0; i < guard->sets; i++)
-		take_set(&kernel->guard.set[i], &guard->set[i]);
-	kernel->guard.chains = guard->chains;
-	kernel->guard.chain = allocate(guard->chains, sizeof(*kernel->guard.chain));
+		take_set(&present->guard.set[i], &guard->set[i]);
+	present->guard.chains = guard->chains;
+	present->guard.chain = allocate(guard->chains, sizeof(*present->guard.chain));
 	for (size_t i = 0; i < guard->chains; i++)
-		take_chain(&kernel->guard.chain[i], &guard->chain[i]);
+		take_chain(&present->guard.chain[i], &guard->chain[i]);
 }
 
-void kernel_fresh(struct kernel *kernel)
+void present_fresh(struct present *present)
 {
 	static const struct { uint32_t priority, table; } own[] = {
 		{ 0, RT_TABLE_LOCAL }, { 32766, RT_TABLE_MAIN }, { 32767, RT_TABLE_DEFAULT },
 	};
 
-	*kernel = (struct kernel){ 0 };
+	*present = (struct present){ 0 };
 	for (int family = 0; family < FAMILIES; family++)
 		for (size_t i = 0; i < COUNT(own); i++)
-			kernel_add_rule(kernel, &(struct rule){
+			present_add_rule(present, &(struct rule){
 				.family = family_of(family),
 				.priority = own[i].priority,
 				.action = FR_ACT_TO_TBL,
@@ -353,17 +353,17 @@ void kernel_fresh(struct kernel *kernel)
 			});
 }
 
-void kernel_as_wanted(struct kernel *kernel, const struct policy *policy)
+void present_as_wanted(struct present *present, const struct wanted *wanted)
 {
-	kernel_fresh(kernel);
-	for (size_t i = 0; i < policy->rules; i++)
-		kernel_add_rule(kernel, &policy->rule[i]);
-	for (size_t i = 0; i < policy->routes; i++)
-		kernel_add_route(kernel, &policy->route[i]);
-	for (size_t i = 0; i < policy->neighbours; i++)
-		kernel_set_neighbour(kernel, &policy->neighbour[i]);
-	if (policy->guard.chains > 0)
-		kernel_set_guard(kernel, &policy->guard);
+	present_fresh(present);
+	for (size_t i = 0; i < wanted->rules; i++)
+		present_add_rule(present, &wanted->rule[i]);
+	for (size_t i = 0; i < wanted->routes; i++)
+		present_add_route(present, &wanted->route[i]);
+	for (size_t i = 0; i < wanted->neighbours; i++)
+		present_set_neighbour(present, &wanted->neighbour[i]);
+	if (wanted->guard.chains > 0)
+		present_set_guard(present, &wanted->guard);
 }
 
 /* Values and assertions */

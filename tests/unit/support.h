@@ -5,8 +5,8 @@
 #include "base/report.h"
 #include "base/text.h"
 #include "config/config.h"
-#include "model/kernel.h"
-#include "model/policy.h"
+#include "model/present.h"
+#include "model/wanted.h"
 
 /* cmocka.h needs these before it. */
 #include <setjmp.h>
@@ -67,43 +67,43 @@ int load_text(struct config *config, const char *text, struct report *report);
 void load_valid(struct config *config, const char *text);
 
 /* The state that a configuration asks for, with IPv4 gateways on eth0 and IPv6 gateways on eth1. */
-struct wanted {
+struct example {
 	struct config config;
 	struct exits exits;
-	struct policy policy;
+	struct wanted wanted;
 };
 
 /* exits_found - on the interfaces of the cases: eth0 with the index 2, and for IPv6 eth1 with 3; a link has 4 */
 void exits_found(struct exits *exits, const struct config *config);
 
-/* wanted_make - with its guard compiled; wanted_free() when done */
-void wanted_make(struct wanted *wanted, const char *text);
-void wanted_make_on(struct wanted *wanted, const char *text, const struct host *host);
-void wanted_free(struct wanted *wanted);
+/* example_make - with its guard compiled; example_free() when done */
+void example_make(struct example *example, const char *text);
+void example_make_on(struct example *example, const char *text, const struct host *host);
+void example_free(struct example *example);
 
-/* kernel_fresh - a kernel with its own three policy rules of each family and nothing else */
-void kernel_fresh(struct kernel *kernel);
+/* present_fresh - a kernel with its own three policy rules of each family and nothing else */
+void present_fresh(struct present *present);
 
-/* kernel_as_wanted - a fresh kernel with all of @policy */
-void kernel_as_wanted(struct kernel *kernel, const struct policy *policy);
+/* present_as_wanted - a fresh kernel with all of @wanted */
+void present_as_wanted(struct present *present, const struct wanted *wanted);
 
-/* kernel_add_rule - behind those of its priority, as the kernel does it */
-struct rule *kernel_add_rule(struct kernel *kernel, const struct rule *rule);
+/* present_add_rule - behind those of its priority, as the kernel does it */
+struct rule *present_add_rule(struct present *present, const struct rule *rule);
 
-/* kernel_add_route - a last one */
-struct route *kernel_add_route(struct kernel *kernel, const struct route *route);
+/* present_add_route - a last one */
+struct route *present_add_route(struct present *present, const struct route *route);
 
-/* kernel_set_neighbour - in place of what its interface had for that address; kernel_drop_neighbour - that one goes */
-struct neighbour *kernel_set_neighbour(struct kernel *kernel, const struct neighbour *neighbour);
-void kernel_drop_neighbour(struct kernel *kernel, const struct neighbour *neighbour);
+/* present_set_neighbour - in place of what its interface had for that address; present_drop_neighbour - that one goes */
+struct neighbour *present_set_neighbour(struct present *present, const struct neighbour *neighbour);
+void present_drop_neighbour(struct present *present, const struct neighbour *neighbour);
 
-/* kernel_set_guard - the kill switch of a policy in place of what is there */
-void kernel_set_guard(struct kernel *kernel, const struct guard *guard);
-void kernel_drop_guard(struct kernel *kernel);
+/* present_set_guard - the kill switch of a policy in place of what is there */
+void present_set_guard(struct present *present, const struct guard *guard);
+void present_drop_guard(struct present *present);
 
-/* kernel_drop_rule, kernel_drop_route - without the one at @index */
-void kernel_drop_rule(struct kernel *kernel, size_t index);
-void kernel_drop_route(struct kernel *kernel, size_t index);
+/* present_drop_rule, present_drop_route - without the one at @index */
+void present_drop_rule(struct present *present, size_t index);
+void present_drop_route(struct present *present, size_t index);
 
 struct prefix prefix_of(const char *text);
 struct address address_of(const char *text);

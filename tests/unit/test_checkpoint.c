@@ -47,14 +47,14 @@ static void the_digest_is_that_of_the_table(void **state)
 	static const struct host hosts[] = {
 		{ .ipsec = false }, { .ipsec = true }, { .ipsec = true, .left_out = { "tun9" }, .left_outs = 1 },
 	};
-	struct seen seen[POLICY_CASES * 2 * COUNT(hosts)];
+	struct seen seen[CONFIG_CASES * 2 * COUNT(hosts)];
 	size_t count = 0;
 
 	(void)state;
-	for (size_t i = 0; i < POLICY_CASES; i++) {
+	for (size_t i = 0; i < CONFIG_CASES; i++) {
 		for (size_t j = 0; j < COUNT(hosts); j++) {
-			seen[count++] = see(policy_cases[i].text, false, &hosts[j]);
-			seen[count++] = see(policy_cases[i].text, true, &hosts[j]);
+			seen[count++] = see(config_cases[i].text, false, &hosts[j]);
+			seen[count++] = see(config_cases[i].text, true, &hosts[j]);
 		}
 	}
 	for (size_t i = 0; i < count; i++)
@@ -68,22 +68,22 @@ static void the_digest_is_that_of_the_table(void **state)
 /* Each bit of what a rule is made of counts. */
 static void each_bit_of_a_match_counts(void **state)
 {
-	struct wanted wanted;
+	struct example example;
 	struct guard_rule *rule;
 	uint64_t digest;
 
 	(void)state;
-	wanted_make_largest(&wanted);
-	digest = checkpoint_digest(&wanted.policy.guard);
-	rule = &wanted.policy.guard.chain[0].rule[1];
+	example_make_largest(&example);
+	digest = checkpoint_digest(&example.wanted.guard);
+	rule = &example.wanted.guard.chain[0].rule[1];
 	assert_true(rule->matches > 1);
 	for (size_t bit = 0; bit < 8 * rule->matches * sizeof(*rule->match); bit++) {
 		((uint8_t *)rule->match)[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_true(checkpoint_digest(&wanted.policy.guard) != digest);
+		assert_true(checkpoint_digest(&example.wanted.guard) != digest);
 		((uint8_t *)rule->match)[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
-	assert_true(checkpoint_digest(&wanted.policy.guard) == digest);
-	wanted_free(&wanted);
+	assert_true(checkpoint_digest(&example.wanted.guard) == digest);
+	example_free(&example);
 }
 
 /* Its text */

@@ -116,17 +116,17 @@ static void made_add_rule(struct made *made, const struct guard_rule *rule, cons
 	made_add(made, text.data, text_string(&expressions));
 }
 
-static void made_add_case(struct made *made, const struct policy_case *one)
+static void made_add_case(struct made *made, const struct config_case *one)
 {
 	const struct nlmsghdr *message = NULL;
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 0;
 
-	wanted_make(&wanted, one->text);
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
-	for (size_t i = 0; i < wanted.policy.guard.chains; i++) {
-		const struct guard_chain *chain = &wanted.policy.guard.chain[i];
+	example_make(&example, one->text);
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
+	for (size_t i = 0; i < example.wanted.guard.chains; i++) {
+		const struct guard_chain *chain = &example.wanted.guard.chain[i];
 
 		made_add_chain(made, chain);
 		for (size_t j = 0; j < chain->rules; j++) {
@@ -136,7 +136,7 @@ static void made_add_case(struct made *made, const struct policy_case *one)
 	}
 	assert_null(find_message(&batch, message, NFT_MSG_NEWRULE));
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /*
@@ -181,8 +181,8 @@ static void expressions_are_golden(void **state)
 	(void)state;
 	if (!prints_as_the_golden_files())
 		skip();
-	for (size_t i = 0; i < POLICY_CASES; i++)
-		made_add_case(&made, &policy_cases[i]);
+	for (size_t i = 0; i < CONFIG_CASES; i++)
+		made_add_case(&made, &config_cases[i]);
 	for (size_t i = 0; i < made.text.count; i++)
 		text_add(&text, "%s\n%s", made.text.line[i], made.expressions.line[i]);
 	assert_golden("expressions.txt", text_string(&text));
@@ -241,21 +241,21 @@ static void a_batch_is_one_transaction(void **state)
 		{ true, false, "begin delete-table end" },
 		{ false, false, "begin end" },
 	};
-	struct wanted wanted;
+	struct example example;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
+	example_make(&example, case_text("seed"));
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct text words CLEANUP(text_free) = { 0 };
 		struct nftables_batch batch;
 		uint32_t sequence = 1;
 
-		nftables_make_batch(&batch, &wanted.policy.guard, cases[i].remove, cases[i].make, 0, &sequence);
+		nftables_make_batch(&batch, &example.wanted.guard, cases[i].remove, cases[i].make, 0, &sequence);
 		add_words(&words, &batch);
 		assert_string_equal(text_string(&words), cases[i].words);
 		free(batch.buffer);
 	}
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 static void every_message_is_numbered_and_the_last_acknowledged(void **state)
@@ -263,11 +263,11 @@ static void every_message_is_numbered_and_the_last_acknowledged(void **state)
 	const struct nlmsghdr *message = NULL;
 	struct nftables_batch batch;
 	uint32_t sequence = 4711, expected = 4711;
-	struct wanted wanted;
+	struct example example;
 
 	(void)state;
-	wanted_make(&wanted, case_text("both-families"));
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
+	example_make(&example, case_text("both-families"));
+	nftables_make_batch(&batch, &example.wanted.guard, true, true, 0, &sequence);
 	assert_int_equal(batch.first, 4713);
 	while ((message = next_message(&batch, message))) {
 		bool bracket = message->nlmsg_type == NFNL_MSG_BATCH_BEGIN || message->nlmsg_type == NFNL_MSG_BATCH_END;
@@ -283,7 +283,7 @@ static void every_message_is_numbered_and_the_last_acknowledged(void **state)
 	assert_int_equal(batch.last, expected - 1);
 	assert_int_equal(sequence, expected);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /* Makes nothing that exists already into ours: the table is new, or removed in the same transaction. */
@@ -291,18 +291,18 @@ static void a_table_is_made_exclusively(void **state)
 {
 	const struct nlmsghdr *message = NULL;
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 0;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
+	example_make(&example, case_text("seed"));
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
 	while ((message = find_message(&batch, message, NFT_MSG_NEWTABLE)))
 		assert_int_equal(message->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL), NLM_F_CREATE | NLM_F_EXCL);
 	while ((message = find_message(&batch, message, NFT_MSG_NEWRULE)))
 		assert_int_equal(message->nlmsg_flags & (NLM_F_CREATE | NLM_F_APPEND), NLM_F_CREATE | NLM_F_APPEND);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 static void check_table_of(const struct nftables_batch *batch, uint8_t type, const char *table)
@@ -325,16 +325,16 @@ static void every_message_is_about_our_table(void **state)
 	static const uint8_t types[] = { NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM, NFT_MSG_NEWCHAIN,
 					 NFT_MSG_NEWRULE };
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 0;
 
 	(void)state;
-	wanted_make(&wanted, case_text("other-names"));
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
+	example_make(&example, case_text("other-names"));
+	nftables_make_batch(&batch, &example.wanted.guard, true, true, 0, &sequence);
 	for (size_t i = 0; i < COUNT(types); i++)
 		check_table_of(&batch, types[i], "site_guard");
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 static unsigned int count_expressions(const struct nlmsghdr *message)
@@ -354,16 +354,16 @@ static void rules_are_bounded_in_the_largest_policy(void **state)
 {
 	const struct nlmsghdr *message = NULL;
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 0;
 	unsigned int most = 0;
 
 	(void)state;
-	wanted_make_largest(&wanted);
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
-	for (size_t i = 0; i < wanted.policy.guard.chains; i++) {
-		for (size_t j = 0; j < wanted.policy.guard.chain[i].rules; j++) {
-			unsigned int matches = wanted.policy.guard.chain[i].rule[j].matches;
+	example_make_largest(&example);
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
+	for (size_t i = 0; i < example.wanted.guard.chains; i++) {
+		for (size_t j = 0; j < example.wanted.guard.chain[i].rules; j++) {
+			unsigned int matches = example.wanted.guard.chain[i].rule[j].matches;
 
 			message = find_message(&batch, message, NFT_MSG_NEWRULE);
 			assert_in_range(count_expressions(message), 1, 128);
@@ -373,7 +373,7 @@ static void rules_are_bounded_in_the_largest_policy(void **state)
 	}
 	assert_in_range(most, GUARD_LEFT_OUT + 2, GUARD_MATCHES);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /* Its buffer grows, and none of its messages is near the room that is kept for one. */
@@ -381,17 +381,17 @@ static void the_largest_batch_has_room(void **state)
 {
 	const struct nlmsghdr *message = NULL;
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 0;
 
 	(void)state;
-	wanted_make_largest(&wanted);
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
+	example_make_largest(&example);
+	nftables_make_batch(&batch, &example.wanted.guard, true, true, 0, &sequence);
 	assert_in_range(batch.size, 64 * 1024, batch.room);
 	while ((message = next_message(&batch, message)))
 		assert_in_range(message->nlmsg_len, MNL_NLMSG_HDRLEN, NETLINK_MESSAGE_SIZE / 2);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /* Words for what the kernel refuses */
@@ -418,12 +418,12 @@ static void check_description(const struct nftables_batch *batch, uint32_t seque
 static void objects_of_a_batch_are_described(void **state)
 {
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 100;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
+	example_make(&example, case_text("seed"));
+	nftables_make_batch(&batch, &example.wanted.guard, true, true, 0, &sequence);
 	check_description(&batch, find_sequence(&batch, NFT_MSG_DELTABLE, 0), "the removal of the table");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWTABLE, 0), "the table");
 	check_description(&batch, find_sequence(&batch, NFT_MSG_NEWSET, 0), "the set flows");
@@ -438,7 +438,7 @@ static void objects_of_a_batch_are_described(void **state)
 	check_description(&batch, sequence, "the transaction");
 	check_description(&batch, 7, "the transaction");
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /* Adds "NAME, ..." of the expressions that the offsets of a message lie in, each once in a row. */
@@ -479,12 +479,12 @@ static void check_expressions(const struct nftables_batch *batch, const char *co
 static void the_expression_at_fault_is_named_with_its_module(void **state)
 {
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 100;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
+	example_make(&example, case_text("seed"));
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
 	check_expressions(&batch, "IPv4 to the gateway",
 			  ", expression meta, expression cmp, expression rt (needs nf_tables of Linux 4.10)"
 			  ", expression cmp, expression counter, expression immediate");
@@ -503,30 +503,30 @@ static void the_expression_at_fault_is_named_with_its_module(void **state)
 			  ", expression ct (needs nft_ct), expression bitwise, expression cmp, expression meta, expression dynset "
 			  "(needs nft_connlimit, of Linux 4.19; or [clients] flows = no), expression counter, expression immediate");
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /* Reading */
 
 /* Reads a batch as if its messages were the kernel's answers. */
-static void parse_batch(const struct nftables_batch *batch, const char *table, struct kernel *kernel)
+static void parse_batch(const struct nftables_batch *batch, const char *table, struct present *present)
 {
 	const struct nlmsghdr *message = NULL;
 
-	*kernel = (struct kernel){ 0 };
+	*present = (struct present){ 0 };
 	while ((message = next_message(batch, message))) {
 		if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
 			continue;
 		if (message_type(message) == NFT_MSG_NEWTABLE)
-			assert_int_equal(nftables_parse_table(message, &kernel->guard), 0);
+			assert_int_equal(nftables_parse_table(message, &present->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWSET)
-			assert_int_equal(nftables_parse_set(message, table, &kernel->guard), 0);
+			assert_int_equal(nftables_parse_set(message, table, &present->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWSETELEM)
-			assert_int_equal(nftables_parse_elements(message, table, &kernel->guard), 0);
+			assert_int_equal(nftables_parse_elements(message, table, &present->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWCHAIN)
-			assert_int_equal(nftables_parse_chain(message, table, &kernel->guard), 0);
+			assert_int_equal(nftables_parse_chain(message, table, &present->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWRULE)
-			assert_int_equal(nftables_parse_rule(message, table, &kernel->guard), 0);
+			assert_int_equal(nftables_parse_rule(message, table, &present->guard), 0);
 	}
 }
 
@@ -578,72 +578,72 @@ static void check_same_guard(const struct present_guard *present, const struct g
 static void what_was_built_is_read_back(void **state)
 {
 	struct nftables_batch batch;
-	struct wanted wanted;
-	struct kernel kernel;
+	struct example example;
+	struct present present;
 	uint32_t sequence = 0;
 
-	wanted_make(&wanted, ((const struct policy_case *)*state)->text);
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
-	parse_batch(&batch, wanted.policy.guard.table, &kernel);
-	assert_true(kernel.guard.exists);
-	assert_false(kernel.guard.dormant);
-	check_same_guard(&kernel.guard, &wanted.policy.guard);
-	kernel_free(&kernel);
+	example_make(&example, ((const struct config_case *)*state)->text);
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
+	parse_batch(&batch, example.wanted.guard.table, &present);
+	assert_true(present.guard.exists);
+	assert_false(present.guard.dormant);
+	check_same_guard(&present.guard, &example.wanted.guard);
+	present_free(&present);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /* Its sets have more elements than one message has room for. */
 static void the_largest_is_read_back(void **state)
 {
 	struct nftables_batch batch;
-	struct wanted wanted;
-	struct kernel kernel;
+	struct example example;
+	struct present present;
 	uint32_t sequence = 0;
 
 	(void)state;
-	wanted_make_largest(&wanted);
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
-	parse_batch(&batch, wanted.policy.guard.table, &kernel);
-	check_same_guard(&kernel.guard, &wanted.policy.guard);
-	kernel_free(&kernel);
+	example_make_largest(&example);
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
+	parse_batch(&batch, example.wanted.guard.table, &present);
+	check_same_guard(&present.guard, &example.wanted.guard);
+	present_free(&present);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 static void tables_of_others_are_passed_over(void **state)
 {
 	struct nftables_batch batch;
-	struct wanted wanted;
-	struct kernel kernel;
+	struct example example;
+	struct present present;
 	uint32_t sequence = 0;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
-	parse_batch(&batch, "ocserv_g", &kernel);
-	assert_int_equal(kernel.guard.chains, 0);
-	assert_int_equal(kernel.guard.sets, 0);
-	kernel_free(&kernel);
+	example_make(&example, case_text("seed"));
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
+	parse_batch(&batch, "ocserv_g", &present);
+	assert_int_equal(present.guard.chains, 0);
+	assert_int_equal(present.guard.sets, 0);
+	present_free(&present);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 static void a_rule_of_a_chain_not_seen_asks_for_another_reading(void **state)
 {
 	struct present_guard present = { 0 };
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	const struct nlmsghdr *message = NULL;
 	uint32_t sequence = 0;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
+	example_make(&example, case_text("seed"));
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
 	while ((message = find_message(&batch, message, NFT_MSG_NEWRULE)))
 		assert_int_equal(nftables_parse_rule(message, "ocserv_gw", &present), EINTR);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /* The code of a rule whose first match is altered. */
@@ -762,11 +762,11 @@ static void begin_guard(struct present_guard *present)
 	assert_int_equal(present->chains, 1);
 }
 
-static void free_guard(const struct present_guard *present)
+static void free_guard(const struct present_guard *found)
 {
-	struct kernel kernel = { .guard = *present };
+	struct present present = { .guard = *found };
 
-	kernel_free(&kernel);
+	present_free(&present);
 }
 
 static void put_counter(struct nlmsghdr *message, uint64_t packets, uint64_t bytes)
@@ -895,22 +895,22 @@ static void an_instance_is_read_as_it_was_made(void **state)
 {
 	struct present_guard present = { 0 };
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 0;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
+	example_make(&example, case_text("seed"));
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
 	assert_int_equal(nftables_parse_table(find_message(&batch, NULL, NFT_MSG_NEWTABLE), &present), 0);
-	assert_memory_equal(present.instance, wanted.policy.guard.instance, GUARD_INSTANCE);
+	assert_memory_equal(present.instance, example.wanted.guard.instance, GUARD_INSTANCE);
 	free(batch.buffer);
 
-	memcpy(wanted.policy.guard.instance, "sixteen letters.", GUARD_INSTANCE);
-	nftables_make_batch(&batch, &wanted.policy.guard, true, true, 0, &sequence);
+	memcpy(example.wanted.guard.instance, "sixteen letters.", GUARD_INSTANCE);
+	nftables_make_batch(&batch, &example.wanted.guard, true, true, 0, &sequence);
 	assert_int_equal(nftables_parse_table(find_message(&batch, NULL, NFT_MSG_NEWTABLE), &present), 0);
 	assert_memory_equal(present.instance, "sixteen letters.", GUARD_INSTANCE);
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 /* Of nft(8), or cut off */
@@ -1141,11 +1141,11 @@ static void spoil_messages(void (*spoil)(struct nlmsghdr *message))
 {
 	const struct nlmsghdr *message = NULL;
 	struct nftables_batch batch;
-	struct wanted wanted;
+	struct example example;
 	uint32_t sequence = 0;
 
-	wanted_make(&wanted, case_text("both-families"));
-	nftables_make_batch(&batch, &wanted.policy.guard, false, true, 0, &sequence);
+	example_make(&example, case_text("both-families"));
+	nftables_make_batch(&batch, &example.wanted.guard, false, true, 0, &sequence);
 	while ((message = next_message(&batch, message))) {
 		uint8_t type = message_type(message);
 		void (*parse)(const struct nlmsghdr *spoilt) = type == NFT_MSG_NEWRULE ? parse_rule :
@@ -1159,7 +1159,7 @@ static void spoil_messages(void (*spoil)(struct nlmsghdr *message))
 		}
 	}
 	free(batch.buffer);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 static void cut_off(struct nlmsghdr *message)
@@ -1239,7 +1239,7 @@ static void requests_ask_for_our_table(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[POLICY_CASES + 30] = {
+	struct CMUnitTest tests[CONFIG_CASES + 30] = {
 		in_directory(expressions_are_golden),
 		in_directory(a_batch_is_one_transaction),
 		in_directory(every_message_is_numbered_and_the_last_acknowledged),
@@ -1271,7 +1271,7 @@ int main(void)
 		in_directory(a_chain_without_a_name_is_refused),
 		in_directory(requests_ask_for_our_table),
 	};
-	struct CMUnitTest *cases = tests + COUNT(tests) - POLICY_CASES;
+	struct CMUnitTest *cases = tests + COUNT(tests) - CONFIG_CASES;
 
 	case_tests(cases, "what was built is read back of", what_was_built_is_read_back);
 	return cmocka_run_group_tests(tests, NULL, NULL);

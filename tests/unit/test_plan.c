@@ -13,8 +13,8 @@
 
 /* What a plan is made of and the plan. */
 struct trial {
-	struct wanted wanted;
-	struct kernel kernel;
+	struct example example;
+	struct present present;
 	struct plan plan;
 	struct report report;
 	int result;
@@ -24,15 +24,15 @@ struct trial {
 static void trial_begin(struct trial *trial, const char *text)
 {
 	*trial = (struct trial){ 0 };
-	wanted_make(&trial->wanted, text);
-	kernel_as_wanted(&trial->kernel, &trial->wanted.policy);
+	example_make(&trial->example, text);
+	present_as_wanted(&trial->present, &trial->example.wanted);
 }
 
 static void trial_install(struct trial *trial)
 {
 	plan_free(&trial->plan);
 	report_free(&trial->report);
-	trial->result = plan_install(&trial->plan, &trial->wanted.config, &trial->wanted.policy, &trial->kernel,
+	trial->result = plan_install(&trial->plan, &trial->example.config, &trial->example.wanted, &trial->present,
 				     &trial->report);
 }
 
@@ -40,7 +40,7 @@ static void trial_remove(struct trial *trial)
 {
 	plan_free(&trial->plan);
 	report_free(&trial->report);
-	trial->result = plan_remove(&trial->plan, &trial->wanted.config, &trial->wanted.policy, &trial->kernel,
+	trial->result = plan_remove(&trial->plan, &trial->example.config, &trial->example.wanted, &trial->present,
 				    &trial->report);
 }
 
@@ -48,8 +48,8 @@ static void trial_end(struct trial *trial)
 {
 	plan_free(&trial->plan);
 	report_free(&trial->report);
-	kernel_free(&trial->kernel);
-	wanted_free(&trial->wanted);
+	present_free(&trial->present);
+	example_free(&trial->example);
 }
 
 static void add_family(struct text *text, uint8_t family)
@@ -95,22 +95,22 @@ static void check_steps(const struct trial *trial, const char *expected)
 }
 
 /* The place of the rule that reads so. */
-static size_t find_rule(const struct kernel *kernel, const char *wanted)
+static size_t find_rule(const struct present *present, const char *one)
 {
-	for (size_t i = 0; i < kernel->rules; i++) {
+	for (size_t i = 0; i < present->rules; i++) {
 		struct text text CLEANUP(text_free) = { 0 };
 
-		rule_add_text(&text, &kernel->rule[i]);
-		if (strcmp(text_string(&text), wanted) == 0)
+		rule_add_text(&text, &present->rule[i]);
+		if (strcmp(text_string(&text), one) == 0)
 			return i;
 	}
-	fail_msg("there is no rule %s", wanted);
+	fail_msg("there is no rule %s", one);
 	return 0;
 }
 
-static struct rule *rule_of(struct kernel *kernel, const char *wanted)
+static struct rule *rule_of(struct present *present, const char *one)
 {
-	return &kernel->rule[find_rule(kernel, wanted)];
+	return &present->rule[find_rule(present, one)];
 }
 
 #define LOCAL_RULE "priority 999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24"
@@ -158,8 +158,8 @@ static void from_nothing_all_is_made_guard_first_gateway_last(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	kernel_free(&trial.kernel);
-	kernel_fresh(&trial.kernel);
+	present_free(&trial.present);
+	present_fresh(&trial.present);
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial,
@@ -186,17 +186,17 @@ static void what_is_intact_needs_no_step(void **state)
 {
 	struct trial trial;
 
-	trial_begin(&trial, ((const struct policy_case *)*state)->text);
-	if (trial.wanted.policy.guard.chains == 0)
-		kernel_set_guard(&trial.kernel, &trial.wanted.policy.guard);
+	trial_begin(&trial, ((const struct config_case *)*state)->text);
+	if (trial.example.wanted.guard.chains == 0)
+		present_set_guard(&trial.present, &trial.example.wanted.guard);
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "");
 	assert_int_equal(trial.plan.problems.count, 0);
 	assert_true(trial.plan.anything_present);
-	assert_ptr_equal(trial.plan.intact_guard, &trial.wanted.policy.guard);
-	assert_int_equal(trial.plan.intact_routes, trial.wanted.policy.routes);
-	assert_int_equal(trial.plan.intact_rules, trial.wanted.policy.rules);
+	assert_ptr_equal(trial.plan.intact_guard, &trial.example.wanted.guard);
+	assert_int_equal(trial.plan.intact_routes, trial.example.wanted.routes);
+	assert_int_equal(trial.plan.intact_rules, trial.example.wanted.rules);
 	trial_end(&trial);
 }
 
@@ -230,8 +230,8 @@ static void nothing_is_removed_where_nothing_is(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	kernel_free(&trial.kernel);
-	kernel_fresh(&trial.kernel);
+	present_free(&trial.present);
+	present_fresh(&trial.present);
 	trial_remove(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "");
@@ -254,8 +254,8 @@ static void denials_come_before_and_go_after_what_permits(void **state)
 	struct trial trial;
 	size_t last;
 
-	trial_begin(&trial, ((const struct policy_case *)*state)->text);
-	if (trial.wanted.policy.guard.chains == 0) {
+	trial_begin(&trial, ((const struct config_case *)*state)->text);
+	if (trial.example.wanted.guard.chains == 0) {
 		trial_end(&trial);
 		return;
 	}
@@ -266,8 +266,8 @@ static void denials_come_before_and_go_after_what_permits(void **state)
 		for (size_t j = 0; j < i; j++)
 			assert_false(permits(&trial.plan.step[i]) && denies(&trial.plan.step[j]));
 
-	kernel_free(&trial.kernel);
-	kernel_fresh(&trial.kernel);
+	present_free(&trial.present);
+	present_fresh(&trial.present);
 	trial_install(&trial);
 	assert_int_equal(trial.plan.step[0].kind, STEP_GUARD_LOAD);
 	for (size_t i = 1; i < trial.plan.steps; i++)
@@ -283,7 +283,7 @@ static void both_families_are_planned_alike(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("both-families"));
-	kernel_drop_route(&trial.kernel, 1);
+	present_drop_route(&trial.present, 1);
 	trial_install(&trial);
 	check_steps(&trial, "add IPv6 default via fd28::2 dev eth1 table 100\n");
 	assert_line(&trial.plan.problems, "IPv6 route `default via fd28::2 dev eth1 table 100` is missing");
@@ -292,58 +292,58 @@ static void both_families_are_planned_alike(void **state)
 
 /* The kill switch: each difference is one step, and a sentence */
 
-static struct present_chain *forward(struct kernel *kernel)
+static struct present_chain *forward(struct present *present)
 {
-	return &kernel->guard.chain[2];
+	return &present->guard.chain[2];
 }
 
-static void drop_table(struct kernel *kernel)
+static void drop_table(struct present *present)
 {
-	kernel_drop_guard(kernel);
+	present_drop_guard(present);
 }
 
-static void make_dormant(struct kernel *kernel)
+static void make_dormant(struct present *present)
 {
-	kernel->guard.dormant = true;
+	present->guard.dormant = true;
 }
 
-static void add_sets(struct kernel *kernel)
+static void add_sets(struct present *present)
 {
-	kernel->guard.others = 2;
+	present->guard.others = 2;
 }
 
-static void drop_rule(struct kernel *kernel)
+static void drop_rule(struct present *present)
 {
-	struct present_chain *chain = forward(kernel);
+	struct present_chain *chain = forward(present);
 	struct present_rule *last = &chain->rule[--chain->rules];
 
 	text_free(&last->code);
 	free(last->comment);
 }
 
-static void drop_chain(struct kernel *kernel)
+static void drop_chain(struct present *present)
 {
-	while (forward(kernel)->rules > 0)
-		drop_rule(kernel);
-	free(forward(kernel)->rule);
-	free(forward(kernel)->name);
-	free(forward(kernel)->type);
-	kernel->guard.chains--;
-	memmove(&kernel->guard.chain[2], &kernel->guard.chain[3],
-		(kernel->guard.chains - 2) * sizeof(*kernel->guard.chain));
+	while (forward(present)->rules > 0)
+		drop_rule(present);
+	free(forward(present)->rule);
+	free(forward(present)->name);
+	free(forward(present)->type);
+	present->guard.chains--;
+	memmove(&present->guard.chain[2], &present->guard.chain[3],
+		(present->guard.chains - 2) * sizeof(*present->guard.chain));
 }
 
-static void add_chain(struct kernel *kernel)
+static void add_chain(struct present *present)
 {
-	struct present_guard *guard = &kernel->guard;
+	struct present_guard *guard = &present->guard;
 
 	guard->chain = reallocate(guard->chain, guard->chains + 1, sizeof(*guard->chain));
 	guard->chain[guard->chains++] = (struct present_chain){ .name = duplicate("backdoor") };
 }
 
-static void add_rule_like(struct kernel *kernel, size_t which, const char *comment)
+static void add_rule_like(struct present *present, size_t which, const char *comment)
 {
-	struct present_chain *chain = forward(kernel);
+	struct present_chain *chain = forward(present);
 	struct present_rule *added;
 
 	chain->rule = reallocate(chain->rule, chain->rules + 1, sizeof(*chain->rule));
@@ -352,84 +352,84 @@ static void add_rule_like(struct kernel *kernel, size_t which, const char *comme
 	text_add_bytes(&added->code, chain->rule[which].code.data, chain->rule[which].code.length);
 }
 
-static void add_foreign_rule(struct kernel *kernel)
+static void add_others_rule(struct present *present)
 {
-	add_rule_like(kernel, 0, "mine");
+	add_rule_like(present, 0, "mine");
 }
 
-static void add_nameless_rule(struct kernel *kernel)
+static void add_nameless_rule(struct present *present)
 {
-	add_rule_like(kernel, 0, "");
+	add_rule_like(present, 0, "");
 }
 
-static void add_copy(struct kernel *kernel)
+static void add_copy(struct present *present)
 {
-	add_rule_like(kernel, 1, forward(kernel)->rule[1].comment);
+	add_rule_like(present, 1, forward(present)->rule[1].comment);
 }
 
-static void alter_rule(struct kernel *kernel)
+static void alter_rule(struct present *present)
 {
-	text_add(&forward(kernel)->rule[1].code, "x");
+	text_add(&forward(present)->rule[1].code, "x");
 }
 
-static void alter_comment(struct kernel *kernel)
+static void alter_comment(struct present *present)
 {
-	free(forward(kernel)->rule[1].comment);
-	forward(kernel)->rule[1].comment = duplicate("let all through");
+	free(forward(present)->rule[1].comment);
+	forward(present)->rule[1].comment = duplicate("let all through");
 }
 
-static void swap_rules(struct kernel *kernel)
+static void swap_rules(struct present *present)
 {
-	struct present_chain *chain = forward(kernel);
+	struct present_chain *chain = forward(present);
 	struct present_rule first = chain->rule[0];
 
 	chain->rule[0] = chain->rule[chain->rules - 1];
 	chain->rule[chain->rules - 1] = first;
 }
 
-static void alter_hook(struct kernel *kernel)
+static void alter_hook(struct present *present)
 {
-	forward(kernel)->hook = NF_INET_POST_ROUTING;
+	forward(present)->hook = NF_INET_POST_ROUTING;
 }
 
-static void alter_priority(struct kernel *kernel)
+static void alter_priority(struct present *present)
 {
-	forward(kernel)->priority = 300;
+	forward(present)->priority = 300;
 }
 
-static void alter_policy(struct kernel *kernel)
+static void alter_policy(struct present *present)
 {
-	forward(kernel)->policy = NF_DROP;
+	forward(present)->policy = NF_DROP;
 }
 
-static void alter_type(struct kernel *kernel)
+static void alter_type(struct present *present)
 {
-	free(forward(kernel)->type);
-	forward(kernel)->type = duplicate("route");
+	free(forward(present)->type);
+	forward(present)->type = duplicate("route");
 }
 
-static void unhook_chain(struct kernel *kernel)
+static void unhook_chain(struct present *present)
 {
-	free(forward(kernel)->type);
-	forward(kernel)->type = NULL;
+	free(forward(present)->type);
+	forward(present)->type = NULL;
 }
 
-static void drop_set(struct kernel *kernel)
+static void drop_set(struct present *present)
 {
-	if (kernel->guard.sets > 0)
-		free(kernel->guard.set[--kernel->guard.sets].bound);
+	if (present->guard.sets > 0)
+		free(present->guard.set[--present->guard.sets].bound);
 }
 
-static void add_set(struct kernel *kernel)
+static void add_set(struct present *present)
 {
-	kernel->guard.set = reallocate(kernel->guard.set, kernel->guard.sets + 1, sizeof(*kernel->guard.set));
-	kernel->guard.set[kernel->guard.sets++] = (struct present_set){ .name = "clients7", .family = AF_INET6 };
+	present->guard.set = reallocate(present->guard.set, present->guard.sets + 1, sizeof(*present->guard.set));
+	present->guard.set[present->guard.sets++] = (struct present_set){ .name = "clients7", .family = AF_INET6 };
 }
 
 /* The bounds of clients4, 10.20.0.0 and 10.20.1.0, and room for two more. */
-static struct bound *bounds_of_clients(struct kernel *kernel, size_t more)
+static struct bound *bounds_of_clients(struct present *present, size_t more)
 {
-	struct present_set *set = &kernel->guard.set[1];
+	struct present_set *set = &present->guard.set[1];
 
 	assert_string_equal(set->name, GUARD_CLIENTS4_SET);
 	set->bound = reallocate(set->bound, set->bounds + more, sizeof(*set->bound));
@@ -437,43 +437,43 @@ static struct bound *bounds_of_clients(struct kernel *kernel, size_t more)
 	return set->bound;
 }
 
-static void drop_elements(struct kernel *kernel)
+static void drop_elements(struct present *present)
 {
-	kernel->guard.set[1].bounds = 0;
+	present->guard.set[1].bounds = 0;
 }
 
-static void narrow_element(struct kernel *kernel)
+static void narrow_element(struct present *present)
 {
-	bounds_of_clients(kernel, 0)[1].address = address_of("10.20.0.128");
+	bounds_of_clients(present, 0)[1].address = address_of("10.20.0.128");
 }
 
-static void widen_element(struct kernel *kernel)
+static void widen_element(struct present *present)
 {
-	bounds_of_clients(kernel, 0)[1].address = address_of("10.20.2.0");
+	bounds_of_clients(present, 0)[1].address = address_of("10.20.2.0");
 }
 
-static void open_element(struct kernel *kernel)
+static void open_element(struct present *present)
 {
-	bounds_of_clients(kernel, 0);
-	kernel->guard.set[1].bounds = 1;
+	bounds_of_clients(present, 0);
+	present->guard.set[1].bounds = 1;
 }
 
-static void add_element(struct kernel *kernel)
+static void add_element(struct present *present)
 {
-	struct bound *bound = bounds_of_clients(kernel, 2);
+	struct bound *bound = bounds_of_clients(present, 2);
 
 	bound[2] = (struct bound){ address_of("1.1.1.1"), false };
 	bound[3] = (struct bound){ address_of("1.1.1.2"), true };
 }
 
-static void let_element_expire(struct kernel *kernel)
+static void let_element_expire(struct present *present)
 {
-	kernel->guard.set[1].odd = true;
+	present->guard.set[1].odd = true;
 }
 
-static void hook_regular_chain(struct kernel *kernel)
+static void hook_regular_chain(struct present *present)
 {
-	kernel->guard.chain[3].type = duplicate("filter");
+	present->guard.chain[3].type = duplicate("filter");
 }
 
 #define SAYS_BASE "chain forward has another type, hook, priority or policy"
@@ -483,7 +483,7 @@ static void hook_regular_chain(struct kernel *kernel)
 static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 {
 	static const struct {
-		void (*damage)(struct kernel *kernel);
+		void (*damage)(struct present *present);
 		bool gone;
 		const char *says[3];
 	} cases[] = {
@@ -501,7 +501,7 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 		{ drop_chain, false, { "chain forward is missing" } },
 		{ add_chain, false, { "chain backdoor does not belong in table inet ocserv_gw" } },
 		{ drop_rule, false, { "chain forward: " SAYS_LAST " is missing" } },
-		{ add_foreign_rule, false, { "chain forward: rule \"mine\" (handle 77) does not belong there" } },
+		{ add_others_rule, false, { "chain forward: rule \"mine\" (handle 77) does not belong there" } },
 		{ add_nameless_rule, false, { "chain forward: rule \"\" (handle 77) does not belong there" } },
 		{ add_copy, false, { "chain forward: " SAYS_SECOND " (handle 77) is altered or there twice" } },
 		{ alter_rule, false, { "chain forward: " SAYS_SECOND " is missing",
@@ -523,7 +523,7 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 		size_t sentences = 0;
 
 		trial_begin(&trial, case_text("seed"));
-		cases[i].damage(&trial.kernel);
+		cases[i].damage(&trial.present);
 		trial_install(&trial);
 		assert_int_equal(trial.result, 0);
 		check_steps(&trial, cases[i].gone ? "load guard\n" : "load guard in place of another\n");
@@ -544,7 +544,7 @@ static void elements_may_be_cut_otherwise(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	bound = bounds_of_clients(&trial.kernel, 3);
+	bound = bounds_of_clients(&trial.present, 3);
 	bound[2] = (struct bound){ address_of("10.20.0.128"), false };
 	bound[3] = (struct bound){ address_of("10.20.0.128"), true };
 	bound[4] = (struct bound){ address_of("0.0.0.0"), true };
@@ -562,12 +562,12 @@ static void a_guard_that_is_unchanged_is_intact(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("other-names"));
-	drop_table(&trial.kernel);
-	trial.kernel.guard.exists = trial.kernel.guard.unchanged = true;
+	drop_table(&trial.present);
+	trial.present.guard.exists = trial.present.guard.unchanged = true;
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "");
-	assert_ptr_equal(trial.plan.intact_guard, &trial.wanted.policy.guard);
+	assert_ptr_equal(trial.plan.intact_guard, &trial.example.wanted.guard);
 	trial_end(&trial);
 }
 
@@ -577,8 +577,8 @@ static void counters_are_no_difference(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	forward(&trial.kernel)->rule[0].packets = 7;
-	forward(&trial.kernel)->rule[0].handle = 4711;
+	forward(&trial.present)->rule[0].packets = 7;
+	forward(&trial.present)->rule[0].handle = 4711;
 	trial_install(&trial);
 	check_steps(&trial, "");
 	trial_end(&trial);
@@ -590,7 +590,7 @@ static void a_table_that_a_process_owns_is_an_error(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	trial.kernel.guard.owned = true;
+	trial.present.guard.owned = true;
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
 	assert_int_equal(trial.report.status, EX_OSERR);
@@ -606,9 +606,9 @@ static void a_table_of_somebody_else_is_left_alone(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("other-names"));
-	kernel_drop_guard(&trial.kernel);
-	trial.kernel.guard.exists = true;
-	add_chain(&trial.kernel);
+	present_drop_guard(&trial.present);
+	trial.present.guard.exists = true;
+	add_chain(&trial.present);
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
 	assert_int_equal(trial.report.status, EX_CONFIG);
@@ -628,16 +628,16 @@ static void a_table_of_another_name_is_ours_by_its_chain_or_emptiness(void **sta
 
 	(void)state;
 	trial_begin(&trial, case_text("other-names"));
-	add_chain(&trial.kernel);
+	add_chain(&trial.present);
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "load guard in place of another\n");
 
-	kernel_drop_guard(&trial.kernel);
-	trial.kernel.guard.exists = true;
+	present_drop_guard(&trial.present);
+	trial.present.guard.exists = true;
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
-	trial.kernel.guard.others = 1;
+	trial.present.guard.others = 1;
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
 	trial_end(&trial);
@@ -649,9 +649,9 @@ static void a_table_of_the_default_name_is_ours(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	kernel_drop_guard(&trial.kernel);
-	trial.kernel.guard.exists = true;
-	add_chain(&trial.kernel);
+	present_drop_guard(&trial.present);
+	trial.present.guard.exists = true;
+	add_chain(&trial.present);
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "load guard in place of another\n");
@@ -666,7 +666,7 @@ static void a_missing_route_is_added(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	kernel_drop_route(&trial.kernel, 0);
+	present_drop_route(&trial.present, 0);
 	trial_install(&trial);
 	check_steps(&trial, "add IPv4 " DEFAULT_ROUTE "\n");
 	assert_line(&trial.plan.problems, "IPv4 route `" DEFAULT_ROUTE "` is missing");
@@ -680,7 +680,7 @@ static void an_altered_route_is_replaced_without_the_old_way(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	trial.kernel.route[0].gateway = address_of("172.28.0.99");
+	trial.present.route[0].gateway = address_of("172.28.0.99");
 	trial_install(&trial);
 	check_steps(&trial,
 		    "remove IPv4 default via 172.28.0.99 dev eth0 table 100\n"
@@ -698,14 +698,14 @@ static void a_link_is_its_interface_alone(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("link"));
-	trial.kernel.route[0].interface = 9;
+	trial.present.route[0].interface = 9;
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial,
 		    "remove IPv4 default dev wg0 table 100\n"
 		    "add IPv4 default dev wg0 table 100\n");
 	/* Where it is not there, no route serves. */
-	trial.wanted.policy.route[0].interface = 0;
+	trial.example.wanted.route[0].interface = 0;
 	trial_install(&trial);
 	check_steps(&trial, "remove IPv4 default dev wg0 table 100\n");
 	trial_end(&trial);
@@ -718,18 +718,18 @@ static void what_leads_past_a_link_is_a_conflict(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("link"));
-	foreign = trial.kernel.route[0];
+	foreign = trial.present.route[0];
 	foreign.protocol = 4;
 	foreign.destination_length = 1;
-	kernel_add_route(&trial.kernel, &foreign);
+	present_add_route(&trial.present, &foreign);
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);	/* goes the same way */
-	trial.kernel.route[2].interface = 9;
+	trial.present.route[2].interface = 9;
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
 	assert_line(&trial.report.errors, "takes clients' packets past the gateway");
-	trial.kernel.route[2].interface = trial.wanted.policy.route[0].interface;
-	trial.wanted.policy.route[0].interface = 0;
+	trial.present.route[2].interface = trial.example.wanted.route[0].interface;
+	trial.example.wanted.route[0].interface = 0;
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
 	trial_end(&trial);
@@ -753,7 +753,7 @@ static void routes_of_ours_that_are_not_wanted_are_removed(void **state)
 	more[4].other = (char *)"several next hops";
 	trial_begin(&trial, case_text("seed"));
 	for (size_t i = 0; i < COUNT(more); i++)
-		kernel_add_route(&trial.kernel, &more[i]);
+		present_add_route(&trial.present, &more[i]);
 	trial_install(&trial);
 	check_steps(&trial,
 		    "remove IPv4 " DEFAULT_ROUTE " metric 50\n"
@@ -766,14 +766,14 @@ static void routes_of_ours_that_are_not_wanted_are_removed(void **state)
 	trial_end(&trial);
 }
 
-static void an_equal_foreign_route_serves_whatever_its_metric(void **state)
+static void an_equal_others_route_serves_whatever_its_metric(void **state)
 {
 	struct trial trial;
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	trial.kernel.route[0].protocol = RTPROT_STATIC;
-	trial.kernel.route[0].metric = 77;
+	trial.present.route[0].protocol = RTPROT_STATIC;
+	trial.present.route[0].metric = 77;
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "");
@@ -792,8 +792,8 @@ static void another_default_route_in_our_table_is_a_conflict(void **state)
 	foreign.protocol = RTPROT_BOOT;
 	foreign.metric = 5;
 	trial_begin(&trial, case_text("seed"));
-	kernel_drop_route(&trial.kernel, 0);
-	kernel_add_route(&trial.kernel, &foreign);
+	present_drop_route(&trial.present, 0);
+	present_add_route(&trial.present, &foreign);
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
 	assert_int_equal(trial.report.status, EX_CONFIG);
@@ -834,7 +834,7 @@ static int install_beside(const struct route *foreign, const char *name, const c
 	int result;
 
 	trial_begin(&trial, case_text(name));
-	kernel_add_route(&trial.kernel, foreign);
+	present_add_route(&trial.present, foreign);
 	trial_install(&trial);
 	result = trial.result;
 	if (result < 0)
@@ -846,7 +846,7 @@ static int install_beside(const struct route *foreign, const char *name, const c
 	return result;
 }
 
-static void a_foreign_route_past_the_gateway_in_our_table_is_a_conflict(void **state)
+static void a_others_route_past_the_gateway_in_our_table_is_a_conflict(void **state)
 {
 	struct route foreign[9];
 
@@ -874,7 +874,7 @@ static void a_foreign_route_past_the_gateway_in_our_table_is_a_conflict(void **s
 	install_beside(&foreign[5], "both-families", "via 172.28.0.2 dev eth0 table 100 with an encapsulation` (protocol 4)");
 }
 
-static void other_foreign_routes_are_left_alone(void **state)
+static void other_others_routes_are_left_alone(void **state)
 {
 	static const uint8_t types[] = { RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW };
 	struct route foreign[COUNT(types) + 6];
@@ -899,7 +899,7 @@ static void other_foreign_routes_are_left_alone(void **state)
 		assert_int_equal(install_beside(&foreign[i], "both-families", ""), 0);
 }
 
-static void foreign_routes_of_a_family_without_a_gateway_are_left_alone(void **state)
+static void others_routes_of_a_family_without_a_gateway_are_left_alone(void **state)
 {
 	struct route foreign = a_longer_route6("fd28::9");
 
@@ -916,23 +916,23 @@ static int install_with_local_rule(const char *name, uint32_t priority, const ch
 	int result;
 
 	trial_begin(&trial, case_text(name));
-	local = trial.kernel.rule[0];
+	local = trial.present.rule[0];
 	assert_int_equal(local.table, RT_TABLE_LOCAL);
-	kernel_drop_rule(&trial.kernel, 0);
+	present_drop_rule(&trial.present, 0);
 	local.priority = priority;
 	if (selector)
 		strcpy(local.incoming, selector);
 	if (priority)
-		kernel_add_rule(&trial.kernel, &local);
+		present_add_rule(&trial.present, &local);
 	trial_install(&trial);
 	result = trial.result;
 	if (result < 0)
 		assert_line(&trial.report.errors, "[killswitch] forward_others = no: no IPv4 policy rule before priority 999 looks "
 			    "up table local, so this host would drop what is sent to itself, and lose its network; "
 			    "ip -4 rule add priority 998 lookup local");
-	assert_true(plan_lacks_local(&trial.wanted.config, &trial.wanted.policy, &trial.kernel, IPV4) ==
+	assert_true(plan_lacks_local(&trial.example.config, &trial.example.wanted, &trial.present, IPV4) ==
 		    (priority == 0 || priority >= 999 || selector));
-	assert_false(plan_lacks_local(&trial.wanted.config, &trial.wanted.policy, &trial.kernel, IPV6));
+	assert_false(plan_lacks_local(&trial.example.config, &trial.example.wanted, &trial.present, IPV6));
 	trial_end(&trial);
 	return result;
 }
@@ -956,9 +956,9 @@ static void a_host_that_would_lose_its_network_is_found_before_the_first_rule(vo
 
 	(void)state;
 	trial_begin(&trial, case_text("no-others"));
-	kernel_free(&trial.kernel);
-	kernel_fresh(&trial.kernel);
-	trial.kernel.rule[0].priority = 1001;
+	present_free(&trial.present);
+	present_fresh(&trial.present);
+	trial.present.rule[0].priority = 1001;
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
 	assert_int_equal(trial.plan.conflicts, 1);
@@ -968,31 +968,31 @@ static void a_host_that_would_lose_its_network_is_found_before_the_first_rule(vo
 /* Whether a rule of others that is added to what we have counts as one before ours; where @first, it was there before. */
 static bool bypasses(const struct rule *foreign, bool first)
 {
-	struct kernel kernel;
-	struct wanted wanted;
+	struct present present;
+	struct example example;
 	size_t index = 0;
 	bool result;
 
-	wanted_make(&wanted, case_text("no-others"));
-	kernel_fresh(&kernel);
+	example_make(&example, case_text("no-others"));
+	present_fresh(&present);
 	if (first)
-		kernel_add_rule(&kernel, foreign);
-	for (size_t i = 0; i < wanted.policy.rules; i++)
-		kernel_add_rule(&kernel, &wanted.policy.rule[i]);
+		present_add_rule(&present, foreign);
+	for (size_t i = 0; i < example.wanted.rules; i++)
+		present_add_rule(&present, &example.wanted.rule[i]);
 	if (!first)
-		kernel_add_rule(&kernel, foreign);
-	while (!rule_equal(&kernel.rule[index], foreign))
+		present_add_rule(&present, foreign);
+	while (!rule_equal(&present.rule[index], foreign))
 		index++;
-	result = bypass_rule(&wanted.config, &wanted.policy, &kernel, index);
-	for (size_t i = 0; i < kernel.rules; i++)
+	result = bypass_rule(&example.config, &example.wanted, &present, index);
+	for (size_t i = 0; i < present.rules; i++)
 		if (i != index)
-			assert_false(bypass_rule(&wanted.config, &wanted.policy, &kernel, i));
-	kernel_free(&kernel);
-	wanted_free(&wanted);
+			assert_false(bypass_rule(&example.config, &example.wanted, &present, i));
+	present_free(&present);
+	example_free(&example);
 	return result;
 }
 
-static struct rule a_foreign_rule(uint32_t priority, uint8_t action, uint32_t table)
+static struct rule a_others_rule(uint32_t priority, uint8_t action, uint32_t table)
 {
 	return (struct rule){
 		.family = AF_INET, .priority = priority, .action = action, .table = table, .suppress_prefixlength = -1,
@@ -1009,7 +1009,7 @@ static void a_rule_of_others_counts_until_the_last_of_ours(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct rule rule = a_foreign_rule(cases[i].priority, FR_ACT_TO_TBL, 200);
+		struct rule rule = a_others_rule(cases[i].priority, FR_ACT_TO_TBL, 200);
 
 		assert_int_equal(bypasses(&rule, true), cases[i].when_first);
 		assert_int_equal(bypasses(&rule, false), cases[i].when_last);
@@ -1041,7 +1041,7 @@ static void a_rule_of_others_counts_where_it_takes_a_client(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct rule rule = a_foreign_rule(cases[i].priority, cases[i].action, cases[i].table);
+		struct rule rule = a_others_rule(cases[i].priority, cases[i].action, cases[i].table);
 
 		rule.suppress_prefixlength = cases[i].suppressed;
 		assert_int_equal(bypasses(&rule, true), cases[i].counts);
@@ -1070,7 +1070,7 @@ static void a_rule_of_others_counts_where_it_matches_a_client(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct rule rule = a_foreign_rule(500, FR_ACT_TO_TBL, 200);
+		struct rule rule = a_others_rule(500, FR_ACT_TO_TBL, 200);
 
 		if (cases[i].source)
 			rule.source = prefix_of(cases[i].source);
@@ -1099,7 +1099,7 @@ static void a_missing_rule_is_added(void **state)
 		struct trial trial;
 
 		trial_begin(&trial, case_text("seed"));
-		kernel_drop_rule(&trial.kernel, find_rule(&trial.kernel, cases[i].rule));
+		present_drop_rule(&trial.present, find_rule(&trial.present, cases[i].rule));
 		trial_install(&trial);
 		text_add(&step, "add IPv%s %s\n", cases[i].family, cases[i].rule);
 		check_steps(&trial, text_string(&step));
@@ -1117,7 +1117,7 @@ static void a_rule_missing_before_another_of_its_priority_comes_before_it_again(
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	kernel_drop_rule(&trial.kernel, find_rule(&trial.kernel, STOP_RULE));
+	present_drop_rule(&trial.present, find_rule(&trial.present, STOP_RULE));
 	trial_install(&trial);
 	check_steps(&trial,
 		    "remove IPv4 " NOBODY_RULE "\n"
@@ -1133,8 +1133,8 @@ static void rules_in_another_order_are_put_in_order(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	first = rule_of(&trial.kernel, STOP_RULE);
-	second = rule_of(&trial.kernel, NOBODY_RULE);
+	first = rule_of(&trial.present, STOP_RULE);
+	second = rule_of(&trial.present, NOBODY_RULE);
 	kept = *first;
 	*first = *second;
 	*second = kept;
@@ -1154,8 +1154,8 @@ static void a_rule_that_is_there_twice_is_made_anew(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	copy = *rule_of(&trial.kernel, GATEWAY_RULE);
-	kernel_add_rule(&trial.kernel, &copy);
+	copy = *rule_of(&trial.present, GATEWAY_RULE);
+	present_add_rule(&trial.present, &copy);
 	trial_install(&trial);
 	check_steps(&trial,
 		    "remove IPv4 " GATEWAY_RULE "\n"
@@ -1170,7 +1170,7 @@ static void an_altered_rule_is_replaced(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	rule_of(&trial.kernel, GATEWAY_RULE)->table = RT_TABLE_MAIN;
+	rule_of(&trial.present, GATEWAY_RULE)->table = RT_TABLE_MAIN;
 	trial_install(&trial);
 	check_steps(&trial,
 		    "remove IPv4 priority 1000 from 10.20.0.0/24 lookup main\n"
@@ -1191,7 +1191,7 @@ static void extra_rules_of_ours_are_removed_with_most_selectors_first(void **sta
 	more[2].destination = prefix_of("10.0.0.0/8");
 	trial_begin(&trial, case_text("seed"));
 	for (size_t i = 0; i < COUNT(more); i++)
-		kernel_add_rule(&trial.kernel, &more[i]);
+		present_add_rule(&trial.present, &more[i]);
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial,
@@ -1210,7 +1210,7 @@ static void a_rule_that_a_removal_would_take_is_made_anew(void **state)
 	(void)state;
 	extra.source = (struct prefix){ .length = 0 };
 	trial_begin(&trial, case_text("seed"));
-	kernel_add_rule(&trial.kernel, &extra);
+	present_add_rule(&trial.present, &extra);
 	trial_install(&trial);
 	check_steps(&trial,
 		    "remove IPv4 " GATEWAY_RULE "\n"
@@ -1219,13 +1219,13 @@ static void a_rule_that_a_removal_would_take_is_made_anew(void **state)
 	trial_end(&trial);
 }
 
-static void an_equal_foreign_rule_serves_and_stays(void **state)
+static void an_equal_others_rule_serves_and_stays(void **state)
 {
 	struct trial trial;
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	rule_of(&trial.kernel, GATEWAY_RULE)->protocol = RTPROT_BOOT;
+	rule_of(&trial.present, GATEWAY_RULE)->protocol = RTPROT_BOOT;
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "");
@@ -1235,7 +1235,7 @@ static void an_equal_foreign_rule_serves_and_stays(void **state)
 	trial_end(&trial);
 }
 
-static void ours_is_kept_beside_an_equal_foreign_rule(void **state)
+static void ours_is_kept_beside_an_equal_others_rule(void **state)
 {
 	struct trial trial;
 	struct rule copy;
@@ -1243,10 +1243,10 @@ static void ours_is_kept_beside_an_equal_foreign_rule(void **state)
 	(void)state;
 	for (int ours_first = 0; ours_first < 2; ours_first++) {
 		trial_begin(&trial, case_text("seed"));
-		copy = *rule_of(&trial.kernel, GATEWAY_RULE);
+		copy = *rule_of(&trial.present, GATEWAY_RULE);
 		copy.protocol = ours_first ? RTPROT_STATIC : ROUTING_PROTOCOL;
-		rule_of(&trial.kernel, GATEWAY_RULE)->protocol = ours_first ? ROUTING_PROTOCOL : RTPROT_STATIC;
-		kernel_add_rule(&trial.kernel, &copy);
+		rule_of(&trial.present, GATEWAY_RULE)->protocol = ours_first ? ROUTING_PROTOCOL : RTPROT_STATIC;
+		present_add_rule(&trial.present, &copy);
 		trial_install(&trial);
 		assert_int_equal(trial.result, 0);
 		check_steps(&trial, "");
@@ -1254,7 +1254,7 @@ static void ours_is_kept_beside_an_equal_foreign_rule(void **state)
 	}
 }
 
-static void a_foreign_rule_with_our_selector_and_priority_is_a_conflict(void **state)
+static void a_others_rule_with_our_selector_and_priority_is_a_conflict(void **state)
 {
 	struct rule foreign[] = {
 		a_rule(1000, "10.20.0.0/24", 7), a_rule(1001, "10.20.0.0/24", 7), a_rule(1000, "10.20.0.0/24", 7),
@@ -1276,7 +1276,7 @@ static void a_foreign_rule_with_our_selector_and_priority_is_a_conflict(void **s
 
 		foreign[i].protocol = RTPROT_BOOT;
 		trial_begin(&trial, case_text("seed"));
-		kernel_add_rule(&trial.kernel, &foreign[i]);
+		present_add_rule(&trial.present, &foreign[i]);
 		trial_install(&trial);
 		assert_int_equal(trial.result, -1);
 		assert_int_equal(trial.report.status, EX_CONFIG);
@@ -1299,7 +1299,7 @@ static struct rule an_others_rule(uint8_t protocol)
 }
 
 /* With forward_others = no: the first three are in the way, the others are not. */
-static void a_foreign_rule_about_others_is_a_conflict_where_it_selects_the_same(void **state)
+static void a_others_rule_about_others_is_a_conflict_where_it_selects_the_same(void **state)
 {
 	static const char *const texts[] = {
 		"`priority 1001 not from all iif lo prohibit`",
@@ -1326,7 +1326,7 @@ static void a_foreign_rule_about_others_is_a_conflict_where_it_selects_the_same(
 		struct trial trial;
 
 		trial_begin(&trial, case_text("no-others"));
-		kernel_add_rule(&trial.kernel, &foreign[i]);
+		present_add_rule(&trial.present, &foreign[i]);
 		trial_install(&trial);
 		assert_int_equal(trial.result, texts[i] ? -1 : 0);
 		if (texts[i])
@@ -1343,7 +1343,7 @@ static void a_rule_about_others_is_made_anew_behind_its_neighbours(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("no-others"));
-	kernel_drop_rule(&trial.kernel, find_rule(&trial.kernel, NOBODY_RULE));
+	present_drop_rule(&trial.present, find_rule(&trial.present, NOBODY_RULE));
 	trial_install(&trial);
 	check_steps(&trial,
 		    "remove IPv4 " OTHERS_RULE "\n"
@@ -1387,19 +1387,19 @@ static void a_removal_does_not_take_the_rule_about_others(void **state)
 		bool taken = false;
 
 		trial_begin(&trial, case_text("no-others"));
-		kernel_add_rule(&trial.kernel, &extra[i]);
+		present_add_rule(&trial.present, &extra[i]);
 		trial_install(&trial);
 		text_add(&line, "IPv4 policy rule `%s` does not belong there", cases[i].rule);
 		assert_line(&trial.plan.problems, text_string(&line));
 		for (size_t j = 0; j < trial.plan.steps; j++)
 			taken = taken || (trial.plan.step[j].kind == STEP_RULE_REMOVE &&
-					  rule_equal(trial.plan.step[j].rule, rule_of(&trial.kernel, OTHERS_RULE)));
+					  rule_equal(trial.plan.step[j].rule, rule_of(&trial.present, OTHERS_RULE)));
 		assert_int_equal(taken, cases[i].takes);
 		trial_end(&trial);
 	}
 }
 
-static void other_foreign_rules_are_left_alone(void **state)
+static void other_others_rules_are_left_alone(void **state)
 {
 	struct rule foreign[] = {
 		a_rule(1000, "10.99.0.0/24", 7), a_rule(1000, "10.20.0.0/25", 7), a_rule(998, "10.20.0.0/24", 7),
@@ -1415,7 +1415,7 @@ static void other_foreign_rules_are_left_alone(void **state)
 	trial_begin(&trial, case_text("seed"));
 	for (size_t i = 0; i < COUNT(foreign); i++) {
 		foreign[i].protocol = RTPROT_STATIC;
-		kernel_add_rule(&trial.kernel, &foreign[i]);
+		present_add_rule(&trial.present, &foreign[i]);
 	}
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
@@ -1435,9 +1435,9 @@ static void check_leftovers(const char *before, const char *steps)
 
 	trial_begin(&earlier, before);
 	trial_begin(&trial, case_text("seed"));
-	kernel_free(&trial.kernel);
-	trial.kernel = earlier.kernel;
-	earlier.kernel = (struct kernel){ 0 };
+	present_free(&trial.present);
+	trial.present = earlier.present;
+	earlier.present = (struct present){ 0 };
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, steps);
@@ -1492,7 +1492,7 @@ static void leftovers_of_another_subnet_are_found(void **state)
 	old[2].source = (struct prefix){ .length = 0 };
 	trial_begin(&trial, case_text("seed"));
 	for (size_t i = 0; i < COUNT(old); i++)
-		kernel_add_rule(&trial.kernel, &old[i]);
+		present_add_rule(&trial.present, &old[i]);
 	trial_install(&trial);
 	check_steps(&trial,
 		    "remove IPv4 priority 4000 from 10.77.0.0/24 lookup 100\n"
@@ -1511,15 +1511,15 @@ static void check_another_server(const char *more)
 			"priority = 5000\n%s", more);
 	trial_begin(&other, text_string(&text));
 	trial_begin(&trial, case_text("both-families"));
-	for (size_t i = 0; i < other.wanted.policy.rules; i++)
-		kernel_add_rule(&trial.kernel, &other.wanted.policy.rule[i]);
-	for (size_t i = 0; i < other.wanted.policy.routes; i++)
-		kernel_add_route(&trial.kernel, &other.wanted.policy.route[i]);
+	for (size_t i = 0; i < other.example.wanted.rules; i++)
+		present_add_rule(&trial.present, &other.example.wanted.rule[i]);
+	for (size_t i = 0; i < other.example.wanted.routes; i++)
+		present_add_route(&trial.present, &other.example.wanted.route[i]);
 	trial_install(&trial);
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial, "");
 	trial_remove(&trial);
-	assert_int_equal(trial.plan.steps, trial.wanted.policy.rules + trial.wanted.policy.routes + 1);
+	assert_int_equal(trial.plan.steps, trial.example.wanted.rules + trial.example.wanted.routes + 1);
 	trial_end(&trial);
 	trial_end(&other);
 }
@@ -1542,27 +1542,27 @@ static void rules_are_ours_by_priority_table_or_subnet(void **state)
 		{ a_rule(5000, "10.0.0.0/8", 7), true }, { a_rule(5000, "fd20::7/128", 7), true },
 		{ a_rule(5000, "fd21::/64", 7), false },
 	};
-	struct wanted wanted;
+	struct example example;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
+	example_make(&example, case_text("seed"));
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct rule rule = cases[i].rule;
 		bool owned;
 
-		plan_find_owned(&wanted.config, &rule, 1, &owned);
+		plan_find_owned(&example.config, &rule, 1, &owned);
 		if (owned != cases[i].owned)
 			fail_msg("case %zu", i);
 		rule.destination = rule.source;
 		rule.source = (struct prefix){ .length = 0 };
-		plan_find_owned(&wanted.config, &rule, 1, &owned);
+		plan_find_owned(&example.config, &rule, 1, &owned);
 		if (owned != cases[i].owned)
 			fail_msg("case %zu, as destination", i);
 		rule.protocol = RTPROT_STATIC;
-		plan_find_owned(&wanted.config, &rule, 1, &owned);
+		plan_find_owned(&example.config, &rule, 1, &owned);
 		assert_false(owned);
 	}
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 #define NO_OTHERS "[killswitch]\nforward_others = no\n"
@@ -1596,9 +1596,9 @@ static void leftovers_of_a_rule_about_others_are_found(void **state)
 	trial_begin(&trial, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\npriority = 3000\n"
 		    NO_OTHERS);
 	trial_remove(&trial);
-	assert_int_equal(trial.plan.steps, trial.wanted.policy.rules + trial.wanted.policy.routes + 1);
-	wanted_free(&trial.wanted);
-	wanted_make(&trial.wanted, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n");
+	assert_int_equal(trial.plan.steps, trial.example.wanted.rules + trial.example.wanted.routes + 1);
+	example_free(&trial.example);
+	example_make(&trial.example, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n");
 	trial_remove(&trial);
 	assert_int_equal(trial.plan.steps, 8);
 	trial_end(&trial);
@@ -1607,12 +1607,12 @@ static void leftovers_of_a_rule_about_others_are_found(void **state)
 	old = an_others_rule(ROUTING_PROTOCOL);
 	old.priority = 3001;
 	trial_begin(&trial, case_text("seed"));
-	kernel_add_rule(&trial.kernel, &old);
+	present_add_rule(&trial.present, &old);
 	trial_install(&trial);
 	check_steps(&trial, "remove IPv4 priority 3001 not from all iif lo blackhole\n");
 	trial_remove(&trial);
-	assert_int_equal(trial.plan.steps, trial.wanted.policy.rules + trial.wanted.policy.routes + 2);
-	rule_of(&trial.kernel, "priority 3001 not from all iif lo blackhole")->protocol = RTPROT_STATIC;
+	assert_int_equal(trial.plan.steps, trial.example.wanted.rules + trial.example.wanted.routes + 2);
+	rule_of(&trial.present, "priority 3001 not from all iif lo blackhole")->protocol = RTPROT_STATIC;
 	trial_install(&trial);
 	check_steps(&trial, "");
 	trial_end(&trial);
@@ -1625,9 +1625,9 @@ static void plain_ocserv_removes_what_is_left(void **state)
 	(void)state;
 	trial_begin(&earlier, case_text("seed"));
 	trial_begin(&trial, case_text("plain"));
-	kernel_free(&trial.kernel);
-	trial.kernel = earlier.kernel;
-	earlier.kernel = (struct kernel){ 0 };
+	present_free(&trial.present);
+	trial.present = earlier.present;
+	earlier.present = (struct present){ 0 };
 	trial_remove(&trial);
 	assert_int_equal(trial.plan.steps, 9);
 	assert_int_equal(trial.plan.step[8].kind, STEP_GUARD_REMOVE);
@@ -1647,98 +1647,98 @@ static uint32_t next_random(void)
 }
 
 /* What is nobody's stays, and is no damage. */
-static void add_if_ours(struct kernel *kernel, const struct config *config, const struct rule *rule)
+static void add_if_ours(struct present *present, const struct config *config, const struct rule *rule)
 {
 	bool owned;
 
 	plan_find_owned(config, rule, 1, &owned);
 	if (owned)
-		kernel_add_rule(kernel, rule);
+		present_add_rule(present, rule);
 }
 
-static void damage_rules(struct kernel *kernel, const struct config *config)
+static void damage_rules(struct present *present, const struct config *config)
 {
-	size_t place = next_random() % kernel->rules;
-	struct rule *rule = &kernel->rule[place], copy = *rule;
+	size_t place = next_random() % present->rules;
+	struct rule *rule = &present->rule[place], copy = *rule;
 
 	if (rule->protocol != ROUTING_PROTOCOL)
 		return;
 	copy.other = NULL;
 	switch (next_random() % 10) {
 	case 0:
-		kernel_drop_rule(kernel, place);
+		present_drop_rule(present, place);
 		break;
 	case 1:
-		add_if_ours(kernel, config, &copy);
+		add_if_ours(present, config, &copy);
 		break;
 	case 2:
 		copy.table = 7;
-		add_if_ours(kernel, config, &copy);
+		add_if_ours(present, config, &copy);
 		break;
 	case 3:
 		copy.priority += next_random() % 3;
-		add_if_ours(kernel, config, &copy);
+		add_if_ours(present, config, &copy);
 		break;
 	case 4:
-		kernel_drop_rule(kernel, place);
-		add_if_ours(kernel, config, &copy);
+		present_drop_rule(present, place);
+		add_if_ours(present, config, &copy);
 		break;
 	case 5:
 		copy.other = (char *)"fwmark 0x1/0xff";
-		add_if_ours(kernel, config, &copy);
+		add_if_ours(present, config, &copy);
 		break;
 	case 6:
 		copy.source = (struct prefix){ .length = 0 };
-		add_if_ours(kernel, config, &copy);
+		add_if_ours(present, config, &copy);
 		break;
 	case 7:
 		copy.suppress_prefixlength = -1;
 		copy.destination = (struct prefix){ .length = 0 };
-		add_if_ours(kernel, config, &copy);
+		add_if_ours(present, config, &copy);
 		break;
 	case 8:
 		copy.inverted = !copy.inverted;
-		add_if_ours(kernel, config, &copy);
+		add_if_ours(present, config, &copy);
 		break;
 	case 9:
 		strcpy(copy.incoming, copy.incoming[0] ? "" : "lo");
-		add_if_ours(kernel, config, &copy);
+		add_if_ours(present, config, &copy);
 		break;
 	}
 }
 
-static void damage_routes(struct kernel *kernel)
+static void damage_routes(struct present *present)
 {
 	struct route copy;
 	size_t place;
 
-	if (kernel->routes == 0)
+	if (present->routes == 0)
 		return;
-	place = next_random() % kernel->routes;
-	copy = kernel->route[place];
+	place = next_random() % present->routes;
+	copy = present->route[place];
 	switch (next_random() % 3) {
 	case 0:
-		kernel_drop_route(kernel, place);
+		present_drop_route(present, place);
 		break;
 	case 1:
-		kernel->route[place].interface++;
+		present->route[place].interface++;
 		break;
 	case 2:
 		copy.metric++;
-		kernel_add_route(kernel, &copy);
+		present_add_route(present, &copy);
 		break;
 	}
 }
 
-static void damage_guard(struct kernel *kernel)
+static void damage_guard(struct present *present)
 {
-	static void (*const damages[])(struct kernel *kernel) = {
-		drop_table, make_dormant, add_sets, drop_chain, add_chain, drop_rule, add_foreign_rule, alter_rule,
+	static void (*const damages[])(struct present *present) = {
+		drop_table, make_dormant, add_sets, drop_chain, add_chain, drop_rule, add_others_rule, alter_rule,
 		swap_rules, alter_hook, drop_set, add_set,
 	};
 
 	if (next_random() % 4 == 0)
-		damages[next_random() % COUNT(damages)](kernel);
+		damages[next_random() % COUNT(damages)](present);
 }
 
 /* Whether the kernel takes @rule for what is named by the prefixes of @named, of which one that is not set is any. */
@@ -1750,10 +1750,10 @@ static bool prefixes_fit(const struct rule *named, const struct rule *rule)
 }
 
 /* The rule that the kernel removes when asked to: the first that has all that is named. */
-static size_t index_of_rule(const struct kernel *kernel, const struct rule *named)
+static size_t index_of_rule(const struct present *present, const struct rule *named)
 {
-	for (size_t i = 0; i < kernel->rules; i++) {
-		const struct rule *rule = &kernel->rule[i];
+	for (size_t i = 0; i < present->rules; i++) {
+		const struct rule *rule = &present->rule[i];
 
 		if (prefixes_fit(named, rule) && named->priority == rule->priority && named->action == rule->action &&
 		    named->table == rule->table && named->protocol == rule->protocol &&
@@ -1767,10 +1767,10 @@ static size_t index_of_rule(const struct kernel *kernel, const struct rule *name
 }
 
 /* The kernel refuses to add a rule that it takes for one that is there (NLM_F_EXCL). */
-static void check_addition(const struct kernel *kernel, const struct rule *named)
+static void check_addition(const struct present *present, const struct rule *named)
 {
-	for (size_t i = 0; i < kernel->rules; i++) {
-		const struct rule *rule = &kernel->rule[i];
+	for (size_t i = 0; i < present->rules; i++) {
+		const struct rule *rule = &present->rule[i];
 
 		assert_false(prefixes_fit(named, rule) && named->priority == rule->priority &&
 			     named->action == rule->action && named->table == rule->table && !rule->other &&
@@ -1779,10 +1779,10 @@ static void check_addition(const struct kernel *kernel, const struct rule *named
 	}
 }
 
-static size_t index_of_route(const struct kernel *kernel, const struct route *route)
+static size_t index_of_route(const struct present *present, const struct route *route)
 {
-	for (size_t i = 0; i < kernel->routes; i++)
-		if (kernel->route[i].protocol == ROUTING_PROTOCOL && route_equal(&kernel->route[i], route))
+	for (size_t i = 0; i < present->routes; i++)
+		if (present->route[i].protocol == ROUTING_PROTOCOL && route_equal(&present->route[i], route))
 			return i;
 	fail_msg("a route is removed that is not there");
 	return 0;
@@ -1806,14 +1806,14 @@ static void a_neighbour_comes_before_the_route_and_goes_after_it(void **state)
 	trial_install(&trial);
 	check_steps(&trial, "");
 	assert_int_equal(trial.plan.intact_neighbours, 1);
-	kernel_free(&trial.kernel);
-	kernel_fresh(&trial.kernel);
+	present_free(&trial.present);
+	present_fresh(&trial.present);
 	trial_install(&trial);
 	assert_int_equal(trial.plan.step[0].kind, STEP_GUARD_LOAD);
 	assert_int_equal(trial.plan.step[1].kind, STEP_NEIGHBOUR_REPLACE);
 	assert_int_equal(trial.plan.step[2].kind, STEP_ROUTE_ADD);
-	kernel_free(&trial.kernel);
-	kernel_as_wanted(&trial.kernel, &trial.wanted.policy);
+	present_free(&trial.present);
+	present_as_wanted(&trial.present, &trial.example.wanted);
 	trial_remove(&trial);
 	for (size_t i = 0; i < trial.plan.steps; i++) {
 		assert_true(trial.plan.step[i].kind != STEP_ROUTE_REMOVE || place == SIZE_MAX);
@@ -1832,9 +1832,9 @@ static struct neighbour *begin_with_neighbour(struct trial *trial)
 
 	text_add(&text, "%s" MAC, case_text("seed"));
 	trial_begin(trial, text_string(&text));
-	assert_int_equal(trial->kernel.neighbours, 1);
-	strcpy(trial->kernel.neighbour->interface_name, "eth0");
-	return trial->kernel.neighbour;
+	assert_int_equal(trial->present.neighbours, 1);
+	strcpy(trial->present.neighbour->interface_name, "eth0");
+	return trial->present.neighbour;
 }
 
 static void a_neighbour_that_is_missing_or_altered_is_set(void **state)
@@ -1897,14 +1897,14 @@ static void what_is_left_of_neighbours_goes(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
-	trial.wanted.policy.former[trial.wanted.policy.formers++] = address_of("172.28.0.77");
-	route = trial.kernel.route[0];
+	trial.example.wanted.former[trial.example.wanted.formers++] = address_of("172.28.0.77");
+	route = trial.present.route[0];
 	route.gateway = address_of("172.28.0.88");
-	kernel_add_route(&trial.kernel, &route);
+	present_add_route(&trial.present, &route);
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		const struct step *last;
 
-		kernel_set_neighbour(&trial.kernel, &(struct neighbour){
+		present_set_neighbour(&trial.present, &(struct neighbour){
 			.address = address_of(cases[i].address), .interface = 2, .interface_name = "eth0",
 			.mac = { true, { 2, 0, 0, 0, 0, 2 } }, .protocol = cases[i].protocol, .state = cases[i].state,
 		});
@@ -1915,7 +1915,7 @@ static void what_is_left_of_neighbours_goes(void **state)
 		trial_remove(&trial);
 		last = &trial.plan.step[trial.plan.steps - 2];
 		assert_int_equal(last->kind == STEP_NEIGHBOUR_REMOVE, cases[i].goes);
-		kernel_drop_neighbour(&trial.kernel, trial.kernel.neighbour);
+		present_drop_neighbour(&trial.present, trial.present.neighbour);
 	}
 	trial_end(&trial);
 }
@@ -1930,70 +1930,70 @@ static void a_neighbour_on_another_interface_goes(void **state)
 	trial_install(&trial);
 	check_steps(&trial, SET_MAC REMOVE_MAC);
 	/* Where it is not known which is the gateway's, any may be right. */
-	trial.wanted.policy.neighbour[0].interface = 0;
+	trial.example.wanted.neighbour[0].interface = 0;
 	trial_install(&trial);
 	check_steps(&trial, "");
-	kernel_drop_neighbour(&trial.kernel, neighbour);
+	present_drop_neighbour(&trial.present, neighbour);
 	trial_install(&trial);
 	check_steps(&trial, "");
 	trial_end(&trial);
 }
 
-/* Does a step in @kernel, which is another than the one that the plan points into. */
-static void do_step(struct kernel *kernel, const struct step *step)
+/* Does a step in @present, which is another than the one that the plan points into. */
+static void do_step(struct present *present, const struct step *step)
 {
 	switch (step->kind) {
 	case STEP_GUARD_LOAD:
-		assert_int_equal(step->replace, kernel->guard.exists);
-		kernel_set_guard(kernel, step->guard);
+		assert_int_equal(step->replace, present->guard.exists);
+		present_set_guard(present, step->guard);
 		break;
 	case STEP_GUARD_REMOVE:
-		kernel_drop_guard(kernel);
+		present_drop_guard(present);
 		break;
 	case STEP_NEIGHBOUR_REPLACE:
-		kernel_set_neighbour(kernel, step->neighbour);
+		present_set_neighbour(present, step->neighbour);
 		break;
 	case STEP_NEIGHBOUR_REMOVE:
-		kernel_drop_neighbour(kernel, step->neighbour);
+		present_drop_neighbour(present, step->neighbour);
 		break;
 	case STEP_ROUTE_ADD:
-		kernel_add_route(kernel, step->route);
+		present_add_route(present, step->route);
 		break;
 	case STEP_ROUTE_REMOVE:
-		kernel_drop_route(kernel, index_of_route(kernel, step->route));
+		present_drop_route(present, index_of_route(present, step->route));
 		break;
 	case STEP_RULE_ADD:
-		check_addition(kernel, step->rule);
-		kernel_add_rule(kernel, step->rule);
+		check_addition(present, step->rule);
+		present_add_rule(present, step->rule);
 		break;
 	case STEP_RULE_REMOVE:
-		kernel_drop_rule(kernel, index_of_rule(kernel, step->rule));
+		present_drop_rule(present, index_of_rule(present, step->rule));
 		break;
 	}
 }
 
 /* A copy of rules and routes, without the guard. */
-static void copy_routing(struct kernel *copy, const struct kernel *kernel)
+static void copy_routing(struct present *copy, const struct present *present)
 {
-	*copy = (struct kernel){ 0 };
-	for (size_t i = 0; i < kernel->rules; i++)
-		kernel_add_rule(copy, &kernel->rule[i]);
-	for (size_t i = 0; i < kernel->routes; i++)
-		kernel_add_route(copy, &kernel->route[i]);
+	*copy = (struct present){ 0 };
+	for (size_t i = 0; i < present->rules; i++)
+		present_add_rule(copy, &present->rule[i]);
+	for (size_t i = 0; i < present->routes; i++)
+		present_add_route(copy, &present->route[i]);
 }
 
 static void do_plan(struct trial *trial)
 {
-	struct kernel after;
+	struct present after;
 
-	copy_routing(&after, &trial->kernel);
-	after.guard = trial->kernel.guard;
-	trial->kernel.guard = (struct present_guard){ 0 };
+	copy_routing(&after, &trial->present);
+	after.guard = trial->present.guard;
+	trial->present.guard = (struct present_guard){ 0 };
 	for (size_t i = 0; i < trial->plan.steps; i++)
 		do_step(&after, &trial->plan.step[i]);
 	plan_free(&trial->plan);
-	kernel_free(&trial->kernel);
-	trial->kernel = after;
+	present_free(&trial->present);
+	trial->present = after;
 }
 
 /*
@@ -2006,13 +2006,13 @@ static void any_damage_is_repaired(void **state)
 {
 	struct trial trial;
 
-	trial_begin(&trial, ((const struct policy_case *)*state)->text);
-	for (unsigned int i = 0; i < 200 && trial.wanted.policy.guard.chains > 0; i++) {
+	trial_begin(&trial, ((const struct config_case *)*state)->text);
+	for (unsigned int i = 0; i < 200 && trial.example.wanted.guard.chains > 0; i++) {
 		for (uint32_t j = next_random() % 6; j > 0; j--) {
-			damage_rules(&trial.kernel, &trial.wanted.config);
-			damage_routes(&trial.kernel);
+			damage_rules(&trial.present, &trial.example.config);
+			damage_routes(&trial.present);
 		}
-		damage_guard(&trial.kernel);
+		damage_guard(&trial.present);
 		for (int round = 0; round < ROUNDS; round++) {
 			trial_install(&trial);
 			assert_int_equal(trial.plan.steps == 0, trial.plan.problems.count == 0);
@@ -2029,25 +2029,25 @@ static void any_damage_is_removed_in_one_round(void **state)
 	struct trial trial;
 
 	for (unsigned int i = 0; i < 20; i++) {
-		trial_begin(&trial, ((const struct policy_case *)*state)->text);
-		for (uint32_t j = next_random() % 6; j > 0 && trial.wanted.policy.guard.chains > 0; j--) {
-			damage_rules(&trial.kernel, &trial.wanted.config);
-			damage_routes(&trial.kernel);
+		trial_begin(&trial, ((const struct config_case *)*state)->text);
+		for (uint32_t j = next_random() % 6; j > 0 && trial.example.wanted.guard.chains > 0; j--) {
+			damage_rules(&trial.present, &trial.example.config);
+			damage_routes(&trial.present);
 		}
 		trial_remove(&trial);
 		do_plan(&trial);
 		trial_remove(&trial);
 		check_steps(&trial, "");
-		assert_int_equal(trial.kernel.rules, 6);
-		assert_int_equal(trial.kernel.routes, 0);
-		assert_false(trial.kernel.guard.exists);
+		assert_int_equal(trial.present.rules, 6);
+		assert_int_equal(trial.present.routes, 0);
+		assert_false(trial.present.guard.exists);
 		trial_end(&trial);
 	}
 }
 
 int main(void)
 {
-	struct CMUnitTest tests[4 * POLICY_CASES + 52] = {
+	struct CMUnitTest tests[4 * CONFIG_CASES + 52] = {
 		in_directory(from_nothing_all_is_made_guard_first_gateway_last),
 		in_directory(what_is_intact_is_removed_guard_last),
 		in_directory(nothing_is_removed_where_nothing_is),
@@ -2065,11 +2065,11 @@ int main(void)
 		in_directory(a_link_is_its_interface_alone),
 		in_directory(what_leads_past_a_link_is_a_conflict),
 		in_directory(routes_of_ours_that_are_not_wanted_are_removed),
-		in_directory(an_equal_foreign_route_serves_whatever_its_metric),
+		in_directory(an_equal_others_route_serves_whatever_its_metric),
 		in_directory(another_default_route_in_our_table_is_a_conflict),
-		in_directory(a_foreign_route_past_the_gateway_in_our_table_is_a_conflict),
-		in_directory(other_foreign_routes_are_left_alone),
-		in_directory(foreign_routes_of_a_family_without_a_gateway_are_left_alone),
+		in_directory(a_others_route_past_the_gateway_in_our_table_is_a_conflict),
+		in_directory(other_others_routes_are_left_alone),
+		in_directory(others_routes_of_a_family_without_a_gateway_are_left_alone),
 		in_directory(a_host_that_would_lose_its_network_is_a_conflict),
 		in_directory(a_host_that_would_lose_its_network_is_found_before_the_first_rule),
 		in_directory(a_rule_of_others_counts_until_the_last_of_ours),
@@ -2082,13 +2082,13 @@ int main(void)
 		in_directory(an_altered_rule_is_replaced),
 		in_directory(extra_rules_of_ours_are_removed_with_most_selectors_first),
 		in_directory(a_rule_that_a_removal_would_take_is_made_anew),
-		in_directory(an_equal_foreign_rule_serves_and_stays),
-		in_directory(ours_is_kept_beside_an_equal_foreign_rule),
-		in_directory(a_foreign_rule_with_our_selector_and_priority_is_a_conflict),
-		in_directory(a_foreign_rule_about_others_is_a_conflict_where_it_selects_the_same),
+		in_directory(an_equal_others_rule_serves_and_stays),
+		in_directory(ours_is_kept_beside_an_equal_others_rule),
+		in_directory(a_others_rule_with_our_selector_and_priority_is_a_conflict),
+		in_directory(a_others_rule_about_others_is_a_conflict_where_it_selects_the_same),
 		in_directory(a_rule_about_others_is_made_anew_behind_its_neighbours),
 		in_directory(a_removal_does_not_take_the_rule_about_others),
-		in_directory(other_foreign_rules_are_left_alone),
+		in_directory(other_others_rules_are_left_alone),
 		in_directory(leftovers_of_another_priority_are_found),
 		in_directory(leftovers_of_another_table_are_found),
 		in_directory(leftovers_of_another_subnet_are_found),
@@ -2102,12 +2102,12 @@ int main(void)
 		in_directory(what_is_left_of_neighbours_goes),
 		in_directory(a_neighbour_on_another_interface_goes),
 	};
-	struct CMUnitTest *cases = tests + COUNT(tests) - 4 * POLICY_CASES;
+	struct CMUnitTest *cases = tests + COUNT(tests) - 4 * CONFIG_CASES;
 
 	case_tests(cases, "nothing is to be done when intact:", what_is_intact_needs_no_step);
-	case_tests(cases + POLICY_CASES, "what denies comes first and goes last:",
+	case_tests(cases + CONFIG_CASES, "what denies comes first and goes last:",
 		   denials_come_before_and_go_after_what_permits);
-	case_tests(cases + 2 * POLICY_CASES, "any damage is repaired:", any_damage_is_repaired);
-	case_tests(cases + 3 * POLICY_CASES, "any damage is removed in one round:", any_damage_is_removed_in_one_round);
+	case_tests(cases + 2 * CONFIG_CASES, "any damage is repaired:", any_damage_is_repaired);
+	case_tests(cases + 3 * CONFIG_CASES, "any damage is removed in one round:", any_damage_is_removed_in_one_round);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,11 +53,11 @@ static struct rtmsg *route_header(void)
 
 static void rules_and_routes_are_read_back_as_sent(void **state)
 {
-	struct wanted wanted;
+	struct example example;
 
-	wanted_make(&wanted, ((const struct policy_case *)*state)->text);
-	for (size_t i = 0; i < wanted.policy.rules; i++) {
-		const struct rule *sent = &wanted.policy.rule[i];
+	example_make(&example, ((const struct config_case *)*state)->text);
+	for (size_t i = 0; i < example.wanted.rules; i++) {
+		const struct rule *sent = &example.wanted.rule[i];
 		struct nlmsghdr *message = rtnetlink_add_rule(&buffer, sent);
 		struct rule read;
 
@@ -70,8 +70,8 @@ static void rules_and_routes_are_read_back_as_sent(void **state)
 		assert_null(read.other);
 		rule_free(&read);
 	}
-	for (size_t i = 0; i < wanted.policy.routes; i++) {
-		const struct route *sent = &wanted.policy.route[i];
+	for (size_t i = 0; i < example.wanted.routes; i++) {
+		const struct route *sent = &example.wanted.route[i];
 		struct nlmsghdr *message = rtnetlink_add_route(&buffer, sent);
 		struct route read;
 
@@ -84,7 +84,7 @@ static void rules_and_routes_are_read_back_as_sent(void **state)
 		assert_null(read.other);
 		route_free(&read);
 	}
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 static void a_rule_is_deleted_by_what_the_kernel_told_of_it(void **state)
@@ -739,7 +739,7 @@ static void a_neighbour_with_another_kind_of_address_has_none_known(void **state
 
 int main(void)
 {
-	struct CMUnitTest tests[POLICY_CASES + 22] = {
+	struct CMUnitTest tests[CONFIG_CASES + 22] = {
 		in_directory(an_address_has_the_prefix_of_its_peer),
 		in_directory(an_address_without_a_peer_is_its_own),
 		in_directory(what_is_no_address_is_passed_over),
@@ -766,7 +766,7 @@ int main(void)
 		in_directory(attributes_that_lie_about_their_length_are_passed_over),
 	};
 
-	case_tests(tests + COUNT(tests) - POLICY_CASES, "rules and routes are read back of",
+	case_tests(tests + COUNT(tests) - CONFIG_CASES, "rules and routes are read back of",
 		   rules_and_routes_are_read_back_as_sent);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,14 +8,14 @@
 #include <string.h>
 
 /* The plan toward @wanted as a script. */
-static void make_script(struct text *script, struct wanted *wanted, const struct kernel *kernel, bool remove)
+static void make_script(struct text *script, struct example *example, const struct present *present, bool remove)
 {
 	struct report report = { 0 };
 	struct plan plan;
-	int (*make_plan)(struct plan *, const struct config *, const struct policy *, const struct kernel *,
+	int (*make_plan)(struct plan *, const struct config *, const struct wanted *, const struct present *,
 			 struct report *) = remove ? plan_remove : plan_install;
 
-	assert_int_equal(make_plan(&plan, &wanted->config, &wanted->policy, kernel, &report), 0);
+	assert_int_equal(make_plan(&plan, &example->config, &example->wanted, present, &report), 0);
 	script_add_plan(script, remove ? "how to remove it" : "how to install it", &plan);
 	plan_free(&plan);
 }
@@ -23,13 +23,13 @@ static void make_script(struct text *script, struct wanted *wanted, const struct
 /* The scripts that are kept in a golden file, each under a heading. */
 static struct text golden;
 
-/* The kill switch of @wanted is in policy.txt already. */
-static void golden_add(const char *heading, const struct wanted *wanted, const struct text *script)
+/* The kill switch of @wanted is in wanted.txt already. */
+static void golden_add(const char *heading, const struct example *example, const struct text *script)
 {
 	struct text guard CLEANUP(text_free) = { 0 };
 	const char *string = text_string(script), *found;
 
-	guard_add_text(&guard, &wanted->policy.guard);
+	guard_add_text(&guard, &example->wanted.guard);
 	found = strstr(string, text_string(&guard));
 	if (found)
 		text_add(&golden, "\n==== %s\n%.*s(the kill switch)\n%s", heading, (int)(found - string), string,
@@ -43,25 +43,25 @@ static const char *const scripted_cases[] = { "seed", "direct4", "several-subnet
 static void add_script(const char *name, bool remove)
 {
 	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
-	struct wanted wanted;
-	struct kernel kernel;
+	struct example example;
+	struct present present;
 
-	wanted_make(&wanted, case_text(name));
+	example_make(&example, case_text(name));
 	if (remove)
-		kernel_as_wanted(&kernel, &wanted.policy);
+		present_as_wanted(&present, &example.wanted);
 	else
-		kernel_fresh(&kernel);
-	make_script(&script, &wanted, &kernel, remove);
+		present_fresh(&present);
+	make_script(&script, &example, &present, remove);
 	text_add(&heading, "%s, %s", name, remove ? "removed" : "installed from nothing");
-	golden_add(text_string(&heading), &wanted, &script);
-	kernel_free(&kernel);
-	wanted_free(&wanted);
+	golden_add(text_string(&heading), &example, &script);
+	present_free(&present);
+	example_free(&example);
 }
 
-static size_t find_priority(const struct kernel *kernel, uint32_t priority)
+static size_t find_priority(const struct present *present, uint32_t priority)
 {
-	for (size_t i = 0; i < kernel->rules; i++)
-		if (kernel->rule[i].priority == priority)
+	for (size_t i = 0; i < present->rules; i++)
+		if (present->rule[i].priority == priority)
 			return i;
 	fail_msg("no rule of priority %u", priority);
 	return 0;
@@ -70,23 +70,23 @@ static size_t find_priority(const struct kernel *kernel, uint32_t priority)
 static void add_repair(void)
 {
 	struct text script CLEANUP(text_free) = { 0 };
-	struct wanted wanted;
-	struct kernel kernel;
+	struct example example;
+	struct present present;
 	struct rule extra;
 
-	wanted_make(&wanted, case_text("both-families"));
-	kernel_as_wanted(&kernel, &wanted.policy);
-	extra = kernel.rule[find_priority(&kernel, 1000)];
+	example_make(&example, case_text("both-families"));
+	present_as_wanted(&present, &example.wanted);
+	extra = present.rule[find_priority(&present, 1000)];
 	strcpy(extra.incoming, "eth7");
 	extra.other = (char *)"fwmark 0x1/0xff";
-	kernel_add_rule(&kernel, &extra);
-	kernel_drop_rule(&kernel, find_priority(&kernel, 999));
-	kernel.route[0].metric = 7;
-	kernel.guard.dormant = true;
-	make_script(&script, &wanted, &kernel, false);
-	golden_add("both-families, damaged, repaired", &wanted, &script);
-	kernel_free(&kernel);
-	wanted_free(&wanted);
+	present_add_rule(&present, &extra);
+	present_drop_rule(&present, find_priority(&present, 999));
+	present.route[0].metric = 7;
+	present.guard.dormant = true;
+	make_script(&script, &example, &present, false);
+	golden_add("both-families, damaged, repaired", &example, &script);
+	present_free(&present);
+	example_free(&example);
 }
 
 static void scripts_are_golden(void **state)
@@ -104,25 +104,25 @@ static void scripts_are_golden(void **state)
 static void what_is_intact_is_said_in_comments_alone(void **state)
 {
 	struct text script CLEANUP(text_free) = { 0 };
-	struct wanted wanted;
-	struct kernel kernel;
+	struct example example;
+	struct present present;
 	size_t intact = 0;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
-	kernel_as_wanted(&kernel, &wanted.policy);
-	make_script(&script, &wanted, &kernel, false);
+	example_make(&example, case_text("seed"));
+	present_as_wanted(&present, &example.wanted);
+	make_script(&script, &example, &present, false);
 	for (const char *line = text_string(&script); *line; line = strchr(line, '\n') + 1) {
 		assert_int_equal(*line, '#');
 		intact += strncmp(line, "# intact: ", 10) == 0;
 	}
-	assert_int_equal(intact, 1 + wanted.policy.rules + wanted.policy.routes);
+	assert_int_equal(intact, 1 + example.wanted.rules + example.wanted.routes);
 	assert_contains(text_string(&script), "\n# intact: nft table inet ocserv_gw\n");
 	assert_contains(text_string(&script), "\n# intact: ip -4 route default via 172.28.0.2 dev eth0 table 100\n");
 	assert_contains(text_string(&script), "\n# intact: ip -4 rule priority 1001 from 10.20.0.0/24 prohibit\n");
 	assert_contains(text_string(&script), "\n# nothing to do\n");
-	kernel_free(&kernel);
-	wanted_free(&wanted);
+	present_free(&present);
+	example_free(&example);
 }
 
 static void a_step_is_a_command(void **state)
@@ -204,25 +204,25 @@ static void comments_stay_one_line(void **state)
 	static const char comment[] = "x\nreboot\r\n$(reboot)\x1b[2J\xff";
 	struct text script CLEANUP(text_free) = { 0 };
 	struct present_chain *chain;
-	struct wanted wanted;
-	struct kernel kernel;
+	struct example example;
+	struct present present;
 	const char *heredoc;
 
 	(void)state;
-	wanted_make(&wanted, case_text("seed"));
-	kernel_as_wanted(&kernel, &wanted.policy);
-	chain = &kernel.guard.chain[0];
+	example_make(&example, case_text("seed"));
+	present_as_wanted(&present, &example.wanted);
+	chain = &present.guard.chain[0];
 	free(chain->rule[0].comment);
 	chain->rule[0].comment = duplicate(comment);
-	make_script(&script, &wanted, &kernel, false);
+	make_script(&script, &example, &present, false);
 
 	heredoc = strstr(text_string(&script), "nft -f -");
 	assert_non_null(heredoc);
 	for (const char *line = text_string(&script); line < heredoc; line = strchr(line, '\n') + 1)
 		assert_int_equal(*line, '#');
 	assert_contains(text_string(&script), "# to do: chain prerouting: rule \"x?reboot??$(reboot)?[2J?\"");
-	kernel_free(&kernel);
-	wanted_free(&wanted);
+	present_free(&present);
+	example_free(&example);
 }
 
 static void the_heading_is_one_line(void **state)

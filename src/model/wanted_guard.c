@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "model/policy.h"
+#include "model/wanted.h"
 
 #include <linux/netfilter.h>
 #include <netinet/icmp6.h>

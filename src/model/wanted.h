@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef POLICY_H
-#define POLICY_H
+#ifndef WANTED_H
+#define WANTED_H
 
 #include "model/exit.h"
 #include "model/guard.h"
@@ -8,7 +8,7 @@
 #include "model/routing.h"
 
 /* The state that the configuration asks of the kernel. */
-struct policy {
+struct wanted {
 	struct rule *rule;	/* in the order of installation: the rules to the gateway are the last of a family */
 	size_t rules;
 	struct route *route;
@@ -21,14 +21,14 @@ struct policy {
 };
 
 /*
- * policy_make - the desired policy rules, routes and kill switch
+ * wanted_make - the desired policy rules, routes and kill switch
  *
- * The code of the kill switch's rules is not set: see nftables_compile(). policy_free() when done.
+ * The code of the kill switch's rules is not set: see nftables_compile(). wanted_free() when done.
  */
-void policy_make(struct policy *policy, const struct config *config, const struct exits *exits, const struct host *host);
+void wanted_make(struct wanted *wanted, const struct config *config, const struct exits *exits, const struct host *host);
 
 /* killswitch_make - the desired kill switch alone; guard_free() when done. Its comments have parts in @config and @exits. */
 void killswitch_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host);
-void policy_free(struct policy *policy);
+void wanted_free(struct wanted *wanted);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#ifndef KERNEL_H
-#define KERNEL_H
+#ifndef PRESENT_H
+#define PRESENT_H
 
 #include "model/guard.h"
 #include "model/ranges.h"
@@ -57,7 +57,7 @@ struct present_guard {
 	size_t chains;
 };
 
-struct kernel {
+struct present {
 	bool unprivileged;	/* nf_tables is not ours to read: `guard` is unknown */
 	struct rule *rule;	/* all policy rules, in the order of the kernel */
 	size_t rules;
@@ -68,6 +68,6 @@ struct kernel {
 	struct present_guard guard;
 };
 
-void kernel_free(struct kernel *kernel);
+void present_free(struct present *present);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "diagnose/foreign.h"
+#include "diagnose/others.h"
 #include "model/guard.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static const char *family_word(uint32_t family)
 	return "inet";
 }
 
-void foreign_chain_text(struct text *text, const struct nftnl_chain *chain)
+void others_chain_text(struct text *text, const struct nftnl_chain *chain)
 {
 	text_add(text, "%s %s %s", family_word(nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY)),
 		 nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
@@ -48,10 +48,10 @@ static void add_look(struct text *text, const struct nftnl_chain *chain)
 {
 	text_add_string(text, has_plain_names(chain) ? "nft -a list chain " : "nft -a list ruleset");
 	if (has_plain_names(chain))
-		foreign_chain_text(text, chain);
+		others_chain_text(text, chain);
 }
 
-void foreign_cause_text(struct text *text, const struct effect *effect, const struct nftnl_chain *base)
+void others_cause_text(struct text *text, const struct effect *effect, const struct nftnl_chain *base)
 {
 	char comment[COMMENT_ROOM];
 
@@ -68,7 +68,7 @@ void foreign_cause_text(struct text *text, const struct effect *effect, const st
 }
 
 /* Its firewall script makes a table for each session, or rules of iptables that all bear its name as a comment. */
-bool foreign_is_ocserv(const struct effect *effect)
+bool others_is_ocserv(const struct effect *effect)
 {
 	char comment[COMMENT_ROOM] = "";
 
@@ -86,7 +86,7 @@ static void add_remedy(struct text *text, const struct config *config, const str
 	const bool answer = simulation->packet.reply;
 	char pattern[IFNAMSIZ + 1];
 
-	if (passage->cause != NO_EFFECT && foreign_is_ocserv(&simulation->effect[passage->cause]))
+	if (passage->cause != NO_EFFECT && others_is_ocserv(&simulation->effect[passage->cause]))
 		text_add_string(text, "ocserv has made it for this session (restrict-user-to-routes or restrict-user-to-ports "
 				"in ocserv.conf)");
 	else if (passage->place.hook == NF_INET_FORWARD && has_plain_names(passage->chain))
@@ -111,8 +111,8 @@ static void add_end(struct text *wrong, const struct config *config, const struc
 	const struct effect *effect = &simulation->effect[passage->cause];
 	struct text open CLEANUP(text_free) = { 0 };
 
-	foreign_chain_text(&name, passage->chain);
-	foreign_cause_text(&cause, effect, passage->chain);
+	others_chain_text(&name, passage->chain);
+	others_cause_text(&cause, effect, passage->chain);
 	if (effect->detail[0])
 		text_add(&cause, ", %s", effect->detail);
 	add_remedy(&remedy, config, simulation, passage, text_string(&name));
@@ -170,8 +170,8 @@ static void report_rewriting(const struct simulation *simulation, const struct p
 
 	if (!effect)
 		return;
-	foreign_chain_text(&name, passage->chain);
-	foreign_cause_text(&cause, effect, passage->chain);
+	others_chain_text(&name, passage->chain);
+	others_cause_text(&cause, effect, passage->chain);
 	add_look(&look, passage->chain);
 	if (effect->detail[0])
 		text_add(&cause, ", to %s", effect->detail);
@@ -191,8 +191,8 @@ static void report_copy(const struct simulation *simulation, const struct passag
 
 	if (!effect)
 		return;
-	foreign_chain_text(&name, passage->chain);
-	foreign_cause_text(&cause, effect, passage->chain);
+	others_chain_text(&name, passage->chain);
+	others_cause_text(&cause, effect, passage->chain);
 	add_look(&look, passage->chain);
 	report_warning(report, "the nft chain `%s` %s %s to %s, by %s: whoever gets the copies reads what clients send; see "
 		       "%s", text_string(&name),
@@ -204,12 +204,12 @@ static void report_cut_off(const struct passage *passage, const char *what, stru
 {
 	struct text name CLEANUP(text_free) = { 0 };
 
-	foreign_chain_text(&name, passage->chain);
+	others_chain_text(&name, passage->chain);
 	report_note(report, "the nft chain `%s` leads %s through more rules and elements of sets than are looked at: what the last "
 		    "ones do is not known", text_string(&name), what);
 }
 
-void foreign_report(const struct config *config, const struct simulation *simulation, const struct passage *passage,
+void others_report(const struct config *config, const struct simulation *simulation, const struct passage *passage,
 		    const char *what, struct report *report)
 {
 	if (passage->cut_off)
@@ -241,7 +241,7 @@ static void add_tables(const struct config *config, int family, const char *path
 			  "clients' packets is not known; %s-legacy-save", tool, text_string(&tables), tool);
 }
 
-void foreign_unseen(const struct config *config, struct lines *unseen)
+void others_unseen(const struct config *config, struct lines *unseen)
 {
 	add_tables(config, IPV4, "/proc/net/ip_tables_names", unseen);
 	add_tables(config, IPV6, "/proc/net/ip6_tables_names", unseen);
@@ -249,7 +249,7 @@ void foreign_unseen(const struct config *config, struct lines *unseen)
 
 /* A client's packets */
 
-void foreign_make_packet(struct packet *packet, const struct address *client, const char *tunnel,
+void others_make_packet(struct packet *packet, const struct address *client, const char *tunnel,
 			 const struct address *destination, const char *outgoing, const struct address *nexthop)
 {
 	*packet = (struct packet){
@@ -261,7 +261,7 @@ void foreign_make_packet(struct packet *packet, const struct address *client, co
 	memcpy(packet->assumed_tunnel, packet->incoming, IFNAMSIZ);
 }
 
-void foreign_make_answer(struct packet *answer, const struct packet *packet, bool masquerade)
+void others_make_answer(struct packet *answer, const struct packet *packet, bool masquerade)
 {
 	struct address own;
 
@@ -286,13 +286,13 @@ static const struct passage *find_end(const struct simulation *simulation)
 		const struct passage *passage = &simulation->passage[i];
 
 		if (passage->ended == YES && passage->cause != NO_EFFECT &&
-		    !foreign_is_ocserv(&simulation->effect[passage->cause]))
+		    !others_is_ocserv(&simulation->effect[passage->cause]))
 			return passage;
 	}
 	return NULL;
 }
 
-bool foreign_drops(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,
+bool others_drops(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,
 		   const struct packet *packet, bool ours, struct text *by)
 {
 	struct simulation simulation = {
@@ -343,7 +343,7 @@ static void check_packet(const struct check *check, const struct packet *packet,
 
 	simulate(&simulation);
 	for (size_t i = 0; i < simulation.passages; i++)
-		foreign_report(check->config, &simulation, &simulation.passage[i], what, check->report);
+		others_report(check->config, &simulation, &simulation.passage[i], what, check->report);
 	simulation_free(&simulation);
 }
 
@@ -356,13 +356,13 @@ static void check_exit(const struct check *check, const struct exit *exit)
 	/* Some host that everybody may reach. */
 	address_parse(&far, exit->family == IPV4 ? "1.1.1.1" : "2606:4700:4700::1111");
 	make_client(check->config, exit->family, &client, tunnel);
-	foreign_make_packet(&packet, &client, tunnel, &far, exit->interface.name, &exit->nexthop);
-	foreign_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
+	others_make_packet(&packet, &client, tunnel, &far, exit->interface.name, &exit->nexthop);
+	others_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
 	check_packet(check, &packet, "what clients send");
 	check_packet(check, &answer, "the answers to clients");
 }
 
-int foreign_read(struct ruleset *ruleset, struct netlink *nft, struct report *report)
+int others_read(struct ruleset *ruleset, struct netlink *nft, struct report *report)
 {
 	struct netlink_error error;
 
@@ -372,21 +372,21 @@ int foreign_read(struct ruleset *ruleset, struct netlink *nft, struct report *re
 			    netlink_error_text(&error));
 }
 
-void foreign_check(const struct config *config, const struct situation *situation, struct sockets *sockets,
+void others_check(const struct config *config, const struct situation *situation, struct sockets *sockets,
 		   struct report *report)
 {
 	struct lines unseen CLEANUP(lines_free) = { 0 };
 	struct ruleset ruleset;
 	const struct check check = {
 		.config = config, .ruleset = &ruleset, .report = report,
-		.roads = { &sockets->route, &situation->kernel },
+		.roads = { &sockets->route, &situation->present },
 	};
 
-	if (foreign_read(&ruleset, &sockets->nft, report) == 0)
+	if (others_read(&ruleset, &sockets->nft, report) == 0)
 		for (unsigned int i = 0; i < situation->exits.count; i++)
 			check_exit(&check, &situation->exits.exit[i]);
 	ruleset_free(&ruleset);
-	foreign_unseen(config, &unseen);
+	others_unseen(config, &unseen);
 	for (size_t i = 0; i < unseen.count; i++)
 		report_note(report, "%s", unseen.line[i]);
 }

@@ -10,37 +10,37 @@ static const char *family_text(uint8_t family)
 	return family_name(family_index(family));
 }
 
-static void add_rules(struct text *text, const struct policy *policy)
+static void add_rules(struct text *text, const struct wanted *wanted)
 {
 	text_add(text, "policy rules\n");
-	for (size_t i = 0; i < policy->rules; i++) {
-		text_add(text, "\t%s ", family_text(policy->rule[i].family));
-		rule_add_text(text, &policy->rule[i]);
+	for (size_t i = 0; i < wanted->rules; i++) {
+		text_add(text, "\t%s ", family_text(wanted->rule[i].family));
+		rule_add_text(text, &wanted->rule[i]);
 		text_add(text, "\n");
 	}
 }
 
-static void add_routes(struct text *text, const struct policy *policy)
+static void add_routes(struct text *text, const struct wanted *wanted)
 {
 	text_add(text, "routes\n");
-	for (size_t i = 0; i < policy->routes; i++) {
-		text_add(text, "\t%s ", family_text(policy->route[i].family));
-		route_add_text(text, &policy->route[i]);
+	for (size_t i = 0; i < wanted->routes; i++) {
+		text_add(text, "\t%s ", family_text(wanted->route[i].family));
+		route_add_text(text, &wanted->route[i]);
 		text_add(text, "\n");
 	}
 }
 
 /* The case's configuration, and what it asks for. */
-static void add_case(struct text *text, const struct policy_case *one)
+static void add_case(struct text *text, const struct config_case *one)
 {
-	struct wanted wanted;
+	struct example example;
 
-	wanted_make(&wanted, one->text);
+	example_make(&example, one->text);
 	text_add(text, "%s\n", one->text);
-	add_rules(text, &wanted.policy);
-	add_routes(text, &wanted.policy);
-	guard_add_text(text, &wanted.policy.guard);
-	wanted_free(&wanted);
+	add_rules(text, &example.wanted);
+	add_routes(text, &example.wanted);
+	guard_add_text(text, &example.wanted.guard);
+	example_free(&example);
 }
 
 /* Of those before it, the one that differs least. */
@@ -60,23 +60,23 @@ static void add_least_difference(struct text *all, const struct text *cases, siz
 		text = (struct text){ 0 };
 		other = i;
 	}
-	text_add(all, "\n==== %s differs from %s\n%s", policy_cases[number].name, policy_cases[other].name,
+	text_add(all, "\n==== %s differs from %s\n%s", config_cases[number].name, config_cases[other].name,
 		 text_string(&least));
 }
 
 /* The first as a whole, of each other one what differs: a rule stands where it is news. */
 static void wanted_states_are_golden(void **state)
 {
-	struct text all CLEANUP(text_free) = { 0 }, cases[POLICY_CASES] = { { 0 } };
+	struct text all CLEANUP(text_free) = { 0 }, cases[CONFIG_CASES] = { { 0 } };
 
 	(void)state;
-	for (size_t i = 0; i < POLICY_CASES; i++)
-		add_case(&cases[i], &policy_cases[i]);
-	text_add(&all, "==== %s\n%s", policy_cases[0].name, text_string(&cases[0]));
-	for (size_t i = 1; i < POLICY_CASES; i++)
+	for (size_t i = 0; i < CONFIG_CASES; i++)
+		add_case(&cases[i], &config_cases[i]);
+	text_add(&all, "==== %s\n%s", config_cases[0].name, text_string(&cases[0]));
+	for (size_t i = 1; i < CONFIG_CASES; i++)
 		add_least_difference(&all, cases, i);
-	assert_golden("policy.txt", text_string(&all));
-	for (size_t i = 0; i < POLICY_CASES; i++)
+	assert_golden("wanted.txt", text_string(&all));
+	for (size_t i = 0; i < CONFIG_CASES; i++)
 		text_free(&cases[i]);
 }
 
@@ -103,33 +103,33 @@ static void differences_are_told(void **state)
 
 static void comments_are_whole_in_the_largest_policy(void **state)
 {
-	struct wanted wanted;
+	struct example example;
 	char comment[GUARD_COMMENT];
 	unsigned int rules = 0;
 
 	(void)state;
-	wanted_make_largest(&wanted);
-	for (size_t i = 0; i < wanted.policy.guard.chains; i++) {
-		const struct guard_chain *chain = &wanted.policy.guard.chain[i];
+	example_make_largest(&example);
+	for (size_t i = 0; i < example.wanted.guard.chains; i++) {
+		const struct guard_chain *chain = &example.wanted.guard.chain[i];
 
 		for (size_t j = 0; j < chain->rules; j++, rules++)
 			assert_true(strlen(guard_comment(&chain->rule[j], comment)) < GUARD_COMMENT - 1);
 	}
 	assert_true(rules > 2 * CASE_SUBNETS);
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 static void everything_of_ours_carries_our_protocol(void **state)
 {
-	struct wanted wanted;
+	struct example example;
 
 	(void)state;
-	wanted_make(&wanted, case_text("several-subnets"));
-	for (size_t i = 0; i < wanted.policy.rules; i++)
-		assert_int_equal(wanted.policy.rule[i].protocol, ROUTING_PROTOCOL);
-	for (size_t i = 0; i < wanted.policy.routes; i++)
-		assert_int_equal(wanted.policy.route[i].protocol, ROUTING_PROTOCOL);
-	wanted_free(&wanted);
+	example_make(&example, case_text("several-subnets"));
+	for (size_t i = 0; i < example.wanted.rules; i++)
+		assert_int_equal(example.wanted.rule[i].protocol, ROUTING_PROTOCOL);
+	for (size_t i = 0; i < example.wanted.routes; i++)
+		assert_int_equal(example.wanted.route[i].protocol, ROUTING_PROTOCOL);
+	example_free(&example);
 }
 
 static bool permits(const struct rule *rule)
@@ -139,16 +139,16 @@ static bool permits(const struct rule *rule)
 
 static void rules_to_the_gateway_come_last_of_a_family(void **state)
 {
-	struct wanted wanted;
+	struct example example;
 
 	(void)state;
-	wanted_make(&wanted, case_text("several-subnets"));
-	for (size_t i = 1; i < wanted.policy.rules; i++) {
-		const struct rule *before = &wanted.policy.rule[i - 1], *rule = &wanted.policy.rule[i];
+	example_make(&example, case_text("several-subnets"));
+	for (size_t i = 1; i < example.wanted.rules; i++) {
+		const struct rule *before = &example.wanted.rule[i - 1], *rule = &example.wanted.rule[i];
 
 		assert_true(before->family != rule->family || !permits(before) || permits(rule));
 	}
-	wanted_free(&wanted);
+	example_free(&example);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "model/policy.h"
+#include "model/wanted.h"
 
 #include <linux/fib_rules.h>
 #include <linux/neighbour.h>
@@ -25,22 +25,22 @@
  * What is for this host itself finds table local first, and what it sends comes in by lo.
  */
 
-static struct rule *add_rule(struct policy *policy, uint8_t family, uint32_t priority)
+static struct rule *add_rule(struct wanted *wanted, uint8_t family, uint32_t priority)
 {
-	policy->rule = make_room_for_one(policy->rule, policy->rules, sizeof(*policy->rule));
-	policy->rule[policy->rules] = (struct rule){
+	wanted->rule = make_room_for_one(wanted->rule, wanted->rules, sizeof(*wanted->rule));
+	wanted->rule[wanted->rules] = (struct rule){
 		.family = family,
 		.priority = priority,
 		.suppress_prefixlength = -1,
 		.protocol = ROUTING_PROTOCOL,
 	};
-	return &policy->rule[policy->rules++];
+	return &wanted->rule[wanted->rules++];
 }
 
-static void add_local_rule(struct policy *policy, const struct config *config, const struct prefix *subnet,
+static void add_local_rule(struct wanted *wanted, const struct config *config, const struct prefix *subnet,
 			   bool may_be_lan)
 {
-	struct rule *rule = add_rule(policy, subnet->address.family, config->priority - 1);
+	struct rule *rule = add_rule(wanted, subnet->address.family, config->priority - 1);
 
 	rule->destination = *subnet;
 	rule->action = FR_ACT_TO_TBL;
@@ -51,67 +51,67 @@ static void add_local_rule(struct policy *policy, const struct config *config, c
 		rule->suppress_prefixlength--;
 }
 
-static void add_gateway_rule(struct policy *policy, const struct config *config, const struct gateway *gateway,
+static void add_gateway_rule(struct wanted *wanted, const struct config *config, const struct gateway *gateway,
 			     const struct prefix *subnet)
 {
-	struct rule *rule = add_rule(policy, subnet->address.family, config->priority);
+	struct rule *rule = add_rule(wanted, subnet->address.family, config->priority);
 
 	rule->source = *subnet;
 	rule->action = FR_ACT_TO_TBL;
 	rule->table = gateway->table;
 }
 
-static void add_stop_rules(struct policy *policy, const struct config *config, const struct prefix *subnet,
+static void add_stop_rules(struct wanted *wanted, const struct config *config, const struct prefix *subnet,
 			   bool silent)
 {
-	struct rule *rule = add_rule(policy, subnet->address.family, config->priority + 1);
+	struct rule *rule = add_rule(wanted, subnet->address.family, config->priority + 1);
 
 	rule->source = *subnet;
 	rule->action = silent ? FR_ACT_BLACKHOLE : FR_ACT_PROHIBIT;
 
-	rule = add_rule(policy, subnet->address.family, config->priority + 1);
+	rule = add_rule(wanted, subnet->address.family, config->priority + 1);
 	rule->destination = *subnet;
 	rule->action = FR_ACT_BLACKHOLE;
 }
 
-static void add_others_rule(struct policy *policy, const struct config *config, int family)
+static void add_others_rule(struct wanted *wanted, const struct config *config, int family)
 {
-	struct rule *rule = add_rule(policy, family_of(family), config->priority + 1);
+	struct rule *rule = add_rule(wanted, family_of(family), config->priority + 1);
 
 	memcpy(rule->incoming, "lo", sizeof("lo"));
 	rule->inverted = true;
 	rule->action = FR_ACT_BLACKHOLE;
 }
 
-static void add_gateway_rules(struct policy *policy, const struct config *config, const struct exits *exits, int family)
+static void add_gateway_rules(struct wanted *wanted, const struct config *config, const struct exits *exits, int family)
 {
 	const struct subnets *subnets = &config->subnets[family];
 
 	for (unsigned int i = 0; i < exits->count; i++)
 		for (unsigned int j = 0; exits->exit[i].family == family && j < subnets->count; j++)
-			add_gateway_rule(policy, config, exits->exit[i].gateway, &subnets->prefix[j]);
+			add_gateway_rule(wanted, config, exits->exit[i].gateway, &subnets->prefix[j]);
 }
 
-static void add_rules(struct policy *policy, const struct config *config, const struct exits *exits, int family)
+static void add_rules(struct wanted *wanted, const struct config *config, const struct exits *exits, int family)
 {
 	const struct subnets *subnets = &config->subnets[family];
 	bool silent = config_blocks(config, family) && config->blocked == BLOCKED_DROP;
 
 	for (unsigned int i = 0; i < subnets->count; i++)
-		add_local_rule(policy, config, &subnets->prefix[i], subnets->count > 1);
+		add_local_rule(wanted, config, &subnets->prefix[i], subnets->count > 1);
 	for (unsigned int i = 0; i < subnets->count; i++)
-		add_stop_rules(policy, config, &subnets->prefix[i], silent);
+		add_stop_rules(wanted, config, &subnets->prefix[i], silent);
 	if (!config->forward_others)
-		add_others_rule(policy, config, family);
-	add_gateway_rules(policy, config, exits, family);
+		add_others_rule(wanted, config, family);
+	add_gateway_rules(wanted, config, exits, family);
 }
 
-static void add_route(struct policy *policy, const struct config *config, const struct exit *exit)
+static void add_route(struct wanted *wanted, const struct config *config, const struct exit *exit)
 {
 	struct route *route;
 
-	policy->route = make_room_for_one(policy->route, policy->routes, sizeof(*policy->route));
-	route = &policy->route[policy->routes++];
+	wanted->route = make_room_for_one(wanted->route, wanted->routes, sizeof(*wanted->route));
+	route = &wanted->route[wanted->routes++];
 	*route = (struct route){
 		.family = family_of(exit->family),
 		.table = exit->gateway->table,
@@ -127,9 +127,9 @@ static void add_route(struct policy *policy, const struct config *config, const 
 	memcpy(route->interface_name, exit->interface.name, sizeof(route->interface_name));
 }
 
-static void add_neighbour(struct policy *policy, const struct exit *exit)
+static void add_neighbour(struct wanted *wanted, const struct exit *exit)
 {
-	struct neighbour *neighbour = &policy->neighbour[policy->neighbours++];
+	struct neighbour *neighbour = &wanted->neighbour[wanted->neighbours++];
 
 	*neighbour = (struct neighbour){
 		.address = exit->nexthop,
@@ -141,30 +141,30 @@ static void add_neighbour(struct policy *policy, const struct exit *exit)
 	memcpy(neighbour->interface_name, exit->interface.name, sizeof(neighbour->interface_name));
 }
 
-void policy_make(struct policy *policy, const struct config *config, const struct exits *exits, const struct host *host)
+void wanted_make(struct wanted *wanted, const struct config *config, const struct exits *exits, const struct host *host)
 {
-	*policy = (struct policy){ 0 };
+	*wanted = (struct wanted){ 0 };
 	for (unsigned int i = 0; i < exits->count; i++) {
 		const struct exit *exit = &exits->exit[i];
 
-		add_route(policy, config, exit);
+		add_route(wanted, config, exit);
 		if (exit->gateway->to[exit->family].mac.known)
-			add_neighbour(policy, exit);
+			add_neighbour(wanted, exit);
 	}
 	for (int family = 0; family < FAMILIES; family++)
 		if (config_governs(config, family))
-			add_rules(policy, config, exits, family);
-	killswitch_make(&policy->guard, config, exits, host);
+			add_rules(wanted, config, exits, family);
+	killswitch_make(&wanted->guard, config, exits, host);
 }
 
-void policy_free(struct policy *policy)
+void wanted_free(struct wanted *wanted)
 {
-	for (size_t i = 0; i < policy->rules; i++)
-		rule_free(&policy->rule[i]);
-	for (size_t i = 0; i < policy->routes; i++)
-		route_free(&policy->route[i]);
-	free(policy->rule);
-	free(policy->route);
-	guard_free(&policy->guard);
-	*policy = (struct policy){ 0 };
+	for (size_t i = 0; i < wanted->rules; i++)
+		rule_free(&wanted->rule[i]);
+	for (size_t i = 0; i < wanted->routes; i++)
+		route_free(&wanted->route[i]);
+	free(wanted->rule);
+	free(wanted->route);
+	guard_free(&wanted->guard);
+	*wanted = (struct wanted){ 0 };
 }
