@@ -828,6 +828,13 @@ static struct nlmsghdr *put_request(void *buffer, uint16_t type, uint16_t flags)
 	return nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_INET, flags, 0);
 }
 
+/* With the padding of the attribute as zeros, since the kernel gets it too. */
+static void put_name(struct nlmsghdr *message, uint16_t type, const char *name)
+{
+	memset(mnl_nlmsg_get_payload_tail(message), 0, MNL_ATTR_HDRLEN + MNL_ALIGN(strlen(name) + 1));
+	mnl_attr_put_strz(message, type, name);
+}
+
 struct nlmsghdr *nftables_get_generation(void *buffer)
 {
 	return put_request(buffer, NFT_MSG_GETGEN, 0);
@@ -837,7 +844,7 @@ struct nlmsghdr *nftables_get_table(void *buffer, const char *table)
 {
 	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETTABLE, 0);
 
-	mnl_attr_put_strz(message, NFTA_TABLE_NAME, table);
+	put_name(message, NFTA_TABLE_NAME, table);
 	return message;
 }
 
@@ -850,7 +857,7 @@ struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table)
 {
 	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETSET, NLM_F_DUMP);
 
-	mnl_attr_put_strz(message, NFTA_SET_TABLE, table);
+	put_name(message, NFTA_SET_TABLE, table);
 	return message;
 }
 
@@ -858,8 +865,8 @@ struct nlmsghdr *nftables_dump_elements(void *buffer, const char *table, const c
 {
 	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);
 
-	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
-	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set);
+	put_name(message, NFTA_SET_ELEM_LIST_TABLE, table);
+	put_name(message, NFTA_SET_ELEM_LIST_SET, set);
 	return message;
 }
 
@@ -867,7 +874,7 @@ struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table)
 {
 	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETRULE, NLM_F_DUMP);
 
-	mnl_attr_put_strz(message, NFTA_RULE_TABLE, table);
+	put_name(message, NFTA_RULE_TABLE, table);
 	return message;
 }
 
@@ -1179,7 +1186,7 @@ static void put_set(struct nftables_batch *batch, const struct guard *guard, con
 	struct nlattr *description;
 
 	if (!form)
-		abort();	/* killswitch.c makes no other */
+		abort();	/* wanted_guard.c makes no other */
 	memcpy(data + 2, &form->order, sizeof(form->order));
 	mnl_attr_put_strz(message, NFTA_SET_TABLE, guard->table);
 	mnl_attr_put_strz(message, NFTA_SET_NAME, set->name);

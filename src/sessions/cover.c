@@ -144,7 +144,7 @@ static const char *find_denial(const struct config *config, const struct situati
 
 	for (int i = 0; i < 2 && !found; i++) {
 		struct config other = *config;
-		struct guard blocking;
+		struct guard blocking = { 0 };
 
 		/* Neither its gateway nor its subnets may be the same any more. */
 		for (unsigned int j = 0; j < other.gateways; j++)
