@@ -349,7 +349,7 @@ static void add_first(struct nftnl_rule *rule)
 static void add_icmp(struct nftnl_rule *rule, const struct guard_match *match)
 {
 	const uint8_t bytes[] = { match->icmp.type, match->icmp.code };
-	uint32_t length = match->kind == MATCH_ICMP ? 2 : 1;
+	uint32_t length = match->kind == MATCH_ICMP_CODE ? 2 : 1;
 
 	add_l4proto(rule, match->icmp.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 	add_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, length);
@@ -431,7 +431,7 @@ static uint8_t needed_family(const struct guard_match *match)
 		return AF_INET;
 	case MATCH_ICMP_ERROR:
 		return match->family;
-	case MATCH_ICMP:
+	case MATCH_ICMP_CODE:
 	case MATCH_ICMP_TYPE:
 		return match->icmp.family;
 	case MATCH_QUOTED_HOPBYHOP:
@@ -507,7 +507,7 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 		case MATCH_QUOTED_DADDR:
 			add_quoted_daddr(rule, match);
 			break;
-		case MATCH_ICMP:
+		case MATCH_ICMP_CODE:
 		case MATCH_ICMP_TYPE:
 			add_icmp(rule, match);
 			break;

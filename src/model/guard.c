@@ -46,7 +46,7 @@ struct guard_rule *guard_add_rule(struct guard_chain *chain)
 struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_kind kind)
 {
 	if (rule->matches == GUARD_MATCHES)
-		abort();	/* more than wanted.c ever makes of a configuration */
+		abort();	/* more than wanted_guard.c ever makes of a configuration */
 	rule->match[rule->matches].kind = kind;
 	return &rule->match[rule->matches++];
 }
@@ -126,7 +126,7 @@ static void add_icmp(struct text *text, const struct guard_match *match)
 	const char *name = match->icmp.family == AF_INET ? "icmp" : "icmpv6";
 
 	text_add(text, "%s type %u ", name, match->icmp.type);
-	if (match->kind == MATCH_ICMP)
+	if (match->kind == MATCH_ICMP_CODE)
 		text_add(text, "%s code %u ", name, match->icmp.code);
 }
 
@@ -236,7 +236,7 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 	case MATCH_QUOTED_DADDR:
 		add_quoted_daddr(text, match);
 		break;
-	case MATCH_ICMP:
+	case MATCH_ICMP_CODE:
 	case MATCH_ICMP_TYPE:
 		add_icmp(text, match);
 		break;

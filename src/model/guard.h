@@ -24,7 +24,7 @@
 #define IPV6_NEXT_HEADER_OFFSET 6U
 
 /*
- * What a client sent to this host carries this mark, of [gateway] mark_mask's highest value, so that it is known where
+ * What a client sent to this host carries this mark, so that it is known where
  * a tunnel of this host unpacks it and hands what was inside to be forwarded.
  */
 #define GUARD_MARK 0xff000000U
@@ -47,8 +47,8 @@ enum guard_match_kind {
 	MATCH_IP_OPTIONS,	/* an IPv4 header with options */
 	MATCH_ICMP_ERROR,	/* ICMP of a family but echo; what else there is quotes a packet */
 	MATCH_QUOTED_DADDR,	/* the destination of the packet that an ICMP error quotes */
-	MATCH_ICMP,		/* a type and code */
-	MATCH_ICMP_TYPE,	/* a type with any code */
+	MATCH_ICMP_CODE,	/* a type and code of a family */
+	MATCH_ICMP_TYPE,	/* a type of a family, with any code */
 	MATCH_QUOTED_PROTOCOL,	/* the transport protocol, or next header, of the packet that an ICMP error quotes */
 	MATCH_L4PROTO,
 	MATCH_DPORT,

@@ -154,7 +154,7 @@ void wanted_make(struct wanted *wanted, const struct config *config, const struc
 	for (int family = 0; family < FAMILIES; family++)
 		if (config_governs(config, family))
 			add_rules(wanted, config, exits, family);
-	killswitch_make(&wanted->guard, config, exits, host);
+	wanted_guard_make(&wanted->guard, config, exits, host);
 }
 
 void wanted_free(struct wanted *wanted)

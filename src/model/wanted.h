@@ -27,8 +27,8 @@ struct wanted {
  */
 void wanted_make(struct wanted *wanted, const struct config *config, const struct exits *exits, const struct host *host);
 
-/* killswitch_make - the desired kill switch alone; guard_free() when done. Its comments have parts in @config and @exits. */
-void killswitch_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host);
+/* wanted_guard_make - the desired kill switch alone; guard_free() when done. Its comments have parts in @config and @exits. */
+void wanted_guard_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host);
 void wanted_free(struct wanted *wanted);
 
 #endif

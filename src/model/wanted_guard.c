@@ -399,11 +399,11 @@ static void drop_errors_about(struct guard_chain *chain, const struct subnets *s
 	COMMENT(rule, "an ICMP error about a packet to a client of ", subnets->text[i], ": dropped");
 }
 
-static struct guard_rule *drop_icmp(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code,
+static struct guard_rule *drop_icmp_error(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code,
 				    const char *what)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
-	struct guard_match *match = guard_add_match(rule, MATCH_ICMP);
+	struct guard_match *match = guard_add_match(rule, MATCH_ICMP_CODE);
 
 	match->icmp.family = family;
 	match->icmp.type = type;
@@ -425,7 +425,7 @@ static void match_quoted_other(struct guard_rule *rule, uint8_t family, uint8_t 
 /* icmp type 3 icmp code 3 @th,136,8 != 0x6 @th,136,8 != 0x11: a firewall may say so of TCP, and a program of UDP */
 static void drop_port_unreachable(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code)
 {
-	struct guard_rule *rule = drop_icmp(chain, family, type, code, "neither TCP nor UDP");
+	struct guard_rule *rule = drop_icmp_error(chain, family, type, code, "neither TCP nor UDP");
 
 	match_quoted_other(rule, family, IPPROTO_TCP);
 	match_quoted_other(rule, family, IPPROTO_UDP);
@@ -435,14 +435,14 @@ static void drop_port_unreachable(struct guard_chain *chain, uint8_t family, uin
 static void drop_errors_about_replies(struct guard_chain *chain, int family)
 {
 	if (family == IPV4) {
-		drop_icmp(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, "unknown protocol");
+		drop_icmp_error(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, "unknown protocol");
 		drop_port_unreachable(chain, AF_INET, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH);
-		drop_icmp(chain, AF_INET, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, "fragment missing");
-		drop_icmp(chain, AF_INET, ICMP_PARAMETERPROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
+		drop_icmp_error(chain, AF_INET, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, "fragment missing");
+		drop_icmp_error(chain, AF_INET, ICMP_PARAMETERPROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
 	} else {
 		drop_port_unreachable(chain, AF_INET6, ICMP6_DST_UNREACH, ICMP6_DST_UNREACH_NOPORT);
-		drop_icmp(chain, AF_INET6, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_REASSEMBLY, "fragment missing");
-		drop_icmp(chain, AF_INET6, ICMP6_PARAM_PROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
+		drop_icmp_error(chain, AF_INET6, ICMP6_TIME_EXCEEDED, ICMP6_TIME_EXCEED_REASSEMBLY, "fragment missing");
+		drop_icmp_error(chain, AF_INET6, ICMP6_PARAM_PROB, 0, "wrong header")->match[0].kind = MATCH_ICMP_TYPE;
 	}
 }
 
@@ -725,7 +725,7 @@ static void add_sets(struct guard *guard, const struct config *config)
 		guard_add_set(guard, GUARD_CLIENTS6_SET, AF_INET6, config->subnets[IPV6].prefix, config->subnets[IPV6].count);
 }
 
-void killswitch_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host)
+void wanted_guard_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host)
 {
 	const struct terms of = { config, exits, host, guard };
 	bool masquerade = config_masquerades(config, IPV4) || config_masquerades(config, IPV6);

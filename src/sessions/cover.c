@@ -150,7 +150,7 @@ static const char *find_denial(const struct config *config, const struct situati
 		for (unsigned int j = 0; j < other.gateways; j++)
 			other.gateway[j].to[family].mode = GATEWAY_BLOCK;
 		other.subnets[family] = (struct subnets){ &any, text, (unsigned int)i };
-		killswitch_make(&blocking, &other, &none, &situation->host);
+		wanted_guard_make(&blocking, &other, &none, &situation->host);
 		found = find_common(&blocking, &situation->wanted.guard, &situation->present.guard);
 		guard_free(&blocking);
 	}

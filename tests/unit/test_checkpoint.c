@@ -33,7 +33,7 @@ static struct seen see(const char *text, bool others, const struct host *host)
 	exits_found(&exits, &config);
 	for (unsigned int i = 0; others && i < exits.count; i++)
 		exits.exit[i].interface = (struct interface){ 9, "eth9" };
-	killswitch_make(&guard, &config, &exits, host);
+	wanted_guard_make(&guard, &config, &exits, host);
 	guard_add_text(&table, &guard);
 	seen = (struct seen){ checkpoint_digest(&guard), duplicate(text_string(&table)) };
 	guard_free(&guard);

@@ -350,7 +350,7 @@ static unsigned int count_expressions(const struct nlmsghdr *message)
 }
 
 /* The kernel takes 128 expressions (NFT_RULE_MAXEXPRS), and put_rule() has room for 300 bytes a match. */
-static void rules_are_bounded_in_the_largest_policy(void **state)
+static void rules_are_bounded_in_the_largest_table(void **state)
 {
 	const struct nlmsghdr *message = NULL;
 	struct nftables_batch batch;
@@ -688,9 +688,9 @@ static void different_rules_have_different_code(void **state)
 		{ .kind = MATCH_SOCKET },
 		{ .kind = MATCH_L4PROTO, .protocol = IPPROTO_TCP },
 		{ .kind = MATCH_L4PROTO, .protocol = IPPROTO_UDP },
-		{ .kind = MATCH_ICMP, .icmp = { AF_INET, 11, 1 } },
-		{ .kind = MATCH_ICMP, .icmp = { AF_INET6, 11, 1 } },
-		{ .kind = MATCH_ICMP, .icmp = { AF_INET, 11, 0 } },
+		{ .kind = MATCH_ICMP_CODE, .icmp = { AF_INET, 11, 1 } },
+		{ .kind = MATCH_ICMP_CODE, .icmp = { AF_INET6, 11, 1 } },
+		{ .kind = MATCH_ICMP_CODE, .icmp = { AF_INET, 11, 0 } },
 		{ .kind = MATCH_ICMP_TYPE, .icmp = { AF_INET, 11, 0 } },
 		{ .kind = MATCH_L4PROTO, .protocol = IPPROTO_TCP, .negated = true },
 		{ .kind = MATCH_QUOTED_PROTOCOL, .quoted = { AF_INET, IPPROTO_TCP } },
@@ -1246,7 +1246,7 @@ int main(void)
 		in_directory(what_the_kernel_is_told_has_its_number),
 		in_directory(a_table_is_made_exclusively),
 		in_directory(every_message_is_about_our_table),
-		in_directory(rules_are_bounded_in_the_largest_policy),
+		in_directory(rules_are_bounded_in_the_largest_table),
 		in_directory(the_largest_batch_has_room),
 		in_directory(objects_of_a_batch_are_described),
 		in_directory(the_expression_at_fault_is_named_with_its_module),

@@ -101,7 +101,7 @@ static void differences_are_told(void **state)
 	}
 }
 
-static void comments_are_whole_in_the_largest_policy(void **state)
+static void comments_are_whole_in_the_largest_table(void **state)
 {
 	struct example example;
 	char comment[GUARD_COMMENT];
@@ -158,7 +158,7 @@ int main(void)
 		in_directory(differences_are_told),
 		in_directory(everything_of_ours_carries_our_protocol),
 		in_directory(rules_to_the_gateway_come_last_of_a_family),
-		in_directory(comments_are_whole_in_the_largest_policy),
+		in_directory(comments_are_whole_in_the_largest_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
