@@ -70,27 +70,6 @@ int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *d
 	return result;
 }
 
-static void print_change(enum change change, enum goal goal, const struct lines *was)
-{
-	if (change == CHANGE_NONE && goal == GOAL_REMOVE)
-		puts("nothing of ours is there");
-	else
-		puts(change_text(change));
-	for (size_t i = 0; i < was->count && change == CHANGE_REPAIRED; i++)
-		printf("  %s\n", was->line[i]);
-}
-
-/* Takes the plan's problems, which converge() replaces. */
-static struct lines take_problems(struct situation *situation)
-{
-	struct lines problems = situation->plan.problems;
-
-	situation->plan.problems = (struct lines){ 0 };
-	for (size_t i = 0; i < problems.count; i++)
-		lines_add(&situation->plan.problems, "%s", problems.line[i]);
-	return problems;
-}
-
 /* What another configuration has made, and this one does not know. */
 static void warn_of_left(const struct config *config, const struct kernel *kernel, struct report *report)
 {
@@ -109,7 +88,6 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	const struct state *state = &run->state;
 	struct sockets *sockets = &run->sockets;
 	struct report *report = &run->report;
-	struct lines was CLEANUP(lines_free) = { 0 };
 	struct situation situation;
 	enum change change;
 	int result = remembered_read(&remembered, config, state, report);
@@ -124,13 +102,12 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	if (result == 0) {
 		if (goal == GOAL_REMOVE || !situation.plan.anything_present)
 			state_trust(state);
-		was = take_problems(&situation);
 		result = converge(&situation, config, goal, &remembered, sockets, &change, report);
 	}
 	if (result == 0)
 		result = remembered_keep(&remembered, config, &situation, state, report);
 	if (result == 0) {
-		print_change(change, goal, &was);
+		puts(change == CHANGE_NONE && goal == GOAL_REMOVE ? "nothing of ours is there" : change_text(change));
 		if (change != CHANGE_NONE)
 			state_note_change(state, change_text(change));
 		if (goal == GOAL_INSTALL) {

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #define ROUNDS 3	/* against others who change the same objects meanwhile */
+#define REPAIRS_TOLD 10	/* one by one */
 
 /*
  * Where the kernel knows no way to a gateway, its interface is taken to be the one that it was, so that all else can be
@@ -107,9 +108,28 @@ static enum change change_of(const struct plan *plan, enum goal goal)
 	return plan->anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
 }
 
+/* Somebody else has taken it away: that is to be found in the log. */
+static void warn_of_repair(const struct lines *was, struct report *report)
+{
+	for (size_t i = 0; i < was->count && i < REPAIRS_TOLD; i++)
+		report_warning(report, "repaired: %s", was->line[i]);
+	if (was->count > REPAIRS_TOLD)
+		report_warning(report, "repaired: %zu more differences", was->count - REPAIRS_TOLD);
+}
+
+/* The plan's problems, which the next plan replaces. */
+static struct lines take_problems(struct plan *plan)
+{
+	struct lines problems = plan->problems;
+
+	plan->problems = (struct lines){ 0 };
+	return problems;
+}
+
 int converge(struct situation *situation, const struct config *config, enum goal goal,
 	     const struct remembered *remembered, struct sockets *sockets, enum change *change, struct report *report)
 {
+	struct lines was CLEANUP(lines_free) = { 0 };
 	struct remembered unsealed = *remembered;
 
 	unsealed.seal[0] = '\0';
@@ -117,6 +137,8 @@ int converge(struct situation *situation, const struct config *config, enum goal
 	if (situation->kernel.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
 				    "NET_ADMIN");
+	if (*change == CHANGE_REPAIRED)
+		was = take_problems(&situation->plan);
 	for (int round = 0; situation->plan.steps > 0; round++) {
 		if (round == ROUNDS)
 			return report_error(report, EX_OSERR, "the kernel is not as it was told: %s; is another program "
@@ -127,6 +149,7 @@ int converge(struct situation *situation, const struct config *config, enum goal
 		if (situation_read(situation, config, goal, &unsealed, sockets, report) < 0)
 			return -1;
 	}
+	warn_of_repair(&was, report);
 	return 0;
 }
 
