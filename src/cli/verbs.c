@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/verbs.h"
+#include "base/deadline.h"
 #include "base/terminal.h"
 #include "diagnose/advice.h"
 #include "diagnose/capacity.h"
 #include "diagnose/overlap.h"
+#include "kernel/await.h"
 #include "model/script.h"
 #include "sessions/remembered.h"
 
@@ -153,6 +155,17 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 	return result;
 }
 
+/* Before the lock, lest hooks wait too. */
+static void wait_for_gateway(const struct run *run)
+{
+	struct remembered remembered;
+
+	remembered_look(&remembered, &run->config);
+	deadline_stop();
+	await_gateway(&run->config, run->options->move ? NULL : remembered.gateway, run->options->wait);
+	deadline_start(DEADLINE_SECONDS);
+}
+
 int verb_up(const struct options *options)
 {
 	struct run run;
@@ -162,6 +175,8 @@ int verb_up(const struct options *options)
 
 		if (goal == GOAL_REMOVE)
 			report_warning(&run.report, "%s", plain_text(&run.config));
+		if (goal == GOAL_INSTALL && options->wait)
+			wait_for_gateway(&run);
 		if (options->dry_run)
 			print_dry_run(&run, goal, BY_ADMIN, "up");
 		else
