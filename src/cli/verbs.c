@@ -9,10 +9,16 @@
 #include "model/script.h"
 #include "sessions/remembered.h"
 
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#define TIMER "ocserv-gateway.timer"
 
 const char *plain_text(const struct config *config)
 {
@@ -142,6 +148,31 @@ static void warn_of_sessions(const struct state *state, struct report *report)
 			       live);
 }
 
+/* By systemctl, where systemd runs: see sd_booted(3). */
+static bool timer_is_active(void)
+{
+	char *const command[] = { (char[]){ "systemctl" }, (char[]){ "is-active" }, (char[]){ "--quiet" }, (char[]){ TIMER },
+				  NULL };
+	posix_spawn_file_actions_t silence;
+	int status = -1;
+	pid_t child;
+
+	if (access("/run/systemd/system", F_OK) < 0)
+		return false;
+	posix_spawn_file_actions_init(&silence);
+	posix_spawn_file_actions_addopen(&silence, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (posix_spawnp(&child, command[0], &silence, NULL, command, environ) == 0)
+		waitpid(child, &status, 0);
+	posix_spawn_file_actions_destroy(&silence);
+	return status == 0;
+}
+
+static void warn_of_timer(struct report *report)
+{
+	if (timer_is_active())
+		report_warning(report, TIMER " is active: it installs everything again within a minute; systemctl stop " TIMER);
+}
+
 static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 {
 	int result = run_lock(run);
@@ -152,6 +183,8 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 		result = change_locked(run, goal, doer);
 	if (result == 0 && goal == GOAL_REMOVE)
 		warn_of_sessions(&run->state, &run->report);
+	if (result == 0 && doer == BY_REMOVAL)
+		warn_of_timer(&run->report);
 	return result;
 }
 

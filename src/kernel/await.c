@@ -65,7 +65,7 @@ void await_gateway(const struct config *config, const struct gateway_choice chos
 
 	if (listen_to(&news, &report) == 0 && netlink_open(&route, NETLINK_ROUTE, &report) == 0 &&
 	    !is_there(&route, config, chosen, &report)) {
-		log_line(LOG_LEVEL_INFO, "waiting %u seconds for it at most: %s", seconds, report.errors.line[0]);
+		log_line(LOG_LEVEL_INFO, "waiting up to %u seconds for the gateway: %s", seconds, report.errors.line[0]);
 		while (take_news(&news, end) && !is_there(&route, config, chosen, &report))
 			;
 	}

@@ -75,7 +75,7 @@ test_late() {
 	clear_state >/dev/null 2>&1
 	"$1_goes"
 	waits --wait=600
-	like "$(<"$OGW_WORK/waiting")" "waiting 600 seconds .*(is not on a network of this host|no such interface)" "$1: it says what it waits for"
+	like "$(<"$OGW_WORK/waiting")" "waiting up to 600 seconds .*(is not on a network of this host|no such interface)" "$1: it says what it waits for"
 	not_ok "$1: it goes on waiting" test -e "$OGW_WORK/ended"
 	ok "$1: a hook meanwhile does not wait for the lock" test "$(hook connect; echo "$status")" = 78
 	"$1_comes"
@@ -101,7 +101,7 @@ test_never() {
 	address_goes
 	program up --wait=1
 	is "$status" 78 "never: the exit status is that of up"
-	like "$err" "waiting 1 seconds" "never: it has waited"
+	like "$err" "waiting up to 1 seconds" "never: it has waited"
 	like "$err" "error: .*172.28.0.2: is not on a network of this host" "never: and says what is missing"
 	# More than the deadline of all other runs.
 	waits --wait=6
