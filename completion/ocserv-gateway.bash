@@ -10,7 +10,7 @@ _ocserv_gateway() {
 	# Up to the word under the cursor; --config=FILE comes as three words.
 	for ((; i < COMP_CWORD; i++)); do
 		case $before in
-		-[cfo] | -[dnjv]*[cfo] | --config | --format | --ocserv-conf) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
+		-[cfo] | -[dnjv]*[cfo] | --config | --format | --ocserv-conf | --wait) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
@@ -25,6 +25,7 @@ _ocserv_gateway() {
 		mapfile -t COMPREPLY < <(compgen -W 'json prometheus' -- "$word")
 		return
 		;;
+	--wait) return ;;
 	-[co] | -[dnjv]*[co] | --config | --ocserv-conf)
 		compopt -o filenames 2>/dev/null
 		[ "$word" != = ] || word=
@@ -37,12 +38,12 @@ _ocserv_gateway() {
 	explain) offer='--config --json --verbose' ;;
 	check) offer='--config --json --ocserv-conf --verbose' ;;
 	test) offer='--config --json --verbose' ;;
-	up) offer='--config --diff --dry-run --move --verbose' ;;
+	up) offer='--config --diff --dry-run --move --verbose --wait' ;;
 	down) offer='--config --diff --dry-run --verbose' ;;
 	status) offer='--config --format --json --verbose --watch' ;;
 	*)
 		offer='check up down status explain test'
-		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --move --ocserv-conf --verbose --watch --help --version'
+		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --move --ocserv-conf --verbose --wait --watch --help --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")

@@ -25,6 +25,8 @@ complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down exp
     -d 'Status again and again'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check down status explain test' -l move \
     -d "Choose the gateway's interface anew"
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check down status explain test' -l wait -x \
+    -d "Wait for the gateway's interface, so many seconds"
 complete -c ocserv-gateway -s v -l verbose -d 'Log each change; with check, print each value'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'
 complete -c ocserv-gateway -n $no_verb -s V -l version -d 'Print the version'

@@ -13,9 +13,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define WATCH_SECONDS 2
-#define WATCH_SECONDS_MOST 86400
-#define OPTION_MOVE 'm'		/* has no short form */
+#define WATCH_SECONDS "2"
+#define SECONDS_MOST 86400
+#define OPTION_MOVE 'm'		/* these have no short form */
+#define OPTION_WAIT 't'
 #define HELP_COLUMN 23
 
 /* The verbs, each with the letters of the options that it knows beside --help and --version. */
@@ -27,7 +28,7 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "check", verb_check, 0, "cojv", "read the configuration; say what does not fit it, ocserv and this host" },
-	{ "up", verb_up, 0, "cndmv", "install or repair routing and kill switch now" },
+	{ "up", verb_up, 0, "cndmtv", "install or repair routing and kill switch now" },
 	{ "down", verb_down, 0, "cndv", "remove what is ours" },
 	{ "status", verb_status, 0, "cjfwv", "what is installed, what is wrong, live sessions, drop counters" },
 	{ "explain", verb_explain, 2, "cjv", "ADDRESS|USER [DESTINATION]: what becomes of a client's packet now" },
@@ -47,6 +48,7 @@ static const struct known_option {
 	{ "dry-run", "", "print what would be done, and do nothing: a shell script, or on a terminal a diff", 'n', no_argument },
 	{ "diff", "", "with -n: a diff in any case", 'd', no_argument },
 	{ "move", "", "choose the gateway's interface anew, where it has moved to another one", OPTION_MOVE, no_argument },
+	{ "wait", " SECONDS", "wait at most so long for the gateway's interface, where it is not there yet", OPTION_WAIT, required_argument },
 	{ "json", "", "for programs", 'j', no_argument },
 	{ "format", " FORMAT", "json, or prometheus for node_exporter's textfile collector", 'f', required_argument },
 	{ "watch", " [SECONDS]", "again and again (SECONDS else 2), until interrupted", 'w', optional_argument },
@@ -80,6 +82,11 @@ static int PRINTF(1, 2) usage_error(const char *format, ...)
 	return EX_USAGE;
 }
 
+static bool has_short_form(const struct known_option *option)
+{
+	return option->letter != OPTION_MOVE && option->letter != OPTION_WAIT;
+}
+
 static bool verb_knows(const struct verb *verb, int letter)
 {
 	return letter == 'h' || letter == 'V' || strchr(verb->options, letter);
@@ -90,7 +97,7 @@ static void print_option(const struct known_option *option)
 	char letter[] = { '-', (char)option->letter, ',', '\0' }, name[HELP_COLUMN];
 
 	snprintf(name, sizeof(name), "--%s%s", option->name, option->form);
-	printf("  %-3s %-*s %s", option->letter == OPTION_MOVE ? "" : letter, HELP_COLUMN - 4, name, option->help);
+	printf("  %-3s %-*s %s", has_short_form(option) ? letter : "", HELP_COLUMN - 4, name, option->help);
 }
 
 /* (check, status): the verbs that know an option, where not all do. */
@@ -152,14 +159,14 @@ static void open_standard_files(void)
 			exit(EX_OSERR);
 }
 
-static bool parse_seconds(const char *text, unsigned int *seconds)
+static int take_seconds(const struct known_option *option, const char *text, unsigned int *seconds)
 {
-	unsigned long long number = WATCH_SECONDS;
+	unsigned long long number = 0;
 
-	if (text && !number_parse(text, 1, WATCH_SECONDS_MOST, &number))
-		return false;
+	if (!number_parse(text, 1, SECONDS_MOST, &number))
+		return usage_error("--%s takes seconds, 1 to 86400, not %s", option->name, text);
 	*seconds = (unsigned int)number;
-	return true;
+	return EX_OK;
 }
 
 /* Keeps an option; an exit status where its argument is wrong. */
@@ -193,9 +200,9 @@ static int take_option(struct command *command, const struct known_option *optio
 		options->ocserv_conf = argument;
 		break;
 	case 'w':
-		if (!parse_seconds(argument, &options->watch))
-			return usage_error("--watch takes seconds, 1 to 86400, not %s", argument);
-		break;
+		return take_seconds(option, argument ? argument : WATCH_SECONDS, &options->watch);
+	case OPTION_WAIT:
+		return take_seconds(option, argument, &options->wait);
 	case 'v':
 		options->verbose = true;
 		break;
@@ -264,7 +271,7 @@ static int wrong_option(bool lacks_argument, char **argv)
 
 	if (!optopt)
 		return unknown_long_option(word + strspn(word, "-"));
-	if (!option || (optopt == OPTION_MOVE && word[1] != '-'))
+	if (!option || (!has_short_form(option) && word[1] != '-'))
 		return usage_error("there is no option -%c", optopt);
 	return usage_error("--%s %s argument", option->name, lacks_argument ? "needs an" : "takes no");
 }
@@ -304,6 +311,8 @@ static int check_options(const struct command *command, const struct verb *verb)
 			return usage_error("--%s is no option of %s", known[i].name, verb->name);
 	if (options->diff && !options->dry_run)
 		return usage_error("--diff is for --dry-run alone");
+	if (options->wait && options->dry_run)
+		return usage_error("--wait is without --dry-run, which changes nothing");
 	if (options->watch && (options->json || options->format))
 		return usage_error("--watch is for people: without --json and --format");
 	if (options->json && options->format && strcmp(options->format, "json") != 0)

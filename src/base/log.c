@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -20,6 +22,7 @@ const char *log_path = _PATH_LOG;
 static enum log_level threshold = LOG_LEVEL_INFO;
 static int system_log = -1;
 static bool tried;	/* to reach it: once in a run */
+static bool journal;	/* systemd's is what stderr leads to */
 
 static void close_system_log(void)
 {
@@ -28,9 +31,21 @@ static void close_system_log(void)
 	system_log = -1;
 }
 
+/* As $JOURNAL_STREAM is to be read by systemd.exec(5). */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
+	       status.st_dev == device && status.st_ino == inode;
+}
+
 void log_open(enum log_level level, bool to_syslog)
 {
 	threshold = level;
+	journal = stderr_is_journal();
 	if (to_syslog && !tried) {
 		tried = true;
 		system_log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -66,20 +81,30 @@ static size_t PRINTF(2, 3) make_line(char line[WHOLE_SIZE], const char *format, 
 	return length > 0 ? (size_t)length : 0;
 }
 
-/* A daemon that takes nothing is waited for, but once and not for long. */
-static void send_to_system_log(const char *line, size_t length)
+/* A daemon that takes nothing is waited for, but once and not for long. Returns whether it has the line. */
+static bool send_to_system_log(const char *line, size_t length)
 {
 	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000L };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct sockaddr *to = (const struct sockaddr *)&address;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", log_path);
-	if (sendto(system_log, line, length, MSG_DONTWAIT, to, sizeof(address)) >= 0)
-		return;
-	if (errno != EAGAIN ||
-	    setsockopt(system_log, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
-	    sendto(system_log, line, length, 0, to, sizeof(address)) < 0)
-		close_system_log();
+	if (sendto(system_log, line, length, MSG_DONTWAIT, to, sizeof(address)) >= 0 ||
+	    (errno == EAGAIN && setsockopt(system_log, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+	     sendto(system_log, line, length, 0, to, sizeof(address)) >= 0))
+		return true;
+	close_system_log();
+	return false;
+}
+
+/* Each line in one write, so that lines of other runs don't come between. The journal takes a priority before it. */
+static void write_to_stderr(int priority, const char *name, const char *line)
+{
+	char whole[WHOLE_SIZE], before[sizeof("<7>")] = "";
+
+	if (journal)
+		snprintf(before, sizeof(before), "<%d>", priority);
+	(void)!write(STDERR_FILENO, whole, make_line(whole, "%socserv-gateway: %s%s\n", before, name, line));
 }
 
 bool log_wants(enum log_level level)
@@ -92,6 +117,7 @@ void log_line(enum log_level level, const char *format, ...)
 	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	static const char *const name[] = { "error: ", "warning: ", "", "debug: " };
 	char raw[LINE_SIZE], line[LINE_SIZE], whole[WHOLE_SIZE];
+	bool sent = false;
 	size_t length;
 	va_list args;
 
@@ -102,14 +128,13 @@ void log_line(enum log_level level, const char *format, ...)
 	va_end(args);
 	make_printable(line, raw);
 
-	/* Each in one write, so that lines of other runs don't come between. */
-	length = make_line(whole, "ocserv-gateway: %s%s\n", name[level], line);
-	(void)!write(STDERR_FILENO, whole, length);
-	if (system_log < 0)
-		return;
-	length = make_line(whole, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level], (int)getpid(),
-			   name[level], line);
-	send_to_system_log(whole, length);
+	if (system_log >= 0) {
+		length = make_line(whole, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level], (int)getpid(),
+				   name[level], line);
+		sent = send_to_system_log(whole, length);
+	}
+	if (!sent || !journal)
+		write_to_stderr(priority[level], name[level], line);
 }
 
 void log_last_words(const char *message)
@@ -125,8 +150,8 @@ void log_last_words(const char *message)
 	};
 
 	strncpy(address.sun_path, log_path, sizeof(address.sun_path) - 1);
-	if (system_log >= 0)
-		sendmsg(system_log, &datagram, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (system_log >= 0 && sendmsg(system_log, &datagram, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 && journal)
+		return;
 	line[0].iov_base = head + priority;
 	line[0].iov_len -= priority;
 	(void)!writev(STDERR_FILENO, line, sizeof(line) / sizeof(*line));

@@ -11,6 +11,7 @@ struct options {
 	const char *argument[2];	/* of explain and test; NULL where not given */
 	bool dry_run;
 	bool move;		/* of up */
+	unsigned int wait;	/* the same: seconds for the gateway's interface; 0 where not given */
 	bool diff;
 	bool verbose;
 	bool json;

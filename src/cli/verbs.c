@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/verbs.h"
+#include "base/deadline.h"
 #include "base/terminal.h"
 #include "diagnose/advice.h"
 #include "diagnose/capacity.h"
+#include "kernel/await.h"
 #include "model/script.h"
 
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
+#include <unistd.h>
+
+#define TIMER "ocserv-gateway.timer"
 
 const char *plain_text(const struct config *config)
 {
@@ -42,27 +50,6 @@ int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *d
 	return result;
 }
 
-static void print_change(enum change change, enum goal goal, const struct lines *was)
-{
-	if (change == CHANGE_NONE && goal == GOAL_REMOVE)
-		puts("nothing of ours is there");
-	else
-		puts(change_text(change));
-	for (size_t i = 0; i < was->count && change == CHANGE_REPAIRED; i++)
-		printf("  %s\n", was->line[i]);
-}
-
-/* Takes the plan's problems, which converge() replaces. */
-static struct lines take_problems(struct situation *situation)
-{
-	struct lines problems = situation->plan.problems;
-
-	situation->plan.problems = (struct lines){ 0 };
-	for (size_t i = 0; i < problems.count; i++)
-		lines_add(&situation->plan.problems, "%s", problems.line[i]);
-	return problems;
-}
-
 /* What another configuration has made, and this one does not know. */
 static void warn_of_left(const struct config *config, const struct present *present, struct report *report)
 {
@@ -81,7 +68,6 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	const struct state *state = &run->state;
 	struct sockets *sockets = &run->sockets;
 	struct report *report = &run->report;
-	struct lines was CLEANUP(lines_free) = { 0 };
 	struct situation situation;
 	enum change change;
 	int result = remembered_read(&remembered, config, state, report);
@@ -91,12 +77,10 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	result = situation_read(&situation, config, goal, &remembered, sockets, report);
 	if (result == 0)
 		result = run_permits(run, &situation, doer, state, NULL);
-	if (result == 0) {
-		was = take_problems(&situation);
+	if (result == 0)
 		result = run_apply(run, &situation, &remembered, &change);
-	}
 	if (result == 0) {
-		print_change(change, goal, &was);
+		puts(change == CHANGE_NONE && goal == GOAL_REMOVE ? "nothing of ours is there" : change_text(change));
 		if (goal == GOAL_INSTALL) {
 			advise_bypasses(config, &situation, &sockets->route, report);
 			advise(config, &situation, NULL, report);
@@ -127,6 +111,31 @@ static void warn_of_sessions(const struct state *state, struct report *report)
 			       live);
 }
 
+/* By systemctl, where systemd runs: see sd_booted(3). */
+static bool timer_is_active(void)
+{
+	char *const command[] = { (char[]){ "systemctl" }, (char[]){ "is-active" }, (char[]){ "--quiet" }, (char[]){ TIMER },
+				  NULL };
+	posix_spawn_file_actions_t silence;
+	int status = -1;
+	pid_t child;
+
+	if (access("/run/systemd/system", F_OK) < 0)
+		return false;
+	posix_spawn_file_actions_init(&silence);
+	posix_spawn_file_actions_addopen(&silence, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (posix_spawnp(&child, command[0], &silence, NULL, command, environ) == 0)
+		waitpid(child, &status, 0);
+	posix_spawn_file_actions_destroy(&silence);
+	return status == 0;
+}
+
+static void warn_of_timer(struct report *report)
+{
+	if (timer_is_active())
+		report_warning(report, TIMER " is active: it installs everything again within a minute; systemctl stop " TIMER);
+}
+
 static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 {
 	int result = run_lock(run);
@@ -137,7 +146,20 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 		result = change_locked(run, goal, doer);
 	if (result == 0 && goal == GOAL_REMOVE)
 		warn_of_sessions(&run->state, &run->report);
+	if (result == 0 && doer == BY_REMOVAL)
+		warn_of_timer(&run->report);
 	return result;
+}
+
+/* Before the lock, lest hooks wait too. */
+static void wait_for_gateway(const struct run *run)
+{
+	struct remembered remembered;
+
+	remembered_look(&remembered, &run->config);
+	deadline_stop();
+	await_gateway(&run->config, run->options->move ? NULL : &remembered.choices, run->options->wait);
+	deadline_start(DEADLINE_SECONDS);
 }
 
 struct result verb_up(const struct options *options)
@@ -149,6 +171,8 @@ struct result verb_up(const struct options *options)
 
 		if (goal == GOAL_REMOVE)
 			report_warning(&run.report, "%s", plain_text(&run.config));
+		if (goal == GOAL_INSTALL && options->wait)
+			wait_for_gateway(&run);
 		if (options->dry_run)
 			print_dry_run(&run, goal, BY_ADMIN, "up");
 		else

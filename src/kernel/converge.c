@@ -10,6 +10,7 @@
 
 #define ROUNDS 3	/* against others who change the same objects meanwhile */
 #define OUTDATED 20	/* looks anew, since others changed nf_tables between look and change; then it is changed all the same */
+#define REPAIRS_TOLD 10	/* one by one */
 
 /*
  * Where the kernel knows no way to a gateway, its interface is taken to be the one that it was, so that all else can be
@@ -120,9 +121,28 @@ static enum change change_of(const struct situation *situation)
 	return situation->plan.anything_present ? CHANGE_REPAIRED : CHANGE_INSTALLED;
 }
 
+/* Somebody else has taken it away: that is to be found in the log. */
+static void warn_of_repair(const struct lines *was, struct report *report)
+{
+	for (size_t i = 0; i < was->count && i < REPAIRS_TOLD; i++)
+		report_warning(report, "repaired: %s", was->line[i]);
+	if (was->count > REPAIRS_TOLD)
+		report_warning(report, "repaired: %zu more differences", was->count - REPAIRS_TOLD);
+}
+
+/* The plan's problems, which the next plan replaces. */
+static struct lines take_problems(struct plan *plan)
+{
+	struct lines problems = plan->problems;
+
+	plan->problems = (struct lines){ 0 };
+	return problems;
+}
+
 int converge(struct situation *situation, const struct config *config, const struct remembered *remembered,
 	     struct sockets *sockets, enum change *change, struct report *report)
 {
+	struct lines was CLEANUP(lines_free) = { 0 };
 	const enum goal goal = situation->goal;
 	struct remembered again = *remembered;
 	int outdated = 0;
@@ -132,6 +152,8 @@ int converge(struct situation *situation, const struct config *config, const str
 	if (situation->present.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
 				    "NET_ADMIN");
+	if (*change == CHANGE_REPAIRED)
+		was = take_problems(&situation->plan);
 	for (int round = 0; situation->plan.steps > 0;) {
 		int result;
 
@@ -149,6 +171,7 @@ int converge(struct situation *situation, const struct config *config, const str
 		if (situation_read(situation, config, goal, &again, sockets, report) < 0)
 			return -1;
 	}
+	warn_of_repair(&was, report);
 	return 0;
 }
 

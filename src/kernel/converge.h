@@ -53,7 +53,7 @@ enum change { CHANGE_NONE, CHANGE_INSTALLED, CHANGE_REPAIRED, CHANGE_REMOVED };
  * @change: what was done
  *
  * Reads the kernel again after every change, into @situation, and returns 0 only once nothing is left
- * to do; else -1 with the reason in @report. The caller holds the lock.
+ * to do; else -1 with the reason in @report. What was repaired is a warning each there. The caller holds the lock.
  */
 int converge(struct situation *situation, const struct config *config, const struct remembered *remembered,
 	     struct sockets *sockets, enum change *change, struct report *report);

@@ -75,7 +75,7 @@ is "$(in_bash status -f | words)" "" "bash takes -f for an option"
 is "$(in_bash status --format p | words)" "prometheus " "bash offers formats"
 is "$(in_bash status --j | words)" "--json " "bash offers --json to status"
 is "$(in_bash status --w | words)" "--watch " "bash offers --watch to status"
-is "$(in_bash up --w | words)" "" "bash does not offer it to up"
+is "$(in_bash up --watc | words)" "" "bash does not offer it to up"
 files=$'etc/gateway.ini\netc/of two words.ini'
 for option in -c -nc --config; do
 	is "$(in_bash $option etc/ | sort)" "$files" "bash offers files after $option"

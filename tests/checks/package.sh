@@ -17,25 +17,37 @@ contents() {
 	dpkg-deb --contents "$package" | awk '$1 !~ /^d/ { sub(/^\./, "", $6); print $6 }' | sort
 }
 
-expected='/lib/systemd/networkd.conf.d/ocserv-gateway.conf
-/lib/systemd/system/ocserv-gateway.service
-/lib/systemd/system/ocserv-gateway.timer
-/lib/systemd/system/ocserv.service.d/ocserv-gateway.conf
+units=$(pkg-config --variable=systemdsystemunitdir systemd)
+expected="/etc/iproute2/rt_protos.d/ocserv-gateway.conf
+${units%/*}/networkd.conf.d/ocserv-gateway.conf
+$units/ocserv-gateway-repair.service
+$units/ocserv-gateway.service
+$units/ocserv-gateway.timer
+$units/ocserv.service.d/ocserv-gateway.conf
+$units/wg-quick@.service.d/ocserv-gateway.conf
 /usr/libexec/ocserv-gateway/ocserv-gateway-hook
 /usr/sbin/ocserv-gateway
 /usr/share/bash-completion/completions/ocserv-gateway.bash
 /usr/share/doc/ocserv-gateway/CONTRIBUTING.md.gz
 /usr/share/doc/ocserv-gateway/NEWS.gz
 /usr/share/doc/ocserv-gateway/README.md.gz
+/usr/share/doc/ocserv-gateway/SECURITY.md.gz
 /usr/share/doc/ocserv-gateway/changelog.gz
 /usr/share/doc/ocserv-gateway/copyright
+/usr/share/doc/ocserv-gateway/docs/architecture.md.gz
+/usr/share/doc/ocserv-gateway/docs/containers.md.gz
+/usr/share/doc/ocserv-gateway/docs/how-it-works.md.gz
+/usr/share/doc/ocserv-gateway/docs/latency.svg
+/usr/share/doc/ocserv-gateway/docs/ocserv-hooks.md.gz
+/usr/share/doc/ocserv-gateway/docs/performance.md.gz
+/usr/share/doc/ocserv-gateway/docs/throughput.svg
+/usr/share/doc/ocserv-gateway/docs/troubleshooting.md.gz
 /usr/share/doc/ocserv-gateway/examples/gateway.ini
-/usr/share/doc/ocserv-gateway/examples/ocserv-gateway.conf
 /usr/share/doc/ocserv-gateway/examples/ocserv.conf
 /usr/share/fish/vendor_completions.d/ocserv-gateway.fish
 /usr/share/man/man5/gateway.ini.5.gz
 /usr/share/man/man8/ocserv-gateway.8.gz
-/usr/share/zsh/site-functions/_ocserv-gateway'
+/usr/share/zsh/vendor-completions/_ocserv-gateway"
 
 # The root file system with the package over it, in a mount namespace and a network of its own. It is a machine that
 # forwards, and knows neither this package nor an ocserv that is set up.
@@ -74,7 +86,7 @@ session='
 	dpkg -P ocserv-gateway >/dev/null 2>&1 || :
 	files >/root/before
 	dpkg -i /root/package.deb >/dev/null 2>&1
-	systemd-analyze verify ocserv-gateway.service ocserv-gateway.timer && echo "units: valid"
+	systemd-analyze verify ocserv-gateway.service ocserv-gateway-repair.service ocserv-gateway.timer && echo "units: valid"
 	ocserv-gateway check >/dev/null 2>&1 || echo "without a configuration: exit status $?"
 	mkdir -p /etc/ocserv
 	printf "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n" >/etc/ocserv/gateway.ini
@@ -93,6 +105,7 @@ session='
 seen='units: valid
 without a configuration: exit status 1
 installed
+ocserv-gateway: warning: repaired: kill switch: table inet ocserv_gw is missing
 repaired
 purged: dpkg-query: no packages found matching ocserv-gateway'
 
@@ -108,8 +121,10 @@ if ok "the package is built" package_build "$top" "$work"; then
 	is "$(contents)" "$expected" "it holds what it shall"
 	ok "it is unpacked" dpkg-deb --extract "$package" "$work/unpacked"
 	# systemd calls this OK; what is left is root with CAP_NET_ADMIN and netlink.
-	ok "the service has an exposure of at most 2.3" \
-		awk -v e="$(exposure ocserv-gateway.service)" 'BEGIN { exit !(e != "" && e <= 2.3) }'
+	for unit in ocserv-gateway ocserv-gateway-repair; do
+		ok "$unit.service has an exposure of at most 2.3" \
+			awk -v e="$(exposure $unit.service)" 'BEGIN { exit !(e != "" && e <= 2.3) }'
+	done
 	is "$(in_root "$session")" "$seen" "installed, set up, repaired, removed, purged"
 fi
 done_testing

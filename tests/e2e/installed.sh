@@ -8,7 +8,6 @@ lib=${0%/*}/../lib
 . "$lib/topology.sh"
 . "$lib/ocserv.sh"
 . "$lib/package.sh"
-top=$(cd "$lib/../.." && pwd)
 
 # Changes to the root file system are gone with this test's mount namespace.
 cover_root() {
@@ -26,12 +25,6 @@ cover_root() {
 # Files of the root file system, but dpkg's own books.
 files() {
 	find /etc /usr /var -xdev \( -path /var/lib/dpkg -o -path /var/log -o -path /var/cache \) -prune -o -print | sort
-}
-
-# from_readme FIRST: the indented lines of README.md from this one on, without their indent
-from_readme() {
-	awk -v first="$1" 'index($0, "       " first) == 1 { on = 1 }
-		on && /./ && !/^       / { exit } on { print substr($0, 8) }' "$top/README.md"
 }
 
 # As systemd runs it, at boot and each minute.
@@ -63,7 +56,7 @@ status_is() {
 	server_exec ocserv-gateway status | grep -q "$1"
 }
 
-must "the package is built" package_build "$top" "$OGW_WORK"
+must "the package is built" package_build "$OGW_TOP" "$OGW_WORK"
 must "the root file system is covered" cover_root
 must "a network with a gateway" topology_up
 in_namespace server sysctl -qw net.ipv4.ip_forward=1

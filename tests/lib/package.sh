@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Packages, built from the tree as it is.
+# Packages, built from the tree as it is, and what README.md says of them.
 
 # copy_tree TOP DIRECTORY: what is in git, with what is not committed yet, and without what a build left
 copy_tree() {
@@ -7,13 +7,31 @@ copy_tree() {
 		tar -C "$2" -xf -
 }
 
-# package_build TOP DIRECTORY: builds the Debian package there; sets $package to the file
+# package_build TOP DIRECTORY [DEB_BUILD_OPTIONS]: builds the Debian package there; sets $package to the file, which
+# OGW_PACKAGE may name instead
 package_build() {
+	package=${OGW_PACKAGE:-}
+	[ -z "$package" ] || return 0
 	copy_tree "$1" "$2/tree" || return
-	(cd "$2/tree" && ./autogen.sh && dpkg-buildpackage --build=binary --no-sign) >"$2/log" 2>&1 || {
+	(cd "$2/tree" && ./autogen.sh && DEB_BUILD_OPTIONS=${3:-} dpkg-buildpackage --build=binary --no-sign) >"$2/log" 2>&1 || {
 		tail -n 40 "$2/log"
 		return 1
 	}
 	# shellcheck disable=SC2034 # for those who source this
 	package=$(echo "$2"/ocserv-gateway_*.deb)
+}
+
+# package_next DIRECTORY: makes the next version of $package there, with the same in it; sets $next to the file
+package_next() {
+	dpkg-deb --raw-extract "$package" "$1/next" &&
+		sed -i 's/^Version: .*/&+next/' "$1/next/DEBIAN/control" || return
+	# shellcheck disable=SC2034 # for those who source this
+	next=$1/next.deb
+	dpkg-deb --root-owner-group --build "$1/next" "$next"
+}
+
+# from_readme FIRST: in $OGW_TOP, the indented lines of README.md from this one on, without their indent
+from_readme() {
+	awk -v first="$1" 'index($0, "       " first) == 1 { on = 1 }
+		on && /./ && !/^       / { exit } on { print substr($0, 8) }' "$OGW_TOP/README.md"
 }

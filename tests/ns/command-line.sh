@@ -29,6 +29,7 @@ test_options() {
 		for option in $(comm -23 <(options_of) <(options_of "$verb")); do
 			case $option in
 			--format) usage "$verb --format json" "--format is no option of $verb; see" ;;
+			--wait) usage "$verb $option 5" "$option is no option of $verb; see" ;;
 			--config | --ocserv-conf) usage "$verb $option /x" "$option is no option of $verb; see" ;;
 			*) usage "$verb $option" "$option is no option of $verb; see" ;;
 			esac
@@ -37,7 +38,7 @@ test_options() {
 		isnt_usage "$verb --config"
 	done
 	is "$(options_of status | tr '\n' ' ')" "--config --format --help --json --verbose --version --watch " "status: its help"
-	is "$(options_of up | tr '\n' ' ')" "--config --diff --dry-run --help --move --verbose --version " "up: its help"
+	is "$(options_of up | tr '\n' ' ')" "--config --diff --dry-run --help --move --verbose --version --wait " "up: its help"
 	hook connect -- --json
 	is "$status" 64 "a hook takes no --json"
 	like "$err" "json is no option of a hook" "a hook: why"

@@ -17,7 +17,8 @@ degraded() {
 }
 
 repaired() {
-	hook connect && [[ $err =~ routing=repaired ]] && [[ $err =~ was=.*$1 ]] && state_is "$installed"
+	hook connect && [[ $err =~ routing=repaired ]] && [[ $err =~ was=.*$1 ]] &&
+		grep -qE "warning: repaired: .*($1)" <<<"$err" && state_is "$installed"
 }
 
 # test_repair NAME REGEX TOOL COMMANDS: the damage is found, named and repaired
@@ -119,7 +120,7 @@ configuration dual-stack
 not_ok "forward_others = yes: a connect is refused" hook connect
 like "$err" "run .ocserv-gateway up. if that is meant" "forward_others = yes: its log says what to do"
 ok "forward_others = yes: up" program up
-like "$out" "policy rule .*not from all iif lo blackhole. does not belong there" "forward_others = yes: says what went"
+like "$err" "policy rule .*not from all iif lo blackhole. does not belong there" "forward_others = yes: says what went"
 not_ok "forward_others = yes: the rule has gone" grep -q "not from all" <<<"$(state)"
 reinstall
 configuration no-others

@@ -4,8 +4,10 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int stderr_kept;
@@ -29,6 +31,7 @@ static int leave_with_stderr(void **state)
 {
 	dup2(stderr_kept, STDERR_FILENO);
 	close(stderr_kept);
+	unsetenv("JOURNAL_STREAM");
 	log_open(LOG_LEVEL_INFO, false);
 	syslog_close();
 	return leave_directory(state);
@@ -191,6 +194,58 @@ static void without_a_syslog_lines_go_to_stderr(void **state)
 	assert_string_equal(take_stderr(), "ocserv-gateway: x\n");
 }
 
+/* $JOURNAL_STREAM, as systemd sets it where stderr leads to its journal; @off: of another file. */
+static void set_journal_stream(unsigned int off)
+{
+	struct stat status;
+	char stream[64];
+
+	assert_int_equal(fstat(STDERR_FILENO, &status), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)status.st_dev,
+		 (unsigned long long)status.st_ino + off);
+	assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+}
+
+static void the_journal_gets_a_line_once(void **state)
+{
+	(void)state;
+	set_journal_stream(0);
+	log_open(LOG_LEVEL_INFO, true);
+	log_line(LOG_LEVEL_WARNING, "w");
+	log_last_words("the end");
+	assert_syslog("<28>@warning: w\n<27>ocserv-gateway: error: the end\n");
+	assert_string_equal(take_stderr(), "");
+}
+
+static void the_journal_gets_it_on_stderr_with_its_priority(void **state)
+{
+	(void)state;
+	set_journal_stream(0);
+	log_open(LOG_LEVEL_INFO, false);
+	log_line(LOG_LEVEL_WARNING, "w");
+	log_line(LOG_LEVEL_INFO, "i");
+	assert_string_equal(take_stderr(), "<4>ocserv-gateway: warning: w\n<6>ocserv-gateway: i\n");
+	log_path = "nobody-listens";
+	log_open(LOG_LEVEL_INFO, true);
+	log_line(LOG_LEVEL_ERROR, "e");
+	assert_string_equal(take_stderr(), "<3>ocserv-gateway: error: e\n");
+}
+
+/* The variable is inherited by those whose stderr is another: they are not in the journal. */
+static void another_file_is_no_journal(void **state)
+{
+	(void)state;
+	set_journal_stream(1);
+	log_open(LOG_LEVEL_INFO, true);
+	log_line(LOG_LEVEL_INFO, "x");
+	assert_string_equal(take_stderr(), "ocserv-gateway: x\n");
+	assert_int_equal(setenv("JOURNAL_STREAM", "x:y", 1), 0);
+	log_open(LOG_LEVEL_INFO, true);
+	log_line(LOG_LEVEL_INFO, "x");
+	assert_string_equal(take_stderr(), "ocserv-gateway: x\n");
+	assert_syslog("<30>@x\n<30>@x\n");
+}
+
 static void syslog_hears_nothing_unless_asked_for(void **state)
 {
 	(void)state;
@@ -231,6 +286,9 @@ int main(void)
 		with_stderr(syslog_is_opened_once),
 		with_stderr(a_syslog_that_hangs_loses_lines_and_no_time),
 		with_stderr(without_a_syslog_lines_go_to_stderr),
+		with_stderr(the_journal_gets_a_line_once),
+		with_stderr(the_journal_gets_it_on_stderr_with_its_priority),
+		with_stderr(another_file_is_no_journal),
 		with_stderr(syslog_hears_nothing_unless_asked_for),
 		with_stderr(a_report_is_logged_with_its_first_status),
 	};

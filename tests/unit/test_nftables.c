@@ -157,6 +157,8 @@ static void what_the_kernel_is_told_has_its_number(void **state)
 		struct guard_match *match = guard_add_match(guard_add_rule(chain), (enum guard_match_kind)kind);
 
 		memset(&match->prefix, AF_INET, sizeof(match->prefix));
+		if (kind == MATCH_IIFNAME || kind == MATCH_OIFNAME)
+			match->interface = (struct interface_pattern){ "eth", true };
 	}
 	for (int verdict = VERDICT_ACCEPT; verdict <= VERDICT_MARK; verdict++) {
 		struct guard_rule *rule = guard_add_rule(chain);
@@ -169,7 +171,7 @@ static void what_the_kernel_is_told_has_its_number(void **state)
 	for (size_t i = 0; i < chain->rules; i++)
 		digest_add(&digest, text_string(&chain->rule[i].code), chain->rule[i].code.length);
 	guard_free(&guard);
-	if (digest != 0x3996adbced764849)
+	if (digest != 0x95e62d20b745954)
 		fail_msg("encoding %d has 0x%" PRIx64, NFTABLES_ENCODING, digest);
 }
 
