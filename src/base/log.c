@@ -46,7 +46,7 @@ void log_open(enum log_level level, bool to_syslog)
 {
 	threshold = level;
 	journal = stderr_is_journal();
-	if (to_syslog && !tried) {
+	if (to_syslog && !journal && !tried) {
 		tried = true;
 		system_log = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	} else if (!to_syslog) {
@@ -81,30 +81,20 @@ static size_t PRINTF(2, 3) make_line(char line[WHOLE_SIZE], const char *format, 
 	return length > 0 ? (size_t)length : 0;
 }
 
-/* A daemon that takes nothing is waited for, but once and not for long. Returns whether it has the line. */
-static bool send_to_system_log(const char *line, size_t length)
+/* A daemon that takes nothing is waited for, but once and not for long. */
+static void send_to_system_log(const char *line, size_t length)
 {
 	const struct timeval patience = { .tv_usec = LOG_PATIENCE_MS * 1000L };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const struct sockaddr *to = (const struct sockaddr *)&address;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", log_path);
-	if (sendto(system_log, line, length, MSG_DONTWAIT, to, sizeof(address)) >= 0 ||
-	    (errno == EAGAIN && setsockopt(system_log, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
-	     sendto(system_log, line, length, 0, to, sizeof(address)) >= 0))
-		return true;
-	close_system_log();
-	return false;
-}
-
-/* Each line in one write, so that lines of other runs don't come between. The journal takes a priority before it. */
-static void write_to_stderr(int priority, const char *name, const char *line)
-{
-	char whole[WHOLE_SIZE], before[sizeof("<7>")] = "";
-
-	if (journal)
-		snprintf(before, sizeof(before), "<%d>", priority);
-	(void)!write(STDERR_FILENO, whole, make_line(whole, "%socserv-gateway: %s%s\n", before, name, line));
+	if (sendto(system_log, line, length, MSG_DONTWAIT, to, sizeof(address)) >= 0)
+		return;
+	if (errno != EAGAIN ||
+	    setsockopt(system_log, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    sendto(system_log, line, length, 0, to, sizeof(address)) < 0)
+		close_system_log();
 }
 
 bool log_wants(enum log_level level)
@@ -116,8 +106,7 @@ void log_line(enum log_level level, const char *format, ...)
 {
 	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	static const char *const name[] = { "error: ", "warning: ", "", "debug: " };
-	char raw[LINE_SIZE], line[LINE_SIZE], whole[WHOLE_SIZE];
-	bool sent = false;
+	char raw[LINE_SIZE], line[LINE_SIZE], whole[WHOLE_SIZE], before[sizeof("<7>")] = "";
 	size_t length;
 	va_list args;
 
@@ -128,13 +117,16 @@ void log_line(enum log_level level, const char *format, ...)
 	va_end(args);
 	make_printable(line, raw);
 
-	if (system_log >= 0) {
-		length = make_line(whole, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level], (int)getpid(),
-				   name[level], line);
-		sent = send_to_system_log(whole, length);
-	}
-	if (!sent || !journal)
-		write_to_stderr(priority[level], name[level], line);
+	/* Each in one write, so that lines of other runs don't come between. */
+	if (journal)
+		snprintf(before, sizeof(before), "<%d>", priority[level]);
+	length = make_line(whole, "%socserv-gateway: %s%s\n", before, name[level], line);
+	(void)!write(STDERR_FILENO, whole, length);
+	if (system_log < 0)
+		return;
+	length = make_line(whole, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level], (int)getpid(),
+			   name[level], line);
+	send_to_system_log(whole, length);
 }
 
 void log_last_words(const char *message)
@@ -150,8 +142,8 @@ void log_last_words(const char *message)
 	};
 
 	strncpy(address.sun_path, log_path, sizeof(address.sun_path) - 1);
-	if (system_log >= 0 && sendmsg(system_log, &datagram, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 && journal)
-		return;
+	if (system_log >= 0)
+		sendmsg(system_log, &datagram, MSG_DONTWAIT | MSG_NOSIGNAL);
 	line[0].iov_base = head + priority;
 	line[0].iov_len -= priority;
 	(void)!writev(STDERR_FILENO, line, sizeof(line) / sizeof(*line));

@@ -13,8 +13,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
  *
  * syslog(3) waits for a log daemon that takes no more lines, without end. Here it gets LOG_PATIENCE_MS, once in a
  * run, and then the rest is on stderr alone. The daemon adds the time.
- * Where stderr leads to systemd's journal, which is the system's log then, a line goes there once: by syslog, else with
- * its priority before it.
+ * Where stderr leads to systemd's journal, which is the system's log then, a line goes there alone, with its priority
+ * before it: of a line by syslog the journal may not find the unit any more, since a hook is short.
  */
 void log_open(enum log_level level, bool to_syslog);
 

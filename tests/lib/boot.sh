@@ -21,13 +21,14 @@ boot_remove_cgroups() {
 	done
 }
 
-# boot_root: makes the file system. Neither ocserv's configuration nor what else this machine runs is in it.
+# boot_root: makes the file system. Neither ocserv's configuration nor what else this machine runs is in it, nor the package.
 boot_root() {
 	mkdir "$BOOT" && mount -t tmpfs ogw-boot "$BOOT" && mkdir "$BOOT/upper" "$BOOT/work" "$BOOT_ROOT" &&
 		mount -t overlay overlay -o "lowerdir=/,upperdir=$BOOT/upper,workdir=$BOOT/work" "$BOOT_ROOT" || return
 	rm -rf "$BOOT_ROOT"/etc/{ocserv/*,systemd/system/*.wants,machine-id} "$BOOT_ROOT/usr/sbin/policy-rc.d"
 	: >"$BOOT_ROOT/etc/machine-id"
 	mkdir -p "$BOOT_ROOT/var/log/journal"
+	chroot "$BOOT_ROOT" dpkg --purge ocserv-gateway
 }
 
 # Runs in a process of its own, which becomes systemd-nspawn.
@@ -49,7 +50,7 @@ boot_first_process() {
 
 # booted COMMAND...: runs it there, as a shell of root would
 booted() {
-	nsenter --target "$BOOT_FIRST" --mount --uts --ipc --net --pid --cgroup -- \
+	nsenter --target "$BOOT_FIRST" --all --root --wd -- \
 		env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
 		DEBIAN_FRONTEND=noninteractive "$@"
 }

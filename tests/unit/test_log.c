@@ -210,25 +210,18 @@ static void the_journal_gets_a_line_once(void **state)
 {
 	(void)state;
 	set_journal_stream(0);
-	log_open(LOG_LEVEL_INFO, true);
-	log_line(LOG_LEVEL_WARNING, "w");
-	log_last_words("the end");
-	assert_syslog("<28>@warning: w\n<27>ocserv-gateway: error: the end\n");
-	assert_string_equal(take_stderr(), "");
-}
-
-static void the_journal_gets_it_on_stderr_with_its_priority(void **state)
-{
-	(void)state;
-	set_journal_stream(0);
-	log_open(LOG_LEVEL_INFO, false);
-	log_line(LOG_LEVEL_WARNING, "w");
-	log_line(LOG_LEVEL_INFO, "i");
-	assert_string_equal(take_stderr(), "<4>ocserv-gateway: warning: w\n<6>ocserv-gateway: i\n");
-	log_path = "nobody-listens";
-	log_open(LOG_LEVEL_INFO, true);
-	log_line(LOG_LEVEL_ERROR, "e");
-	assert_string_equal(take_stderr(), "<3>ocserv-gateway: error: e\n");
+	for (int to_syslog = false; to_syslog <= true; to_syslog++) {
+		log_open(LOG_LEVEL_DEBUG, to_syslog);
+		log_line(LOG_LEVEL_ERROR, "e");
+		log_line(LOG_LEVEL_WARNING, "w");
+		log_line(LOG_LEVEL_INFO, "i");
+		log_line(LOG_LEVEL_DEBUG, "d");
+		log_last_words("the end");
+		assert_string_equal(take_stderr(), "<3>ocserv-gateway: error: e\n<4>ocserv-gateway: warning: w\n"
+				    "<6>ocserv-gateway: i\n<7>ocserv-gateway: debug: d\n"
+				    "ocserv-gateway: error: the end\n");
+	}
+	assert_syslog("");
 }
 
 /* The variable is inherited by those whose stderr is another: they are not in the journal. */
@@ -287,7 +280,6 @@ int main(void)
 		with_stderr(a_syslog_that_hangs_loses_lines_and_no_time),
 		with_stderr(without_a_syslog_lines_go_to_stderr),
 		with_stderr(the_journal_gets_a_line_once),
-		with_stderr(the_journal_gets_it_on_stderr_with_its_priority),
 		with_stderr(another_file_is_no_journal),
 		with_stderr(syslog_hears_nothing_unless_asked_for),
 		with_stderr(a_report_is_logged_with_its_first_status),
