@@ -235,7 +235,7 @@ static void add_traffic_cells(struct table *table, const struct live_session *li
 		add_size_cell(table, live->counted, live->bytes.out);
 		return;
 	}
-	text_add(&packets, "%llu", (unsigned long long)(pace->packets_in + pace->packets_out));
+	text_add(&packets, "%llu", (unsigned long long)pace->packets_in + pace->packets_out);
 	add_pace_cell(table, live->paced, pace->in);
 	add_pace_cell(table, live->paced, pace->out);
 	table_add(table, live->paced ? text_string(&packets) : "-");

@@ -273,10 +273,6 @@ row() {	# WORD: the row of the sessions that begins with it
 	grep -m 1 "^  $1" <<<"$out"
 }
 
-wide_status() {	# with each column that it has
-	captured env -i "${ENVIRONMENT[@]}" COLUMNS=200 "$OGW_PROGRAM" status
-}
-
 test_sessions() {
 	local heading
 	start
@@ -326,7 +322,7 @@ test_counters() {
 	start
 	nft add rule inet ocserv_gw forward counter comment '"of somebody else"'
 	nft add rule inet ocserv_gw forward counter
-	captured env -i "${ENVIRONMENT[@]}" COLUMNS=200 "$OGW_PROGRAM" status -v
+	wide_status -v
 	like "$(section stopped)" '^ +0 +0 B  prerouting +from a client, unpacked by a tunnel' "what stops has its place"
 	like "$(section stopped)" ': rejected' "what rejects, too"
 	unlike "$(section stopped)" 'let through|our address|somebody' "and nothing else is there"
@@ -334,7 +330,7 @@ test_counters() {
 	like "$(section 'other rules')" 'IPv4 of clients gets our address' "so have others"
 	like "$(section 'other rules')" 'forward +of somebody else'$'\n''.*forward +without a comment' "foreign ones, too"
 	nft 'add rule inet ocserv_gw forward ip saddr 203.0.113.9 counter drop comment "of another: let through"'
-	captured env -i "${ENVIRONMENT[@]}" COLUMNS=200 "$OGW_PROGRAM" status -v
+	wide_status -v
 	like "$(section stopped)" 'of another: let through' "a rule is told by its verdict, whatever its comment says"
 	is "$(grep -c ' B  [a-z]' <<<"$out")" "$(nft list table inet ocserv_gw | grep -c 'counter packets')" "none is left out"
 	program status
