@@ -10,7 +10,7 @@ _ocserv_gateway() {
 	# Up to the word under the cursor; --config=FILE comes as three words.
 	for ((; i < COMP_CWORD; i++)); do
 		case $before in
-		-[cfo] | -[dnjv]*[cfo] | --config | --format | --ocserv-conf | --wait) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
+		-[cfo] | -[dnjsv]*[cfo] | --config | --format | --ocserv-conf | --wait) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
@@ -20,13 +20,13 @@ _ocserv_gateway() {
 		esac
 	done
 	case $before in
-	-f | -[dnjv]*f | --format)
+	-f | -[dnjsv]*f | --format)
 		[ "$word" != = ] || word=
 		mapfile -t COMPREPLY < <(compgen -W 'json prometheus' -- "$word")
 		return
 		;;
 	--wait) return ;;
-	-[co] | -[dnjv]*[co] | --config | --ocserv-conf)
+	-[co] | -[dnjsv]*[co] | --config | --ocserv-conf)
 		compopt -o filenames 2>/dev/null
 		[ "$word" != = ] || word=
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -40,10 +40,10 @@ _ocserv_gateway() {
 	test) offer='--config --json --verbose' ;;
 	up) offer='--config --diff --dry-run --move --verbose --wait' ;;
 	down) offer='--config --diff --dry-run --verbose' ;;
-	status) offer='--config --format --json --verbose --watch' ;;
+	status) offer='--config --format --json --short --verbose --watch' ;;
 	*)
 		offer='check up down status explain test'
-		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --move --ocserv-conf --verbose --wait --watch --help --version'
+		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --move --ocserv-conf --short --verbose --wait --watch --help --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")

@@ -21,12 +21,14 @@ complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from up down status ex
     -d "Read this file as ocserv's own"
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain test' -s f -l format -x \
     -a 'json prometheus' -d 'Status for programs'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain test' -s s -l short \
+    -d 'Status in one line'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check up down explain test' -s w -l watch \
     -d 'Status again and again'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check down status explain test' -l move \
     -d "Choose the gateway's interface anew"
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from check down status explain test' -l wait -x \
     -d "Wait for the gateway's interface, so many seconds"
-complete -c ocserv-gateway -s v -l verbose -d 'Log each change; with check, print each value'
+complete -c ocserv-gateway -s v -l verbose -d 'Log each change; with check, print each value; with status, counters that are 0'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'
 complete -c ocserv-gateway -n $no_verb -s V -l version -d 'Print the version'

@@ -30,7 +30,7 @@ static const struct verb {
 	{ "check", verb_check, 0, "cojv", "read the configuration; say what does not fit it, ocserv and this host" },
 	{ "up", verb_up, 0, "cndmtv", "install or repair routing and kill switch now" },
 	{ "down", verb_down, 0, "cndv", "remove what is ours" },
-	{ "status", verb_status, 0, "cjfwv", "what is installed, what is wrong, live sessions, drop counters" },
+	{ "status", verb_status, 0, "cjfswv", "what clients have, what is installed, what is wrong, live sessions, counters" },
 	{ "explain", verb_explain, 2, "cjv", "ADDRESS|USER [DESTINATION]: what becomes of a client's packet now" },
 	{ "test", verb_test, 1, "cjv", "[USER|ADDRESS]: does the gateway answer, and what is beyond it, by the way of clients" },
 };
@@ -51,9 +51,10 @@ static const struct known_option {
 	{ "wait", " SECONDS", "wait at most so long for the gateway's interface, where it is not there yet", OPTION_WAIT, required_argument },
 	{ "json", "", "for programs", 'j', no_argument },
 	{ "format", " FORMAT", "json, or prometheus for node_exporter's textfile collector", 'f', required_argument },
+	{ "short", "", "one line, for a login banner or a monitor", 's', no_argument },
 	{ "watch", " [SECONDS]", "again and again (SECONDS else 2), until interrupted", 'w', optional_argument },
 	{ "ocserv-conf", " FILE", "instead of " SYSCONFDIR "/ocserv/ocserv.conf", 'o', required_argument },
-	{ "verbose", "", "log each change of the kernel, as a command; check: print each value", 'v', no_argument },
+	{ "verbose", "", "log each change of the kernel, as a command; check: each value; status: counters that are 0", 'v', no_argument },
 	{ "help", "", "this; with a verb, what it is and its options", 'h', no_argument },
 	{ "version", "", "the version", 'V', no_argument },
 };
@@ -199,6 +200,9 @@ static int take_option(struct command *command, const struct known_option *optio
 	case 'o':
 		options->ocserv_conf = argument;
 		break;
+	case 's':
+		options->brief = true;
+		break;
 	case 'w':
 		return take_seconds(option, argument ? argument : WATCH_SECONDS, &options->watch);
 	case OPTION_WAIT:
@@ -292,7 +296,7 @@ static int take_options(struct command *command, int argc, char **argv)
 	for (size_t i = 0; i < KNOWN; i++)
 		long_options[i] = (struct option){ known[i].name, known[i].argument, NULL, known[i].letter };
 	opterr = 0;
-	while (status == EX_OK && (found = getopt_long(argc, argv, ":c:dnjf:o:w::vhV", long_options, NULL)) >= 0) {
+	while (status == EX_OK && (found = getopt_long(argc, argv, ":c:dnjf:o:sw::vhV", long_options, NULL)) >= 0) {
 		const struct known_option *option = found == '?' || found == ':' ? NULL : option_of(found);
 
 		status = option ? take_option(command, option, argument_of(option, argc, argv)) :
@@ -315,6 +319,8 @@ static int check_options(const struct command *command, const struct verb *verb)
 		return usage_error("--wait is without --dry-run, which changes nothing");
 	if (options->watch && (options->json || options->format))
 		return usage_error("--watch is for people: without --json and --format");
+	if (options->brief && (options->watch || options->json || options->format))
+		return usage_error("--short is one line: without --watch, --json and --format");
 	if (options->json && options->format && strcmp(options->format, "json") != 0)
 		return usage_error("either --json or --format %s", options->format);
 	return EX_OK;

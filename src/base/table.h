@@ -10,6 +10,7 @@ struct column {
 	const char *title;
 	size_t most;		/* characters of a cell, what is longer is cut off; 0: any */
 	bool right;		/* aligned, as numbers are */
+	unsigned int leave_out;	/* where the table is too wide: 1 is the first to go; 0: stays */
 };
 
 struct table {
@@ -28,8 +29,15 @@ void table_add(struct table *table, const char *cell);
  */
 void table_add_value(struct table *table, const char *value);
 
-/* table_add_text - the titles, @bold where a terminal shows them, and the rows, each behind two blanks */
-void table_add_text(struct text *text, const struct table *table, bool bold);
+/*
+ * table_add_text - the titles, @bold where a terminal shows them, and the rows, each behind two blanks
+ * @room: columns of the window; 0: any
+ *
+ * A column of words in which every cell is "-" is left out. Where the rest is too wide, so are those that may be, and the
+ * last one is wrapped, if it holds words. Where that does not do, each row is a block of lines, with the title before
+ * each cell.
+ */
+void table_add_text(struct text *text, const struct table *table, size_t room, bool bold);
 
 void table_free(struct table *table);
 

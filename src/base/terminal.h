@@ -13,6 +13,18 @@ bool terminal_wants_colour(void);
 /* terminal_wants_colour_on - the same of another descriptor */
 bool terminal_wants_colour_on(int fd);
 
+/* What is written is to fit in there; 0 is any number. */
+struct window {
+	unsigned int columns;
+	unsigned int rows;
+};
+
+/*
+ * terminal_window - the size of the terminal that standard output is, 80 x 24 where it does not tell; elsewhere COLUMNS
+ * of the environment, and any number of rows
+ */
+struct window terminal_window(void);
+
 /* As ECMA-48 has them (SGR, CUP, ED). */
 #define TERMINAL_PLAIN "\033[0m"
 #define TERMINAL_BOLD "\033[1m"

@@ -221,6 +221,54 @@ void text_add_size(struct text *text, unsigned long long bytes)
 		text_add(text, "%llu.%llu %ciB", bytes, rest * 10 / 1024, units[unit]);
 }
 
+void text_add_age(struct text *text, unsigned long long seconds)
+{
+	static const struct { unsigned long long seconds; const char *name; } units[] = {
+		{ 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" },
+	};
+	unsigned long long rest = 0;
+	size_t i = 0;
+
+	while (i < 3 && seconds < units[i].seconds)
+		i++;
+	text_add(text, "%llu %s", seconds / units[i].seconds, units[i].name);
+	if (i < 2)
+		rest = seconds % units[i].seconds / units[i + 1].seconds;
+	if (rest)
+		text_add(text, " %llu %s", rest, units[i + 1].name);
+}
+
+/* What every line has room for, however narrow the window is. */
+#define ROOM_LEAST 8
+
+static size_t room_from(size_t column, size_t width)
+{
+	return width > column + ROOM_LEAST ? width - column : ROOM_LEAST;
+}
+
+static size_t length_that_fits(const char *words, size_t room)
+{
+	for (size_t i = room; i > 0; i--)
+		if (words[i] == ' ')
+			return i;
+	return room;
+}
+
+void text_add_wrapped(struct text *text, const char *words, size_t width, size_t begin, size_t indent)
+{
+	size_t room = room_from(begin, width);
+
+	while (width && strlen(words) > room) {
+		size_t length = length_that_fits(words, room);
+
+		text_add_bytes(text, words, length);
+		text_add(text, "\n%*s", (int)indent, "");
+		words += length + strspn(words + length, " ");
+		room = room_from(indent, width);
+	}
+	text_add_string(text, words);
+}
+
 void text_add_shell(struct text *text, const char *word)
 {
 	static const char safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+,-";

@@ -66,6 +66,19 @@ void text_add_printable(struct text *text, const char *line);
 /* text_add_size - bytes for people: `12 B`, `3.4 KiB`, and so on, never more than there are */
 void text_add_size(struct text *text, unsigned long long bytes);
 
+/* text_add_age - seconds for people, in the two units that tell most: `12 s`, `5 min`, `2 h 5 min`, `3 d 4 h` */
+void text_add_age(struct text *text, unsigned long long seconds);
+
+/*
+ * text_add_wrapped - add words that stay within @width columns
+ * @width: of the window; 0: any
+ * @begin: the column that is reached already
+ * @indent: where each further line begins
+ *
+ * A word that no line has room for is cut in two.
+ */
+void text_add_wrapped(struct text *text, const char *words, size_t width, size_t begin, size_t indent);
+
 /* text_add_shell - add a word as the shell reads it, in single quotes where it needs them */
 void text_add_shell(struct text *text, const char *word);
 

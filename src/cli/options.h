@@ -15,6 +15,7 @@ struct options {
 	bool diff;
 	bool verbose;
 	bool json;
+	bool brief;		/* of status */
 	const char *format;	/* of status; NULL where not given */
 	unsigned int watch;	/* the same: seconds from one screen to the next; 0 where not given */
 };

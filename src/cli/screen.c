@@ -9,7 +9,9 @@
 #include <time.h>
 
 #define TIME_TEXT 32
-#define LABEL "%-12s "
+#define LABEL_WIDTH 12
+#define INDENT (LABEL_WIDTH + 1)
+#define COLUMNS_ELSE 80		/* of tables, where nobody says */
 
 static const char *time_text(unsigned long long seconds, char text[TIME_TEXT])
 {
@@ -22,38 +24,44 @@ static const char *time_text(unsigned long long seconds, char text[TIME_TEXT])
 	return text;
 }
 
+/* Clocks may be set back. */
+static void add_age_of(struct text *text, unsigned long long when)
+{
+	time_t now = time(NULL);
+
+	text_add_age(text, now > 0 && (unsigned long long)now > when ? (unsigned long long)now - when : 0);
+}
+
 enum tone { NEUTRAL, GOOD, BAD };
 
 /* A line with its label, of which the rest is in colour. */
-static void add_line(struct text *screen, const char *label, const char *rest, enum tone tone, bool colour)
+static void add_line(struct text *screen, const char *label, const char *rest, enum tone tone, const struct display *display)
 {
-	bool coloured = colour && tone != NEUTRAL;
+	bool coloured = display->colour && tone != NEUTRAL;
+	struct text printable CLEANUP(text_free) = { 0 };
 
-	text_add(screen, LABEL "%s", label, !coloured ? "" : tone == GOOD ? TERMINAL_GREEN : TERMINAL_RED);
-	text_add_printable(screen, rest);
+	text_add_printable(&printable, rest);
+	text_add(screen, "%-*s %s", LABEL_WIDTH, label, !coloured ? "" : tone == GOOD ? TERMINAL_GREEN : TERMINAL_RED);
+	text_add_wrapped(screen, text_string(&printable), display->window.columns, INDENT, INDENT);
 	text_add(screen, "%s\n", coloured ? TERMINAL_PLAIN : "");
 }
 
-static void add_state(struct text *screen, const struct status *status, bool colour)
+static void add_state(struct text *screen, const struct status *status, const struct display *display)
 {
 	add_line(screen, "state", verdict_names[status->verdict],
-		 status->verdict == INSTALLED ? GOOD : status->wrong ? BAD : NEUTRAL, colour);
+		 status->verdict == INSTALLED ? GOOD : status->wrong ? BAD : NEUTRAL, display);
 }
 
-/* Red comes first: those who are connected leave by another way, or nothing of ours is there. */
-static bool clients_come_first(const struct status *status)
-{
-	return clients_worst(&status->clients) == HAVE_LEAK || (status->verdict == ABSENT && status->clients.connected);
-}
-
-static void add_clients(struct text *screen, const struct status *status, bool colour)
+/* Red: they leave by another way, or have nothing, or nothing of ours is there. */
+static void add_clients(struct text *screen, const struct status *status, const struct display *display)
 {
 	enum have worst = clients_worst(&status->clients);
+	bool bare = status->verdict == ABSENT && status->clients.connected;
 	struct text line CLEANUP(text_free) = { 0 };
 
 	clients_add_text(&line, &status->clients);
 	add_line(screen, "clients", text_string(&line),
-		 worst >= HAVE_NOTHING || clients_come_first(status) ? BAD : worst == HAVE_GATEWAY ? GOOD : NEUTRAL, colour);
+		 worst >= HAVE_NOTHING || bare ? BAD : worst == HAVE_GATEWAY ? GOOD : NEUTRAL, display);
 }
 
 static void add_contact(struct text *line, const struct contact *contact, int family)
@@ -74,28 +82,28 @@ static void add_next_hop(struct text *line, const struct exit *exit, const struc
 
 	text_add(line, "gateway %s", address_text(&exit->nexthop, address));
 	if (!exit->interface.index) {
-		text_add_string(line, ", to which there is NO way");
+		text_add_string(line, " is unreachable (no route)");
 	} else {
 		text_add(line, " on %s, ", exit->interface.name);
 		add_contact(line, contact, exit->family);
 	}
 }
 
-static void add_gateway(struct text *screen, const struct status *status, int family, bool colour)
+static void add_gateway(struct text *screen, const struct status *status, int family, const struct display *display)
 {
 	const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 	const struct contact *contact = &status->contact[family];
 	struct text line CLEANUP(text_free) = { 0 };
 
 	if (!exit) {
-		add_line(screen, family_name(family), mode_text(config_default(status->config)->to[family].mode), NEUTRAL, colour);
+		add_line(screen, family_name(family), mode_text(config_default(status->config)->to[family].mode), NEUTRAL, display);
 		return;
 	}
 	if (exit_is_link(exit))
 		text_add(&line, "interface %s %s", exit->interface.name, contact->there ? "is up" : contact->why);
 	else
 		add_next_hop(&line, exit, contact);
-	add_line(screen, family_name(family), text_string(&line), contact->there ? GOOD : BAD, colour);
+	add_line(screen, family_name(family), text_string(&line), contact->there ? GOOD : BAD, display);
 }
 
 static const char *many(size_t count)
@@ -103,8 +111,19 @@ static const char *many(size_t count)
 	return count == 1 ? "" : "s";
 }
 
-/* Without a way to the gateway its route can't be whole, whatever else is. */
-static void add_layer(struct text *screen, const struct status *status, enum layer layer, bool colour)
+/* For people; programs have the older layer_names. */
+static const char *layer_text(enum layer_verdict verdict)
+{
+	static const char *const names[] = {
+		[LAYER_NONE] = "none", [LAYER_WHOLE] = "complete", [LAYER_MISSING] = "missing", [LAYER_ALTERED] = "changed",
+		[LAYER_UNKNOWN] = "unknown",
+	};
+
+	return names[verdict];
+}
+
+/* Without a route to the gateway ours can't be complete, whatever else is. */
+static void add_layer(struct text *screen, const struct status *status, enum layer layer, const struct display *display)
 {
 	static const char *const label[LAYERS] = { "routing", "kill switch" };
 	enum layer_verdict verdict = status->layer[layer];
@@ -112,35 +131,65 @@ static void add_layer(struct text *screen, const struct status *status, enum lay
 	struct text line CLEANUP(text_free) = { 0 };
 
 	if (verdict == LAYER_WHOLE && layer == LAYER_ROUTING)
-		text_add(&line, "rules and routes whole");
+		text_add(&line, "policy rules and routes complete");
 	else if (verdict == LAYER_ALTERED && layer == LAYER_ROUTING)
-		text_add(&line, "%zu problem%s in rules and routes", wrong, many(wrong));
+		text_add(&line, "%zu problem%s in policy rules and routes", wrong, many(wrong));
 	else if (verdict == LAYER_ALTERED)
-		text_add(&line, "altered, %zu problem%s", wrong, many(wrong));
+		text_add(&line, "changed, %zu problem%s", wrong, many(wrong));
 	else
-		text_add_string(&line, layer_names[verdict]);
+		text_add_string(&line, layer_text(verdict));
 	add_line(screen, label[layer], text_string(&line),
-		 verdict == LAYER_WHOLE ? GOOD : verdict == LAYER_NONE || !status->wrong ? NEUTRAL : BAD, colour);
+		 verdict == LAYER_WHOLE ? GOOD : verdict == LAYER_NONE || !status->wrong ? NEUTRAL : BAD, display);
 }
 
-static void add_changed(struct text *screen, const struct status *status, bool colour)
+static void add_changed(struct text *screen, const struct status *status, const struct display *display)
 {
 	struct text line CLEANUP(text_free) = { 0 };
 	char when[TIME_TEXT];
 
 	if (!status->changed)
 		return;
-	text_add(&line, "%s, %s", time_text(status->changed, when), status->change);
-	add_line(screen, "changed", text_string(&line), NEUTRAL, colour);
+	text_add(&line, "%s ", status->change);
+	add_age_of(&line, status->changed);
+	text_add(&line, " ago (%s)", time_text(status->changed, when));
+	add_line(screen, "last change", text_string(&line), NEUTRAL, display);
+}
+
+static void add_way(struct text *line, const char *name, uint64_t bytes, uint64_t packets)
+{
+	text_add(line, "%s ", name);
+	text_add_size(line, bytes);
+	text_add(line, "/s, %llu packets/s", (unsigned long long)packets);
+}
+
+static void add_paces(struct text *screen, const struct status *status, const struct display *display)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
+		const struct device_traffic *pace = &status->pace[family].each_second;
+		struct text line CLEANUP(text_free) = { 0 };
+
+		if (!status->pace[family].known)
+			continue;
+		text_add(&line, "%s: ", exit->interface.name);
+		add_way(&line, "in", pace->in, pace->packets_in);
+		add_way(&line, "; out", pace->out, pace->packets_out);
+		add_line(screen, "traffic", text_string(&line), NEUTRAL, display);
+	}
 }
 
 /* Where nothing is there, that each single thing is missing says no more. */
-static void add_problems(struct text *screen, const struct status *status, bool colour)
+static const struct lines *told_problems(const struct status *status)
 {
-	const struct lines *lines = status->verdict == ABSENT ? &status->errors : &status->problems;
+	return status->verdict == ABSENT ? &status->errors : &status->problems;
+}
+
+static void add_problems(struct text *screen, const struct status *status, const struct display *display)
+{
+	const struct lines *lines = told_problems(status);
 
 	for (size_t i = 0; i < lines->count; i++)
-		add_line(screen, "problem", lines->line[i], BAD, colour);
+		add_line(screen, "problem", lines->line[i], BAD, display);
 }
 
 static void add_size_cell(struct table *table, bool known, unsigned long long bytes)
@@ -162,33 +211,78 @@ static void add_address_cell(struct table *table, const char *value)
 	free(address);
 }
 
-static void add_sessions(struct text *screen, const struct sessions *sessions, bool colour)
+static size_t table_room(const struct display *display)
 {
-	static const struct column columns[] = {
-		{ "user", 24, false }, { "group", 16, false }, { "IPv4", ADDRESS_TEXT, false },
-		{ "IPv6", ADDRESS_TEXT, false }, { "device", IFNAMSIZ, false }, { "real address", ADDRESS_TEXT, false },
-		{ "since", TIME_TEXT, false }, { "from client", 0, true }, { "to client", 0, true },
-	};
-	struct table table CLEANUP(table_free) = { columns, sizeof(columns) / sizeof(*columns), { 0 } };
-	char when[TIME_TEXT];
+	return display->window.columns ? display->window.columns : COLUMNS_ELSE;
+}
 
-	text_add(screen, "\n%zu live session%s\n", sessions->count, many(sessions->count));
-	for (size_t i = 0; i < sessions->count; i++) {
-		const struct live_session *live = &sessions->live[i];
-		const struct session *session = &live->session;
+static void add_pace_cell(struct table *table, bool known, uint64_t bytes)
+{
+	struct text cell CLEANUP(text_free) = { 0 };
 
-		table_add_value(&table, session->user);
-		table_add_value(&table, session->group);
-		add_address_cell(&table, session->ip4);
-		add_address_cell(&table, session->ip6);
-		table_add_value(&table, session->device);
-		add_address_cell(&table, session->real);
-		table_add_value(&table, time_text(session->since, when));
-		add_size_cell(&table, live->counted, live->bytes.in);
-		add_size_cell(&table, live->counted, live->bytes.out);
+	text_add_size(&cell, bytes);
+	text_add_string(&cell, "/s");
+	table_add(table, known ? text_string(&cell) : "-");
+}
+
+static void add_traffic_cells(struct table *table, const struct live_session *live, bool watched)
+{
+	const struct device_traffic *pace = &live->each_second;
+	struct text packets CLEANUP(text_free) = { 0 };
+
+	if (!watched) {
+		add_size_cell(table, live->counted, live->bytes.in);
+		add_size_cell(table, live->counted, live->bytes.out);
+		return;
 	}
-	if (sessions->count)
-		table_add_text(screen, &table, colour);
+	text_add(&packets, "%llu", (unsigned long long)pace->packets_in + pace->packets_out);
+	add_pace_cell(table, live->paced, pace->in);
+	add_pace_cell(table, live->paced, pace->out);
+	table_add(table, live->paced ? text_string(&packets) : "-");
+}
+
+static void add_session(struct table *table, const struct live_session *live, bool watched)
+{
+	const struct session *session = &live->session;
+	struct text age CLEANUP(text_free) = { 0 };
+
+	add_age_of(&age, session->since);
+	table_add_value(table, session->user);
+	table_add_value(table, session->group);
+	add_address_cell(table, session->ip4);
+	add_address_cell(table, session->ip6);
+	table_add_value(table, session->device);
+	add_address_cell(table, session->real);
+	table_add(table, text_string(&age));
+	add_traffic_cells(table, live, watched);
+}
+
+static bool all_have_ip4(const struct sessions *sessions)
+{
+	for (size_t i = 0; i < sessions->count; i++)
+		if (!sessions->live[i].session.ip4[0])
+			return false;
+	return true;
+}
+
+static void add_sessions(struct text *screen, const struct status *status, const struct display *display)
+{
+	const struct sessions *sessions = &status->sessions;
+	const struct column columns[] = {
+		{ "user", 24, false, 0 }, { "group", 16, false, 1 }, { "IPv4", ADDRESS_TEXT, false, 0 },
+		{ "IPv6", ADDRESS_TEXT, false, all_have_ip4(sessions) ? 3 : 0 }, { "device", IFNAMSIZ, false, 2 },
+		{ "real address", ADDRESS_TEXT, false, 5 }, { "connected", 0, false, 4 },
+		{ "from client", 0, true, 0 }, { "to client", 0, true, 0 }, { "packets/s", 0, true, 0 },
+	};
+	size_t count = sizeof(columns) / sizeof(*columns) - (status->watched ? 0 : 1);
+	struct table table CLEANUP(table_free) = { columns, count, { 0 } };
+
+	if (!sessions->count)
+		return;
+	text_add(screen, "\n%zu live session%s\n", sessions->count, many(sessions->count));
+	for (size_t i = 0; i < sessions->count; i++)
+		add_session(&table, &sessions->live[i], status->watched);
+	table_add_text(screen, &table, table_room(display), display->colour);
 }
 
 static void add_counter(struct table *table, const struct present_chain *chain, const struct present_rule *rule)
@@ -204,43 +298,120 @@ static void add_counter(struct table *table, const struct present_chain *chain, 
 	table_add(table, text_string(&why));
 }
 
-static void add_counters(struct text *screen, const struct present_guard *guard, enum rule_end end, bool colour)
+static bool is_shown(const struct present_rule *rule, enum rule_end end, const struct display *display)
+{
+	return rule->counted && rule->end == end && (rule->packets || display->all);
+}
+
+static void add_counters(struct text *screen, const struct present_guard *guard, enum rule_end end, const struct display *display)
 {
 	static const char *const titles[] = {
 		[RULE_STOPS] = "stopped", [RULE_ACCEPTS] = "let through", [RULE_GOES_ON] = "other rules",
 	};
 	const struct column columns[] = {
-		{ "packets", 0, true }, { "bytes", 0, true }, { "chain", 0, false }, { titles[end], 0, false },
+		{ "packets", 0, true, 0 }, { "bytes", 0, true, 0 }, { "chain", 0, false, 1 }, { titles[end], 0, false, 0 },
 	};
 	struct table table CLEANUP(table_free) = { columns, sizeof(columns) / sizeof(*columns), { 0 } };
 
 	for (size_t i = 0; i < guard->chains; i++)
 		for (size_t j = 0; j < guard->chain[i].rules; j++)
-			if (guard->chain[i].rule[j].counted && guard->chain[i].rule[j].end == end)
+			if (is_shown(&guard->chain[i].rule[j], end, display))
 				add_counter(&table, &guard->chain[i], &guard->chain[i].rule[j]);
 	if (table.cells.count == 0)
 		return;
 	text_add_string(screen, "\n");
-	table_add_text(screen, &table, colour);
+	table_add_text(screen, &table, table_room(display), display->colour);
 }
 
-void screen_add(struct text *screen, const struct status *status, bool colour)
+void screen_add(struct text *screen, const struct status *status, const struct display *display)
 {
-	bool first = clients_come_first(status);
+	add_clients(screen, status, display);
+	add_state(screen, status, display);
+	add_gateway(screen, status, IPV4, display);
+	add_gateway(screen, status, IPV6, display);
+	add_layer(screen, status, LAYER_ROUTING, display);
+	add_layer(screen, status, LAYER_KILLSWITCH, display);
+	add_changed(screen, status, display);
+	add_paces(screen, status, display);
+	add_problems(screen, status, display);
+	add_sessions(screen, status, display);
+	add_counters(screen, &status->situation->present.guard, RULE_STOPS, display);
+	add_counters(screen, &status->situation->present.guard, RULE_ACCEPTS, display);
+	add_counters(screen, &status->situation->present.guard, RULE_GOES_ON, display);
+}
 
-	if (first)
-		add_clients(screen, status, colour);
-	add_state(screen, status, colour);
-	if (!first)
-		add_clients(screen, status, colour);
-	add_gateway(screen, status, IPV4, colour);
-	add_gateway(screen, status, IPV6, colour);
-	add_layer(screen, status, LAYER_ROUTING, colour);
-	add_layer(screen, status, LAYER_KILLSWITCH, colour);
-	add_changed(screen, status, colour);
-	add_problems(screen, status, colour);
-	add_sessions(screen, &status->sessions, colour);
-	add_counters(screen, &status->situation->present.guard, RULE_STOPS, colour);
-	add_counters(screen, &status->situation->present.guard, RULE_ACCEPTS, colour);
-	add_counters(screen, &status->situation->present.guard, RULE_GOES_ON, colour);
+/* Whether what clients have is said with "the gateway" at its end. */
+static bool ends_with_gateway(const struct clients *clients)
+{
+	enum have first = clients->lot[IPV4].have, second = clients->lot[IPV6].have;
+
+	return second == HAVE_GATEWAY || (first == HAVE_GATEWAY && second == HAVE_BLOCKED);
+}
+
+static bool is_same_link(const struct exit *exit, const struct exit *before)
+{
+	return before && exit_is_link(exit) && exit_is_link(before) && exit->interface.index == before->interface.index;
+}
+
+/* ` 172.28.0.2 via eth0`, or ` via wg0`. */
+static void add_gateways(struct text *screen, const struct status *status)
+{
+	const struct exit *before = NULL;
+	char address[ADDRESS_TEXT];
+
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
+
+		if (!exit || status->clients.lot[family].have != HAVE_GATEWAY || is_same_link(exit, before))
+			continue;
+		text_add_string(screen, before ? " and" : "");
+		before = exit;
+		if (!exit_is_link(exit))
+			text_add(screen, " %s", address_text(&exit->nexthop, address));
+		text_add(screen, " via %s", exit->interface.name);
+	}
+}
+
+static void add_short_clients(struct text *screen, const struct status *status)
+{
+	struct text said CLEANUP(text_free) = { 0 };
+
+	clients_add_text(&said, &status->clients);
+	text_add_string(screen, status->clients.connected ? "clients " : "");
+	text_add_printable(screen, text_string(&said));
+	if (ends_with_gateway(&status->clients))
+		add_gateways(screen, status);
+}
+
+void screen_add_short(struct text *screen, const struct status *status)
+{
+	size_t problems = told_problems(status)->count;
+
+	text_add_string(screen, "ocserv-gateway: ");
+	add_short_clients(screen, status);
+	if (status->sessions.count)
+		text_add(screen, "; %zu session%s", status->sessions.count, many(status->sessions.count));
+	if (status->layer[LAYER_KILLSWITCH] != LAYER_NONE)
+		text_add(screen, "; kill switch %s", layer_text(status->layer[LAYER_KILLSWITCH]));
+	if (problems)
+		text_add(screen, "; %zu problem%s", problems, many(problems));
+	text_add_string(screen, "\n");
+}
+
+void screen_add_report(struct text *screen, const struct report *report, const struct display *display)
+{
+	struct text findings CLEANUP(text_free) = { 0 };
+	char *rest, *line;
+
+	report_add_findings(&findings, report, false);
+	if (!findings.length)
+		return;
+	text_add_string(screen, "\n");
+	for (rest = findings.data; (line = strsep(&rest, "\n")) && (*line || rest);) {
+		size_t blanks = strspn(line, " ");
+
+		text_add(screen, "%*s", (int)blanks, "");
+		text_add_wrapped(screen, line + blanks, display->window.columns, blanks, blanks + 4);
+		text_add_string(screen, "\n");
+	}
 }

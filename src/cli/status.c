@@ -2,6 +2,7 @@
 #include "cli/status.h"
 #include "base/deadline.h"
 #include "base/terminal.h"
+#include "cli/rates.h"
 #include "cli/verbs.h"
 #include "cli/watch.h"
 #include "diagnose/advice.h"
@@ -320,12 +321,50 @@ static void look_for_clients(struct status *status, struct sockets *sockets)
 	free(client);
 }
 
-static void count_bytes(struct sessions *sessions, struct netlink *route)
+/* @rates is NULL where nobody watches. */
+static void count_bytes(struct sessions *sessions, struct netlink *route, struct rates *rates)
 {
 	for (size_t i = 0; i < sessions->count; i++) {
 		struct live_session *live = &sessions->live[i];
+		char name[64];
 
-		live->counted = device_read_bytes(route, live->session.device, &live->bytes);
+		live->counted = device_read_traffic(route, live->session.device, &live->bytes);
+		snprintf(name, sizeof(name), "session %.50s", live->session.id);
+		if (rates && live->counted)
+			live->paced = rates_take(rates, name, &live->bytes, &live->each_second);
+	}
+}
+
+/* Two gateways on one interface are one. */
+static bool has_own_interface(const struct exit *exit, const struct exit *other)
+{
+	return exit && exit->interface.index && (!other || other->interface.index != exit->interface.index);
+}
+
+static void pace_gateways(struct status *status, struct netlink *route, struct rates *rates)
+{
+	const struct exit *before = NULL;
+	struct device_traffic traffic;
+
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
+		struct pace *pace = &status->pace[family];
+
+		if (has_own_interface(exit, before) && device_read_traffic(route, exit->interface.name, &traffic))
+			pace->known = rates_take(rates, exit->interface.name, &traffic, &pace->each_second);
+		before = exit;
+	}
+}
+
+static void pace(struct status *status, struct netlink *route, struct rates *rates)
+{
+	status->watched = rates;
+	if (rates)
+		rates_begin(rates);
+	count_bytes(&status->sessions, route, rates);
+	if (rates) {
+		pace_gateways(status, route, rates);
+		rates_end(rates);
 	}
 }
 
@@ -457,7 +496,7 @@ static void find_bypasses(struct status *status, struct netlink *route)
 	report_free(&report);
 }
 
-static void find_out(struct status *status, struct sockets *sockets, struct report *report)
+static void find_out(struct status *status, struct sockets *sockets, struct rates *rates, struct report *report)
 {
 	find_bypasses(status, &sockets->route);
 	status->verdict = judge(status);
@@ -465,25 +504,43 @@ static void find_out(struct status *status, struct sockets *sockets, struct repo
 		status->layer[layer] = judge_layer(status, (enum layer)layer);
 	take_problems(status, report);
 	read_state(status);
-	count_bytes(&status->sessions, &sockets->route);
+	pace(status, &sockets->route, rates);
 	look_for_gateways(status, &sockets->route);
 	look_for_clients(status, sockets);
 	status->wrong = is_wrong(status);
 }
 
+static struct display display_of(const struct options *options)
+{
+	return (struct display){ terminal_window(), terminal_wants_colour(), options->verbose };
+}
+
 static void add_status(struct text *text, const struct status *status, const struct options *options,
 		       const struct report *report)
 {
+	const struct display display = display_of(options);
+
 	if (options->format && strcmp(options->format, "prometheus") == 0)
 		add_prometheus(text, status, report);
 	else if (options->json || options->format)
 		add_json(text, status, report);
+	else if (options->brief)
+		screen_add_short(text, status);
 	else
-		screen_add(text, status, terminal_wants_colour());
+		screen_add(text, status, &display);
+}
+
+/* What is said of the host, beside what is wrong with what is installed. */
+static void add_advice(const struct status *status, struct run *run)
+{
+	if (goal_of(&run->config) == GOAL_REMOVE || run->options->brief)
+		return;
+	advise(&run->config, status->situation, &status->bypasses, &run->report);
+	capacity_advise(&run->config, &run->sockets.nft, &run->report);
 }
 
 /* What was found wrong with the host is a problem to show, not an error of this run. */
-static void show(struct text *text, struct run *run)
+static void show(struct text *text, struct run *run, struct rates *rates)
 {
 	const struct config *config = &run->config;
 	struct sockets *sockets = &run->sockets;
@@ -499,11 +556,8 @@ static void show(struct text *text, struct run *run)
 		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
 		return;
 	}
-	find_out(&status, sockets, report);
-	if (goal_of(config) == GOAL_INSTALL) {
-		advise(config, &situation, &status.bypasses, report);
-		capacity_advise(config, &sockets->nft, report);
-	}
+	find_out(&status, sockets, rates, report);
+	add_advice(&status, run);
 	add_status(text, &status, run->options, report);
 	run->bad_news = status.wrong;
 	status_free(&status);
@@ -511,16 +565,32 @@ static void show(struct text *text, struct run *run)
 }
 
 /* run_end() when the text is shown, which may take any time. */
-static void look(struct text *text, const struct options *options, struct run *run)
+static void look(struct text *text, const struct options *options, struct run *run, struct rates *rates)
 {
 	if (run_begin(run, options, RUN_VERB) == 0 && sockets_open(&run->sockets, &run->report) == 0)
-		show(text, run);
+		show(text, run, rates);
 	deadline_stop();
+	/* One line is promised, so that a wrong configuration alone has another. */
+	if (options->brief)
+		lines_free(&run->report.warnings);
+}
+
+/* On a terminal what is warned of stands below, lest it pushes the screen out of the window. */
+static void add_screen(struct text *text, const struct options *options, struct run *run, struct rates *rates)
+{
+	const struct display display = display_of(options);
+
+	look(text, options, run, rates);
+	if (!terminal_is_there())
+		return;
+	screen_add_report(text, &run->report, &display);
+	run->shown = true;
 }
 
 static struct result watch(const struct options *options)
 {
 	bool terminal = terminal_is_there(), first = true, goes_on;
+	struct rates rates = { 0 };
 	struct result result;
 
 	watch_begin();
@@ -529,11 +599,13 @@ static struct result watch(const struct options *options)
 		struct run run;
 
 		text_add_string(&text, terminal ? TERMINAL_CLEAR : first ? "" : "\n");
-		look(&text, options, &run);
+		add_screen(&text, options, &run, &rates);
+		watch_cut(&text, terminal_window().rows);
 		goes_on = watch_print(&text);
 		result = run_end(&run);
 		first = false;
 	} while (goes_on && watch_wait(options->watch));
+	rates_free(&rates);
 	return result;
 }
 
@@ -544,7 +616,7 @@ struct result verb_status(const struct options *options)
 
 	if (options->watch)
 		return watch(options);
-	look(&text, options, &run);
+	look(&text, options, &run, NULL);
 	fputs(text_string(&text), stdout);
 	fflush(stdout);
 	return run_end(&run);

@@ -2,6 +2,7 @@
 #ifndef STATUS_H
 #define STATUS_H
 
+#include "base/terminal.h"
 #include "diagnose/clients.h"
 #include "diagnose/overlap.h"
 #include "kernel/device.h"
@@ -17,7 +18,15 @@ enum layer_verdict { LAYER_NONE, LAYER_WHOLE, LAYER_MISSING, LAYER_ALTERED, LAYE
 struct live_session {
 	struct session session;
 	bool counted;		/* false where the device is gone */
-	struct device_bytes bytes;
+	struct device_traffic bytes;
+	bool paced;		/* false where it is not watched, or not yet for long enough */
+	struct device_traffic each_second;
+};
+
+/* An interface that a gateway is on, where it is watched. */
+struct pace {
+	bool known;
+	struct device_traffic each_second;
 };
 
 struct sessions {
@@ -39,7 +48,16 @@ struct status {
 	char change[STATE_CHANGE];
 	bool doubt;			/* there may be sessions without a record */
 	struct contact contact[FAMILIES];	/* with the gateway, where there is one */
+	bool watched;
+	struct pace pace[FAMILIES];	/* of each gateway's interface */
 	struct clients clients;
+};
+
+/* How a screen is to look. */
+struct display {
+	struct window window;
+	bool colour;
+	bool all;	/* what is zero, too */
 };
 
 extern const char *const verdict_names[], *const layer_names[];
@@ -51,6 +69,12 @@ size_t status_wrong(const struct status *status, enum layer layer);
 const char *mode_text(enum gateway_mode mode);
 
 /* screen_add - all of it for people; in screen.c */
-void screen_add(struct text *screen, const struct status *status, bool colour);
+void screen_add(struct text *screen, const struct status *status, const struct display *display);
+
+/* screen_add_short - the same in one line */
+void screen_add_short(struct text *screen, const struct status *status);
+
+/* screen_add_report - what there is to warn of, where a screen is in place of the log */
+void screen_add_report(struct text *screen, const struct report *report, const struct display *display);
 
 #endif

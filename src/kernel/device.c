@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-int device_take_bytes(const struct nlmsghdr *message, void *data)
+int device_take_traffic(const struct nlmsghdr *message, void *data)
 {
 	struct rtnl_link_stats64 counted;
-	struct device_bytes *bytes = data;
+	struct device_traffic *bytes = data;
 	const struct nlattr *attribute;
 
 	if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(struct ifinfomsg))
@@ -22,13 +22,16 @@ int device_take_bytes(const struct nlmsghdr *message, void *data)
 		if (mnl_attr_get_payload_len(attribute) < offsetof(struct rtnl_link_stats64, rx_errors))
 			return EBADMSG;
 		memcpy(&counted, mnl_attr_get_payload(attribute), offsetof(struct rtnl_link_stats64, rx_errors));
-		*bytes = (struct device_bytes){ counted.rx_bytes, counted.tx_bytes };
+		*bytes = (struct device_traffic){
+			.in = counted.rx_bytes, .out = counted.tx_bytes,
+			.packets_in = counted.rx_packets, .packets_out = counted.tx_packets,
+		};
 		return 0;
 	}
 	return EBADMSG;
 }
 
-bool device_read_bytes(struct netlink *route, const char *name, struct device_bytes *bytes)
+bool device_read_traffic(struct netlink *route, const char *name, struct device_traffic *bytes)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -37,10 +40,10 @@ bool device_read_bytes(struct netlink *route, const char *name, struct device_by
 
 	if (!name[0] || strlen(name) >= IFNAMSIZ)
 		return false;
-	*bytes = (struct device_bytes){ 0 };
+	*bytes = (struct device_traffic){ 0 };
 	snprintf(whole_name, sizeof(whole_name), "%s", name);
 	message->nlmsg_type = RTM_GETLINK;
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
 	mnl_attr_put(message, IFLA_IFNAME, sizeof(whole_name), whole_name);
-	return netlink_request(route, message, device_take_bytes, bytes, &error) == 0;
+	return netlink_request(route, message, device_take_traffic, bytes, &error) == 0;
 }

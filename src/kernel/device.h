@@ -5,24 +5,25 @@
 #include "kernel/netlink.h"
 
 /*
- * What a tunnel has carried since it was made, in bytes of packets, as ocserv counts for STATS_BYTES_IN and
- * STATS_BYTES_OUT.
+ * What a device has carried since it was made, in bytes of packets: those of a tunnel as ocserv counts for STATS_BYTES_IN
+ * and STATS_BYTES_OUT.
  */
-struct device_bytes {
+struct device_traffic {
 	uint64_t in;	/* from the client: what ocserv has written to the device, so the kernel has received it */
 	uint64_t out;	/* to the client */
+	uint64_t packets_in, packets_out;
 };
 
 /*
- * device_read_bytes - by RTM_GETLINK
+ * device_read_traffic - by RTM_GETLINK
  * @route: a NETLINK_ROUTE socket
  * @name: of the device
  *
  * Returns false where there is no such device, or the kernel does not tell.
  */
-bool device_read_bytes(struct netlink *route, const char *name, struct device_bytes *bytes);
+bool device_read_traffic(struct netlink *route, const char *name, struct device_traffic *bytes);
 
-/* device_take_bytes - a netlink_handler of RTM_NEWLINK; @data: struct device_bytes */
-int device_take_bytes(const struct nlmsghdr *message, void *data);
+/* device_take_traffic - a netlink_handler of RTM_NEWLINK; @data: struct device_traffic */
+int device_take_traffic(const struct nlmsghdr *message, void *data);
 
 #endif

@@ -75,6 +75,8 @@ is "$(in_bash status -f | words)" "" "bash takes -f for an option"
 is "$(in_bash status --format p | words)" "prometheus " "bash offers formats"
 is "$(in_bash status --j | words)" "--json " "bash offers --json to status"
 is "$(in_bash status --w | words)" "--watch " "bash offers --watch to status"
+is "$(in_bash status --s | words)" "--short " "bash offers --short to status"
+is "$(in_bash status -sc etc/ | sort)" "$(printf 'etc/gateway.ini\netc/of two words.ini')" "bash offers files after -sc"
 is "$(in_bash up --watc | words)" "" "bash does not offer it to up"
 files=$'etc/gateway.ini\netc/of two words.ini'
 for option in -c -nc --config; do

@@ -88,7 +88,7 @@ syslog_clear
 not_ok "nobody else connects" client_connect client2 bob
 ok "the log says why" wait_for 5 logged "interface = wg0: there is no such interface, and clients leave by it alone"
 gateway status
-is "$status $(line 'kill switch')" "1 whole" "the kill switch is whole"
+is "$status $(line 'kill switch')" "1 complete" "the kill switch is complete"
 server_exec ip rule del priority 1000
 server_exec ip rule del priority 1001
 server_exec ip rule del priority 1001

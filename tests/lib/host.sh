@@ -148,6 +148,10 @@ program() {
 	return "$status"
 }
 
+wide_status() {	# [OPTION...]: with each column that it has
+	captured env -i "${ENVIRONMENT[@]}" COLUMNS=200 "$OGW_PROGRAM" status "$@"
+}
+
 # What ocserv hands to a hook; a variable given again wins. The worker of this
 # session is the test itself, which lives.
 SESSION=(ID=$$ USERNAME=alice GROUPNAME=staff VHOST=default DEVICE=vpns0

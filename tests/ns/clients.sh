@@ -43,7 +43,7 @@ test_gateway() {
 	start
 	have "$REACH" 0 "all is well"
 	have_json '["gateway","blocked"]' "all is well"
-	is "$(sed -n 2p <<<"$(program status; echo "$out")")" "clients      $REACH" "the line is the second"
+	is "$(sed -n 1p <<<"$(program status; echo "$out")")" "clients      $REACH" "the line is the first"
 	hook disconnect
 	have "nobody is connected; they would $REACH" 0 "nobody is connected"
 	hook connect

@@ -37,7 +37,7 @@ test_options() {
 		program "$verb" --config /nowhere
 		isnt_usage "$verb --config"
 	done
-	is "$(options_of status | tr '\n' ' ')" "--config --format --help --json --verbose --version --watch " "status: its help"
+	is "$(options_of status | tr '\n' ' ')" "--config --format --help --json --short --verbose --version --watch " "status: its help"
 	is "$(options_of up | tr '\n' ' ')" "--config --diff --dry-run --help --move --verbose --version --wait " "up: its help"
 	hook connect -- --json
 	is "$status" 64 "a hook takes no --json"
@@ -74,6 +74,9 @@ test_misspelt() {
 		status -w 0|--watch takes seconds, 1 to 86400, not 0; see
 		status -w 5 6|unexpected argument '6'; see
 		up --diff|--diff is for --dry-run alone; see
+		status --short --json|--short is one line: without --watch, --json and --format; see
+		status -s --watch|--short is one line: without --watch, --json and --format; see
+		status --short --format prometheus|--short is one line: without --watch, --json and --format; see
 		status --json --format prometheus|either --json or --format prometheus; see
 	END
 	ok "nothing is done" state_is "$empty_state"
@@ -181,7 +184,7 @@ test_largest() {
 		killswitch.services_ports="$services" killswitch.dns=block killswitch.client_to_client=no killswitch.forward_others=no
 	ok "the largest configuration: a session" hook connect IPV6_REMOTE=fd20:1234:5678:9abc:def0:1234:5678:a001
 	program status
-	like "$out" "^state +installed" "the largest configuration: it is whole"
+	like "$out" $'\n''state +installed'$'\n' "the largest configuration: it is whole"
 	program up
 	is "$out" "intact" "the largest configuration: nothing is to be done"
 	ok "the largest configuration: down" program down

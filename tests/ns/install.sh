@@ -61,7 +61,7 @@ test_configuration() {
 	[ "$1" != seed ] || ok "$1: the state is that of $1.state" same "$(<"$CONFIGURATIONS/$1.state")" "$(installed)"
 	ok "$1: each rule has a comment of its own" comments_good
 	ok "$1: status finds all in place" program status
-	like "$out" '^state +installed' "$1: and says so"
+	like "$out" $'\n''state +installed'$'\n' "$1: and says so"
 	unlike "$out" 'problem' "$1: and no problem"
 	ok "$1: status --json" program status --json
 	ok "$1: it is as promised" json_good
@@ -118,7 +118,7 @@ test_open() {
 	like "$err" "without a kill switch" "$name: and warns"
 	ok "$name: nothing is left" state_is "$empty_state"
 	ok "$name: status" program status
-	like "$out" '^state +off' "$name: is off"
+	like "$out" $'\n''state +off'$'\n' "$name: is off"
 	ok "$name: status --json" program status --json
 	ok "$name: is off" json_is '.state == "off" and .problems == []'
 	ok "$name: up again" program up

@@ -258,8 +258,8 @@ test_record() {
 	like "$(record_value "$A" ip6)" '^fd20::50' "record: ip6"
 	is "$(record_value "$A" start)" "$(cut -d' ' -f22 "/proc/$A/stat")" "record: start"
 	like "$(record_value "$A" since)" '^[0-9]{10}$' "record: since"
-	program status
-	like "$out" "alice +- +10\.20\.0\.50 +fd20::50 +vpns0 +198\.51\.100\.11 " "record: status shows it"
+	wide_status
+	like "$out" "alice +10\.20\.0\.50 +fd20::50 +vpns0 +198\.51\.100\.11 " "record: status shows it"
 	rm "$STATE_DIR/sessions/$A"
 	ok "record: a connect again" connect A
 	is "$(records)" "$A" "record: nothing but the record lies there"

@@ -76,10 +76,10 @@ test_prometheus() {
 test_changed() {
 	program up
 	program status
-	like "$(line changed)" "^changed +20[0-9-]+T[0-9:]+Z, repaired$" "a repair is told"
+	like "$(line 'last change')" "^last change +repaired [0-9]+ (s|min) ago \(20[0-9-]+T[0-9:]+Z\)$" "a repair is told"
 	program up
 	program status
-	like "$(line changed)" ", repaired$" "and stays, when there is nothing to do"
+	like "$(line 'last change')" "repaired [0-9]" "and stays, when there is nothing to do"
 	program status --json
 	is "$(jq -r .changed.what <<<"$out")" repaired "status --json has it"
 	ok "with its time" test "$(jq .changed.at <<<"$out")" -gt 1700000000
@@ -88,13 +88,13 @@ test_changed() {
 	ok "prometheus: each line is as it must be" is_exposition
 	program down
 	program status
-	like "$(line changed)" ", removed$" "so is a removal"
+	like "$(line 'last change')" "removed [0-9]" "so is a removal"
 	rm "$STATE_DIR/change"
 	program status
-	is "$(line changed)" "" "without the file nothing is told"
+	is "$(line 'last change')" "" "without the file nothing is told"
 	ln -s "nonsense" "$STATE_DIR/change"
 	program status
-	is "$(line changed)" "" "nor with nonsense in it"
+	is "$(line 'last change')" "" "nor with nonsense in it"
 }
 
 
@@ -132,23 +132,23 @@ start() {	# all is installed, without sessions, and the gateways are there
 
 test_layers() {
 	start
-	layers_are "rules and routes whole|whole" "both layers are whole"
+	layers_are "policy rules and routes complete|complete" "both layers are whole"
 	is "$(json .layers)" '{"routing":"whole","kill_switch":"whole"}' "status --json says so"
 	ip rule del priority 1000
-	layers_are "1 problem in rules and routes|whole" "a rule is missing: the kill switch is whole"
+	layers_are "1 problem in policy rules and routes|complete" "a rule is missing: the kill switch is whole"
 	is "$(json .layers)" '{"routing":"altered","kill_switch":"whole"}' "status --json says so"
 	ip rule del priority 999
 	nft flush chain inet ocserv_gw postrouting
-	layers_are "2 problems in rules and routes|altered, 1 problem" "both are damaged"
+	layers_are "2 problems in policy rules and routes|changed, 1 problem" "both are damaged"
 	is "$(json '.problems | length')" 3 "status --json has the problems of both"
 	program up
 	nft flush ruleset
-	layers_are "rules and routes whole|missing" "nft is flushed: routing is whole"
+	layers_are "policy rules and routes complete|missing" "nft is flushed: routing is whole"
 	program up
 	ip rule flush protocol 111
 	ip -6 rule flush protocol 111
 	ip route flush table 100
-	layers_are "missing|whole" "routing is flushed: the kill switch is whole"
+	layers_are "missing|complete" "routing is flushed: the kill switch is whole"
 	is "$(json '.state, .layers.routing' | tr '\n' ' ')" '"degraded" "missing" ' "status --json says so"
 	nft flush ruleset
 	layers_are "missing|missing" "nothing is there"
@@ -164,11 +164,11 @@ test_layers() {
 	start
 	echo '; nothing' >"$INI"
 	program status
-	like "$(layers)" '^[0-9]+ problems in rules and routes\|altered, 1 problem$' "but all is there"
+	like "$(layers)" '^[0-9]+ problems in policy rules and routes\|changed, 1 problem$' "but all is there"
 	is "$status $(line state)" "1 state        degraded" "which is wrong"
 	start
 	ip route add default dev lo table 100 protocol static metric 7
-	layers_are "1 problem in rules and routes|whole" "a foreign route is in conflict: that is routing's"
+	layers_are "1 problem in policy rules and routes|complete" "a foreign route is in conflict: that is routing's"
 	is "$status $(line state)" "1 state        degraded" "and wrong"
 	ip route del default dev lo table 100 metric 7
 	WRAP=(strace -o /dev/null -e inject=sendto:error=ENOBUFS:when=3)
@@ -190,10 +190,10 @@ test_lost_gateway() {
 	local why='is not on a network of this host'
 	start
 	ip link set eth0 down
-	layers_are "1 problem in rules and routes|whole" "the gateway's interface is down: the kill switch is whole"
+	layers_are "1 problem in policy rules and routes|complete" "the gateway's interface is down: the kill switch is whole"
 	ok "that is the one problem" alone "$why"
 	is "$status $(line state)" "1 state        degraded" "the state is degraded"
-	is "$(line IPv4)" "IPv4         gateway 172.28.0.2, to which there is NO way" "the gateway can't be reached"
+	is "$(line IPv4)" "IPv4         gateway 172.28.0.2 is unreachable (no route)" "the gateway can't be reached"
 	is "$(json '.problems | length')" 1 "status --json has one problem"
 	program up
 	is "$status" 78 "up refuses"
@@ -203,7 +203,7 @@ test_lost_gateway() {
 	unlike "$err" "altered|missing" "it says nothing else"
 	nft add rule inet ocserv_gw forward counter comment '"of somebody else"'
 	ip rule del priority 999
-	layers_are "2 problems in rules and routes|altered, 1 problem" "what else is wrong is told, too"
+	layers_are "2 problems in policy rules and routes|changed, 1 problem" "what else is wrong is told, too"
 	like "$(problems)" "\"of somebody else\" \(handle [0-9]+\) does not belong there" "a foreign rule"
 	like "$(problems)" "priority 999 .* is missing" "a missing one"
 	ok "the interface is up again" gateway_interface_up
@@ -214,7 +214,7 @@ test_lost_gateway() {
 		oifname eth1 rt ip nexthop 172.28.0.2 counter accept comment '"IPv4 to the gateway 172.28.0.2: let through"'
 	ip link set eth0 down
 	program status
-	like "$(layers)" "\|altered, [1-9]" "two interfaces in the kill switch can't both be the gateway's"
+	like "$(layers)" "\|changed, [1-9]" "two interfaces in the kill switch can't both be the gateway's"
 	nft flush ruleset
 	ip rule flush protocol 111
 	ip -6 rule flush protocol 111
@@ -229,20 +229,20 @@ test_lost_gateway() {
 	ok "all is there again, by IPv6, too" program status
 	ip -6 addr flush dev eth0 scope global
 	ip -6 route del default
-	layers_are "1 problem in rules and routes|whole" "the way to the IPv6 gateway alone is lost"
+	layers_are "1 problem in policy rules and routes|complete" "the way to the IPv6 gateway alone is lost"
 	ok "that is the one problem" alone "fd28::2: $why"
 	ip addr add fd28::3/64 dev eth0 nodad
 	ip route add default via fd28::1
 	ini gateway.address6=fd28::2 gateway.interface=eth9
-	layers_are "1 problem in rules and routes|whole" "both gateways are to be on an interface that is not there"
+	layers_are "1 problem in policy rules and routes|complete" "both gateways are to be on an interface that is not there"
 	ok "that is the one problem" alone "eth9: there is no such interface"
 	start
 	ini gateway.interface=eth9
-	layers_are "1 problem in rules and routes|whole" "the configuration names another interface: the rest is whole"
+	layers_are "1 problem in policy rules and routes|complete" "the configuration names another interface: the rest is whole"
 	ok "that is the one problem" alone "eth9: there is no such interface"
 	ini gateway.address4=172.28.0.3
 	program status
-	is "$(line IPv4)" "IPv4         gateway 172.28.0.3, to which there is NO way" "an address of this host is no gateway"
+	is "$(line IPv4)" "IPv4         gateway 172.28.0.3 is unreachable (no route)" "an address of this host is no gateway"
 	ini gateway.interface=eth9
 	ip route add default via 172.28.0.9 dev eth0 table 100 protocol 111 metric 9
 	program status
@@ -277,7 +277,8 @@ test_sessions() {
 	local heading
 	start
 	program status
-	like "$out" $'\n''0 live sessions'$'\n' "without a session none is told"
+	unlike "$out" "live session" "without a session there is no table of them"
+	like "$(head -n 1 <<<"$out")" "^clients +nobody is connected; they would " "the first line says so"
 	ok "alice connects" hook connect
 	program status
 	like "$out" $'\n''1 live session'$'\n' "one is told as one"
@@ -288,11 +289,11 @@ test_sessions() {
 		IP_REMOTE=10.20.0.51 IPV6_REMOTE=
 	ok "many bytes come from alice" frames 200
 	ok "status --json has them, and what went to her" wait_for 10 bytes_seen
-	program status
+	wide_status
 	like "$out" $'\n''2 live sessions'$'\n' "two are counted"
 	heading=$(grep -m 1 '^  user ' <<<"$out")
-	like "$heading" '^  user +group  IPv4 +IPv6 +device  real address +since +from client  to client$' "the table has a heading"
-	like "$(row alice)" '^  alice +staff  10\.20\.0\.50  fd20::50  vpns0   198\.51\.100\.11  20[0-9:TZ-]+ +19[0-9]\.[0-9] KiB +[0-9.]+ (K?i?B)$' \
+	like "$heading" '^  user +group  IPv4 +IPv6 +device  real address +connected +from client  to client$' "the table has a heading"
+	like "$(row alice)" '^  alice +staff  10\.20\.0\.50  fd20::50  vpns0   198\.51\.100\.11  [0-9]+ (s|min) +19[0-9]\.[0-9] KiB +[0-9.]+ (K?i?B)$' \
 		"alice's row"
 	like "$(row '"m')" '^  "m\\x1b\[31m\\x0a \\"x\\" \.\.\.  -      10\.20\.0\.51  -         vpns1 ' \
 		"a hostile name stays in its cell, and is cut; what is not there is a dash"
@@ -303,7 +304,7 @@ test_sessions() {
 	like "$err" "warning: 2 live sessions now leave by this host's own route" "down counts them"
 	ip link set vpns1 name gone
 	is "$(json '.sessions[] | select(.user != "alice") | [.bytes_in, .bytes_out]')" "[null,null]" "a device is gone: null"
-	program status
+	wide_status
 	like "$(row '"m')" ' - +-$' "for people a dash"
 	ip link set gone name vpns1
 	ok "a record has a long name" sed -i 's/device=vpns1/device=vpns1234567890123456/' "$STATE_DIR/sessions/$worker"
@@ -321,7 +322,7 @@ test_counters() {
 	start
 	nft add rule inet ocserv_gw forward counter comment '"of somebody else"'
 	nft add rule inet ocserv_gw forward counter
-	program status
+	wide_status -v
 	like "$(section stopped)" '^ +0 +0 B  prerouting +from a client, unpacked by a tunnel' "what stops has its place"
 	like "$(section stopped)" ': rejected' "what rejects, too"
 	unlike "$(section stopped)" 'let through|our address|somebody' "and nothing else is there"
@@ -329,25 +330,80 @@ test_counters() {
 	like "$(section 'other rules')" 'IPv4 of clients gets our address' "so have others"
 	like "$(section 'other rules')" 'forward +of somebody else'$'\n''.*forward +without a comment' "foreign ones, too"
 	nft 'add rule inet ocserv_gw forward ip saddr 203.0.113.9 counter drop comment "of another: let through"'
-	program status
+	wide_status -v
 	like "$(section stopped)" 'of another: let through' "a rule is told by its verdict, whatever its comment says"
 	is "$(grep -c ' B  [a-z]' <<<"$out")" "$(nft list table inet ocserv_gw | grep -c 'counter packets')" "none is left out"
+	program status
+	is "$(section stopped)$(section 'other rules')" "" "what has counted nothing is shown with -v alone"
 }
 
 # on_terminal [VARIABLE=VALUE]: status, as a terminal shows it
 on_terminal() {
-	out=$(script -qec "env OCSERV_GATEWAY_CONFIG=$INI $* $OGW_PROGRAM status" /dev/null | tr -d '\r')
+	out=$(script -qec "stty cols 200 rows 50; env OCSERV_GATEWAY_CONFIG=$INI $* $OGW_PROGRAM status" /dev/null | tr -d '\r')
+}
+
+test_short() {
+	local clients="clients reach the gateway 172.28.0.2 via eth0"
+	start
+	hook connect
+	program status --short
+	is "$status $out" "0 ocserv-gateway: $clients; 1 session; kill switch complete" "short: one line"
+	gateways_known
+	start gateway.address6=fd28::2
+	hook connect
+	program status -s
+	is "$out" "ocserv-gateway: $clients and fd28::2 via eth0; 1 session; kill switch complete" "short: both families"
+	nft flush chain inet ocserv_gw postrouting
+	program status --short
+	like "$status $out" "^1 ocserv-gateway: .*; 1 session; kill switch changed; 2 problems$" "short: a damage"
+	echo 0 >/proc/sys/net/ipv4/ip_forward
+	program up
+	program status --short
+	like "$status $out" "^1 ocserv-gateway: clients IPv4: have NO internet: IPv4 forwarding is off" "short: what clients have"
+	is "$(wc -l <"$OGW_WORK/stdout") $err" "1 " "short: nothing beside the line"
+	echo 1 >/proc/sys/net/ipv4/ip_forward
+	program down
+	program status --short
+	like "$status $out" "^1 ocserv-gateway: clients LEAK .*; 1 session; kill switch missing$" "short: nothing is installed"
+	echo '; nothing' >"$INI"
+	program status --short
+	unlike "$status $out" "kill switch" "short: none is wanted"
+	ini gateway.address4=not-one
+	program status --short
+	is "$status $out" "78 " "short: a wrong configuration"
+}
+
+# status_at COLUMNS [OPTION...]
+status_at() {
+	captured env -i "${ENVIRONMENT[@]}" COLUMNS="$1" "$OGW_PROGRAM" status "${@:2}"
+	is "$(awk -v most="$1" 'length > most' <<<"$out")" "" "$*: each line fits"
+}
+
+test_width() {
+	start gateway.address6=fd28::2
+	hook connect USERNAME=somebody.with.a.long.name
+	ip route flush table 100
+	nft flush chain inet ocserv_gw postrouting
+	status_at 80 -v
+	like "$out" $'\n''  user +IPv4 +' "at 80 columns a session is a row"
+	status_at 40
+	like "$out" $'\n''  somebody\.with\.a.*group staff'$'\n''    IPv4 .*'$'\n''.*to client [0-9]' \
+		"at 40 columns a session is a block of lines"
+	like "$out" $'\n''problem      IPv4 route .*'$'\n''             ' "a problem is wrapped"
+	status_at 40 -v
+	program status
+	like "$out" $'\n''problem      IPv4 route [^'$'\n'']* is missing'$'\n' "where nobody says how wide, a problem is one line"
 }
 
 test_colours() {
 	start
 	hook connect
 	on_terminal
-	like "$out" $'^state        \e\\[32minstalled\e\\[0m\n' "a terminal gets colours: installed is green"
+	like "$out" $'\nstate        \e\\[32minstalled\e\\[0m\n' "a terminal gets colours: installed is green"
 	like "$out" $'\n\e\\[1m  user +group ' "headings are bold"
 	ip route flush table 100
 	on_terminal
-	like "$out" $'^state        \e\\[31mdegraded\e\\[0m\n' "degraded is red"
+	like "$out" $'\nstate        \e\\[31mdegraded\e\\[0m\n' "degraded is red"
 	like "$out" $'\nproblem      \e\\[31mIPv4 route .* is missing\e\\[0m\n' "so are problems"
 	on_terminal NO_COLOR=1
 	unlike "$out" $'\e' "not where colours are not wanted"
@@ -395,7 +451,7 @@ test_watch() {
 	ok "watch: a screen" wait_for 10 shown 1 '^state +installed'
 	ip route flush table 100
 	ok "watch: another shows a damage" wait_for 10 shown 1 '^state +degraded'
-	is "$(grep -B 1 '^state' "$screens" | sed -n 3p)/$(head -n 1 "$screens" | cut -c1-6)" "/state " "watch: an empty line stands between"
+	is "$(grep -B 1 '^clients' "$screens" | sed -n 3p)/$(head -n 1 "$screens" | cut -c1-8)" "/clients " "watch: an empty line stands between"
 	is "$(grep -c $'\e' "$screens")" 0 "watch: without escape sequences where there is no terminal"
 	ended TERM
 	is "$status" 1 "watch: SIGTERM ends it with the status of the last screen"
@@ -455,11 +511,67 @@ test_watch_output() {
 	start
 	ok "watch: on a terminal" captured watch_on_terminal
 	like "$out" '^status 0 ' "watch: Ctrl-C ends it with the status of the last screen"
-	like "$out" "x1b\\[H.x1b\\[Jstate .*x1b\\[H.x1b\\[Jstate " "watch: each screen is in place of the one before"
+	like "$out" "x1b\\[H.x1b\\[Jclients .*x1b\\[H.x1b\\[Jclients " "watch: each screen is in place of the one before"
 	ok "watch: into a full pipe" captured watch_into_pipe
 	is "$out" "status 0" "watch: SIGTERM ends it"
 	is "$(timeout 30 env "${ENVIRONMENT[@]}" "$OGW_PROGRAM" status --watch=1 >/dev/full; echo $?)" 0 \
 		"watch: it ends where it can't write"
+}
+
+# The screens of a window that gets other sizes: how many lines each has, its first word, and its last line.
+watch_in_windows() {	# ROWSxCOLUMNS...
+	env "${ENVIRONMENT[@]}" NO_COLOR=1 timeout 30 python3 - "$@" "$OGW_PROGRAM" status --watch=3600 <<-'END'
+		import fcntl, os, pty, struct, sys, termios
+		sizes = [tuple(map(int, size.split("x"))) for size in sys.argv[1:-3]]
+		def resize(fd, size):
+		    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+		reader, writer = os.pipe()
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.read(reader, 1)
+		    os.execv(sys.argv[-3], sys.argv[-3:])
+		resize(fd, sizes[0])
+		os.write(writer, b"x")
+		for i, size in enumerate(sizes):
+		    if i:
+		        resize(fd, size)
+		    said = b""
+		    while not said.endswith((b"more lines\r\n", b"the end\r\n")):
+		        said += os.read(fd, 65536)
+		    lines = said.decode().split("\x1b[H\x1b[J")[-1].replace("\x1b[0m", "").split("\r\n")[:-1]
+		    print(len(lines), lines[0].split()[0], max(map(len, lines)) <= size[1], lines[-1])
+		os.write(fd, b"\x03")
+		print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+	END
+}
+
+test_window() {
+	start
+	hook connect
+	# A rule of somebody else, whose counter is the last line.
+	nft add rule inet ocserv_gw forward ip saddr 10.99.0.0/24 counter packets 1 bytes 1 comment '"the end"'
+	ok "window: it is watched" captured watch_in_windows 12x80 40x90 8x40
+	is "$(sed -n 1p <<<"$out" | sed 's/[0-9]* more/N more/')" "11 clients True ... N more lines" "window: its top is shown, and what is left out is told"
+	like "$(sed -n 2p <<<"$out")" "^[12][0-9] clients True .* forward +the end$" "window: a larger one has all at once"
+	is "$(sed -n 3p <<<"$out" | sed 's/[0-9]* more/N more/')" "7 clients True ... N more lines" "window: a smaller one has less at once"
+	is "$(tail -n 1 <<<"$out")" 1 "window: the exit status"
+}
+
+rates_shown() {
+	frames 50
+	shown 1 '^  alice .* [0-9.]+ KiB/s +[0-9.]+ K?i?B/s +[1-9][0-9]*$'
+}
+
+test_rates() {
+	start
+	hook connect
+	watched
+	ok "rates: of a session" wait_for 10 rates_shown
+	ok "rates: of the gateway's interface" shown 1 '^traffic +eth0: in [0-9.]+ K?i?B/s, [0-9]+ packets/s; out [0-9.]+ K?i?B/s, '
+	like "$(grep -m 1 '^  alice' "$screens")" " - +- +-$" "rates: none on the first screen"
+	ended TERM
+	program status
+	unlike "$out" "/s" "rates: where it is watched alone"
 }
 
 test_watch_usage() {
@@ -481,9 +593,13 @@ test_layers
 test_lost_gateway
 test_sessions
 test_counters
+test_short
+test_width
 test_colours
 test_deadline
 test_watch
 test_watch_output
+test_window
+test_rates
 test_watch_usage
 done_testing

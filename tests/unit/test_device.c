@@ -9,7 +9,7 @@
 #define OLDEST_SIZE offsetof(struct rtnl_link_stats64, rx_errors)
 
 /* An answer with as much of the counters as @size; without them where it is 0. */
-static int take(uint16_t type, size_t size, struct device_bytes *bytes)
+static int take(uint16_t type, size_t size, struct device_traffic *bytes)
 {
 	const struct rtnl_link_stats64 counted = { .rx_packets = 1, .tx_packets = 2, .rx_bytes = 3, .tx_bytes = 1ULL << 40 };
 	char buffer[NETLINK_MESSAGE_SIZE];
@@ -20,22 +20,24 @@ static int take(uint16_t type, size_t size, struct device_bytes *bytes)
 	mnl_attr_put_u32(message, IFLA_MTU, 1434);
 	if (size)
 		mnl_attr_put(message, IFLA_STATS64, size, &counted);
-	return device_take_bytes(message, bytes);
+	return device_take_traffic(message, bytes);
 }
 
 static void what_the_kernel_receives_comes_from_the_client(void **state)
 {
-	struct device_bytes bytes = { 0 };
+	struct device_traffic bytes = { 0 };
 
 	(void)state;
 	assert_int_equal(take(RTM_NEWLINK, sizeof(struct rtnl_link_stats64), &bytes), 0);
 	assert_int_equal(bytes.in, 3);
 	assert_int_equal(bytes.out, 1ULL << 40);
+	assert_int_equal(bytes.packets_in, 1);
+	assert_int_equal(bytes.packets_out, 2);
 }
 
 static void older_kernels_tell_less(void **state)
 {
-	struct device_bytes bytes = { 0 };
+	struct device_traffic bytes = { 0 };
 
 	(void)state;
 	assert_int_equal(take(RTM_NEWLINK, OLDEST_SIZE, &bytes), 0);
@@ -44,14 +46,14 @@ static void older_kernels_tell_less(void **state)
 
 static void answers_that_make_no_sense_are_refused(void **state)
 {
-	struct device_bytes bytes = { 0 };
+	struct device_traffic bytes = { 0 };
 	struct nlmsghdr empty = { .nlmsg_len = sizeof(empty), .nlmsg_type = RTM_NEWLINK };
 
 	(void)state;
 	assert_int_equal(take(RTM_NEWLINK, OLDEST_SIZE - 8, &bytes), EBADMSG);
 	assert_int_equal(take(RTM_NEWLINK, 0, &bytes), EBADMSG);
 	assert_int_equal(take(RTM_DELLINK, OLDEST_SIZE, &bytes), EBADMSG);
-	assert_int_equal(device_take_bytes(&empty, &bytes), EBADMSG);
+	assert_int_equal(device_take_traffic(&empty, &bytes), EBADMSG);
 	assert_int_equal(bytes.in, 0);
 }
 

@@ -2,13 +2,13 @@
 #include "base/table.h"
 #include "support.h"
 
-static const struct column columns[] = { { "user", 8, false }, { "bytes", 0, true }, { "why", 0, false } };
+static const struct column columns[] = { { "user", 8, false, 0 }, { "bytes", 0, true, 0 }, { "why", 0, false, 0 } };
 
 static void table_is(struct table *table, bool bold, const char *wanted)
 {
 	struct text text = { 0 };
 
-	table_add_text(&text, table, bold);
+	table_add_text(&text, table, 0, bold);
 	assert_string_equal(text_string(&text), wanted);
 	text_free(&text);
 	table_free(table);
@@ -80,6 +80,51 @@ static void a_column_may_have_no_limit(void **state)
 	table_free(&table);
 }
 
+static void fits(size_t room, const char *wanted)
+{
+	static const struct column some[] = {
+		{ "user", 0, false, 0 }, { "group", 0, false, 1 }, { "none", 0, false, 0 }, { "real", 0, false, 2 },
+		{ "in", 0, true, 0 },
+	};
+	static const char *const cells[] = { "alice", "staff", "-", "198.51.100.11", "1 B", "bob", "-", "-", "-", "-" };
+	struct table table CLEANUP(table_free) = { some, COUNT(some), { 0 } };
+	struct text text CLEANUP(text_free) = { 0 };
+
+	for (size_t i = 0; i < COUNT(cells); i++)
+		table_add(&table, cells[i]);
+	table_add_text(&text, &table, room, false);
+	assert_string_equal(text_string(&text), wanted);
+}
+
+static void columns_are_left_out_until_it_fits(void **state)
+{
+	(void)state;
+	fits(34, "  user   group  real            in\n  alice  staff  198.51.100.11  1 B\n  bob    -      -                -\n");
+	fits(33, "  user   real            in\n  alice  198.51.100.11  1 B\n  bob    -                -\n");
+	fits(26, "  user    in\n  alice  1 B\n  bob      -\n");
+}
+
+static void where_that_does_not_do_a_row_is_a_block(void **state)
+{
+	(void)state;
+	fits(11, "  alice\n    group\n    staff\n    real\n    198.51.1\n    00.11\n    in 1 B\n  bob\n");
+}
+
+static void the_last_words_are_wrapped(void **state)
+{
+	struct table table = { columns, COUNT(columns), { 0 } };
+	struct text text CLEANUP(text_free) = { 0 };
+
+	(void)state;
+	table_add(&table, "al");
+	table_add(&table, "1");
+	table_add(&table, "some words of which there are many");
+	table_add_text(&text, &table, 32, true);
+	assert_string_equal(text_string(&text), "\033[1m  user  bytes  why\033[0m\n  al        1  some words of\n"
+						"               which there are\n               many\n");
+	table_free(&table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -88,6 +133,9 @@ int main(void)
 		cmocka_unit_test(titles_may_be_bold),
 		cmocka_unit_test(values_of_others_are_escaped_and_cut),
 		cmocka_unit_test(a_column_may_have_no_limit),
+		cmocka_unit_test(columns_are_left_out_until_it_fits),
+		cmocka_unit_test(where_that_does_not_do_a_row_is_a_block),
+		cmocka_unit_test(the_last_words_are_wrapped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,6 +364,44 @@ static void sizes_are_rounded_down(void **state)
 	}
 }
 
+static void an_age_has_two_units(void **state)
+{
+	static const struct { unsigned long long seconds; const char *wanted; } cases[] = {
+		{ 0, "0 s" }, { 59, "59 s" }, { 60, "1 min" }, { 359, "5 min" }, { 3600, "1 h" }, { 7500, "2 h 5 min" },
+		{ 86399, "23 h 59 min" }, { 86400, "1 d" }, { 86400 * 3 + 3600 * 4 + 60, "3 d 4 h" }, { 86400 * 400, "400 d" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text text CLEANUP(text_free) = { 0 };
+
+		text_add_age(&text, cases[i].seconds);
+		assert_string_equal(text_string(&text), cases[i].wanted);
+	}
+}
+
+static void words_are_wrapped_at_blanks(void **state)
+{
+	static const struct { const char *words; size_t width, begin, indent; const char *wanted; } cases[] = {
+		{ "one two three", 0, 5, 2, "one two three" },
+		{ "one two three", 18, 5, 2, "one two three" },
+		{ "one two three", 17, 5, 2, "one two\n  three" },
+		{ "one two three", 12, 4, 0, "one two\nthree" },
+		{ "0123456789 two", 11, 1, 1, "0123456789\n two" },
+		{ "0123456789abcdef two", 11, 1, 1, "0123456789\n abcdef two" },
+		{ "too narrow", 3, 20, 1, "too\n narrow" },
+		{ "", 10, 1, 1, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text text CLEANUP(text_free) = { 0 };
+
+		text_add_wrapped(&text, cases[i].words, cases[i].width, cases[i].begin, cases[i].indent);
+		assert_string_equal(text_string(&text), cases[i].wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +422,8 @@ int main(void)
 		cmocka_unit_test(json_strings_are_valid_whatever_they_hold),
 		cmocka_unit_test(numbers_are_digits_in_their_range),
 		cmocka_unit_test(sizes_are_rounded_down),
+		cmocka_unit_test(an_age_has_two_units),
+		cmocka_unit_test(words_are_wrapped_at_blanks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
