@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/ocserv.h"
+#include "base/privileges.h"
 #include "config/ocserv_conf.h"
 #include "diagnose/ocserv_place.h"
 #include "kernel/gateway.h"
@@ -405,8 +406,8 @@ bool ocserv_check(const struct ocserv *ocserv, const struct config *config, stru
 	if (!ocserv->error)
 		check_all(&check, &ocserv->conf);
 	else if (!looks_for_file(config) || !missing)
-		config_error(config, report, KEY_OCSERV_CONF, "%s; name ocserv's configuration there or with --ocserv-conf",
-			     strerror(ocserv->error));
+		config_error(config, report, KEY_OCSERV_CONF, "%s; %s", strerror(ocserv->error),
+			     privileges_remedy(ocserv->error, "name ocserv's configuration there or with --ocserv-conf"));
 	if (looks_for_file(config) && (ocserv->place.path || missing))
 		tell_place(config, &ocserv->place, report);
 	return !ocserv->error;
