@@ -334,10 +334,17 @@ static bool is_blank(const struct text *file)
 	return content == text_string(file) + file->length;
 }
 
-static int parse_file(struct reading *reading, int fd)
+static void parse_text(struct reading *reading, struct text *file)
 {
 	static const struct ini_visitor visitor = { take_pair, take_fault };
-	struct config *config = reading->config;
+
+	ini_read(file->data, file->length, &visitor, reading);
+	reading->config->file_read = true;
+}
+
+static int parse_file(struct reading *reading, int fd)
+{
+	const struct config *config = reading->config;
 	struct report *report = reading->report;
 	struct text file CLEANUP(text_free) = { 0 };
 
@@ -346,8 +353,7 @@ static int parse_file(struct reading *reading, int fd)
 	if (is_blank(&file))
 		return report_error(report, EX_CONFIG, "%s: is empty, as a full disk leaves it; write [gateway] address4 = "
 				    "ADDRESS, or remove the file if no gateway is meant", config->path);
-	ini_read(file.data, file.length, &visitor, reading);
-	config->file_read = true;
+	parse_text(reading, &file);
 	return 0;
 }
 
@@ -636,29 +642,59 @@ static void set_ocserv_conf(struct config *config, const char *path)
 	config->setting[KEY_OCSERV_CONF] = (struct setting){ .value = duplicate(path), .origin = FROM_OPTION };
 }
 
-int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report)
+const char *config_path(const char *path)
 {
 	const char *from_environment = getenv("OCSERV_GATEWAY_CONFIG");
-	struct reading reading = { .config = config, .report = report };
 
-	*config = (struct config){ .gateway[0].name = "default", .gateways = 1 };
-	if (!path && from_environment)
-		path = from_environment;
-	config->path = duplicate(path ? path : DEFAULT_PATH);
-	if (path && !path[0])
-		return report_error(report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
-				    DEFAULT_PATH, path == from_environment ? "OCSERV_GATEWAY_CONFIG" : "--config");
+	return path ? path : from_environment ? from_environment : DEFAULT_PATH;
+}
 
-	read_defaults(&reading);
-	if (read_file(&reading, path != NULL) < 0)
-		return -1;
-	read_environment(&reading);
+static int begin(struct reading *reading, const char *path)
+{
+	struct config *config = reading->config;
+
+	*config = (struct config){ .gateway[0].name = "default", .gateways = 1, .path = duplicate(config_path(path)) };
+	if (!config->path[0])
+		return report_error(reading->report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
+				    DEFAULT_PATH, path ? "--config" : "OCSERV_GATEWAY_CONFIG");
+	read_defaults(reading);
+	return 0;
+}
+
+/* What is not in the file, and whether all goes together. */
+static int complete(struct reading *reading, const char *ocserv_conf)
+{
+	struct config *config = reading->config;
+	struct report *report = reading->report;
+
+	read_environment(reading);
 	if (ocserv_conf)
 		set_ocserv_conf(config, ocserv_conf);
 	/* What was refused may have been the gateway. */
 	if (config_is_plain(config))
-		return reading.faulty ? -1 : check_plain(config, report);
-	return check_together(config, report) < 0 || reading.faulty ? -1 : 0;
+		return reading->faulty ? -1 : check_plain(config, report);
+	return check_together(config, report) < 0 || reading->faulty ? -1 : 0;
+}
+
+int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report)
+{
+	struct reading reading = { .config = config, .report = report };
+
+	if (begin(&reading, path) < 0 || read_file(&reading, path || getenv("OCSERV_GATEWAY_CONFIG")) < 0)
+		return -1;
+	return complete(&reading, ocserv_conf);
+}
+
+int config_try(struct config *config, const char *path, const struct text *file, struct report *report)
+{
+	struct reading reading = { .config = config, .report = report };
+	struct text copy CLEANUP(text_free) = { 0 };
+
+	if (begin(&reading, path) < 0)
+		return -1;
+	text_add_bytes(&copy, file->data, file->length);
+	parse_text(&reading, &copy);
+	return complete(&reading, NULL);
 }
 
 void subnets_free(struct subnets *subnets)

@@ -6,6 +6,7 @@
 #include "kernel/gateway.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -340,12 +341,38 @@ static void check_values(const struct ocserv_conf *conf, void *data)
 	}
 }
 
-static void check_all(struct check *check, const struct ocserv_conf *conf)
+static void note_restrictions(struct check *check, const struct ocserv_conf *conf)
 {
 	note_restriction(conf, check);
 	ocserv_conf_visit_named(conf, note_restriction, check);
-	if (check->by_shell)
-		check->script = SHIM_PATH;
+}
+
+static void add_script(struct text *path, bool by_shell)
+{
+	char own[PATH_MAX];
+	ssize_t length = by_shell ? 0 : readlink("/proc/self/exe", own, sizeof(own));
+
+	if (length > 0)
+		text_add_bytes(path, own, (size_t)length);
+	else
+		text_add_string(path, by_shell ? SHIM_PATH : "/usr/sbin/" PROGRAM);
+}
+
+void ocserv_script(const struct ocserv_conf *conf, struct text *path)
+{
+	struct check check = { .by_shell = false };
+
+	note_restrictions(&check, conf);
+	add_script(path, check.by_shell);
+}
+
+static void check_all(struct check *check, const struct ocserv_conf *conf)
+{
+	struct text script CLEANUP(text_free) = { 0 };
+
+	note_restrictions(check, conf);
+	add_script(&script, check->by_shell);
+	check->script = text_string(&script);
 	check->adds_routes = ocserv_conf_find(conf, "", "route-add-cmd") != NULL;
 	check_device(check, conf);
 	check_scripts(check, conf);
@@ -398,9 +425,7 @@ void ocserv_find(struct ocserv *ocserv, const struct config *config)
 
 bool ocserv_check(const struct ocserv *ocserv, const struct config *config, struct netlink *route, struct report *report)
 {
-	char own[4096] = "";
-	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	struct check check = { config, route, report, length > 0 ? own : "/usr/sbin/" PROGRAM, false, false };
+	struct check check = { .config = config, .route = route, .report = report };
 	bool missing = ocserv->error == ENOENT;
 
 	if (!ocserv->error)
