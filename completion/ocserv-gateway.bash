@@ -14,7 +14,7 @@ _ocserv_gateway() {
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
-			check | up | down | status | explain | test) verb=$before ;;
+			init | check | up | down | status | explain | test) verb=$before ;;
 			esac
 			;;
 		esac
@@ -35,6 +35,7 @@ _ocserv_gateway() {
 	esac
 
 	case $verb in
+	init) offer='--config --ocserv-conf' ;;
 	explain) offer='--config --json --verbose' ;;
 	check) offer='--config --json --ocserv-conf --verbose' ;;
 	test) offer='--config --json --verbose' ;;
@@ -42,7 +43,7 @@ _ocserv_gateway() {
 	down) offer='--config --diff --dry-run --verbose' ;;
 	status) offer='--config --format --json --short --verbose --watch' ;;
 	*)
-		offer='check up down status explain test'
+		offer='init check up down status explain test'
 		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --move --ocserv-conf --short --verbose --wait --watch --help --version'
 		;;
 	esac

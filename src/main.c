@@ -27,6 +27,7 @@ static const struct verb {
 	const char *options;
 	const char *help;
 } verbs[] = {
+	{ "init", verb_init, 1, "co", "[GATEWAY]: write gateway.ini from ocserv.conf; asks for the gateway where none is named" },
 	{ "check", verb_check, 0, "cojv", "read the configuration; say what does not fit it, ocserv and this host" },
 	{ "up", verb_up, 0, "cndmtv", "install or repair routing and kill switch now" },
 	{ "down", verb_down, 0, "cndv", "remove what is ours" },
@@ -137,7 +138,7 @@ static void print_help(void)
 	print_options(NULL);
 	printf("\nexit status: 0 done; 1 clients do not reach the gateway, or status found something wrong, check something to warn of,\n"
 	       "explain a drop or leak, test no answer;\n"
-	       "64 usage; 69 next_script failed; 71 the kernel refused; 73 state directory; 75 busy; 77 needs CAP_NET_ADMIN;\n"
+	       "64 usage; 69 next_script failed; 71 the kernel refused; 73 state directory, or init's file; 75 busy; 77 needs CAP_NET_ADMIN;\n"
 	       "78 configuration\n");
 }
 

@@ -75,6 +75,35 @@ struct prefix prefix_mask(const struct prefix *prefix)
 	return masked;
 }
 
+unsigned int netmask_length(const char *text)
+{
+	struct prefix ones = { .address.family = AF_INET, .address.bytes = { 255, 255, 255, 255 } }, masked;
+	struct address mask;
+
+	if (!address_parse(&mask, text) || mask.family != AF_INET)
+		return UINT8_MAX;
+	for (ones.length = 0; ones.length <= 32; ones.length++) {
+		masked = prefix_mask(&ones);
+		if (address_equal(&masked.address, &mask))
+			return ones.length;
+	}
+	return UINT8_MAX;
+}
+
+bool prefix_parse_written(struct prefix *prefix, const char *text)
+{
+	const char *slash = strchr(text, '/');
+	unsigned int length = slash && strchr(slash, '.') ? netmask_length(slash + 1) : UINT8_MAX;
+	char plain[PREFIX_TEXT];
+
+	if (length == UINT8_MAX)
+		return prefix_parse(prefix, text);
+	if ((size_t)(slash - text) >= ADDRESS_TEXT)
+		return false;
+	snprintf(plain, sizeof(plain), "%.*s/%u", (int)(slash - text), text, length);
+	return prefix_parse(prefix, plain) && prefix->address.family == AF_INET;
+}
+
 const char *address_text(const struct address *address, char text[ADDRESS_TEXT])
 {
 	if (address->family == AF_UNSPEC || !inet_ntop(address->family, address->bytes, text, ADDRESS_TEXT))

@@ -47,6 +47,12 @@ bool address_parse_unscoped(struct address *address, const char *text);
 /* prefix_parse - ADDRESS/LENGTH; false where @text is none. Host bits are kept: see prefix_mask. */
 bool prefix_parse(struct prefix *prefix, const char *text);
 
+/* netmask_length - the length that a dotted netmask stands for, 0 to 32; UINT8_MAX where @text is none */
+unsigned int netmask_length(const char *text);
+
+/* prefix_parse_written - the same, and IPv4's ADDRESS/NETMASK, as people and ocserv write it */
+bool prefix_parse_written(struct prefix *prefix, const char *text);
+
 /* prefix_mask - the prefix with its host bits cleared */
 struct prefix prefix_mask(const struct prefix *prefix);
 

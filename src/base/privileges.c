@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/privileges.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -30,4 +31,9 @@ void privileges_drop(void)
 		data[i].inheritable = 0;
 	}
 	syscall(SYS_capset, &header, data);
+}
+
+const char *privileges_remedy(int error, const char *other)
+{
+	return geteuid() != 0 && (error == EACCES || error == EPERM) ? "run it as root" : other;
 }

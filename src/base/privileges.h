@@ -10,4 +10,7 @@
  */
 void privileges_drop(void);
 
+/* privileges_remedy - what to do about a file for which the kernel says @error: be root where we are not, else @other */
+const char *privileges_remedy(int error, const char *other);
+
 #endif

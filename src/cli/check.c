@@ -107,7 +107,10 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets->nft, report);
 		}
-		if (goal_of(config) == GOAL_INSTALL && !situation.present.unprivileged)
+		if (situation.present.unprivileged)
+			report_warning(report, "the kill switch and other nft chains were not looked at, which needs CAP_NET_ADMIN; "
+				       "run it as root");
+		else if (goal_of(config) == GOAL_INSTALL)
 			examine(config, &situation, sockets, report);
 	}
 	situation_free(&situation);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define VALUE_LIMIT 256		/* bytes of a client's value that reach the log */
+#define REASON_LIMIT 1024	/* the same of the error for which a session is refused */
 
 /* A variable of the environment; "" where it is unset. */
 static const char *variable(const char *name)
@@ -584,8 +585,8 @@ static int run_reason(struct run *run, const struct timespec *begun)
 	return refuse_variable(&run->report, EX_USAGE, "REASON", "must be connect, disconnect or host-update");
 }
 
-/* Who was refused, or whose end went wrong: the errors alone do not say. */
-static void log_failure(int status)
+/* Who was refused, or whose end went wrong, which errors alone do not say, and by which of them: the first. */
+static void log_failure(int status, const char *reason)
 {
 	struct text line CLEANUP(text_free) = { 0 };
 	bool refused = strcmp(variable("REASON"), "connect") == 0;
@@ -594,8 +595,9 @@ static void log_failure(int status)
 	text_add_pair(&line, "id", variable("ID"), VALUE_LIMIT);
 	text_add_pair(&line, "device", variable("DEVICE"), VALUE_LIMIT);
 	text_add_pair(&line, "real", variable("IP_REAL"), VALUE_LIMIT);
-	log_line(LOG_LEVEL_ERROR, "%s %s status=%d", refused ? "session refused:" : "hook failed:", text_string(&line),
-		 status);
+	text_add(&line, " status=%d", status);
+	text_add_pair(&line, "reason", reason, REASON_LIMIT);
+	log_line(LOG_LEVEL_ERROR, "%s %s", refused ? "session refused:" : "hook failed:", text_string(&line));
 }
 
 struct result hook_run(const struct options *options)
@@ -603,13 +605,16 @@ struct result hook_run(const struct options *options)
 	struct timespec begun;
 	struct result result;
 	struct run run;
+	char *reason;
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	signal(SIGTERM, SIG_DFL);
 	if (run_begin(&run, options, RUN_HOOK) == 0)
 		run_reason(&run, &begun);
+	reason = run.report.errors.count ? duplicate(run.report.errors.line[0]) : NULL;
 	result = run_end(&run);
 	if (result.error)
-		log_failure(result.error);
+		log_failure(result.error, reason);
+	free(reason);
 	return result;
 }

@@ -7,6 +7,7 @@
 /* What an admin types. */
 
 struct result verb_check(const struct options *options);	/* in check.c */
+struct result verb_init(const struct options *options);	/* in init.c */
 struct result verb_up(const struct options *options);
 struct result verb_down(const struct options *options);
 struct result verb_explain(const struct options *options);	/* in explain.c */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config/config.h"
+#include "base/privileges.h"
 #include "base/trust.h"
 #include "config/ini.h"
 #include "config/keys.h"
@@ -161,6 +162,48 @@ static bool is_automatic(enum config_key key, const struct setting *setting)
 	return keys[key].in_ocserv_conf && setting->value && strcasecmp(setting->value, "auto") == 0;
 }
 
+/* Where a # behind a blank begins what other files have as a comment; the end of @value where none does. */
+static size_t length_before_comment(const char *value)
+{
+	size_t length = strcspn(value, "#");
+
+	while (value[length] && length > 0 && !strchr(" \t", value[length - 1]))
+		length += 1 + strcspn(value + length + 1, "#");
+	return length;
+}
+
+static bool is_quote(char byte)
+{
+	return byte == '"' || byte == '\'';
+}
+
+/* @value as it was meant where it is written as in a shell or in ocserv.conf: quoted, or with a comment behind it. */
+static void add_plain(struct text *plain, const char *value, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (!is_quote(value[i]))
+			text_add_bytes(plain, &value[i], 1);
+	while (plain->length > 0 && strchr(" \t", plain->data[plain->length - 1]))
+		plain->data[--plain->length] = '\0';
+}
+
+/* Whether a value is none of these; else @wrong says what it is, and how to write it. */
+static bool is_written_plainly(const struct key_description *key, const struct setting *setting, struct text *wrong)
+{
+	struct text plain CLEANUP(text_free) = { 0 };
+	const char *value = setting->value;
+	size_t length = length_before_comment(value);
+	bool commented = value[length], file = setting->origin == FROM_FILE;
+
+	if (!commented && !strchr(value, '"') && !is_quote(value[0]) && !is_quote(value[length - 1]))
+		return true;
+	add_plain(&plain, value, length);
+	text_add(wrong, "%s; write %s%s%.*s%s", commented ? "behind a value # begins no comment, and belongs to it" :
+		 "quotes belong to a value here", file ? key->name : key->environment, file ? " = " : "=", VALUE_SHOWN,
+		 plain.length ? text_string(&plain) : "VALUE", commented && file ? ", and the comment on a line of its own" : "");
+	return false;
+}
+
 /* Takes a value as the setting of @key, in place of one from a weaker origin. */
 static int set(struct config *config, struct report *report, enum config_key key, struct setting setting)
 {
@@ -170,6 +213,9 @@ static int set(struct config *config, struct report *report, enum config_key key
 	setting.value = duplicate(setting.value);
 	free(kept->value);
 	*kept = setting;
+	if ((kept->origin == FROM_FILE || kept->origin == FROM_ENVIRONMENT) && !kept->automatic &&
+	    !is_written_plainly(&keys[key].is, kept, &wrong))
+		return config_error(config, report, key, "%s", text_string(&wrong));
 	if (is_automatic(key, kept) || keys[key].parse(&keys[key], (char *)config + keys[key].field, setting.value, &wrong))
 		return 0;
 	return config_error(config, report, key, "%s", text_string(&wrong));
@@ -288,10 +334,17 @@ static bool is_blank(const struct text *file)
 	return content == text_string(file) + file->length;
 }
 
-static int parse_file(struct reading *reading, int fd)
+static void parse_text(struct reading *reading, struct text *file)
 {
 	static const struct ini_visitor visitor = { take_pair, take_fault };
-	struct config *config = reading->config;
+
+	ini_read(file->data, file->length, &visitor, reading);
+	reading->config->file_read = true;
+}
+
+static int parse_file(struct reading *reading, int fd)
+{
+	const struct config *config = reading->config;
 	struct report *report = reading->report;
 	struct text file CLEANUP(text_free) = { 0 };
 
@@ -300,8 +353,7 @@ static int parse_file(struct reading *reading, int fd)
 	if (is_blank(&file))
 		return report_error(report, EX_CONFIG, "%s: is empty, as a full disk leaves it; write [gateway] address4 = "
 				    "ADDRESS, or remove the file if no gateway is meant", config->path);
-	ini_read(file.data, file.length, &visitor, reading);
-	config->file_read = true;
+	parse_text(reading, &file);
 	return 0;
 }
 
@@ -322,8 +374,11 @@ static int read_file(struct reading *reading, bool named)
 	if (fd < 0 && error == ENOENT && !named && !is_there(config->path))
 		return 0;
 	if (fd < 0)
-		return report_error(reading->report, EX_CONFIG, "configuration %s: %s; write it (see the sample), or name "
-				    "another with -c or OCSERV_GATEWAY_CONFIG", config->path, strerror(error));
+		return report_error(reading->report, EX_CONFIG, "configuration %s: %s; %s", config->path, strerror(error),
+				    privileges_remedy(error, error == ENOENT ?
+						      "write it (see the sample), or name another with -c or "
+						      "OCSERV_GATEWAY_CONFIG" :
+						      "mend that, or name another with -c or OCSERV_GATEWAY_CONFIG"));
 	result = parse_file(reading, fd);
 	close(fd);
 	return result;
@@ -383,8 +438,8 @@ static int read_ocserv_conf(const struct config *config, enum config_key key, st
 			    struct report *report)
 {
 	if (ocserv_conf_read(conf, config->ocserv_conf, NULL) < 0)
-		return config_error(config, report, key, "can't read %s: %s; name ocserv's configuration in "
-				    "[clients] ocserv_conf", config->ocserv_conf, strerror(errno));
+		return config_error(config, report, key, "can't read %s: %s; %s", config->ocserv_conf, strerror(errno),
+				    privileges_remedy(errno, "name ocserv's configuration in [clients] ocserv_conf"));
 	if (!conf->fault)
 		return 0;
 	config_error(config, report, key, "%s:%u: is neither `name = value` nor [vhost:NAME]: ocserv does not start with it; "
@@ -587,29 +642,59 @@ static void set_ocserv_conf(struct config *config, const char *path)
 	config->setting[KEY_OCSERV_CONF] = (struct setting){ .value = duplicate(path), .origin = FROM_OPTION };
 }
 
-int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report)
+const char *config_path(const char *path)
 {
 	const char *from_environment = getenv("OCSERV_GATEWAY_CONFIG");
-	struct reading reading = { .config = config, .report = report };
 
-	*config = (struct config){ .gateway[0].name = "default", .gateways = 1 };
-	if (!path && from_environment)
-		path = from_environment;
-	config->path = duplicate(path ? path : DEFAULT_PATH);
-	if (path && !path[0])
-		return report_error(report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
-				    DEFAULT_PATH, path == from_environment ? "OCSERV_GATEWAY_CONFIG" : "--config");
+	return path ? path : from_environment ? from_environment : DEFAULT_PATH;
+}
 
-	read_defaults(&reading);
-	if (read_file(&reading, path != NULL) < 0)
-		return -1;
-	read_environment(&reading);
+static int begin(struct reading *reading, const char *path)
+{
+	struct config *config = reading->config;
+
+	*config = (struct config){ .gateway[0].name = "default", .gateways = 1, .path = duplicate(config_path(path)) };
+	if (!config->path[0])
+		return report_error(reading->report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
+				    DEFAULT_PATH, path ? "--config" : "OCSERV_GATEWAY_CONFIG");
+	read_defaults(reading);
+	return 0;
+}
+
+/* What is not in the file, and whether all goes together. */
+static int complete(struct reading *reading, const char *ocserv_conf)
+{
+	struct config *config = reading->config;
+	struct report *report = reading->report;
+
+	read_environment(reading);
 	if (ocserv_conf)
 		set_ocserv_conf(config, ocserv_conf);
 	/* What was refused may have been the gateway. */
 	if (config_is_plain(config))
-		return reading.faulty ? -1 : check_plain(config, report);
-	return check_together(config, report) < 0 || reading.faulty ? -1 : 0;
+		return reading->faulty ? -1 : check_plain(config, report);
+	return check_together(config, report) < 0 || reading->faulty ? -1 : 0;
+}
+
+int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report)
+{
+	struct reading reading = { .config = config, .report = report };
+
+	if (begin(&reading, path) < 0 || read_file(&reading, path || getenv("OCSERV_GATEWAY_CONFIG")) < 0)
+		return -1;
+	return complete(&reading, ocserv_conf);
+}
+
+int config_try(struct config *config, const char *path, const struct text *file, struct report *report)
+{
+	struct reading reading = { .config = config, .report = report };
+	struct text copy CLEANUP(text_free) = { 0 };
+
+	if (begin(&reading, path) < 0)
+		return -1;
+	text_add_bytes(&copy, file->data, file->length);
+	parse_text(&reading, &copy);
+	return complete(&reading, NULL);
 }
 
 void subnets_free(struct subnets *subnets)

@@ -162,6 +162,13 @@ struct key_description {
  * network: see gateway.h. config_free() is needed in either case.
  */
 int config_load(struct config *config, const char *path, const char *ocserv_conf, struct report *report);
+
+/* config_path - the file that config_load() reads for @path */
+const char *config_path(const char *path);
+
+/* config_try - as config_load(), were @file the whole of the file at @path, which is not looked at */
+int config_try(struct config *config, const char *path, const struct text *file, struct report *report);
+
 void config_free(struct config *config);
 void subnets_free(struct subnets *subnets);
 

@@ -54,7 +54,7 @@ static bool parse_subnet(const struct key *key, struct subnets *subnets, const c
 	struct prefix prefix, masked;
 	char text[PREFIX_TEXT];
 
-	if (!prefix_parse(&prefix, value)) {
+	if (!prefix_parse_written(&prefix, value)) {
 		text_add(wrong, "%s'%.60s' is not an %s subnet; write it like %s", separator, value, family, example);
 		return false;
 	}

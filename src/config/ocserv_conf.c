@@ -227,22 +227,6 @@ static unsigned int length_in(const char *value)
 	return length < 0 || length > UINT8_MAX ? UINT8_MAX : (unsigned int)length;
 }
 
-/* The length of a dotted netmask; UINT8_MAX where it is none. */
-static unsigned int length_of_netmask(const char *text)
-{
-	struct prefix ones = { .address.family = AF_INET, .address.bytes = { 255, 255, 255, 255 } }, masked;
-	struct address mask;
-
-	if (!address_parse(&mask, text) || mask.family != AF_INET)
-		return UINT8_MAX;
-	for (ones.length = 0; ones.length <= 32; ones.length++) {
-		masked = prefix_mask(&ones);
-		if (address_equal(&masked.address, &mask))
-			return ones.length;
-	}
-	return UINT8_MAX;
-}
-
 static const struct { const char *network, *length, *single; } names[FAMILIES] = {
 	{ "ipv4-network", "ipv4-netmask", "explicit-ipv4" }, { "ipv6-network", "ipv6-prefix", "explicit-ipv6" },
 };
@@ -252,7 +236,7 @@ static void take_length(const struct ocserv_entry *entry, int family, struct net
 	unsigned long long number;
 
 	if (family == IPV4)
-		network->length = length_of_netmask(entry->value);
+		network->length = netmask_length(entry->value);
 	else if (number_parse(entry->value, 1, 128, &number))
 		network->length = (unsigned int)number;
 }
@@ -342,7 +326,7 @@ static bool parse_route(const char *value, struct prefix *prefix)
 {
 	const char *slash = strchr(value, '/');
 	int family = strchr(value, ':') ? IPV6 : IPV4;
-	unsigned int length = slash && strchr(slash, '.') ? length_of_netmask(slash + 1) : length_in(value);
+	unsigned int length = slash && strchr(slash, '.') ? netmask_length(slash + 1) : length_in(value);
 
 	return parse_network(value, length, family, prefix);
 }

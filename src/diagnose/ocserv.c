@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/ocserv.h"
+#include "base/privileges.h"
 #include "config/ocserv_conf.h"
 #include "diagnose/ocserv_place.h"
 #include "kernel/gateway.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -339,12 +341,38 @@ static void check_values(const struct ocserv_conf *conf, void *data)
 	}
 }
 
-static void check_all(struct check *check, const struct ocserv_conf *conf)
+static void note_restrictions(struct check *check, const struct ocserv_conf *conf)
 {
 	note_restriction(conf, check);
 	ocserv_conf_visit_named(conf, note_restriction, check);
-	if (check->by_shell)
-		check->script = SHIM_PATH;
+}
+
+static void add_script(struct text *path, bool by_shell)
+{
+	char own[PATH_MAX];
+	ssize_t length = by_shell ? 0 : readlink("/proc/self/exe", own, sizeof(own));
+
+	if (length > 0)
+		text_add_bytes(path, own, (size_t)length);
+	else
+		text_add_string(path, by_shell ? SHIM_PATH : "/usr/sbin/" PROGRAM);
+}
+
+void ocserv_script(const struct ocserv_conf *conf, struct text *path)
+{
+	struct check check = { .by_shell = false };
+
+	note_restrictions(&check, conf);
+	add_script(path, check.by_shell);
+}
+
+static void check_all(struct check *check, const struct ocserv_conf *conf)
+{
+	struct text script CLEANUP(text_free) = { 0 };
+
+	note_restrictions(check, conf);
+	add_script(&script, check->by_shell);
+	check->script = text_string(&script);
 	check->adds_routes = ocserv_conf_find(conf, "", "route-add-cmd") != NULL;
 	check_device(check, conf);
 	check_scripts(check, conf);
@@ -397,16 +425,14 @@ void ocserv_find(struct ocserv *ocserv, const struct config *config)
 
 bool ocserv_check(const struct ocserv *ocserv, const struct config *config, struct netlink *route, struct report *report)
 {
-	char own[4096] = "";
-	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	struct check check = { config, route, report, length > 0 ? own : "/usr/sbin/" PROGRAM, false, false };
+	struct check check = { .config = config, .route = route, .report = report };
 	bool missing = ocserv->error == ENOENT;
 
 	if (!ocserv->error)
 		check_all(&check, &ocserv->conf);
 	else if (!looks_for_file(config) || !missing)
-		config_error(config, report, KEY_OCSERV_CONF, "%s; name ocserv's configuration there or with --ocserv-conf",
-			     strerror(ocserv->error));
+		config_error(config, report, KEY_OCSERV_CONF, "%s; %s", strerror(ocserv->error),
+			     privileges_remedy(ocserv->error, "name ocserv's configuration there or with --ocserv-conf"));
 	if (looks_for_file(config) && (ocserv->place.path || missing))
 		tell_place(config, &ocserv->place, report);
 	return !ocserv->error;

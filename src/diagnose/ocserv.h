@@ -32,6 +32,9 @@ void ocserv_find(struct ocserv *ocserv, const struct config *config);
  */
 bool ocserv_check(const struct ocserv *ocserv, const struct config *config, struct netlink *route, struct report *report);
 
+/* ocserv_script - what connect-script and disconnect-script are to name: this program, or the shim where a shell runs it */
+void ocserv_script(const struct ocserv_conf *conf, struct text *path);
+
 void ocserv_free(struct ocserv *ocserv);
 
 #endif

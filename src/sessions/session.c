@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sessions/session.h"
 #include "base/deadline.h"
+#include "base/privileges.h"
 #include "base/trust.h"
 
 #include <dirent.h>
@@ -36,8 +37,10 @@ bool session_id_valid(const char *id)
 
 static int complain(const struct state *state, const char *name, struct report *report)
 {
-	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s: %s", state->path, name[0] ? "/" : "",
-			    name, strerror(errno));
+	const char *remedy = privileges_remedy(errno, NULL);
+
+	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s: %s%s%s", state->path, name[0] ? "/" : "", name,
+			    strerror(errno), remedy ? "; " : "", remedy ? remedy : "");
 }
 
 static int refuse_owner(const struct state *state, const char *name, struct report *report)

@@ -39,7 +39,7 @@ test_refused() {
 	is "$status" "$wanted" "$name: status $wanted"
 	like "$(errors | head -n 1)" "$words" "$name: the first line says why"
 	is "$(errors | wc -l)" 2 "$name: one sentence, and one for who it is"
-	like "$(errors | tail -n 1)" "(session refused|hook failed): .*status=$wanted$" "$name: which says who"
+	like "$(errors | tail -n 1)" "(session refused|hook failed): .*status=$wanted reason=\".+\"$" "$name: which says who, and why"
 	ok "$name: lines are lines" lines_good
 	ok "$name: syslog has the same" syslog_same
 	ok "$name: the kernel is as before" state_is "$before"
@@ -242,7 +242,14 @@ test_configurations() {
 	chmod 600 "$INI"
 	captured setpriv --reuid 65534 --regid 65534 --clear-groups env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" check
 	is "$status" 78 "configuration unreadable: status 78"
-	like "$err" "gateway\.ini.*Permission denied" "configuration unreadable: it says why"
+	like "$err" "gateway\.ini: Permission denied${nl} *run it as root" "configuration unreadable: it says why, and what to do"
+	chmod 644 "$INI"
+	captured setpriv --reuid 65534 --regid 65534 --clear-groups env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" up
+	is "$status" 73 "up as another user: status 73"
+	like "$err" "state directory: .*: Permission denied; run it as root$" "up as another user: what to do"
+	captured setpriv --reuid 65534 --regid 65534 --clear-groups env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" check
+	like "$err" "not looked at, which needs CAP_NET_ADMIN${nl} *run it as root" "check as another user: what it can't see"
+	is "$status" 1 "check as another user is not all well"
 	ini killswitch.client_to_client=maybe gateway.table=254 gateway.priority=1 clients.subnet4=10.20.0.7/24 \
 		gateway.address6=172.28.0.2 killswitch.tabel=x
 	program check

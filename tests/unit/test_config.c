@@ -596,6 +596,10 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 		{ KEY_SUBNET4, "10.20.0.0", "'10.20.0.0' is not an IPv4 subnet; write it like 10.20.0.0/24" },
 		{ KEY_SUBNET4, "10.20.0.0/33", "'10.20.0.0/33' is not an IPv4 subnet; write it like 10.20.0.0/24" },
 		{ KEY_SUBNET4, "10.20.0.0/24/24", "'10.20.0.0/24/24' is not an IPv4 subnet" },
+		{ KEY_SUBNET4, "10.20.0.0/255.0.255.0", "'10.20.0.0/255.0.255.0' is not an IPv4 subnet" },
+		{ KEY_SUBNET4, "10.20.0.0/0.0.0.255", "'10.20.0.0/0.0.0.255' is not an IPv4 subnet" },
+		{ KEY_SUBNET4, "10.20.0.7/255.255.255.0", "has host bits set; the subnet is 10.20.0.0/24" },
+		{ KEY_SUBNET6, "fd20::/255.255.255.0", "'fd20::/255.255.255.0' is not an IPv6 subnet" },
 		{ KEY_SUBNET4, "office", "'office' is not an IPv4 subnet" },
 		{ KEY_SUBNET4, "10.20.0.1/24", "'10.20.0.1/24' has host bits set; the subnet is 10.20.0.0/24" },
 		{ KEY_SUBNET4, "fd20::/64", "'fd20::/64' is not IPv4; it belongs in subnet6" },
@@ -637,7 +641,7 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 		{ KEY_CLIENT_INTERFACE, "*", "must be an interface name" },
 		{ KEY_CLIENT_INTERFACE, "vp*ns", "must be an interface name" },
 		{ KEY_CLIENT_INTERFACE, "vpns 0", "must be an interface name" },
-		{ KEY_CLIENT_INTERFACE, "vpns\"0", "must be an interface name" },
+		{ KEY_CLIENT_INTERFACE, "vpns'0", "must be an interface name" },
 		{ KEY_ADDRESS4, "gateway.example", "must be an IPv4 address, link, block or direct" },
 		{ KEY_ADDRESS4, "172.28.0.2/24", "must be an IPv4 address, link, block or direct" },
 		{ KEY_ADDRESS4, "fd28::2", "is not IPv4; it belongs in address6" },
@@ -698,6 +702,61 @@ static void wrong_values_are_named_with_the_remedy(void **state)
 			 line_of(cases[i].key), key.section, key.name, cases[i].value);
 		refused(text_string(&file), text_string(&origin), cases[i].said);
 	}
+}
+
+static void what_other_files_have_around_a_value_is_named_with_how_to_write_it(void **state)
+{
+	static const struct { enum config_key key; const char *value, *said; } cases[] = {
+		{ KEY_SUBNET4, "\"10.20.0.0/24\"", "quotes belong to a value here; write subnet4 = 10.20.0.0/24" },
+		{ KEY_SUBNET4, "'10.20.0.0/24'", "quotes belong to a value here; write subnet4 = 10.20.0.0/24" },
+		{ KEY_SUBNET4, "\"10.20.0.0/24", "; write subnet4 = 10.20.0.0/24" },
+		{ KEY_SUBNET4, "10.20.0.0/24, \"10.21.0.0/24\"", "; write subnet4 = 10.20.0.0/24, 10.21.0.0/24" },
+		{ KEY_SUBNET4, "\"\"", "; write subnet4 = VALUE" },
+		{ KEY_SUBNET4, "10.20.0.0/24 # ours", "behind a value # begins no comment, and belongs to it; "
+						      "write subnet4 = 10.20.0.0/24, and the comment on a line of its own" },
+		{ KEY_SUBNET4, "\"10.20.0.0/24\"\t#", "; write subnet4 = 10.20.0.0/24, and the comment" },
+		{ KEY_SUBNET4, "# ours", "; write subnet4 = VALUE, and the comment on a line of its own" },
+		{ KEY_SUBNET4, "auto # ours", "; write subnet4 = auto, and the comment on a line of its own" },
+		{ KEY_CLIENT_INTERFACE, "\"vpns*\"", "; write interface = vpns*" },
+		{ KEY_STATE_DIR, "/run/a # here", "; write state_dir = /run/a, and the comment" },
+		{ KEY_STATE_DIR, "\"/run/a\"", "; write state_dir = /run/a" },
+		{ KEY_DNS, "block # all", "; write dns = block, and the comment" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+
+		add_file_with(&file, cases[i].key, cases[i].value);
+		refused(text_string(&file), cases[i].value, cases[i].said);
+	}
+	setenv("VPN_SUBNET", "\"10.20.0.0/24\"", 1);
+	refused(VALID, "environment: VPN_SUBNET=\"10.20.0.0/24\": quotes belong to a value here; write VPN_SUBNET=10.20.0.0/24");
+	unsetenv("VPN_SUBNET");
+}
+
+/* A # or a quote in the middle of a word is of the word. */
+static void a_path_may_hold_what_begins_a_comment_elsewhere(void **state)
+{
+	struct config config;
+
+	(void)state;
+	load_valid(&config, VALID "[session]\nstate_dir = /run/a#b'c\n");
+	assert_string_equal(config.state_dir, "/run/a#b'c");
+	config_free(&config);
+}
+
+static void a_subnet_may_have_a_netmask_as_in_ocserv_conf(void **state)
+{
+	struct config config;
+
+	(void)state;
+	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/255.255.255.0, 10.21.4.0/22 10.22.0.1/255.255.255.255\n"
+			    "[gateway]\naddress4 = 172.28.0.2\n");
+	assert_int_equal(config.subnets[IPV4].count, 3);
+	assert_string_equal(config.subnets[IPV4].text[0], "10.20.0.0/24");
+	assert_string_equal(config.subnets[IPV4].text[2], "10.22.0.1/32");
+	config_free(&config);
 }
 
 static void wrong_variables_are_named_with_the_remedy(void **state)
@@ -1073,7 +1132,7 @@ static void comments_are_passed_over(void **state)
 	assert_null(config.setting[KEY_SUBNET6].value);
 	config_free(&config);
 	refused(VALID "table = 7;8\n", "[gateway] table = 7;8: must be a number");
-	refused(VALID "table = 7 # x\n", "[gateway] table = 7 # x: must be a number");
+	refused(VALID "table = 7#x\n", "[gateway] table = 7#x: must be a number");
 }
 
 static void binary_files_are_refused(void **state)
@@ -1191,7 +1250,7 @@ static void the_user_who_runs_it_may_own_the_file(void **state)
 
 static void load_unreadable(void)
 {
-	check_file_refused("gateway.ini", "Permission denied");
+	check_file_refused("gateway.ini", "Permission denied; run it as root");
 }
 
 static void a_file_that_can_not_be_read_is_refused(void **state)
@@ -1390,6 +1449,9 @@ int main(void)
 		in_directory(a_link_needs_its_interface),
 		in_directory(a_link_leaves_nothing_of_an_address),
 		in_directory(wrong_values_are_named_with_the_remedy),
+		in_directory(what_other_files_have_around_a_value_is_named_with_how_to_write_it),
+		in_directory(a_path_may_hold_what_begins_a_comment_elsewhere),
+		in_directory(a_subnet_may_have_a_netmask_as_in_ocserv_conf),
 		in_directory(wrong_variables_are_named_with_the_remedy),
 		in_directory(an_endless_value_leaves_room_for_the_reason),
 		in_directory(numbers_reach_to_their_limits),

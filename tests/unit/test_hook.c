@@ -228,7 +228,7 @@ static void a_refusal_says_whose_session_it_was(void **state)
 	(void)state;
 	setenv("DEVICE", "tun0", 1);
 	text_add(&said, "ocserv-gateway: error: session refused: user=alice id=%s device=tun0 real=198.51.100.7 "
-			"status=78\n", own_id);
+			"status=78 reason=\"DEVICE=tun0: does not match [clients] interface", own_id);
 	check_run(EX_CONFIG, text_string(&said));
 }
 
