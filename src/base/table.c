@@ -133,7 +133,7 @@ static void add_rows(struct text *text, const struct table *table, const size_t 
 		text_add_string(text, TERMINAL_PLAIN "\n");
 	}
 	for (size_t row = 0; row < table->cells.count; row += table->columns)
-		add_row(text, table, width, room, &table->cells.line[row]);
+		add_row(text, table, width, room, table->cells.line + row);
 }
 
 /* A cell with its title, in this line or the next. Returns the column that is reached. */
@@ -176,7 +176,7 @@ void table_add_text(struct text *text, const struct table *table, size_t room, b
 		add_rows(text, table, width, room, bold);
 	else
 		for (size_t row = 0; row < table->cells.count; row += table->columns)
-			add_block(text, table, room, bold, &table->cells.line[row]);
+			add_block(text, table, room, bold, table->cells.line + row);
 	free(width);
 }
 

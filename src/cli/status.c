@@ -24,12 +24,12 @@ static bool copy_session(const struct session *session, void *data)
 	struct sessions *sessions = data;
 
 	sessions->live = make_room_for_one(sessions->live, sessions->count, sizeof(*sessions->live));
-	sessions->live[sessions->count++].session = (struct session){
+	sessions->live[sessions->count++] = (struct live_session){ .session = {
 		.id = duplicate(session->id), .user = duplicate(session->user), .group = duplicate(session->group),
 		.vhost = duplicate(session->vhost), .device = duplicate(session->device),
 		.real = duplicate(session->real), .ip4 = duplicate(session->ip4), .ip6 = duplicate(session->ip6),
 		.since = session->since,
-	};
+	} };
 	return true;
 }
 
