@@ -77,7 +77,7 @@ rm -rf "$examples"
 
 help=$(mktemp)
 "$program" --help >"$help"
-for word in check up down status explain test --dry-run --json --config --ocserv-conf --version; do
+for word in init check up down status explain test --dry-run --json --config --ocserv-conf --version; do
 	ok "--help names $word" grep -qe "$word" "$help"
 	ok "README.md names $word" grep -qe "$word" "$top/README.md"
 done
