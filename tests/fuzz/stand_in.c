@@ -378,6 +378,12 @@ void privileges_drop(void)
 {
 }
 
+const char *privileges_remedy(int error, const char *other)
+{
+	(void)error;
+	return other;
+}
+
 /* The C library's. */
 
 static const char *const interfaces[] = { NULL, "lo", "eth0", "vpns0" };
