@@ -85,7 +85,7 @@ static void examine_gateways(const struct config *config, const struct situation
 		contact_make(&contact, route, exit);
 		if (exit_is_link(exit) && contact.fault != CONTACT_GONE && contact_can_ask(route, interface))
 			report_warning(report, "[gateway] address%d = link, but %s asks by %s for each address that clients reach, "
-				       "as on an Ethernet, where none but a proxy answers; exit->text the next hop there",
+				       "as on an Ethernet, where none but a proxy answers; name the next hop there",
 				       exit->family == IPV4 ? 4 : 6, interface, exit->family == IPV4 ? "ARP" : "ND");
 		if (contact.there && exit_is_link(exit))
 			report_note(report, "%s is up; whether anybody is at its other end is not known%s", exit->text,

@@ -4,6 +4,7 @@
 #include "kernel/rtnetlink.h"
 
 #include <errno.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@ bool contact_can_ask(const struct netlink *route, const char *interface)
 	return !(read_flags(route, interface) & (IFF_NOARP | IFF_POINTOPOINT | IFF_LOOPBACK));
 }
 
-/* An address that others than neighbours know. */
+/* An address that the kernel gives to what it masquerades: those of a narrower scope, and deprecated ones, it passes over. */
 static int take_address(const struct nlmsghdr *message, void *data)
 {
 	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
@@ -31,8 +32,9 @@ static int take_address(const struct nlmsghdr *message, void *data)
 
 	if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
 		return EBADMSG;
-	/* Found: older kernels tell of all interfaces. */
-	if (header->ifa_index == *interface && header->ifa_scope < RT_SCOPE_LINK)
+	/* Older kernels tell of all interfaces. */
+	if (header->ifa_index == *interface && header->ifa_scope == RT_SCOPE_UNIVERSE &&
+	    !(header->ifa_flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED)))
 		*interface = 0;
 	return 0;
 }

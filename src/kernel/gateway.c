@@ -168,6 +168,18 @@ static int check_mac(const struct netlink *netlink, const struct config *config,
 	return 0;
 }
 
+/* The kill switch knows interfaces by their own name alone. */
+static bool refuse_other_name(struct netlink *netlink, const struct config *config, unsigned int index, const char *name,
+			      struct report *report)
+{
+	char own[IFNAMSIZ];
+
+	if (!netlink_interface_name(netlink, index, own) || strcmp(own, name) == 0)
+		return false;
+	config_error(config, report, KEY_GATEWAY_INTERFACE, "is another name of %s; write that", own);
+	return true;
+}
+
 enum found { FOUND, NO_INTERFACE, NO_WAY };
 
 static enum found find_one(struct netlink *netlink, const struct config *config, const struct choices *chosen,
@@ -186,6 +198,8 @@ static enum found find_one(struct netlink *netlink, const struct config *config,
 			config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
 			return NO_INTERFACE;
 		}
+		if (refuse_other_name(netlink, config, interface, gateway->interface, report))
+			return NO_INTERFACE;
 	}
 	if (look_up(netlink, &exit->nexthop, interface, &sight.route, &error) < 0) {
 		sight.error = error.number;
@@ -222,6 +236,8 @@ static enum found find_link(struct netlink *netlink, const struct config *config
 			     "alone: sessions are refused until it is there; start what makes it, such as wg-quick up %s", name);
 		return NO_INTERFACE;
 	}
+	if (refuse_other_name(netlink, config, exit->interface.index, name, report))
+		return NO_INTERFACE;
 	if (contact.fault == CONTACT_DOWN) {
 		config_error(config, report, KEY_GATEWAY_INTERFACE, "it is down, and clients leave by it alone: sessions "
 			     "are refused until it is up; ip link set %s up", name);

@@ -200,10 +200,14 @@ static uint32_t daddr_offset(uint8_t family)
 	return family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
 }
 
-/* ip daddr 224.0.0.0/4 */
-static void add_daddr(struct nftnl_rule *rule, const struct guard_match *match)
+/* ip saddr 10.20.0.0/24, ip daddr 224.0.0.0/4 */
+static void add_address(struct nftnl_rule *rule, const struct guard_match *match)
 {
-	add_prefix_at(rule, NFT_PAYLOAD_NETWORK_HEADER, daddr_offset(match->prefix.address.family), match);
+	uint8_t family = match->prefix.address.family;
+	uint32_t offset = daddr_offset(family);
+
+	add_prefix_at(rule, NFT_PAYLOAD_NETWORK_HEADER, match->kind == MATCH_SADDR ? offset - address_size(family) : offset,
+		      match);
 }
 
 /* @th,192,24 0xa1400 */
@@ -425,6 +429,7 @@ static uint8_t needed_family(const struct guard_match *match)
 	case MATCH_SADDR_IN:
 	case MATCH_DADDR_IN:
 		return match->set.family;
+	case MATCH_SADDR:
 	case MATCH_DADDR:
 		return match->prefix.address.family;
 	case MATCH_IP_OPTIONS:
@@ -483,8 +488,9 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 		case MATCH_DADDR_IN:
 			add_address_in(rule, match);
 			break;
+		case MATCH_SADDR:
 		case MATCH_DADDR:
-			add_daddr(rule, match);
+			add_address(rule, match);
 			break;
 		case MATCH_NEXTHOP:
 			add_nexthop(rule, match);

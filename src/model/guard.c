@@ -208,8 +208,10 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 		text_add(text, "%s%s %s %s@%s ", match->kind == MATCH_FLOW_SADDR_IN ? "ct original " : "",
 			 nft_family(match->set.family), match->kind == MATCH_DADDR_IN ? "daddr" : "saddr", not, match->set.name);
 		break;
+	case MATCH_SADDR:
 	case MATCH_DADDR:
-		text_add(text, "%s daddr %s", nft_family(match->prefix.address.family), not);
+		text_add(text, "%s %s %s", nft_family(match->prefix.address.family), match->kind == MATCH_SADDR ? "saddr" : "daddr",
+			 not);
 		add_prefix(text, &match->prefix);
 		text_add_string(text, " ");
 		break;

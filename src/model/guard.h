@@ -39,7 +39,8 @@ enum guard_match_kind {
 	MATCH_FAMILY,
 	MATCH_SADDR_IN,		/* a set */
 	MATCH_DADDR_IN,
-	MATCH_DADDR,		/* a prefix */
+	MATCH_SADDR,		/* a prefix */
+	MATCH_DADDR,
 	MATCH_NEXTHOP,		/* the gateway that the packet's route has */
 	MATCH_NO_WAY_BACK,	/* no route to the source by the interface that the packet came from */
 	MATCH_CT_STATE,		/* CT_... */

@@ -52,6 +52,43 @@ static struct guard_match *match_clients(struct guard_rule *rule, enum guard_mat
 	return match;
 }
 
+/*
+ * A set of a new table is empty for an instant when the kernel begins to ask the table. Where what is none of the clients' is
+ * let through, a rule for each subnet takes the place of the set, for so many of them.
+ */
+#define SUBNETS_APART 16
+
+struct subject {
+	int family;
+	const struct prefix *prefix;	/* NULL: all subnets of the family, by the set */
+	const char *text;		/* 10.20.0.0/24, or IPv4 */
+};
+
+static unsigned int count_subjects(const struct config *config, int family)
+{
+	unsigned int subnets = config->subnets[family].count;
+
+	return subnets > SUBNETS_APART ? 1 : subnets;
+}
+
+static struct subject subject_at(const struct config *config, int family, unsigned int i)
+{
+	const struct subnets *subnets = &config->subnets[family];
+
+	if (subnets->count > SUBNETS_APART)
+		return (struct subject){ family, NULL, family_name(family) };
+	return (struct subject){ family, &subnets->prefix[i], subnets->text[i] };
+}
+
+/* ip saddr 10.20.0.0/24, or ip saddr @clients4 */
+static void match_subject(struct guard_rule *rule, const struct subject *subject, bool source)
+{
+	if (subject->prefix)
+		guard_add_match(rule, source ? MATCH_SADDR : MATCH_DADDR)->prefix = *subject->prefix;
+	else
+		match_clients(rule, source ? MATCH_SADDR_IN : MATCH_DADDR_IN, subject->family);
+}
+
 static bool has_clients(const struct config *config, int family)
 {
 	return config_governs(config, family) && config->subnets[family].count > 0;
@@ -173,7 +210,7 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 /*
  *   iifname "vpns*" goto from_client
  *   meta mark & 0xff000000 == 0xff000000 counter drop
- *   ip saddr @clients4 counter drop
+ *   ip saddr 10.20.0.0/24 counter drop
  *   oifname "vpns*" goto to_client
  * or, with inbound = any:
  *   oifname "vpns*" counter accept
@@ -193,11 +230,13 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host: dropped");
 
 	for (int family = 0; family < FAMILIES; family++) {
-		if (!has_clients(config, family))
-			continue;
-		rule = add_counted(chain, VERDICT_DROP);
-		match_clients(rule, MATCH_SADDR_IN, family);
-		COMMENT(rule, family_name(family), " address of a client, but not from a tunnel: dropped");
+		for (unsigned int i = 0; config_governs(config, family) && i < count_subjects(config, family); i++) {
+			const struct subject subject = subject_at(config, family, i);
+
+			rule = add_counted(chain, VERDICT_DROP);
+			match_subject(rule, &subject, true);
+			COMMENT(rule, "client address of ", subject.text, ", but not from a tunnel: dropped");
+		}
 	}
 
 	rule = any ? add_counted(chain, VERDICT_ACCEPT) : add_goto(chain, "to_client");
@@ -299,8 +338,8 @@ static const struct leaving_chains {
 /*
  * What leaves, forwarded or sent by this host itself, with the interface and the route that it takes at last, and with
  * clients' own addresses:
- *   ip saddr @clients4 goto of_subnet
- *   ip daddr @clients4 goto to_subnet
+ *   ip saddr 10.20.0.0/24 goto of_subnet
+ *   ip daddr 10.20.0.0/24 goto to_subnet
  *   icmp type != echo-reply icmp type != echo-request goto icmp_error
  */
 static void fill_leaving(struct guard_chain *chain, const struct config *config)
@@ -308,13 +347,15 @@ static void fill_leaving(struct guard_chain *chain, const struct config *config)
 	struct guard_rule *rule;
 
 	for (int family = 0; family < FAMILIES; family++) {
-		if (has_clients(config, family)) {
+		for (unsigned int i = 0; config_governs(config, family) && i < count_subjects(config, family); i++) {
+			const struct subject subject = subject_at(config, family, i);
+
 			rule = add_goto(chain, leaving_chains[family].of_subnet);
-			match_clients(rule, MATCH_SADDR_IN, family);
-			COMMENT(rule, "from an ", family_name(family), " address of clients: see ", rule->chain);
+			match_subject(rule, &subject, true);
+			COMMENT(rule, "from a client address of ", subject.text, ": see ", rule->chain);
 			rule = add_goto(chain, leaving_chains[family].to_subnet);
-			match_clients(rule, MATCH_DADDR_IN, family);
-			COMMENT(rule, "to an ", family_name(family), " address of clients: see ", rule->chain);
+			match_subject(rule, &subject, false);
+			COMMENT(rule, "to a client address of ", subject.text, ": see ", rule->chain);
 		}
 		if (stops_errors(config, family)) {
 			rule = add_goto(chain, leaving_chains[family].icmp_error);
@@ -613,20 +654,22 @@ static void fill_from_gateway(struct guard_chain *chain)
 	}
 }
 
-/* ip saddr @clients4 oifname "eth0" counter goto our_address */
+/* ip saddr 10.20.0.0/24 oifname "eth0" counter goto our_address */
 static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 {
 	for (unsigned int i = 0; i < of->exits->count; i++) {
 		const struct exit *exit = &of->exits->exit[i];
-		struct guard_rule *rule;
 
-		if (!gateway_masquerades(exit->gateway, exit->family) || !has_clients(of->config, exit->family))
-			continue;
-		rule = add_goto(chain, "our_address");
-		rule->counter = true;
-		match_clients(rule, MATCH_SADDR_IN, exit->family);
-		match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
-		COMMENT(rule, family_name(exit->family), " of clients gets our address toward the gateway");
+		for (unsigned int j = 0; gateway_masquerades(exit->gateway, exit->family) &&
+					 j < count_subjects(of->config, exit->family); j++) {
+			const struct subject subject = subject_at(of->config, exit->family, j);
+			struct guard_rule *rule = add_goto(chain, "our_address");
+
+			rule->counter = true;
+			match_subject(rule, &subject, true);
+			match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
+			COMMENT(rule, "clients of ", subject.text, " get our address toward the gateway");
+		}
 	}
 }
 

@@ -7,8 +7,9 @@ lib=${0%/*}/../lib
 . "$lib/tap.sh"
 . "$lib/host.sh"
 
+# but for what an edit has changed
 warnings() {
-	sed -n 's/^ocserv-gateway: warning: //p' <<<"$err"
+	sed -n '/warning: repaired: /d; s/^ocserv-gateway: warning: //p' <<<"$err"
 }
 
 # Sockets that wait for packets, until the test ends: PROTOCOL FAMILY ADDRESS PORT; a port of 0 is one of the kernel's.

@@ -38,7 +38,7 @@ route via 172.28.0.2 on eth0, by table 100
 kill switch whole, table inet ocserv_gw
 guard rule from_client: IPv4 to the gateway 172.28.0.2: let through
 guard rule of_subnet: from an IPv4 address of clients to the gateway 172.28.0.2: let through
-NAT postrouting: IPv4 of clients gets our address toward the gateway
+NAT postrouting: clients of 10.20.0.0/24 get our address toward the gateway
 guard rule encrypted: no IPsec policy takes it: let through" "it shows each step"
 	program explain -v 10.20.0.50
 	is "$(sed -n 's/^passes *//p' <<<"$out")" "prerouting -450: inet ocserv_gw prerouting

@@ -327,7 +327,7 @@ test_counters() {
 	like "$(section stopped)" ': rejected' "what rejects, too"
 	unlike "$(section stopped)" 'let through|our address|somebody' "and nothing else is there"
 	is "$(section 'let through' | grep -vc ': let through$')" 0 "what lets through has its own"
-	like "$(section 'other rules')" 'IPv4 of clients gets our address' "so have others"
+	like "$(section 'other rules')" 'clients of 10.20.0.0/24 get our address' "so have others"
 	like "$(section 'other rules')" 'forward +of somebody else'$'\n''.*forward +without a comment' "foreign ones, too"
 	nft 'add rule inet ocserv_gw forward ip saddr 203.0.113.9 counter drop comment "of another: let through"'
 	wide_status -v
