@@ -62,12 +62,16 @@ static bool take_address(struct answer *answer, const char *word, struct text *w
 
 static bool take_interface(struct answer *answer, const char *word, struct text *wrong)
 {
-	if (!interface_name_valid(word) || if_nametoindex(word) == 0) {
+	unsigned int index = interface_name_valid(word) ? if_nametoindex(word) : 0;
+	char own[IFNAMSIZ];
+
+	if (!index || !if_indextoname(index, own)) {
 		text_add(wrong, "'%.*s' is no interface of this host, nor an address; write an address like 172.28.0.2, or bring "
 			 "the interface up first", ANSWER_SHOWN, word);
 		return false;
 	}
-	memcpy(answer->interface, word, strlen(word) + 1);
+	/* It was given by another name of it. */
+	memcpy(answer->interface, own, sizeof(own));
 	return true;
 }
 

@@ -230,7 +230,6 @@ static enum found find_link(struct netlink *netlink, const struct config *config
 
 	exit->interface.index = if_nametoindex(name);
 	contact_make(&contact, netlink, exit);
-	exit->unfit = contact.fault == CONTACT_DOWN || contact.fault == CONTACT_NO_ADDRESS;
 	if (!exit->interface.index) {
 		config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface, and clients leave by it "
 			     "alone: sessions are refused until it is there; start what makes it, such as wg-quick up %s", name);
@@ -243,7 +242,7 @@ static enum found find_link(struct netlink *netlink, const struct config *config
 			     "are refused until it is up; ip link set %s up", name);
 		return NO_INTERFACE;
 	}
-	if (!exit->unfit)
+	if (contact.fault != CONTACT_NO_ADDRESS)
 		return FOUND;
 	config_error(config, report, config_address_key(exit->family), "%s has no %s address to give clients, so "
 		     "they would leave with another one of this host: sessions are refused until it has; ip addr "

@@ -10,7 +10,7 @@
  * @route: a NETLINK_ROUTE socket
  * @chosen: what is remembered; NULL to choose anew, whatever the kernel has of ours
  * @exits: their interfaces are set, but where there is no way, or one that was not chosen; those without a next hop are
- *	looked at, and unfit where they are down, or have no address that clients need
+ *	there, up, and have an address to masquerade with, or that is a reason too
  *
  * Where nothing is remembered, a route of ours to the very gateway tells what was chosen. Looks at one interface alone
  * where one is remembered or named, else at all.

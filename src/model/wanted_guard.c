@@ -4,7 +4,6 @@
 #include <linux/netfilter.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
-#include <stdio.h>
 #include <string.h>
 
 /* The kill switch that the configuration asks for: the nft table, chain by chain. */
@@ -53,40 +52,41 @@ static struct guard_match *match_clients(struct guard_rule *rule, enum guard_mat
 }
 
 /*
- * A set of a new table is empty for an instant when the kernel begins to ask the table. Where what is none of the clients' is
- * let through, a rule for each subnet takes the place of the set, for so many of them.
+ * The set of a new table is empty for an instant after the kernel has begun to ask the table. A rule that lets through what
+ * is not in the set would let a client's packet through then. There each subnet has a rule of its own, for so many subnets.
  */
 #define SUBNETS_APART 16
 
-struct subject {
+/* What one such rule is about. */
+struct addresses {
 	int family;
 	const struct prefix *prefix;	/* NULL: all subnets of the family, by the set */
 	const char *text;		/* 10.20.0.0/24, or IPv4 */
 };
 
-static unsigned int count_subjects(const struct config *config, int family)
+static unsigned int count_address_rules(const struct config *config, int family)
 {
 	unsigned int subnets = config->subnets[family].count;
 
 	return subnets > SUBNETS_APART ? 1 : subnets;
 }
 
-static struct subject subject_at(const struct config *config, int family, unsigned int i)
+static struct addresses addresses_at(const struct config *config, int family, unsigned int i)
 {
 	const struct subnets *subnets = &config->subnets[family];
 
 	if (subnets->count > SUBNETS_APART)
-		return (struct subject){ family, NULL, family_name(family) };
-	return (struct subject){ family, &subnets->prefix[i], subnets->text[i] };
+		return (struct addresses){ family, NULL, family_name(family) };
+	return (struct addresses){ family, &subnets->prefix[i], subnets->text[i] };
 }
 
 /* ip saddr 10.20.0.0/24, or ip saddr @clients4 */
-static void match_subject(struct guard_rule *rule, const struct subject *subject, bool source)
+static void match_addresses(struct guard_rule *rule, const struct addresses *addresses, bool source)
 {
-	if (subject->prefix)
-		guard_add_match(rule, source ? MATCH_SADDR : MATCH_DADDR)->prefix = *subject->prefix;
+	if (addresses->prefix)
+		guard_add_match(rule, source ? MATCH_SADDR : MATCH_DADDR)->prefix = *addresses->prefix;
 	else
-		match_clients(rule, source ? MATCH_SADDR_IN : MATCH_DADDR_IN, subject->family);
+		match_clients(rule, source ? MATCH_SADDR_IN : MATCH_DADDR_IN, addresses->family);
 }
 
 static bool has_clients(const struct config *config, int family)
@@ -230,12 +230,12 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host: dropped");
 
 	for (int family = 0; family < FAMILIES; family++) {
-		for (unsigned int i = 0; config_governs(config, family) && i < count_subjects(config, family); i++) {
-			const struct subject subject = subject_at(config, family, i);
+		for (unsigned int i = 0; config_governs(config, family) && i < count_address_rules(config, family); i++) {
+			const struct addresses addresses = addresses_at(config, family, i);
 
 			rule = add_counted(chain, VERDICT_DROP);
-			match_subject(rule, &subject, true);
-			COMMENT(rule, "client address of ", subject.text, ", but not from a tunnel: dropped");
+			match_addresses(rule, &addresses, true);
+			COMMENT(rule, "client address of ", addresses.text, ", but not from a tunnel: dropped");
 		}
 	}
 
@@ -347,15 +347,15 @@ static void fill_leaving(struct guard_chain *chain, const struct config *config)
 	struct guard_rule *rule;
 
 	for (int family = 0; family < FAMILIES; family++) {
-		for (unsigned int i = 0; config_governs(config, family) && i < count_subjects(config, family); i++) {
-			const struct subject subject = subject_at(config, family, i);
+		for (unsigned int i = 0; config_governs(config, family) && i < count_address_rules(config, family); i++) {
+			const struct addresses addresses = addresses_at(config, family, i);
 
 			rule = add_goto(chain, leaving_chains[family].of_subnet);
-			match_subject(rule, &subject, true);
-			COMMENT(rule, "from a client address of ", subject.text, ": see ", rule->chain);
+			match_addresses(rule, &addresses, true);
+			COMMENT(rule, "from a client address of ", addresses.text, ": see ", rule->chain);
 			rule = add_goto(chain, leaving_chains[family].to_subnet);
-			match_subject(rule, &subject, false);
-			COMMENT(rule, "to a client address of ", subject.text, ": see ", rule->chain);
+			match_addresses(rule, &addresses, false);
+			COMMENT(rule, "to a client address of ", addresses.text, ": see ", rule->chain);
 		}
 		if (stops_errors(config, family)) {
 			rule = add_goto(chain, leaving_chains[family].icmp_error);
@@ -661,14 +661,14 @@ static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 		const struct exit *exit = &of->exits->exit[i];
 
 		for (unsigned int j = 0; gateway_masquerades(exit->gateway, exit->family) &&
-					 j < count_subjects(of->config, exit->family); j++) {
-			const struct subject subject = subject_at(of->config, exit->family, j);
+					 j < count_address_rules(of->config, exit->family); j++) {
+			const struct addresses addresses = addresses_at(of->config, exit->family, j);
 			struct guard_rule *rule = add_goto(chain, "our_address");
 
 			rule->counter = true;
-			match_subject(rule, &subject, true);
+			match_addresses(rule, &addresses, true);
 			match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
-			COMMENT(rule, "clients of ", subject.text, " get our address toward the gateway");
+			COMMENT(rule, "clients of ", addresses.text, " get our address toward the gateway");
 		}
 	}
 }

@@ -101,6 +101,7 @@ test_followed() {
 test_gateways() {
 	local gateway section
 	ip link add wg0 type veth peer name wg0-end && ip link set wg0-end up && ip link set wg0 up && ip addr add 10.64.0.2/32 dev wg0
+	ip link property add dev wg0 altname vpn-exit
 	empty_state=$(state)
 	while IFS='|' read -r gateway section; do
 		conf "${POOLS[@]}"
@@ -111,6 +112,7 @@ test_gateways() {
 		172.28.0.2,fd28::2|address4 = 172.28.0.2 address6 = fd28::2
 		fd28:0:0::2 , 172.28.0.2|address4 = 172.28.0.2 address6 = fd28::2
 		wg0|address4 = link interface = wg0
+		vpn-exit|address4 = link interface = wg0
 	END
 }
 

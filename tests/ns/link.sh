@@ -212,9 +212,16 @@ test_troubles() {
 	hook connect
 	is "$status" 78 "with one of IPv4 alone it is refused, too"
 	like "$err" "address6 = link: wg0 has no IPv6 address to give clients.*set address6 = block" "which says what to set"
+	ip addr add fd08::2/128 dev wg0 nodad preferred_lft 0
+	hook connect
+	is "$status" 78 "nor is a deprecated address one: the kernel gives clients another"
 	ini "${FOUR[@]}"
 	hook connect
 	is "$status" 0 "with IPv6 blocked a connect is not"
+	ip addr flush dev wg0
+	ip addr add 10.8.0.2/32 dev wg0 scope site
+	hook connect
+	is "$status" 78 "an address of a narrower scope is none"
 	ip addr flush dev wg0
 	ini "${FOUR[@]}" gateway.masquerade=no
 	hook connect
@@ -235,6 +242,22 @@ test_carrier() {
 	is "$status" 1 "check warns"
 	like "$err" "the interface wg0 has no carrier: clients reach nothing" "and says it"
 	ip link del wg0
+}
+
+# The kill switch knows an interface by its own name alone.
+test_other_name() {
+	ip link property add dev wg0 altname vpn-exit
+	start gateway.address4=link gateway.interface=vpn-exit
+	hook connect
+	is "$status" 78 "another name of the interface: a connect is refused"
+	like "$err" "interface = vpn-exit: is another name of wg0; write that" "and says which name to write"
+	ip link property add dev eth0 altname uplink
+	start gateway.interface=uplink
+	program up
+	is "$status" 78 "also for a next hop"
+	like "$err" "interface = uplink: is another name of eth0; write that" "with the same words"
+	ip link property del dev eth0 altname uplink
+	ip link property del dev wg0 altname vpn-exit
 }
 
 test_ownership() {
@@ -316,6 +339,7 @@ test_probe
 test_troubles
 test_carrier
 must "there is a tunnel again" tunnel_up
+test_other_name
 test_ownership
 test_changed
 test_kinds

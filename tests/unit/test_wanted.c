@@ -119,6 +119,37 @@ static void comments_are_whole_in_the_largest_table(void **state)
 	example_free(&example);
 }
 
+/* Rules that ask the set of IPv4 subnets in a chain whose other packets are let through. */
+static size_t rules_by_set(unsigned int subnets)
+{
+	struct text list CLEANUP(text_free) = { 0 }, file CLEANUP(text_free) = { 0 };
+	struct example example;
+	size_t count = 0;
+
+	for (unsigned int i = 0; i < subnets; i++)
+		text_add(&list, "%s10.20.%u.0/24", i ? ", " : "", i);
+	text_add(&file, "[clients]\nsubnet4 = %s\n[gateway]\naddress4 = 172.28.0.2\n", text_string(&list));
+	example_make(&example, text_string(&file));
+	for (size_t i = 0; i < example.wanted.guard.chains; i++) {
+		const struct guard_chain *chain = &example.wanted.guard.chain[i];
+
+		for (size_t j = 0; j < chain->rules && chain->type; j++)
+			for (unsigned int k = 0; k < chain->rule[j].matches; k++)
+				count += chain->rule[j].match[k].kind == MATCH_SADDR_IN || chain->rule[j].match[k].kind == MATCH_DADDR_IN;
+	}
+	example_free(&example);
+	return count;
+}
+
+/* A new set is empty for an instant: see SUBNETS_APART. */
+static void up_to_sixteen_subnets_nothing_is_let_through_by_a_set(void **state)
+{
+	(void)state;
+	assert_int_equal(rules_by_set(1), 0);
+	assert_int_equal(rules_by_set(16), 0);
+	assert_int_equal(rules_by_set(17), 4);
+}
+
 static void everything_of_ours_carries_our_protocol(void **state)
 {
 	struct example example;
@@ -156,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		in_directory(wanted_states_are_golden),
 		in_directory(differences_are_told),
+		in_directory(up_to_sixteen_subnets_nothing_is_let_through_by_a_set),
 		in_directory(everything_of_ours_carries_our_protocol),
 		in_directory(rules_to_the_gateway_come_last_of_a_family),
 		in_directory(comments_are_whole_in_the_largest_table),
