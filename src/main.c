@@ -317,11 +317,11 @@ static int check_options(const struct command *command, const struct verb *verb)
 	if (options->diff && !options->dry_run)
 		return usage_error("--diff is for --dry-run alone");
 	if (options->wait && options->dry_run)
-		return usage_error("--wait is without --dry-run, which changes nothing");
+		return usage_error("--wait and --dry-run exclude each other");
 	if (options->watch && (options->json || options->format))
 		return usage_error("--watch is for people: without --json and --format");
 	if (options->brief && (options->watch || options->json || options->format))
-		return usage_error("--short is one line: without --watch, --json and --format");
+		return usage_error("--short excludes --watch, --json and --format");
 	if (options->json && options->format && strcmp(options->format, "json") != 0)
 		return usage_error("either --json or --format %s", options->format);
 	return EX_OK;

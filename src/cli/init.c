@@ -53,7 +53,7 @@ static bool take_address(struct answer *answer, const char *word, struct text *w
 	}
 	kept = &answer->address[family_index(address.family)];
 	if (kept->family != AF_UNSPEC) {
-		text_add(wrong, "there can be one %s address alone", family_name(family_index(address.family)));
+		text_add(wrong, "name one %s address only", family_name(family_index(address.family)));
 		return false;
 	}
 	*kept = address;
@@ -291,7 +291,7 @@ static int can_not_write(const struct draft *draft, int error, struct report *re
 				    "first", draft->path);
 	return report_error(report, EX_CANTCREAT, "init: can't write %s: %s; %s", draft->path, strerror(error),
 			    error == ENOENT ? "make its directory first, or name another file with -c" :
-			    privileges_remedy(error, "mend that, or name another file with -c"));
+			    privileges_remedy(error, "correct that, or name another file with -c"));
 }
 
 static int fill(int fd, const struct text *file)

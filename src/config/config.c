@@ -378,7 +378,7 @@ static int read_file(struct reading *reading, bool named)
 				    privileges_remedy(error, error == ENOENT ?
 						      "write it (see the sample), or name another with -c or "
 						      "OCSERV_GATEWAY_CONFIG" :
-						      "mend that, or name another with -c or OCSERV_GATEWAY_CONFIG"));
+						      "correct that, or name another with -c or OCSERV_GATEWAY_CONFIG"));
 	result = parse_file(reading, fd);
 	close(fd);
 	return result;

@@ -270,7 +270,7 @@ static void compare_elements(const struct guard_set *wanted, const struct presen
 		if (!ranges_hold(&ours, &theirs.range[i]))
 			note_range(problems, wanted->name, &theirs.range[i]);
 	if (present->odd)
-		lines_add(problems, "kill switch: set %s has an element that expires, or does more than to be there", wanted->name);
+		lines_add(problems, "kill switch: set %s has an element with a timeout, a counter or another expression", wanted->name);
 	ranges_free(&ours);
 	ranges_free(&theirs);
 }

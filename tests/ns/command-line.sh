@@ -74,9 +74,9 @@ test_misspelt() {
 		status -w 0|--watch takes seconds, 1 to 86400, not 0; see
 		status -w 5 6|unexpected argument '6'; see
 		up --diff|--diff is for --dry-run alone; see
-		status --short --json|--short is one line: without --watch, --json and --format; see
-		status -s --watch|--short is one line: without --watch, --json and --format; see
-		status --short --format prometheus|--short is one line: without --watch, --json and --format; see
+		status --short --json|--short excludes --watch, --json and --format; see
+		status -s --watch|--short excludes --watch, --json and --format; see
+		status --short --format prometheus|--short excludes --watch, --json and --format; see
 		status --json --format prometheus|either --json or --format prometheus; see
 	END
 	ok "nothing is done" state_is "$empty_state"

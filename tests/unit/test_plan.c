@@ -497,7 +497,7 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 		{ widen_element, false, { "set clients4 holds 10.20.0.0-10.20.1.255, which are not all addresses of clients" } },
 		{ open_element, false, { "holds 10.20.0.0-255.255.255.255, which are not all addresses of clients" } },
 		{ add_element, false, { "set clients4 holds 1.1.1.1, which is no address of clients" } },
-		{ let_element_expire, false, { "set clients4 has an element that expires, or does more than to be there" } },
+		{ let_element_expire, false, { "set clients4 has an element with a timeout, a counter or another expression" } },
 		{ drop_chain, false, { "chain forward is missing" } },
 		{ add_chain, false, { "chain backdoor does not belong in table inet ocserv_gw" } },
 		{ drop_rule, false, { "chain forward: " SAYS_LAST " is missing" } },
