@@ -139,20 +139,36 @@ static void made_add_case(struct made *made, const struct config_case *one)
 	example_free(&example);
 }
 
+/* Each message of a type, but for its number. */
+static void digest_messages(uint64_t *digest, const struct nftables_batch *batch, uint8_t type)
+{
+	const struct nlmsghdr *message = NULL;
+
+	while ((message = find_message(batch, message, type)))
+		digest_add(digest, mnl_nlmsg_get_payload(message), mnl_nlmsg_get_payload_len(message));
+}
+
 /*
  * A checkpoint of another program version must not fit where that told the kernel something else for the same values.
- * The number here is that of all kinds of matches: where it is another one, raise NFTABLES_ENCODING and write it here.
+ * The number here is that of all kinds of matches, verdicts and sets: where it is another one, raise NFTABLES_ENCODING and
+ * write it here.
  */
 static void what_the_kernel_is_told_has_its_number(void **state)
 {
 	static const struct guard_chain base = { .name = "chain" };
+	const struct prefix prefix[FAMILIES] = { prefix_of("10.20.0.0/24"), prefix_of("fd20::/64") };
 	uint64_t digest = DIGEST_NOTHING;
 	struct guard guard = { .table = "table" };
 	struct guard_chain *chain = guard_add_chain(&guard, &base);
+	struct nftables_batch batch;
+	uint32_t sequence = 0;
 
 	(void)state;
 	if (!prints_as_the_golden_files())
 		skip();
+	guard_add_set(&guard, GUARD_FLOWS_SET, AF_UNSPEC, NULL, 0);
+	guard_add_set(&guard, GUARD_CLIENTS4_SET, AF_INET, &prefix[IPV4], 1);
+	guard_add_set(&guard, GUARD_CLIENTS6_SET, AF_INET6, &prefix[IPV6], 1);
 	for (int kind = MATCH_IIFNAME; kind <= MATCH_FLOWS_OVER; kind++) {
 		struct guard_match *match = guard_add_match(guard_add_rule(chain), (enum guard_match_kind)kind);
 
@@ -170,8 +186,12 @@ static void what_the_kernel_is_told_has_its_number(void **state)
 	nftables_compile(&guard);
 	for (size_t i = 0; i < chain->rules; i++)
 		digest_add(&digest, text_string(&chain->rule[i].code), chain->rule[i].code.length);
+	nftables_make_batch(&batch, &guard, false, true, 0, &sequence);
+	digest_messages(&digest, &batch, NFT_MSG_NEWSET);
+	digest_messages(&digest, &batch, NFT_MSG_NEWSETELEM);
+	free(batch.buffer);
 	guard_free(&guard);
-	if (digest != 0x422abae2ace03520)
+	if (digest != 0x2ae7f333018f6970)
 		fail_msg("encoding %d has 0x%" PRIx64, NFTABLES_ENCODING, digest);
 }
 
