@@ -90,13 +90,12 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 	struct sockets *sockets = &run->sockets;
 	struct report *report = &run->report;
 	struct situation situation = { 0 };
-	struct remembered remembered;
 
-	remembered_look(&remembered, config);
+	remembered_look(&run->remembered, config);
 	if (sockets_open(sockets, report) == 0 && !config_is_plain(config))
 		ocserv_check(ocserv, config, &sockets->route, report);
 	if (sockets->nft.socket &&
-	    situation_read(&situation, config, goal_of(config), &remembered, sockets, report) == 0) {
+	    situation_read(&situation, config, goal_of(config), &run->remembered, sockets, report) == 0) {
 		text_add_string(screen, "\n");
 		add_gateway(screen, config, &situation, IPV4);
 		add_gateway(screen, config, &situation, IPV6);

@@ -703,10 +703,9 @@ static void explain(struct run *run, struct question *question)
 	struct findings findings = { .config = config, .situation = &situation, .question = question };
 	struct roads roads = { &sockets->route, &situation.present };
 	struct report wrong = { 0 };
-	struct remembered remembered;
 
-	remembered_look(&remembered, config);
-	situation_read(&situation, config, goal_of(config), &remembered, sockets, &wrong);
+	remembered_look(&run->remembered, config);
+	situation_read(&situation, config, goal_of(config), &run->remembered, sockets, &wrong);
 	/* A packet has its way where we can't make it the wanted one, too. */
 	for (size_t i = 0; i < situation.plan.problems.count; i++)
 		lines_add(&findings.problems, "%s", situation.plan.problems.line[i]);

@@ -293,17 +293,18 @@ static int connect_locked(struct run *run, const struct session *session, struct
 	struct sockets *sockets = &run->sockets;
 	struct report *report = &run->report;
 	struct state *state = &run->state;
-	struct remembered remembered = { .quick = true };
+	struct remembered *remembered = &run->remembered;
 	struct situation situation;
 	struct host host;
 	int result;
 
-	checkpoint_load(state, remembered.checkpoint);
-	checkpoint_read_left_out(remembered.checkpoint, &host);
-	remembered.distrusts = host_leaves_out(&host, session->device);
-	if (remembered_read(&remembered, config, state, report) < 0)
+	remembered->quick = true;
+	checkpoint_load(state, remembered->checkpoint);
+	checkpoint_read_left_out(remembered->checkpoint, &host);
+	remembered->distrusts = host_leaves_out(&host, session->device);
+	if (remembered_read(remembered, config, state, report) < 0)
 		return -1;
-	result = situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
+	result = situation_read(&situation, config, goal_of(config), remembered, sockets, report);
 
 	if (result == 0 && situation.goal == GOAL_INSTALL)
 		result = check_tunnel(&situation, session, report);
@@ -311,7 +312,7 @@ static int connect_locked(struct run *run, const struct session *session, struct
 		result = run_permits(run, &situation, BY_HOOK, state, session);
 	if (result == 0) {
 		join(wrong, &situation.plan.problems);
-		result = run_apply(run, &situation, &remembered, change);
+		result = run_apply(run, &situation, change);
 	}
 	if (result == 0 && !situation.present.guard.unchanged && situation.goal == GOAL_INSTALL)
 		checkpoint_keep(state, situation.checkpoint);
@@ -432,7 +433,7 @@ static void remove_after_last(struct run *run, const struct session *session, en
 	struct report *report = &run->report;
 	struct state *state = &run->state;
 	struct situation situation = { 0 };
-	struct remembered remembered = { 0 };
+	struct remembered *remembered = &run->remembered;
 	char tunnel[IFNAMSIZ];
 	bool any_live = false;
 
@@ -444,9 +445,9 @@ static void remove_after_last(struct run *run, const struct session *session, en
 		return;
 	}
 	state_trust(state);
-	if (remembered_read(&remembered, config, state, report) == 0 && sockets_open(sockets, report) == 0 &&
-	    situation_read(&situation, config, GOAL_REMOVE, &remembered, sockets, report) == 0 &&
-	    converge(&situation, config, &remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
+	if (remembered_read(remembered, config, state, report) == 0 && sockets_open(sockets, report) == 0 &&
+	    situation_read(&situation, config, GOAL_REMOVE, remembered, sockets, report) == 0 &&
+	    converge(&situation, config, remembered, sockets, change, report) == 0 && *change != CHANGE_NONE)
 		state_note_change(state, change_text(*change));
 	situation_free(&situation);
 }

@@ -43,8 +43,10 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 	return cover_check(config, situation, doer, state, own, &run->report);
 }
 
-int run_apply(struct run *run, struct situation *situation, const struct remembered *remembered, enum change *change)
+int run_apply(struct run *run, struct situation *situation, enum change *change)
 {
+	const struct remembered *remembered = &run->remembered;
+
 	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
 		state_trust(&run->state);
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
@@ -71,14 +73,12 @@ static int permits_dry(struct run *run, const struct situation *situation, enum 
 
 int run_look(struct run *run, struct situation *situation, enum goal goal, enum doer doer)
 {
-	struct remembered remembered;
-
 	*situation = (struct situation){ 0 };
 	if (sockets_open(&run->sockets, &run->report) < 0)
 		return -1;
-	remembered_look(&remembered, &run->config);
-	remembered.move = run->options->move;
-	if (situation_read(situation, &run->config, goal, &remembered, &run->sockets, &run->report) < 0)
+	remembered_look(&run->remembered, &run->config);
+	run->remembered.move = run->options->move;
+	if (situation_read(situation, &run->config, goal, &run->remembered, &run->sockets, &run->report) < 0)
 		return -1;
 	return permits_dry(run, situation, doer);
 }
@@ -89,6 +89,7 @@ struct result run_end(struct run *run)
 
 	state_close(&run->state);
 	sockets_close(&run->sockets);
+	remembered_free(&run->remembered);
 	(run->shown ? report_free : report_log)(&run->report);
 	config_free(&run->config);
 	return result;

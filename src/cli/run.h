@@ -24,6 +24,7 @@ struct run {
 	struct config config;
 	struct state state;	/* closed until run_lock() */
 	struct sockets sockets;	/* the same, sockets_open() */
+	struct remembered remembered;
 };
 
 /*
@@ -47,7 +48,7 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 		const struct session *own);
 
 /* run_apply - apply them, under the lock, and keep what later runs are to know; as converge() */
-int run_apply(struct run *run, struct situation *situation, const struct remembered *remembered, enum change *change);
+int run_apply(struct run *run, struct situation *situation, enum change *change);
 
 /*
  * run_look - read the kernel for a dry run, and refuse what the real run refuses

@@ -547,10 +547,9 @@ static void show(struct text *text, struct run *run, struct rates *rates)
 	struct report *report = &run->report;
 	struct situation situation;
 	struct status status = { .config = config, .situation = &situation };
-	struct remembered remembered;
 
-	remembered_look(&remembered, config);
-	situation_read(&situation, config, goal_of(config), &remembered, sockets, report);
+	remembered_look(&run->remembered, config);
+	situation_read(&situation, config, goal_of(config), &run->remembered, sockets, report);
 	if (situation.present.unprivileged) {
 		situation_free(&situation);
 		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");

@@ -574,7 +574,6 @@ static void test_free(struct test *test)
 static void try_client(struct test *test)
 {
 	struct report *report = &test->run->report;
-	struct remembered remembered;
 	bool whole;
 
 	if (goal_of(test->config) == GOAL_REMOVE) {
@@ -583,8 +582,8 @@ static void try_client(struct test *test)
 	}
 	if (find_client(test, report) < 0 || sockets_open(&test->run->sockets, report) < 0)
 		return;
-	remembered_look(&remembered, test->config);
-	whole = situation_read(&test->situation, test->config, GOAL_INSTALL, &remembered, &test->run->sockets, report) == 0;
+	remembered_look(&test->run->remembered, test->config);
+	whole = situation_read(&test->situation, test->config, GOAL_INSTALL, &test->run->remembered, &test->run->sockets, report) == 0;
 	if (test->situation.present.unprivileged)
 		report_error(report, EX_NOPERM, "a test needs CAP_NET_ADMIN; run it as root");
 	if (test->situation.present.unprivileged || !test->situation.planned)

@@ -63,22 +63,23 @@ static void warn_of_left(const struct config *config, const struct present *pres
 
 static int change_locked(struct run *run, enum goal goal, enum doer doer)
 {
-	struct remembered remembered = { .move = run->options->move };
+	struct remembered *remembered = &run->remembered;
 	const struct config *config = &run->config;
 	const struct state *state = &run->state;
 	struct sockets *sockets = &run->sockets;
 	struct report *report = &run->report;
 	struct situation situation;
 	enum change change;
-	int result = remembered_read(&remembered, config, state, report);
+	int result = remembered_read(remembered, config, state, report);
 
 	if (result < 0)
 		return -1;
-	result = situation_read(&situation, config, goal, &remembered, sockets, report);
+	remembered->move = run->options->move;
+	result = situation_read(&situation, config, goal, remembered, sockets, report);
 	if (result == 0)
 		result = run_permits(run, &situation, doer, state, NULL);
 	if (result == 0)
-		result = run_apply(run, &situation, &remembered, &change);
+		result = run_apply(run, &situation, &change);
 	if (result == 0) {
 		puts(change == CHANGE_NONE && goal == GOAL_REMOVE ? "nothing of ours is there" : change_text(change));
 		if (goal == GOAL_INSTALL) {
@@ -152,13 +153,11 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 }
 
 /* Before the lock, lest hooks wait too. */
-static void wait_for_gateway(const struct run *run)
+static void wait_for_gateway(struct run *run)
 {
-	struct remembered remembered;
-
-	remembered_look(&remembered, &run->config);
+	remembered_look(&run->remembered, &run->config);
 	deadline_stop();
-	await_gateway(&run->config, run->options->move ? NULL : &remembered.choices, run->options->wait);
+	await_gateway(&run->config, run->options->move ? NULL : &run->remembered.choices, run->options->wait);
 	deadline_start(DEADLINE_SECONDS);
 }
 

@@ -223,12 +223,12 @@ static void note_private_dns(const struct check *check, const struct ocserv_conf
 
 	exits_make(&exits, check->config);
 	exit = exits_default(&exits, check->config, family_index(address->family));
-	if (!exit || !prefix_is_private(&single) || !gateway_host_route(check->route, address, &network, interface) ||
-	    may_answer(check, exit, address, interface))
-		return;
-	finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route by %s, but clients ask it "
-		"by %s: unless it is beyond that too, they resolve no name; push a DNS server that is",
-		prefix_text(&network, text), interface, exit->text);
+	if (exit && prefix_is_private(&single) && gateway_host_route(check->route, address, &network, interface) &&
+	    !may_answer(check, exit, address, interface))
+		finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route by %s, but "
+			"clients ask it by %s: unless it is beyond that too, they resolve no name; push a DNS server that is",
+			prefix_text(&network, text), interface, exit->text);
+	exits_free(&exits);
 }
 
 static void check_dns(const struct check *check, const struct ocserv_conf *conf, const struct ocserv_entry *entry)

@@ -52,10 +52,13 @@ static bool is_there(struct netlink *route, const struct config *config, const s
 		     struct report *report)
 {
 	struct exits exits;
+	bool there;
 
 	report_free(report);
 	exits_make(&exits, config);
-	return gateway_find(route, config, chosen, &exits, report) == 0;
+	there = gateway_find(route, config, chosen, &exits, report) == 0;
+	exits_free(&exits);
+	return there;
 }
 
 void await_gateway(const struct config *config, const struct choices *chosen, unsigned int seconds)

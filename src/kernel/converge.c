@@ -46,6 +46,7 @@ static bool is_thorough(const struct remembered *remembered)
 
 static void add_formers(struct wanted *wanted, const struct choices *choices)
 {
+	wanted->former = allocate(choices->count, sizeof(*wanted->former));
 	for (unsigned int i = 0; i < choices->count; i++)
 		if (choices->choice[i].address.family)
 			wanted->former[wanted->formers++] = choices->choice[i].address;
@@ -110,6 +111,7 @@ void situation_free(struct situation *situation)
 	plan_free(&situation->plan);
 	present_free(&situation->present);
 	wanted_free(&situation->wanted);
+	exits_free(&situation->exits);
 }
 
 static enum change change_of(const struct situation *situation)

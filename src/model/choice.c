@@ -3,9 +3,16 @@
 
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WAS_TEXT 64
+
+void choices_free(struct choices *choices)
+{
+	free(choices->choice);
+	*choices = (struct choices){ 0 };
+}
 
 const struct gateway_choice *choices_find(const struct choices *choices, const struct gateway *gateway, int family)
 {

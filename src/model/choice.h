@@ -21,11 +21,13 @@ struct gateway_choice {
 };
 
 struct choices {
-	struct gateway_choice choice[EXITS];
+	struct gateway_choice *choice;
 	unsigned int count;
 };
 
 #define CHOICE_TEXT (ADDRESS_TEXT + IFNAMSIZ)	/* bytes of one in words with its NUL */
+
+void choices_free(struct choices *choices);
 
 /* choices_find - what is remembered of a gateway in a family; NULL where nothing was asked for */
 const struct gateway_choice *choices_find(const struct choices *choices, const struct gateway *gateway, int family);

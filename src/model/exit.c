@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/exit.h"
+#include "base/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool exit_is_link(const struct exit *exit)
@@ -26,8 +28,10 @@ static void set_text(struct exit *exit)
 
 static void add_exit(struct exits *exits, const struct gateway *gateway, int family)
 {
-	struct exit *exit = &exits->exit[exits->count++];
+	struct exit *exit;
 
+	exits->exit = make_room_for_one(exits->exit, exits->count, sizeof(*exits->exit));
+	exit = &exits->exit[exits->count++];
 	*exit = (struct exit){ .gateway = gateway, .family = family, .nexthop = gateway->to[family].address };
 	if (exit_is_link(exit))
 		memcpy(exit->interface.name, gateway->interface, IFNAMSIZ);
@@ -41,6 +45,12 @@ void exits_make(struct exits *exits, const struct config *config)
 		for (int family = 0; family < FAMILIES; family++)
 			if (gateway_leads(&config->gateway[i], family))
 				add_exit(exits, &config->gateway[i], family);
+}
+
+void exits_free(struct exits *exits)
+{
+	free(exits->exit);
+	*exits = (struct exits){ 0 };
 }
 
 const struct exit *exits_find(const struct exits *exits, const struct gateway *gateway, int family)

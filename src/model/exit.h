@@ -21,11 +21,8 @@ struct exit {
 	char text[EXIT_TEXT];		/* `the gateway 172.28.0.2`, `the interface wg0` */
 };
 
-#define EXITS (CONFIG_GATEWAYS * FAMILIES)
-
-/* By a gateway clients leave in two families at most. */
 struct exits {
-	struct exit exit[EXITS];
+	struct exit *exit;
 	unsigned int count;
 };
 
@@ -35,8 +32,9 @@ bool exit_is_link(const struct exit *exit);
 /* exit_goes - the word in front of its text: `to` the gateway, `via` the interface */
 const char *exit_goes(const struct exit *exit);
 
-/* exits_make - of all gateways, before their interfaces are looked for: see gateway.h */
+/* exits_make - of all gateways, before their interfaces are looked for: see gateway.h; exits_free() when done */
 void exits_make(struct exits *exits, const struct config *config);
+void exits_free(struct exits *exits);
 
 /* exits_find - that of @gateway in @family; NULL where nobody leaves by it */
 const struct exit *exits_find(const struct exits *exits, const struct gateway *gateway, int family);

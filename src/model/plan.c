@@ -514,6 +514,7 @@ static void plan_neighbour(struct plan *plan, const struct neighbour *one, const
 
 static void plan_neighbours(struct plan *plan, const struct wanted *wanted, const struct present *present)
 {
+	plan->intact_neighbour = allocate(wanted->neighbours, sizeof(const struct neighbour *));
 	for (size_t i = 0; i < wanted->neighbours; i++)
 		plan_neighbour(plan, &wanted->neighbour[i], present);
 }
@@ -895,6 +896,7 @@ void plan_free(struct plan *plan)
 	free(plan->step);
 	lines_free(&plan->problems);
 	free(plan->intact_route);
+	free(plan->intact_neighbour);
 	free(plan->intact_rule);
 	*plan = (struct plan){ 0 };
 }

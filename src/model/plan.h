@@ -47,7 +47,7 @@ struct plan {
 	const struct guard *intact_guard;	/* NULL where it is not */
 	const struct route **intact_route;
 	size_t intact_routes;
-	const struct neighbour *intact_neighbour[EXITS];
+	const struct neighbour **intact_neighbour;
 	size_t intact_neighbours;
 	const struct rule **intact_rule;
 	size_t intact_rules;

@@ -129,8 +129,10 @@ static void add_route(struct wanted *wanted, const struct config *config, const 
 
 static void add_neighbour(struct wanted *wanted, const struct exit *exit)
 {
-	struct neighbour *neighbour = &wanted->neighbour[wanted->neighbours++];
+	struct neighbour *neighbour;
 
+	wanted->neighbour = make_room_for_one(wanted->neighbour, wanted->neighbours, sizeof(*wanted->neighbour));
+	neighbour = &wanted->neighbour[wanted->neighbours++];
 	*neighbour = (struct neighbour){
 		.address = exit->nexthop,
 		.interface = exit->interface.index,
@@ -165,6 +167,8 @@ void wanted_free(struct wanted *wanted)
 		route_free(&wanted->route[i]);
 	free(wanted->rule);
 	free(wanted->route);
+	free(wanted->neighbour);
+	free(wanted->former);
 	guard_free(&wanted->guard);
 	*wanted = (struct wanted){ 0 };
 }

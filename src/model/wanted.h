@@ -13,9 +13,9 @@ struct wanted {
 	size_t rules;
 	struct route *route;
 	size_t routes;
-	struct neighbour neighbour[EXITS];	/* of gateways with a hardware address */
+	struct neighbour *neighbour;	/* of gateways with a hardware address */
 	size_t neighbours;
-	struct address former[EXITS];	/* the gateways' at the run before */
+	struct address *former;	/* the gateways' at the run before */
 	size_t formers;
 	struct guard guard;	/* no chains where nothing is governed */
 };

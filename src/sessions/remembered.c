@@ -22,14 +22,15 @@ static const char *choice_name(const struct config *config, const struct gateway
 static int read_choice(struct choices *choices, const struct config *config, const struct gateway *gateway, int family,
 		       const struct state *state, struct report *report)
 {
-	struct gateway_choice *choice = &choices->choice[choices->count];
+	struct gateway_choice *choice;
 	char text[CHOICE_TEXT], name[CHOICE_NAME];
 
 	if (state_recall(state, choice_name(config, gateway, family, name), text, sizeof(text), report) < 0)
 		return -1;
+	choices->choice = make_room_for_one(choices->choice, choices->count, sizeof(*choices->choice));
+	choice = &choices->choice[choices->count++];
 	*choice = (struct gateway_choice){ .gateway = gateway, .family = family };
 	choice_parse(choice, text);
-	choices->count++;
 	return 0;
 }
 
@@ -37,6 +38,7 @@ static int read_choice(struct choices *choices, const struct config *config, con
 int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
 		    struct report *report)
 {
+	choices_free(&remembered->choices);
 	for (unsigned int i = 0; i < config->gateways; i++) {
 		const struct gateway *gateway = &config->gateway[i];
 
@@ -53,11 +55,15 @@ void remembered_look(struct remembered *remembered, const struct config *config)
 	struct report ignored = { 0 };
 	struct state state;
 
-	*remembered = (struct remembered){ 0 };
 	if (state_open(&state, config->state_dir, false, &ignored) == 0)
 		remembered_read(remembered, config, &state, &ignored);
 	state_close(&state);
 	report_free(&ignored);
+}
+
+void remembered_free(struct remembered *remembered)
+{
+	choices_free(&remembered->choices);
 }
 
 static int keep_choice(const struct choices *choices, const struct config *config, const struct exit *exit,

@@ -10,6 +10,7 @@
 /*
  * remembered_read - the gateways, from the state directory; @quick is set before
  * remembered_look - the same, without a lock, and where the directory can't be read as if nothing was known
+ * remembered_free - after either, of which another takes the place of the former one
  * remembered_keep - what of @situation is to be known to later runs; under the lock
  *
  * Return 0, or -1 with the reason in @report.
@@ -17,6 +18,7 @@
 int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
 		    struct report *report);
 void remembered_look(struct remembered *remembered, const struct config *config);
+void remembered_free(struct remembered *remembered);
 int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
 		    const struct state *state, struct report *report);
 

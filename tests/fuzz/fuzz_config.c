@@ -169,6 +169,7 @@ static void use(const struct config *config)
 	script_add_plan(&script, "fuzz", &plan);
 	plan_free(&plan);
 	wanted_free(&wanted);
+	exits_free(&exits);
 	report_free(&report);
 }
 

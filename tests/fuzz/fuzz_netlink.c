@@ -192,6 +192,7 @@ static void make_wanted(struct wanted *wanted, const struct config *with, const 
 {
 	static struct exits exits;	/* which parts of comments are in */
 
+	exits_free(&exits);
 	exits_make(&exits, with);
 	for (unsigned int i = 0; i < exits.count; i++)
 		exits.exit[i].interface = (struct interface){ 2, "eth0" };
@@ -343,6 +344,7 @@ static void find_gateways(const struct config *with, struct sockets *sockets)
 	exits_make(&exits, with);
 	require(gateway_find(&sockets->route, with, NULL, &exits, &report) == report.errors.count, "each reason is said once");
 	gateway_advise(&sockets->route, with, &exits, &report);
+	exits_free(&exits);
 	report_free(&report);
 }
 

@@ -198,6 +198,7 @@ void example_make_on(struct example *example, const char *text, const struct hos
 void example_free(struct example *example)
 {
 	wanted_free(&example->wanted);
+	exits_free(&example->exits);
 	config_free(&example->config);
 }
 

@@ -37,6 +37,7 @@ static struct seen see(const char *text, bool others, const struct host *host)
 	guard_add_text(&table, &guard);
 	seen = (struct seen){ checkpoint_digest(&guard), duplicate(text_string(&table)) };
 	guard_free(&guard);
+	exits_free(&exits);
 	config_free(&config);
 	return seen;
 }

@@ -51,7 +51,7 @@ static void check_trial(const struct config *config, int family, const struct tr
 {
 	struct interface holder[COUNT(trial->addresses)] = { 0 };
 	struct exits exits;
-	struct exit *exit = &exits.exit[family];
+	struct exit *exit;
 	struct gateway_sight sight = {
 		.route = { .family = family_of(family), .type = RTN_UNICAST, .interface = index_of(trial->said) },
 		.remembered = trial->remembered,
@@ -63,6 +63,7 @@ static void check_trial(const struct config *config, int family, const struct tr
 		sight.route.gateway = address_of(trial->via);
 	snprintf(sight.interface, sizeof(sight.interface), "%s", trial->said);
 	exits_make(&exits, config);
+	exit = &exits.exit[family];
 	find_holders(&sight, holder, trial, &exit->nexthop);
 	result = choice_make(config, exit, &sight, &report);
 	assert_int_equal(result, trial->chosen ? 0 : -1);
@@ -72,6 +73,7 @@ static void check_trial(const struct config *config, int family, const struct tr
 	for (size_t i = 0; i < COUNT(trial->wrong) && trial->wrong[i]; i++)
 		assert_line(&report.errors, trial->wrong[i]);
 	report_free(&report);
+	exits_free(&exits);
 }
 
 static void check_trials(const char *key, int family, const struct trial *trial, size_t count)
@@ -170,6 +172,7 @@ static void where_there_is_no_way_none_is_chosen(void **state)
 		assert_line(&report.errors, cases[i].said);
 		assert_int_equal(exits.exit[0].interface.index, 0);
 		report_free(&report);
+		exits_free(&exits);
 	}
 	config_free(&config);
 }

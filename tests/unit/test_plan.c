@@ -1897,6 +1897,7 @@ static void what_is_left_of_neighbours_goes(void **state)
 
 	(void)state;
 	trial_begin(&trial, case_text("seed"));
+	trial.example.wanted.former = allocate(1, sizeof(struct address));
 	trial.example.wanted.former[trial.example.wanted.formers++] = address_of("172.28.0.77");
 	route = trial.present.route[0];
 	route.gateway = address_of("172.28.0.88");
