@@ -98,6 +98,20 @@ const struct gateway *config_default(const struct config *config)
 	return &config->gateway[0];
 }
 
+bool config_is_mapped(const struct config *config)
+{
+	return config->gateways > 1;
+}
+
+const struct gateway *config_gateway_of(const struct config *config, const struct who *who, struct text *line,
+					struct report *report)
+{
+	(void)who;
+	(void)line;
+	(void)report;
+	return config_default(config);
+}
+
 bool config_has_table(const struct config *config, uint32_t table)
 {
 	for (unsigned int i = 0; i < config->gateways; i++)
@@ -154,6 +168,19 @@ int config_error(const struct config *config, struct report *report, enum config
 	text_add_formatted(&message, format, args);
 	va_end(args);
 	return report_error(report, EX_CONFIG, "%s", text_string(&message));
+}
+
+int gateway_error(const struct config *config, const struct gateway *gateway, struct report *report, enum config_key key,
+		  const char *format, ...)
+{
+	struct text message CLEANUP(text_free) = { 0 };
+	va_list args;
+
+	(void)gateway;
+	va_start(args, format);
+	text_add_formatted(&message, format, args);
+	va_end(args);
+	return config_error(config, report, key, "%s", text_string(&message));
 }
 
 /* Whether the value is still to be found in ocserv.conf. */
@@ -653,7 +680,10 @@ static int begin(struct reading *reading, const char *path)
 {
 	struct config *config = reading->config;
 
-	*config = (struct config){ .gateway[0].name = "default", .gateways = 1, .path = duplicate(config_path(path)) };
+	*config = (struct config){ .gateway[0].name = "default", .gateways = 1,
+				     .direct = { "direct", { { .mode = GATEWAY_DIRECT }, { .mode = GATEWAY_DIRECT } } },
+				     .block = { "block", { { .mode = GATEWAY_BLOCK }, { .mode = GATEWAY_BLOCK } } },
+				     .path = duplicate(config_path(path)) };
 	if (!config->path[0])
 		return report_error(reading->report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
 				    DEFAULT_PATH, path ? "--config" : "OCSERV_GATEWAY_CONFIG");

@@ -12,7 +12,7 @@
 
 #define CONFIG_SERVICES 16	/* ports in [killswitch] services_ports */
 #define CONFIG_PROBES 8		/* addresses in [gateway] probe */
-#define CONFIG_GATEWAYS 1	/* entries of the list, [gateway] among them */
+#define CONFIG_GATEWAYS 251	/* [gateway], and 250 with names */
 #define CONFIG_URL 256		/* bytes of the host name or the path in [gateway] probe_http with its NUL */
 #define CONFIG_TABLE_NAME 64	/* bytes of an nft table name with its NUL; the kernel takes 256 */
 #define GATEWAY_NAME 17		/* bytes of a gateway's name with its NUL */
@@ -33,7 +33,7 @@ enum server { SERVER_ANY, SERVER_SERVICES, SERVER_NONE };
 enum config_key {
 	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF, KEY_FLOWS,
 	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_MAC4, KEY_MAC6, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
-	KEY_PORTS, KEY_PROBE, KEY_PROBE_HTTP,
+	KEY_PORTS, KEY_PROBE, KEY_PROBE_HTTP, KEY_MARK_MASK,
 	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
 	KEY_FORWARD_OTHERS, KEY_SERVER, KEY_SERVICES_PORTS,
 	KEY_REMOVE_AFTER_LAST, KEY_FORGET_FLOWS, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
@@ -99,6 +99,11 @@ struct gateway {
 	bool masquerade;
 };
 
+/* Who a session is, in ocserv's words; "" where it says nothing. */
+struct who {
+	const char *user, *group, *vhost;
+};
+
 /* What a value was read as, and where. */
 struct setting {
 	char *value;		/* NULL where unset */
@@ -120,6 +125,8 @@ struct config {
 	uint32_t flows;				/* that one client may have open; 0: any number */
 	struct gateway gateway[CONFIG_GATEWAYS];	/* the first is [gateway] */
 	unsigned int gateways;
+	struct gateway direct, block;		/* by which nobody leaves by a gateway: what lines say in place of one */
+	uint32_t mark_mask;			/* the bits of packets' and flows' marks that are ours; see marks.h */
 	uint32_t priority;
 	struct port_range ports;		/* the source ports of clients that are masqueraded */
 	struct probes probes;
@@ -199,6 +206,19 @@ bool config_blocks(const struct config *config, int family);
 /* config_default - what [gateway] says; by it leaves whom nothing else sends elsewhere */
 const struct gateway *config_default(const struct config *config);
 
+/* config_is_mapped - whether there is a second gateway, or anybody is sent anywhere by name */
+bool config_is_mapped(const struct config *config);
+
+/*
+ * config_gateway_of - by which gateway a session leaves: user, then group, then vhost, then the default one
+ * @line: what says so is added, as "FILE:LINE: [users] alice = nl"; NULL where nobody asks
+ *
+ * Returns one of the list, or &config->direct or &config->block; NULL with the reason in @report, where a file of [maps]
+ * can't be read or sends that one to a gateway that is not there.
+ */
+const struct gateway *config_gateway_of(const struct config *config, const struct who *who, struct text *line,
+					struct report *report);
+
 /* config_has_table - whether a gateway's route is in this routing table */
 bool config_has_table(const struct config *config, uint32_t table);
 
@@ -215,6 +235,10 @@ bool config_is_client(const struct config *config, const struct address *address
  */
 int config_error(const struct config *config, struct report *report, enum config_key key,
 		 const char *format, ...) PRINTF(4, 5);
+
+/* gateway_error - the same about the value of a key of [gateway] or [gateway NAME] */
+int gateway_error(const struct config *config, const struct gateway *gateway, struct report *report, enum config_key key,
+		  const char *format, ...) PRINTF(5, 6);
 
 void config_describe_key(enum config_key key, struct key_description *description);
 

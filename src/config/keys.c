@@ -18,6 +18,27 @@ static bool complain(struct text *wrong, const char *message)
 	return false;
 }
 
+/* Bits without a gap: gateways are numbered in them. */
+static bool parse_mark_mask(const struct key *key, void *field, const char *value, struct text *wrong)
+{
+	uint32_t *mask = field;
+	unsigned long number;
+	char *end;
+
+	(void)key;
+	errno = 0;
+	number = strtoul(value, &end, 0);
+	if (errno || *end || !isdigit((unsigned char)value[0]) || number > UINT32_MAX || !number)
+		return complain(wrong, "must be bits of a mark, such as 0xff000000");
+	*mask = (uint32_t)number;
+	number /= number & -number;
+	if (number & (number + 1))
+		return complain(wrong, "must be bits without a gap, such as 0xff000000");
+	if (number < 7)
+		return complain(wrong, "must be three bits or more, such as 0xff000000");
+	return true;
+}
+
 static bool parse_choice(const struct key *key, void *field, const char *value, struct text *wrong)
 {
 	for (int i = 0; key->choices[i]; i++) {
@@ -455,6 +476,10 @@ const struct key keys[CONFIG_KEYS] = {
 		{ "gateway", "probe_http", NULL, NULL,
 		  "a page that tells who asks, such as http://ifconfig.me/ip: `test` says which address the world sees" },
 		parse_http, FIELD(probe_http) },
+	[KEY_MARK_MASK] = {
+		{ "gateway", "mark_mask", NULL, "0xff000000",
+		  "the bits of packets' and flows' marks that are ours; no other program may use them" },
+		parse_mark_mask, FIELD(mark_mask) },
 	[KEY_KILLSWITCH_TABLE] = {
 		{ "killswitch", "table", NULL, "ocserv_gw",
 		  "name of the inet table of the kill switch" },

@@ -59,6 +59,7 @@ static const struct {
 	{ KEY_PORTS, "1024-65535", "40000-40000" },
 	{ KEY_PROBE, "1.1.1.1, 9.9.9.9:53", "no" },
 	{ KEY_PROBE_HTTP, "http://ifconfig.me/ip", "http://[2001:db8::80]:8080" },
+	{ KEY_MARK_MASK, "0x00ff0000", "0x70000000" },
 	{ KEY_KILLSWITCH_TABLE, "other_gw", "third_gw" },
 	{ KEY_BLOCKED, "drop", "DROP" },
 	{ KEY_CLIENT_TO_CLIENT, "no", "0" },

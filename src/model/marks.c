@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/marks.h"
+
+#define BESIDE 3	/* values that are of no gateway: to this host, block and direct; 0 is of nobody */
+
+static uint32_t lowest_bit(const struct config *config)
+{
+	return config->mark_mask & -config->mark_mask;
+}
+
+uint32_t mark_to_server(const struct config *config)
+{
+	return config->mark_mask;
+}
+
+uint32_t mark_of(const struct config *config, const struct gateway *gateway)
+{
+	if (gateway == &config->block)
+		return config->mark_mask - lowest_bit(config);
+	if (gateway == &config->direct)
+		return config->mark_mask - 2 * lowest_bit(config);
+	return (uint32_t)(gateway - config->gateway + 1) * lowest_bit(config);
+}
+
+unsigned int marks_most(const struct config *config)
+{
+	return config->mark_mask / lowest_bit(config) - BESIDE;
+}

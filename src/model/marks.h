@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MARKS_H
+#define MARKS_H
+
+#include "config/config.h"
+
+/*
+ * The values that marks of packets and flows have in the bits of [gateway] mark_mask. Gateways count from 1 in the order of
+ * the configuration; the highest values are of what is no gateway.
+ */
+
+/* mark_of - of what a client sends that leaves by @gateway, which is one of @config */
+uint32_t mark_of(const struct config *config, const struct gateway *gateway);
+
+/*
+ * mark_to_server - of what a client has sent to this host, so that it is known where a tunnel of this host unpacks it and
+ *	hands what was inside to be forwarded
+ */
+uint32_t mark_to_server(const struct config *config);
+
+/* marks_most - how many gateways have a value */
+unsigned int marks_most(const struct config *config);
+
+#endif
