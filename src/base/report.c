@@ -137,6 +137,13 @@ void report_add_json(struct text *json, const struct report *report)
 	text_add_json_list(json, "notes", &report->notes);
 }
 
+int report_add_errors(struct report *report, const struct report *other)
+{
+	for (size_t i = 0; i < other->errors.count; i++)
+		report_error(report, other->status, "%s", other->errors.line[i]);
+	return other->errors.count ? -1 : 0;
+}
+
 void report_take_errors(struct report *report, struct lines *lines)
 {
 	for (size_t i = 0; i < report->errors.count; i++)

@@ -34,6 +34,9 @@ void report_add_json(struct text *json, const struct report *report);
 /* report_take_errors - the errors go to @lines: what they are about is looked at there, and none of them is one of this run's */
 void report_take_errors(struct report *report, struct lines *lines);
 
+/* report_add_errors - those of @other, too, which keeps them; returns -1 where it has any */
+int report_add_errors(struct report *report, const struct report *other);
+
 /* report_log - the notes, warnings and errors, as lines of the log; it is empty afterwards */
 void report_log(struct report *report);
 

@@ -41,6 +41,7 @@ static struct session read_session(void)
 		.real = variable("IP_REAL"),
 		.ip4 = variable("IP_REMOTE"),
 		.ip6 = variable("IPV6_REMOTE"),
+		.gateway = "",
 		.since = (unsigned long long)time(NULL),
 	};
 }
@@ -116,12 +117,11 @@ static void join(struct text *text, const struct lines *lines)
 }
 
 /* 172.28.0.2, link:wg0, block */
-static const char *gateway_text(const struct config *config, int family, char text[ADDRESS_TEXT])
+static const char *gateway_text(const struct gateway *gateway, int family, char text[ADDRESS_TEXT])
 {
 	static const char *const names[] = {
 		[GATEWAY_UNSET] = "none", [GATEWAY_BLOCK] = "block", [GATEWAY_DIRECT] = "direct",
 	};
-	const struct gateway *gateway = config_default(config);
 	const struct gateway_to *to = &gateway->to[family];
 
 	if (to->mode == GATEWAY_LINK) {
@@ -134,6 +134,8 @@ static const char *gateway_text(const struct config *config, int family, char te
 /* The line of a session: who, where, through what. */
 static void add_session(struct text *line, const struct config *config, const struct session *session)
 {
+	const struct gateway *gateway = config_is_mapped(config) ? config_gateway_named(config, session->gateway) :
+				       config_default(config);
 	char address[ADDRESS_TEXT];
 
 	text_add_pair(line, "user", session->user, VALUE_LIMIT);
@@ -144,8 +146,12 @@ static void add_session(struct text *line, const struct config *config, const st
 	text_add_pair(line, "real", session->real, VALUE_LIMIT);
 	text_add_pair(line, "ip4", session->ip4, VALUE_LIMIT);
 	text_add_pair(line, "ip6", session->ip6, VALUE_LIMIT);
-	text_add_pair(line, "gateway", gateway_text(config, IPV4, address), VALUE_LIMIT);
-	text_add_pair(line, "gateway6", gateway_text(config, IPV6, address), VALUE_LIMIT);
+	if (session->gateway[0])
+		text_add_pair(line, "gateway", session->gateway, VALUE_LIMIT);
+	if (!gateway)
+		return;
+	text_add_pair(line, session->gateway[0] ? "gateway4" : "gateway", gateway_text(gateway, IPV4, address), VALUE_LIMIT);
+	text_add_pair(line, "gateway6", gateway_text(gateway, IPV6, address), VALUE_LIMIT);
 }
 
 /* Whether ocserv set it; all else of its environment is none of a script's business. */
@@ -285,8 +291,20 @@ static int check_tunnel(const struct situation *situation, const struct session 
 			       "switch takes it for another program's; add the server's own address to the subnets");
 }
 
+/* Whether the gateway of the session is there; others may be missing. */
+static int check_gateway(const struct situation *situation, const struct gateway *gateway, struct report *report)
+{
+	int result = 0;
+
+	for (unsigned int i = 0; i < situation->exits.count; i++)
+		if (situation->exits.exit[i].gateway == gateway &&
+		    report_add_errors(report, &situation->exits.exit[i].missing) < 0)
+			result = -1;
+	return result;
+}
+
 /* Routing and kill switch, and the record of the session, under the lock. */
-static int connect_locked(struct run *run, const struct session *session, struct stale *stale, enum change *change,
+static int connect_locked(struct run *run, struct session *session, struct stale *stale, enum change *change,
 			  struct text *wrong)
 {
 	const struct config *config = &run->config;
@@ -294,10 +312,20 @@ static int connect_locked(struct run *run, const struct session *session, struct
 	struct report *report = &run->report;
 	struct state *state = &run->state;
 	struct remembered *remembered = &run->remembered;
+	const struct gateway *gateway = config_default(config);
+	struct placements own CLEANUP(placements_free) = { 0 };
 	struct situation situation;
 	struct host host;
 	int result;
 
+	if (config_is_mapped(config)) {
+		gateway = places_gateway(config, session, report);
+		if (!gateway)
+			return -1;
+		session->gateway = gateway->name;
+		places_own(&own, session, gateway, state);
+		remembered->own = &own;
+	}
 	remembered->quick = true;
 	checkpoint_load(state, remembered->checkpoint);
 	checkpoint_read_left_out(remembered->checkpoint, &host);
@@ -309,13 +337,19 @@ static int connect_locked(struct run *run, const struct session *session, struct
 	if (result == 0 && situation.goal == GOAL_INSTALL)
 		result = check_tunnel(&situation, session, report);
 	if (result == 0)
+		result = check_gateway(&situation, gateway, report);
+	if (result == 0)
 		result = run_permits(run, &situation, BY_HOOK, state, session);
+	if (result == 0 && config_is_mapped(config))
+		result = places_hold(&own, session, false, state, report);
 	if (result == 0) {
 		join(wrong, &situation.plan.problems);
 		result = run_apply(run, &situation, change);
 	}
-	if (result == 0 && !situation.present.guard.unchanged && situation.goal == GOAL_INSTALL)
+	if (result == 0 && situation.goal == GOAL_INSTALL && strcmp(situation.checkpoint, remembered->checkpoint) != 0)
 		checkpoint_keep(state, situation.checkpoint);
+	if (result == 0 && config_is_mapped(config))
+		result = places_hold(&own, session, true, state, report);
 	if (result == 0)
 		result = take_addresses(config, session, state, stale, report);
 	if (result == 0)
@@ -326,6 +360,7 @@ static int connect_locked(struct run *run, const struct session *session, struct
 			advise_dns(sockets, report);
 	}
 	situation_free(&situation);
+	remembered->own = NULL;
 	return result;
 }
 
@@ -404,6 +439,7 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	 */
 	for (unsigned int i = 0; i < stale.count && result == 0; i++)
 		conntrack_forget(&run->sockets.nft, &stale.address[i], report);
+	run_forget_moved(run);
 	sockets_close(&run->sockets);
 	if (result == 0 && config->next_script) {
 		deadline_stop();
@@ -532,10 +568,28 @@ static int disconnect_dry_run(struct run *run, const char *id)
 	return 0;
 }
 
+/* Takes the session's addresses out of the maps of several gateways, unless somebody has got its device meanwhile. */
+static void depart(struct run *run, const struct session *session)
+{
+	struct placements gone CLEANUP(placements_free) = { 0 };
+	struct remembered *remembered = &run->remembered;
+	struct report *report = &run->report;
+
+	if (!config_is_mapped(&run->config) || !places_gone(&gone, session, &run->state))
+		return;
+	checkpoint_load(&run->state, remembered->checkpoint);
+	if (sockets_open(&run->sockets, report) < 0 ||
+	    converge_departure(&gone, &run->config, remembered->checkpoint, &run->sockets, report) < 0)
+		return;
+	checkpoint_keep(&run->state, remembered->checkpoint);
+	state_release_device(&run->state, session->device);
+}
+
 static int hook_disconnect(struct run *run)
 {
 	const struct config *config = &run->config;
 	struct session session = read_session();
+	char gateway[GATEWAY_NAME];
 	enum change change = CHANGE_NONE;
 	struct report *report = &run->report;
 
@@ -546,8 +600,11 @@ static int hook_disconnect(struct run *run)
 	/* Whatever goes wrong, it has ended. */
 	run->harmless = true;
 	if (!config->log_dry_run && run_lock(run) == 0) {
+		session.gateway = state_gateway(&run->state, session.id, gateway);
 		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
 			remove_after_last(run, &session, &change);
+		if (change == CHANGE_NONE)
+			depart(run, &session);
 		/* Before the sockets: to close one waits until the kernel has cleared a table away. */
 		state_unlock(&run->state);
 		sockets_close(&run->sockets);

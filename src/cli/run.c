@@ -3,17 +3,40 @@
 #include "base/deadline.h"
 #include "base/privileges.h"
 #include "diagnose/overlap.h"
+#include "kernel/conntrack.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define VALUE_LIMIT 256	/* bytes of a client's value that reach the log */
 
 static void open_log(const struct run *run, enum runner runner, enum log_level level)
 {
 	log_open(run->options->verbose ? LOG_LEVEL_DEBUG : level, runner == RUN_HOOK && !run->options->dry_run);
 }
 
+/* Of all live sessions, where there are several gateways. */
+static int place_all(struct placements *all, void *data, struct report *report)
+{
+	struct run *run = data;
+	struct report unread = { 0 };
+	struct state state;
+	int result = 0;
+
+	if (run->state.sessions >= 0)
+		return places_all(all, &run->config, &run->state, report);
+	/* Without a directory there was no session. */
+	if (state_open(&state, run->config.state_dir, false, &unread) == 0)
+		result = places_all(all, &run->config, &state, report);
+	state_close(&state);
+	report_free(&unread);
+	return result;
+}
+
 int run_begin(struct run *run, const struct options *options, enum runner runner)
 {
-	*run = (struct run){ .options = options, .state = { .directory = -1, .sessions = -1 } };
+	*run = (struct run){ .options = options, .state = { .directory = -1, .sessions = -1 },
+			     .remembered = { .place_all = place_all, .place_data = run } };
 	deadline_start(runner == RUN_EXAMINE || runner == RUN_CHECK ? DEADLINE_EXAMINE_SECONDS : DEADLINE_SECONDS);
 	open_log(run, runner, LOG_LEVEL_INFO);
 	if (config_load(&run->config, options->config, options->ocserv_conf, &run->report) < 0)
@@ -43,12 +66,77 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 	return cover_check(config, situation, doer, state, own, &run->report);
 }
 
+struct moves {
+	struct run *run;
+	const struct plan *plan;
+};
+
+static bool is_of(const struct guard_change *change, const struct session *session)
+{
+	struct address address = guard_session_address(change->set, change->element.key), own;
+
+	return strcmp((const char *)change->element.key, session->device) == 0 &&
+	       address_parse_unscoped(&own, address.family == AF_INET ? session->ip4 : session->ip6) &&
+	       address_equal(&own, &address);
+}
+
+/* to_nl: nl */
+static const char *gateway_of_chain(const char *chain)
+{
+	return strchr(chain, '_') + 1;
+}
+
+static bool note_moves(const struct session *session, void *data)
+{
+	struct moves *moves = data;
+
+	for (size_t i = 0; i < moves->plan->changes; i++) {
+		const struct guard_change *change = &moves->plan->change[i];
+		struct address address = guard_session_address(change->set, change->element.key);
+		struct text line CLEANUP(text_free) = { 0 };
+		char text[ADDRESS_TEXT];
+
+		if (!change->was[0] || !change->element.chain[0] || !is_of(change, session))
+			continue;
+		lines_add(&moves->run->moved, "%s", address_text(&address, text));
+		text_add_pair(&line, "user", session->user, VALUE_LIMIT);
+		text_add_pair(&line, "id", session->id, VALUE_LIMIT);
+		text_add_pair(&line, "device", session->device, VALUE_LIMIT);
+		text_add_pair(&line, address.family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
+		text_add_pair(&line, "from", gateway_of_chain(change->was), VALUE_LIMIT);
+		text_add_pair(&line, "to", gateway_of_chain(change->element.chain), VALUE_LIMIT);
+		log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
+	}
+	return true;
+}
+
+static bool moves_any(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->changes; i++)
+		if (plan->change[i].was[0] && plan->change[i].element.chain[0])
+			return true;
+	return false;
+}
+
+void run_forget_moved(struct run *run)
+{
+	struct address address;
+
+	for (size_t i = 0; i < run->moved.count; i++)
+		if (run->config.forget_flows && address_parse(&address, run->moved.line[i]))
+			conntrack_forget(&run->sockets.nft, &address, &run->report);
+}
+
 int run_apply(struct run *run, struct situation *situation, enum change *change)
 {
 	const struct remembered *remembered = &run->remembered;
 
+	struct moves moves = { run, &situation->plan };
+
 	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
 		state_trust(&run->state);
+	if (moves_any(&situation->plan) && state_visit(&run->state, false, note_moves, &moves, &run->report) < 0)
+		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0)
 		return -1;
@@ -91,6 +179,7 @@ struct result run_end(struct run *run)
 	sockets_close(&run->sockets);
 	remembered_free(&run->remembered);
 	(run->shown ? report_free : report_log)(&run->report);
+	lines_free(&run->moved);
 	config_free(&run->config);
 	return result;
 }

@@ -4,6 +4,7 @@
 
 #include "cli/options.h"
 #include "sessions/cover.h"
+#include "sessions/places.h"
 #include "sessions/remembered.h"
 
 /* What every run of the program begins and ends with, be it a hook or a verb. */
@@ -25,6 +26,7 @@ struct run {
 	struct state state;	/* closed until run_lock() */
 	struct sockets sockets;	/* the same, sockets_open() */
 	struct remembered remembered;
+	struct lines moved;	/* addresses of sessions that leave by another gateway now */
 };
 
 /*
@@ -49,6 +51,9 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 
 /* run_apply - apply them, under the lock, and keep what later runs are to know; as converge() */
 int run_apply(struct run *run, struct situation *situation, enum change *change);
+
+/* run_forget_moved - end the flows of the sessions that run_apply() has moved to another gateway; without the lock */
+void run_forget_moved(struct run *run);
 
 /*
  * run_look - read the kernel for a dry run, and refuse what the real run refuses

@@ -147,6 +147,8 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 		result = change_locked(run, goal, doer);
 	if (result == 0 && goal == GOAL_REMOVE)
 		warn_of_sessions(&run->state, &run->report);
+	state_unlock(&run->state);
+	run_forget_moved(run);
 	if (result == 0 && doer == BY_REMOVAL)
 		warn_of_timer(&run->report);
 	return result;

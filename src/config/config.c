@@ -98,6 +98,15 @@ const struct gateway *config_default(const struct config *config)
 	return &config->gateway[0];
 }
 
+const struct gateway *config_gateway_named(const struct config *config, const char *name)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (strcmp(config->gateway[i].name, name) == 0)
+			return &config->gateway[i];
+	return strcmp(name, config->direct.name) == 0 ? &config->direct :
+	       strcmp(name, config->block.name) == 0 ? &config->block : NULL;
+}
+
 bool config_is_mapped(const struct config *config)
 {
 	return config->gateways > 1;

@@ -206,6 +206,9 @@ bool config_blocks(const struct config *config, int family);
 /* config_default - what [gateway] says; by it leaves whom nothing else sends elsewhere */
 const struct gateway *config_default(const struct config *config);
 
+/* config_gateway_named - "direct" and "block", too; NULL for none */
+const struct gateway *config_gateway_named(const struct config *config, const char *name);
+
 /* config_is_mapped - whether there is a second gateway, or anybody is sent anywhere by name */
 bool config_is_mapped(const struct config *config);
 

@@ -45,6 +45,10 @@ static int apply_guard(const struct step *step, uint32_t generation, struct netl
 	struct guard guard = *step->guard;
 	struct nftables_batch batch;
 
+	if (step->kind == STEP_SESSIONS) {
+		nftables_make_session_batch(&batch, guard.table, step->change, step->changes, generation, &nft->sequence);
+		return send_guard(&batch, &guard, nft, "can't change the sessions of", report);
+	}
 	/* Without one no checkpoint can name the table, and it is read each time. */
 	if (make && getrandom(guard.instance, sizeof(guard.instance), GRND_NONBLOCK) != sizeof(guard.instance))
 		memset(guard.instance, 0, sizeof(guard.instance));
@@ -89,6 +93,7 @@ static int apply_routing(const struct step *step, struct netlink *route, struct 
 		break;
 	case STEP_GUARD_LOAD:
 	case STEP_GUARD_REMOVE:
+	case STEP_SESSIONS:
 		return 0;
 	}
 	if (netlink_request(route, message, NULL, NULL, &error) == 0)
@@ -103,7 +108,7 @@ static void log_step(const struct step *step)
 
 	if (!log_wants(LOG_LEVEL_DEBUG))
 		return;
-	if (step->guard) {
+	if (step->guard && step->kind != STEP_SESSIONS) {
 		log_line(LOG_LEVEL_DEBUG, "nft: %s table inet %s", step->kind == STEP_GUARD_REMOVE ? "delete" :
 			 step->replace ? "replace" : "add", step->guard->table);
 		return;
@@ -118,7 +123,7 @@ int apply_plan(const struct plan *plan, uint32_t generation, struct sockets *soc
 
 	for (size_t i = 0; i < plan->steps && result == 0; i++) {
 		const struct step *step = &plan->step[i];
-		bool guard = step->kind == STEP_GUARD_LOAD || step->kind == STEP_GUARD_REMOVE;
+		bool guard = step->guard != NULL;
 
 		log_step(step);
 		result = guard ? apply_guard(step, generation, &sockets->nft, report) :

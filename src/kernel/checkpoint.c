@@ -5,7 +5,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define GENERATION_DIGITS 8
 
 uint64_t checkpoint_digest(const struct guard *wanted)
 {
@@ -33,6 +36,28 @@ void checkpoint_make(char checkpoint[CHECKPOINT_TEXT], const struct present_guar
 		end += snprintf(end, (size_t)(checkpoint + CHECKPOINT_TEXT - end), "/%s", host->left_out[i]);
 	if (!any || !present->generation)
 		checkpoint[0] = '\0';
+}
+
+bool checkpoint_is_of(const char *checkpoint, const struct present_guard *present)
+{
+	static const struct host nothing_left_out;
+	char made[CHECKPOINT_TEXT];
+
+	checkpoint_make(made, present, 0, &nothing_left_out);
+	return made[0] && strncmp(checkpoint, made, 2 * GUARD_INSTANCE + 1 + GENERATION_DIGITS) == 0;
+}
+
+/* The kernel passes over 0. */
+void checkpoint_advance(char checkpoint[CHECKPOINT_TEXT])
+{
+	char *number = strchr(checkpoint, '.'), digits[GENERATION_DIGITS + 1];
+	uint32_t generation;
+
+	if (!number)
+		return;
+	generation = (uint32_t)strtoul(++number, NULL, 16) + 1;
+	snprintf(digits, sizeof(digits), "%08" PRIx32, generation ? generation : 1);
+	memcpy(number, digits, GENERATION_DIGITS);
 }
 
 /* What is left out is part of what is wanted. */

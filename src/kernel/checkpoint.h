@@ -35,4 +35,10 @@ bool checkpoint_fits(const char *checkpoint, const struct present_guard *present
  */
 void checkpoint_read_left_out(const char *checkpoint, struct host *host);
 
+/* checkpoint_is_of - whether it was taken of @present as it is, whatever was wanted then */
+bool checkpoint_is_of(const char *checkpoint, const struct present_guard *present);
+
+/* checkpoint_advance - of the same kill switch, behind one more transaction, which was ours */
+void checkpoint_advance(char checkpoint[CHECKPOINT_TEXT]);
+
 #endif

@@ -6,6 +6,7 @@
 #include "kernel/setting.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #define ROUNDS 3	/* against others who change the same objects meanwhile */
@@ -58,12 +59,35 @@ static uint64_t make_wanted(struct situation *situation, const struct config *co
 {
 	wanted_free(&situation->wanted);
 	wanted_make(&situation->wanted, config, &situation->exits, &situation->host);
+	wanted_place(&situation->wanted, config, &situation->placements, situation->partial);
 	add_formers(&situation->wanted, &remembered->choices);
 	return checkpoint_digest(&situation->wanted.guard);
 }
 
-int situation_read(struct situation *situation, const struct config *config, enum goal goal,
-		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
+static int place(struct situation *situation, const struct config *config, const struct remembered *remembered,
+		 struct report *report)
+{
+	if (situation->goal != GOAL_INSTALL || !config_is_mapped(config))
+		return 0;
+	for (size_t i = 0; situation->partial && i < remembered->own->count; i++)
+		placements_add(&situation->placements, remembered->own->placement[i].device,
+			       &remembered->own->placement[i].address, remembered->own->placement[i].gateway);
+	if (situation->partial || !remembered->place_all)
+		return 0;
+	return remembered->place_all(&situation->placements, remembered->place_data, report);
+}
+
+static bool loads_guard(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->steps; i++)
+		if (plan->step[i].kind == STEP_GUARD_LOAD)
+			return true;
+	return false;
+}
+
+/* @partial: of sessions those of @remembered->own alone */
+static int read_once(struct situation *situation, const struct config *config, enum goal goal,
+		     const struct remembered *remembered, bool partial, struct sockets *sockets, struct report *report)
 {
 	static const struct present empty;
 	const char *checkpoint = remembered->distrusts ? "" : remembered->checkpoint;
@@ -74,12 +98,14 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	};
 	const struct present *present;
 
-	*situation = (struct situation){ .goal = goal };
+	*situation = (struct situation){ .goal = goal, .partial = partial };
+	if (place(situation, config, remembered, report) < 0)
+		return -1;
 	exits_make(exits, config);
 	if (goal == GOAL_INSTALL)
 		situation->wrong_ways = gateway_find(&sockets->route, config, remembered->move ? NULL : &remembered->choices,
 						     exits, report);
-	if (situation->wrong_ways)
+	if (situation->wrong_ways || config_is_mapped(config))
 		name_interfaces(&remembered->choices, exits);
 	situation->host.ipsec = setting_ipsec();
 	checkpoint_read_left_out(checkpoint, &situation->host);
@@ -101,6 +127,19 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	return situation->wrong_ways ? -1 : 0;
 }
 
+/* A table is loaded with all its sessions. */
+int situation_read(struct situation *situation, const struct config *config, enum goal goal,
+		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
+{
+	bool partial = remembered->own != NULL;
+	int result = read_once(situation, config, goal, remembered, partial, sockets, report);
+
+	if (result < 0 || !partial || !config_is_mapped(config) || !loads_guard(&situation->plan))
+		return result;
+	situation_free(situation);
+	return read_once(situation, config, goal, remembered, false, sockets, report);
+}
+
 enum goal goal_of(const struct config *config)
 {
 	return config_governs(config, IPV4) || config_governs(config, IPV6) ? GOAL_INSTALL : GOAL_REMOVE;
@@ -112,11 +151,18 @@ void situation_free(struct situation *situation)
 	present_free(&situation->present);
 	wanted_free(&situation->wanted);
 	exits_free(&situation->exits);
+	placements_free(&situation->placements);
+}
+
+/* Nothing is amiss where a session begins. */
+static bool only_begins(const struct situation *situation)
+{
+	return situation->partial && situation->plan.steps == 1 && situation->plan.step[0].kind == STEP_SESSIONS;
 }
 
 static enum change change_of(const struct situation *situation)
 {
-	if (situation->plan.steps == 0)
+	if (situation->plan.steps == 0 || only_begins(situation))
 		return CHANGE_NONE;
 	if (situation->goal == GOAL_REMOVE)
 		return CHANGE_REMOVED;
@@ -130,6 +176,23 @@ static void warn_of_repair(const struct lines *was, struct report *report)
 		report_warning(report, "repaired: %s", was->line[i]);
 	if (was->count > REPAIRS_TOLD)
 		report_warning(report, "repaired: %zu more differences", was->count - REPAIRS_TOLD);
+}
+
+/*
+ * What is known of the kill switch behind our own transaction: where nothing but sessions changed, and nobody else came
+ * between, the kernel refuses it else, that all the rest of it is as it was.
+ */
+static void expect(struct remembered *again, const struct situation *situation)
+{
+	bool sessions = false;
+
+	for (size_t i = 0; i < situation->plan.steps; i++)
+		sessions = sessions || situation->plan.step[i].kind == STEP_SESSIONS;
+	again->distrusts = !sessions;
+	if (!sessions)
+		return;
+	memcpy(again->checkpoint, situation->checkpoint, sizeof(again->checkpoint));
+	checkpoint_advance(again->checkpoint);
 }
 
 /* The plan's problems, which the next plan replaces. */
@@ -149,7 +212,6 @@ int converge(struct situation *situation, const struct config *config, const str
 	struct remembered again = *remembered;
 	int outdated = 0;
 
-	again.distrusts = true;
 	*change = change_of(situation);
 	if (situation->present.unprivileged)
 		return report_error(report, EX_NOPERM, "this needs CAP_NET_ADMIN; run it as root, or give the container "
@@ -165,16 +227,52 @@ int converge(struct situation *situation, const struct config *config, const str
 		result = apply_plan(&situation->plan, outdated < OUTDATED ? situation->present.guard.generation : 0, sockets, report);
 		if (result < 0)
 			return -1;
+		again.distrusts = true;
 		if (result == APPLY_OUTDATED)
 			outdated++;
 		else
 			round++;
+		if (result == 0 && outdated < OUTDATED)
+			expect(&again, situation);
 		situation_free(situation);
 		if (situation_read(situation, config, goal, &again, sockets, report) < 0)
 			return -1;
 	}
 	warn_of_repair(&was, report);
 	return 0;
+}
+
+static int depart(const struct view *view, bool conditional, char checkpoint[CHECKPOINT_TEXT], struct sockets *sockets,
+		  struct report *report)
+{
+	struct present present;
+	struct plan plan = { 0 };
+	int result = observe_departing(&present, view, sockets, report);
+
+	if (result == 0) {
+		plan_sessions(&plan, view->wanted, &present);
+		result = apply_plan(&plan, conditional ? present.guard.generation : 0, sockets, report);
+	}
+	if (result == 0 && plan.steps && conditional && checkpoint_is_of(checkpoint, &present.guard))
+		checkpoint_advance(checkpoint);
+	plan_free(&plan);
+	present_free(&present);
+	return result;
+}
+
+int converge_departure(const struct placements *gone, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
+		       struct sockets *sockets, struct report *report)
+{
+	struct wanted wanted = { 0 };
+	const struct view view = { .config = config, .wanted = &wanted };
+	int result = APPLY_OUTDATED;
+
+	wanted_guard_sessions(&wanted.guard, config);
+	wanted_place(&wanted, config, gone, true);
+	for (int i = 0; i <= OUTDATED && result == APPLY_OUTDATED; i++)
+		result = depart(&view, i < OUTDATED, checkpoint, sockets, report);
+	wanted_free(&wanted);
+	return result;
 }
 
 const char *change_text(enum change change)

@@ -16,6 +16,9 @@ struct remembered {
 	bool distrusts;		/* it is read again, whatever the checkpoint */
 	struct choices choices;
 	bool move;		/* the gateways' interfaces are to be chosen anew */
+	const struct placements *own;	/* as a hook looks: of its session alone; NULL: of all */
+	int (*place_all)(struct placements *all, void *data, struct report *report);	/* which are asked for then, and where a table is to be loaded */
+	void *place_data;
 	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
 };
 
@@ -24,6 +27,8 @@ struct situation {
 	struct host host;
 	struct exits exits;	/* with the goal to install they are looked for */
 	unsigned int wrong_ways;	/* reasons for which the kernel knows no way to a gateway: see gateway_find() */
+	struct placements placements;	/* of several gateways: the sessions that are looked at */
+	bool partial;			/* they are not all */
 	struct wanted wanted;
 	struct present present;
 	struct plan plan;
@@ -34,6 +39,7 @@ struct situation {
 /*
  * situation_read - resolve the gateways, observe the kernel, plan toward @goal
  *
+ * Of several gateways each is looked for by itself: see struct exit.
  * Without CAP_NET_ADMIN the plan is that for an empty kernel. Returns 0, or -1 with the reasons in
  * @report; what could be read is there all the same, and compared but for the interface of a gateway to which the
  * kernel knows no way.
@@ -57,6 +63,17 @@ enum change { CHANGE_NONE, CHANGE_INSTALLED, CHANGE_REPAIRED, CHANGE_REMOVED };
  */
 int converge(struct situation *situation, const struct config *config, const struct remembered *remembered,
 	     struct sockets *sockets, enum change *change, struct report *report);
+
+/*
+ * converge_departure - take sessions that have ended out of the maps of several gateways
+ * @gone: without a gateway each
+ * @checkpoint: kept true where it was
+ *
+ * Returns as converge(). The caller holds the lock; the socket is best closed without it, since that waits until the kernel
+ * has cleared them away.
+ */
+int converge_departure(const struct placements *gone, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
+		       struct sockets *sockets, struct report *report);
 
 const char *change_text(enum change change);
 

@@ -258,9 +258,12 @@ unsigned int gateway_find(struct netlink *route, const struct config *config, co
 
 	for (unsigned int i = 0; i < exits->count; i++) {
 		struct exit *exit = &exits->exit[i];
-		enum found found = exit_is_link(exit) ? find_link(route, config, exit, report) :
-							find_one(route, config, chosen, exit, report);
+		struct report *reasons = config_is_mapped(config) ? &exit->missing : report;
+		enum found found = exit_is_link(exit) ? find_link(route, config, exit, reasons) :
+							find_one(route, config, chosen, exit, reasons);
 
+		if (config_is_mapped(config))
+			continue;
 		of_its_own += found == NO_WAY;
 		if (found == NO_INTERFACE)
 			of_all = 1;

@@ -28,6 +28,7 @@
 #define EXPRESSION_ATTRIBUTES 16	/* more than any expression of ours has */
 #define MATCH_ROOM 300			/* more than the expressions of any match */
 #define MESSAGE_ROOM 8192		/* more than any message of a batch: of a rule, which has up to 512 beside its matches */
+#define ELEMENTS_AT_ONCE 64		/* of another set or a map, each with up to 100 bytes */
 #define PREFIXES_AT_ONCE 40		/* of a set, in a message: each of two elements with up to 36 bytes */
 #define SET_EVAL 0x20U			/* NFT_SET_EVAL: rules add elements */
 
@@ -41,20 +42,31 @@ static void copied(int result)
 }
 
 /* Types of keys by the numbers of nft(8) (its datatype.h), which lists sets by them. */
-enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_IFINDEX = 20 };
+enum { TYPE_IPADDR = 7, TYPE_IP6ADDR = 8, TYPE_MARK = 19, TYPE_IFINDEX = 20, TYPE_IFNAME = 41 };
+/* Of several parts in one key. */
+#define TYPE_AND(one, other) ((one) << 6 | (other))
 /* Their byte order, the same (enum byteorder). */
 enum { HOST_ENDIAN = 1, BIG_ENDIAN_KEY = 2 };
 
 /* A set as the kernel has it, less its elements. */
 static const struct set_form {
 	const char *name;
+	enum guard_set_kind kind;
 	uint8_t family;
 	uint32_t flags, key_type, key_length, size;
 	uint32_t order;		/* kept in user data, in the byte order of the host */
 } forms[] = {
-	{ GUARD_FLOWS_SET, AF_UNSPEC, SET_EVAL, TYPE_IFINDEX, sizeof(uint32_t), GUARD_FLOWS_SIZE, HOST_ENDIAN },
-	{ GUARD_CLIENTS4_SET, AF_INET, NFT_SET_INTERVAL, TYPE_IPADDR, 4, 0, BIG_ENDIAN_KEY },
-	{ GUARD_CLIENTS6_SET, AF_INET6, NFT_SET_INTERVAL, TYPE_IP6ADDR, 16, 0, BIG_ENDIAN_KEY },
+	{ GUARD_FLOWS_SET, SET_FLOWS, AF_UNSPEC, SET_EVAL, TYPE_IFINDEX, sizeof(uint32_t), GUARD_FLOWS_SIZE, HOST_ENDIAN },
+	{ GUARD_CLIENTS4_SET, SET_PREFIXES, AF_INET, NFT_SET_INTERVAL, TYPE_IPADDR, 4, 0, BIG_ENDIAN_KEY },
+	{ GUARD_CLIENTS6_SET, SET_PREFIXES, AF_INET6, NFT_SET_INTERVAL, TYPE_IP6ADDR, 16, 0, BIG_ENDIAN_KEY },
+	{ GUARD_UPLINKS4_SET, SET_INTERFACES, AF_INET, 0, TYPE_IFNAME, IFNAMSIZ, 0, HOST_ENDIAN },
+	{ GUARD_UPLINKS6_SET, SET_INTERFACES, AF_INET6, 0, TYPE_IFNAME, IFNAMSIZ, 0, HOST_ENDIAN },
+	{ GUARD_SESSION4_MAP, MAP_SESSIONS, AF_INET, NFT_SET_MAP, TYPE_AND(TYPE_IFNAME, TYPE_IPADDR), IFNAMSIZ + 4, 0, 0 },
+	{ GUARD_SESSION6_MAP, MAP_SESSIONS, AF_INET6, NFT_SET_MAP, TYPE_AND(TYPE_IFNAME, TYPE_IP6ADDR), IFNAMSIZ + 16, 0, 0 },
+	{ GUARD_GATEWAYS_MAP, MAP_MARKS, AF_UNSPEC, NFT_SET_MAP, TYPE_MARK, sizeof(uint32_t), 0, HOST_ENDIAN },
+	{ GUARD_KEPT_MAP, MAP_MARKS, AF_UNSPEC, NFT_SET_MAP, TYPE_MARK, sizeof(uint32_t), 0, HOST_ENDIAN },
+	{ GUARD_REPLIES_MAP, MAP_MARKS, AF_UNSPEC, NFT_SET_MAP, TYPE_MARK, sizeof(uint32_t), 0, HOST_ENDIAN },
+	{ GUARD_MASQUERADED_MAP, MAP_MARKS, AF_UNSPEC, NFT_SET_MAP, TYPE_MARK, sizeof(uint32_t), 0, HOST_ENDIAN },
 };
 
 #define FORMS (sizeof(forms) / sizeof(*forms))
@@ -133,28 +145,33 @@ static void add_interface(struct nftnl_rule *rule, const struct guard_match *mat
 }
 
 /* meta mark & 0xff000000 == 0xff000000; marks are in host byte order */
-static void add_mark(struct nftnl_rule *rule)
+static void add_mark(struct nftnl_rule *rule, const struct mark_bits *mark)
 {
-	static const uint32_t mark = GUARD_MARK;
-
 	add_meta(rule, NFT_META_MARK);
-	add_mask(rule, &mark, sizeof(mark));
-	add_cmp(rule, false, &mark, sizeof(mark));
+	add_mask(rule, &mark->mask, sizeof(mark->mask));
+	add_cmp(rule, false, &mark->value, sizeof(mark->value));
+}
+
+/* [ bitwise reg 1 = ( reg 1 & ~MASK ) ^ VALUE ] */
+static void add_mark_bits(struct nftnl_rule *rule, const struct mark_bits *mark)
+{
+	struct nftnl_expr *expression = add(rule, "bitwise");
+	const uint32_t kept = ~mark->mask;
+
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, sizeof(kept));
+	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, &kept, sizeof(kept)));
+	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, &mark->value, sizeof(mark->value)));
 }
 
 /* meta mark set meta mark | 0xff000000 */
-static void add_mark_set(struct nftnl_rule *rule)
+static void add_mark_set(struct nftnl_rule *rule, const struct mark_bits *mark)
 {
-	static const uint32_t mark = GUARD_MARK, kept = ~GUARD_MARK;
 	struct nftnl_expr *expression;
 
 	add_meta(rule, NFT_META_MARK);
-	expression = add(rule, "bitwise");
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, sizeof(mark));
-	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, &kept, sizeof(kept)));
-	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, &mark, sizeof(mark)));
+	add_mark_bits(rule, mark);
 	expression = add(rule, "meta");
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_KEY, NFT_META_MARK);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_META_SREG, NFT_REG_1);
@@ -233,6 +250,13 @@ static void add_address_in(struct nftnl_rule *rule, const struct guard_match *ma
 	uint32_t size = address_size(match->set.family), offset = daddr_offset(match->set.family);
 
 	add_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, match->kind == MATCH_SADDR_IN ? offset - size : offset, size);
+	add_lookup(rule, match);
+}
+
+/* iifname @uplinks4 */
+static void add_interface_in(struct nftnl_rule *rule, const struct guard_match *match)
+{
+	add_meta(rule, NFT_META_IIFNAME);
 	add_lookup(rule, match);
 }
 
@@ -378,11 +402,53 @@ static void add_flow_saddr_in(struct nftnl_rule *rule, const struct guard_match 
 	add_lookup(rule, match);
 }
 
-/* ct direction reply */
-static void add_reply(struct nftnl_rule *rule)
+/* ct direction reply, ct direction original */
+static void add_direction(struct nftnl_rule *rule, const struct guard_match *match)
 {
 	add_ct(rule, NFT_CT_DIRECTION);
-	add_cmp_byte(rule, NFT_CMP_EQ, IP_CT_DIR_REPLY);
+	add_cmp_byte(rule, NFT_CMP_EQ, match->negated ? IP_CT_DIR_ORIGINAL : IP_CT_DIR_REPLY);
+}
+
+/* ct mark set ct mark & 0x00ffffff | 0x02000000 */
+static void add_ct_mark_set(struct nftnl_rule *rule, const struct mark_bits *mark)
+{
+	struct nftnl_expr *expression;
+
+	add_ct(rule, NFT_CT_MARK);
+	add_mark_bits(rule, mark);
+	expression = add(rule, "ct");
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_SREG, NFT_REG_1);
+}
+
+/*
+ * iifname . ip saddr vmap @session4: [ meta load iifname => reg 1 ] [ payload load => reg 2 ], one behind the other;
+ * meta mark & 0xff000000 vmap @gateways
+ */
+static void add_map(struct nftnl_rule *rule, const struct guard_rule *value)
+{
+	struct nftnl_expr *expression;
+	uint32_t size = address_size(value->map.family);
+
+	switch (value->map.subject) {
+	case SUBJECT_SESSION:
+		add_family(rule, value->map.family, false);
+		add_meta(rule, NFT_META_IIFNAME);
+		add_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, daddr_offset(value->map.family) - size, size);
+		break;
+	case SUBJECT_MARK:
+		add_meta(rule, NFT_META_MARK);
+		add_mask(rule, &value->mark.mask, sizeof(value->mark.mask));
+		break;
+	case SUBJECT_CT_MARK:
+		add_ct(rule, NFT_CT_MARK);
+		add_mask(rule, &value->mark.mask, sizeof(value->mark.mask));
+		break;
+	}
+	expression = add(rule, "lookup");
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+	copied(nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, value->map.name));
 }
 
 /* rt ipsec exists */
@@ -449,6 +515,7 @@ static uint8_t needed_family(const struct guard_match *match)
 	case MATCH_FIRST:
 	case MATCH_FLOWS_OVER:
 	case MATCH_IIFNAME:
+	case MATCH_IIFNAME_IN:
 	case MATCH_OIFNAME:
 	case MATCH_FAMILY:
 	case MATCH_NEXTHOP:
@@ -479,6 +546,9 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 		case MATCH_IIFNAME:
 		case MATCH_OIFNAME:
 			add_interface(rule, match);
+			break;
+		case MATCH_IIFNAME_IN:
+			add_interface_in(rule, match);
 			break;
 		case MATCH_FAMILY:
 			add_family(rule, match->family, match->negated);
@@ -533,7 +603,7 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			add_quoted_hopbyhop(rule);
 			break;
 		case MATCH_MARK:
-			add_mark(rule);
+			add_mark(rule, &match->mark);
 			break;
 		case MATCH_IPSEC:
 			add_ipsec(rule, match->negated);
@@ -542,7 +612,7 @@ static void add_matches(struct nftnl_rule *rule, const struct guard_rule *value)
 			add_flow_saddr_in(rule, match);
 			break;
 		case MATCH_REPLY:
-			add_reply(rule);
+			add_direction(rule, match);
 			break;
 		case MATCH_FLOWS_OVER:
 			add_flows_over(rule, match->flows);
@@ -629,6 +699,9 @@ static struct nftnl_rule *make_rule(const char *table, const char *chain, const 
 	case VERDICT_GOTO:
 		add_verdict(rule, NFT_GOTO, value->chain);
 		break;
+	case VERDICT_JUMP:
+		add_verdict(rule, NFT_JUMP, value->chain);
+		break;
 	case VERDICT_REJECT:
 		add_reject(rule, value->reject_family);
 		break;
@@ -636,7 +709,13 @@ static struct nftnl_rule *make_rule(const char *table, const char *chain, const 
 		add_masquerade(rule, &value->ports);
 		break;
 	case VERDICT_MARK:
-		add_mark_set(rule);
+		add_mark_set(rule, &value->mark);
+		break;
+	case VERDICT_CT_MARK:
+		add_ct_mark_set(rule, &value->mark);
+		break;
+	case VERDICT_MAP:
+		add_map(rule, value);
 		break;
 	}
 	return rule;
@@ -876,6 +955,50 @@ struct nlmsghdr *nftables_dump_elements(void *buffer, const char *table, const c
 	return message;
 }
 
+static const struct set_form *find_form(const char *name)
+{
+	for (size_t i = 0; i < FORMS; i++)
+		if (strcmp(forms[i].name, name) == 0)
+			return &forms[i];
+	return NULL;
+}
+
+/* "vpns0" . 10.20.0.50 : goto to_nl; less where it is to go */
+static void put_keyed_element(struct nlmsghdr *message, uint16_t number, const struct set_form *form,
+			      const struct guard_element *element, bool gone)
+{
+	struct nlattr *nest = mnl_attr_nest_start(message, number), *data, *verdict;
+
+	data = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(message, NFTA_DATA_VALUE, form->key_length, element->key);
+	mnl_attr_nest_end(message, data);
+	if (form->flags & NFT_SET_MAP && !gone) {
+		data = mnl_attr_nest_start(message, NFTA_SET_ELEM_DATA);
+		verdict = mnl_attr_nest_start(message, NFTA_DATA_VERDICT);
+		mnl_attr_put_u32(message, NFTA_VERDICT_CODE, htonl((uint32_t)NFT_GOTO));
+		put_name(message, NFTA_VERDICT_CHAIN, element->chain);
+		mnl_attr_nest_end(message, verdict);
+		mnl_attr_nest_end(message, data);
+	}
+	mnl_attr_nest_end(message, nest);
+}
+
+struct nlmsghdr *nftables_get_element(void *buffer, const char *table, const struct guard_set *set,
+				      const uint8_t key[GUARD_KEY])
+{
+	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETSETELEM, 0);
+	struct guard_element element = { 0 };
+	struct nlattr *list;
+
+	memcpy(element.key, key, GUARD_KEY);
+	put_name(message, NFTA_SET_ELEM_LIST_TABLE, table);
+	put_name(message, NFTA_SET_ELEM_LIST_SET, set->name);
+	list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+	put_keyed_element(message, 1, find_form(set->name), &element, true);
+	mnl_attr_nest_end(message, list);
+	return message;
+}
+
 struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table)
 {
 	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETRULE, NLM_F_DUMP);
@@ -1051,18 +1174,11 @@ static uint32_t get_size(const struct nlattr *description)
 	return description ? get_u32(netlink_find_nested(description, NFTA_SET_DESC_SIZE)) : 0;
 }
 
-static const struct set_form *find_form(const char *name)
-{
-	for (size_t i = 0; i < FORMS; i++)
-		if (strcmp(forms[i].name, name) == 0)
-			return &forms[i];
-	return NULL;
-}
-
 static bool has_form(const struct nlattr *const of[], const struct set_form *form)
 {
 	return get_u32(of[NFTA_SET_FLAGS]) == form->flags && get_u32(of[NFTA_SET_KEY_TYPE]) == form->key_type &&
 	       get_u32(of[NFTA_SET_KEY_LEN]) == form->key_length && get_size(of[NFTA_SET_DESC]) == form->size &&
+	       (!(form->flags & NFT_SET_MAP) || get_u32(of[NFTA_SET_DATA_TYPE]) == NFT_DATA_VERDICT) &&
 	       !of[NFTA_SET_TIMEOUT] && !of[NFTA_SET_EXPR] && !of[NFTA_SET_EXPRESSIONS];
 }
 
@@ -1077,7 +1193,7 @@ int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct 
 	if (!form || !has_form(of, form))
 		return 0;
 	present->set = make_room_for_one(present->set, present->sets, sizeof(*present->set));
-	present->set[present->sets++] = (struct present_set){ .name = form->name, .family = form->family };
+	present->set[present->sets++] = (struct present_set){ .name = form->name, .kind = form->kind, .family = form->family };
 	if (present->others > 0)
 		present->others--;
 	return 0;
@@ -1092,9 +1208,11 @@ static struct present_set *find_set(const struct present_guard *present, const c
 }
 
 /* What an element may have beside its key; a comment does nothing. */
-static bool is_odd(const struct nlattr *attribute)
+static bool is_odd(const struct present_set *set, const struct nlattr *attribute)
 {
 	switch (mnl_attr_get_type(attribute)) {
+	case NFTA_SET_ELEM_DATA:
+		return set->kind != MAP_SESSIONS && set->kind != MAP_MARKS;
 	case NFTA_SET_ELEM_KEY:
 	case NFTA_SET_ELEM_USERDATA:
 	case NFTA_SET_ELEM_PAD:
@@ -1105,6 +1223,31 @@ static bool is_odd(const struct nlattr *attribute)
 	return true;
 }
 
+/* The chain that an element goes to; "" where it does anything else. */
+static void take_goto(struct guard_element *taken, const struct nlattr *element)
+{
+	const struct nlattr *data = netlink_find_nested(element, NFTA_SET_ELEM_DATA);
+	const struct nlattr *verdict = data ? netlink_find_nested(data, NFTA_DATA_VERDICT) : NULL;
+	const struct nlattr *code = verdict ? netlink_find_nested(verdict, NFTA_VERDICT_CODE) : NULL;
+	const char *chain = verdict ? get_name(netlink_find_nested(verdict, NFTA_VERDICT_CHAIN)) : NULL;
+
+	if (chain && code && (int32_t)get_u32(code) == NFT_GOTO && strlen(chain) < sizeof(taken->chain))
+		memcpy(taken->chain, chain, strlen(chain) + 1);
+}
+
+static void take_keyed_element(struct present_set *set, const struct nlattr *element, const struct nlattr *value)
+{
+	struct guard_element *taken;
+
+	set->element = make_room_for_one(set->element, set->elements, sizeof(*set->element));
+	taken = &set->element[set->elements++];
+	*taken = (struct guard_element){ 0 };
+	if (value && mnl_attr_get_payload_len(value) <= sizeof(taken->key))
+		memcpy(taken->key, mnl_attr_get_payload(value), mnl_attr_get_payload_len(value));
+	take_goto(taken, element);
+	set->odd = set->odd || !value || (set->kind != SET_INTERFACES && !taken->chain[0]);
+}
+
 static void take_element(struct present_set *set, const struct nlattr *element)
 {
 	const struct nlattr *attribute, *key = netlink_find_nested(element, NFTA_SET_ELEM_KEY);
@@ -1113,7 +1256,11 @@ static void take_element(struct present_set *set, const struct nlattr *element)
 	struct bound bound = { .address.family = set->family, .end = flags && get_u32(flags) & NFT_SET_ELEM_INTERVAL_END };
 
 	mnl_attr_for_each_nested(attribute, element)
-		set->odd = set->odd || is_odd(attribute);
+		set->odd = set->odd || is_odd(set, attribute);
+	if (set->kind != SET_PREFIXES) {
+		take_keyed_element(set, element, value);
+		return;
+	}
 	if (!value || mnl_attr_get_payload_len(value) != address_size(set->family)) {
 		set->odd = true;
 		return;
@@ -1133,7 +1280,7 @@ int nftables_parse_elements(const struct nlmsghdr *message, const char *name, st
 		return EBADMSG;
 	set = strcmp(get_name(of[NFTA_SET_ELEM_LIST_TABLE]), name) == 0 ? find_set(present, get_name(of[NFTA_SET_ELEM_LIST_SET])) :
 	      NULL;
-	if (set && set->family != AF_UNSPEC && of[NFTA_SET_ELEM_LIST_ELEMENTS])
+	if (set && set->kind != SET_FLOWS && of[NFTA_SET_ELEM_LIST_ELEMENTS])
 		mnl_attr_for_each_nested(element, of[NFTA_SET_ELEM_LIST_ELEMENTS])
 			take_element(set, element);
 	return 0;
@@ -1200,6 +1347,8 @@ static void put_set(struct nftables_batch *batch, const struct guard *guard, con
 	mnl_attr_put_u32(message, NFTA_SET_FLAGS, htonl(form->flags));
 	mnl_attr_put_u32(message, NFTA_SET_KEY_TYPE, htonl(form->key_type));
 	mnl_attr_put_u32(message, NFTA_SET_KEY_LEN, htonl(form->key_length));
+	if (form->flags & NFT_SET_MAP)
+		mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
 	if (form->size) {
 		description = mnl_attr_nest_start(message, NFTA_SET_DESC);
 		mnl_attr_put_u32(message, NFTA_SET_DESC_SIZE, htonl(form->size));
@@ -1255,6 +1404,29 @@ static void put_elements(struct nftables_batch *batch, const struct guard *guard
 	take_next(batch, message);
 }
 
+/* What of @elements is to be there, or with @gone all of it. */
+static void put_keyed_elements(struct nftables_batch *batch, const char *table, const char *set,
+			       const struct guard_element *element, size_t elements, bool gone)
+{
+	const struct set_form *form = find_form(set);
+	size_t i = 0;
+
+	while (i < elements) {
+		struct nlmsghdr *message = put_next(batch, gone ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM,
+						    gone ? 0 : NLM_F_CREATE | NLM_F_EXCL);
+		struct nlattr *list;
+
+		mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
+		mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set);
+		list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+		for (uint16_t number = 1; i < elements && number <= ELEMENTS_AT_ONCE; i++)
+			if (gone || !(form->flags & NFT_SET_MAP) || element[i].chain[0])
+				put_keyed_element(message, number++, form, &element[i], gone);
+		mnl_attr_nest_end(message, list);
+		take_next(batch, message);
+	}
+}
+
 static void put_sets(struct nftables_batch *batch, const struct guard *guard)
 {
 	for (size_t i = 0; i < guard->sets; i++) {
@@ -1262,6 +1434,13 @@ static void put_sets(struct nftables_batch *batch, const struct guard *guard)
 		for (size_t first = 0; first < guard->set[i].prefixes; first += PREFIXES_AT_ONCE)
 			put_elements(batch, guard, &guard->set[i], first);
 	}
+}
+
+/* Behind the chains that they lead to. */
+static void put_all_keyed_elements(struct nftables_batch *batch, const struct guard *guard)
+{
+	for (size_t i = 0; i < guard->sets; i++)
+		put_keyed_elements(batch, guard->table, guard->set[i].name, guard->set[i].element, guard->set[i].elements, false);
 }
 
 static void put_chain(struct nftables_batch *batch, const struct guard *guard, const struct guard_chain *value)
@@ -1332,9 +1511,31 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 	/* All chains first, since rules go to them by name. */
 	for (size_t i = 0; make && i < guard->chains; i++)
 		put_chain(batch, guard, &guard->chain[i]);
+	if (make)
+		put_all_keyed_elements(batch, guard);
 	for (size_t i = 0; make && i < guard->chains; i++)
 		for (size_t j = 0; j < guard->chain[i].rules; j++)
 			put_rule(batch, guard, &guard->chain[i], &guard->chain[i].rule[j]);
+	acknowledge_last(batch);
+	*sequence = batch->last + 1;
+	batch->size += nftnl_batch_end(batch->buffer + batch->size, *sequence)->nlmsg_len;
+}
+
+/* An element that goes elsewhere is taken out and put in again, at once for packets. */
+void nftables_make_session_batch(struct nftables_batch *batch, const char *table, const struct guard_change *change,
+				 size_t changes, uint32_t generation, uint32_t *sequence)
+{
+	*batch = (struct nftables_batch){ .buffer = allocate(2, MESSAGE_ROOM), .room = 2 * (size_t)MESSAGE_ROOM };
+
+	put_begin(batch, generation, ++*sequence);
+	batch->first = *sequence + 1;
+	batch->last = *sequence;
+	for (size_t i = 0; i < changes; i++) {
+		if (change[i].was[0])
+			put_keyed_elements(batch, table, change[i].set->name, &change[i].element, 1, true);
+		if (change[i].element.chain[0])
+			put_keyed_elements(batch, table, change[i].set->name, &change[i].element, 1, false);
+	}
 	acknowledge_last(batch);
 	*sequence = batch->last + 1;
 	batch->size += nftnl_batch_end(batch->buffer + batch->size, *sequence)->nlmsg_len;
@@ -1453,6 +1654,7 @@ void nftables_describe(struct text *text, const struct nftables_batch *batch, ui
 		describe_set(text, message, NFTA_SET_NAME, "the set");
 		break;
 	case NFT_MSG_NEWSETELEM:
+	case NFT_MSG_DELSETELEM:
 		describe_set(text, message, NFTA_SET_ELEM_LIST_SET, "the elements of set");
 		break;
 	case NFT_MSG_DELTABLE:

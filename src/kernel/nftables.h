@@ -29,6 +29,8 @@ struct nlmsghdr *nftables_dump_chains(void *buffer);		/* of all inet tables */
 struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_elements(void *buffer, const char *table, const char *set);
+struct nlmsghdr *nftables_get_element(void *buffer, const char *table, const struct guard_set *set,
+				      const uint8_t key[GUARD_KEY]);
 
 /*
  * Readers of the answers, for @present of the table @name. They return 0, or the errno of a message
@@ -59,6 +61,10 @@ struct nftables_batch {
  */
 void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
 			 uint32_t generation, uint32_t *sequence);
+
+/* nftables_make_session_batch - one transaction: the changes of elements of MAP_SESSIONS; as nftables_make_batch() */
+void nftables_make_session_batch(struct nftables_batch *batch, const char *table, const struct guard_change *change,
+				 size_t changes, uint32_t generation, uint32_t *sequence);
 
 /* nftables_leave_open - a batch without its end: the kernel answers each message, and takes all of it back */
 void nftables_leave_open(struct nftables_batch *batch);

@@ -195,12 +195,60 @@ static int observe_elements(struct context *context, struct sockets *sockets, st
 		struct nlmsghdr *request = nftables_dump_elements(buffer, context->view->config->killswitch_table,
 								  guard->set[i].name);
 
-		if (guard->set[i].family == AF_UNSPEC ||
+		if (guard->set[i].kind == SET_FLOWS || guard->set[i].kind == MAP_SESSIONS ||
 		    netlink_request(&sockets->nft, request, take_elements, context, error) == 0)
 			continue;
 		/* It has gone meanwhile: read all again. */
 		error->number = error->number == ENOENT ? EINTR : error->number;
 		return -1;
+	}
+	return 0;
+}
+
+static bool has_set(const struct present_guard *guard, const char *name)
+{
+	for (size_t i = 0; i < guard->sets; i++)
+		if (strcmp(guard->set[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Those sessions of a map that are asked for, each by its key. */
+static int observe_some_sessions(struct context *context, const struct guard_set *wanted, struct sockets *sockets,
+				 struct netlink_error *error)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	for (size_t i = 0; i < wanted->elements; i++) {
+		struct nlmsghdr *request = nftables_get_element(buffer, context->view->config->killswitch_table, wanted,
+								wanted->element[i].key);
+
+		if (netlink_request(&sockets->nft, request, take_elements, context, error) < 0 && error->number != ENOENT)
+			return -1;
+	}
+	return 0;
+}
+
+static int observe_sessions(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const struct guard *wanted = &context->view->wanted->guard;
+	struct present_guard *guard = &context->present->guard;
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	for (size_t i = 0; i < wanted->sets; i++) {
+		const struct guard_set *set = &wanted->set[i];
+
+		if (set->kind != MAP_SESSIONS)
+			continue;
+		/* Of a table that is not read again, as it is known to be. */
+		if (guard->unchanged)
+			present_add_set(guard, set);
+		if (!has_set(guard, set->name))
+			continue;
+		if (set->partial ? observe_some_sessions(context, set, sockets, error) < 0 :
+		    netlink_request(&sockets->nft, nftables_dump_elements(buffer, wanted->table, set->name), take_elements, context,
+				    error) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -217,11 +265,11 @@ static int observe_guard(struct context *context, struct sockets *sockets, struc
 		return error->number == ENOENT ? 0 : -1;
 	context->present->guard.unchanged = is_unchanged(context);
 	if (context->present->guard.unchanged)
-		return 0;
+		return observe_sessions(context, sockets, error);
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
 		return -1;
 	if (netlink_request(&sockets->nft, nftables_dump_sets(buffer, table), take_set, context, error) < 0 ||
-	    observe_elements(context, sockets, error) < 0)
+	    observe_elements(context, sockets, error) < 0 || observe_sessions(context, sockets, error) < 0)
 		return -1;
 	return netlink_request(&sockets->nft, nftables_dump_rules(buffer, table), take_guard_rule, context, error);
 }
@@ -243,6 +291,36 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 		return -1;
 	*object = "the kill switch (nf_tables)";
 	return observe_guard(context, sockets, error);
+}
+
+static int observe_departing_once(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const char *table = context->view->config->killswitch_table;
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	if (netlink_request(&sockets->nft, nftables_get_generation(buffer), take_generation, context, error) < 0)
+		return -1;
+	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
+		return error->number == ENOENT ? 0 : -1;
+	context->present->guard.unchanged = true;
+	return observe_sessions(context, sockets, error);
+}
+
+int observe_departing(struct present *present, const struct view *view, struct sockets *sockets, struct report *report)
+{
+	struct context context = { present, view };
+	struct netlink_error error;
+	int result, attempts = 0;
+
+	*present = (struct present){ 0 };
+	do {
+		present_free(present);
+		result = observe_departing_once(&context, sockets, &error);
+	} while (netlink_again(result, &error, &attempts));
+	if (result == 0)
+		return 0;
+	return report_error(report, netlink_error_status(&error), "can't read the sessions of the kill switch: %s",
+			    netlink_error_text(&error));
 }
 
 int observe(struct present *present, const struct view *view, struct sockets *sockets, struct report *report)

@@ -34,4 +34,10 @@ struct view {
  */
 int observe(struct present *present, const struct view *view, struct sockets *sockets, struct report *report);
 
+/*
+ * observe_departing - the sessions of @view->wanted alone, in its maps that are there, and the table's instance and
+ *	generation; as observe()
+ */
+int observe_departing(struct present *present, const struct view *view, struct sockets *sockets, struct report *report);
+
 #endif

@@ -160,6 +160,10 @@ struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule)
 	}
 	if (rule->incoming[0])
 		mnl_attr_put_strz(message, FRA_IIFNAME, rule->incoming);
+	if (rule->mask) {
+		mnl_attr_put_u32(message, FRA_FWMARK, rule->mark);
+		mnl_attr_put_u32(message, FRA_FWMASK, rule->mask);
+	}
 	if (rule->action == FR_ACT_TO_TBL)
 		mnl_attr_put_u32(message, FRA_TABLE, rule->table);
 	if (rule->suppress_prefixlength >= 0)
@@ -386,6 +390,8 @@ bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule)
 	if (other.has_mark && (other.mark || other.mask != UINT32_MAX)) {
 		add_word(&other.text, "fwmark");
 		text_add(&other.text, " 0x%x/0x%x", other.mark, other.mask);
+		rule->mark = other.mark;
+		rule->mask = other.mask;
 	}
 
 	/* Its comparison for NLM_F_EXCL passes over these. */

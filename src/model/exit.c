@@ -49,6 +49,8 @@ void exits_make(struct exits *exits, const struct config *config)
 
 void exits_free(struct exits *exits)
 {
+	for (unsigned int i = 0; i < exits->count; i++)
+		report_free(&exits->exit[i].missing);
 	free(exits->exit);
 	*exits = (struct exits){ 0 };
 }

@@ -18,7 +18,10 @@ static int compare_prefixes(const void *a, const void *b)
 
 void guard_add_set(struct guard *guard, const char *name, uint8_t family, const struct prefix *prefix, size_t prefixes)
 {
-	struct guard_set set = { name, family, allocate(prefixes, sizeof(*prefix)), prefixes };
+	struct guard_set set = {
+		.name = name, .kind = family == AF_UNSPEC ? SET_FLOWS : SET_PREFIXES, .family = family,
+		.prefix = allocate(prefixes, sizeof(*prefix)), .prefixes = prefixes,
+	};
 
 	if (prefixes) {
 		memcpy(set.prefix, prefix, prefixes * sizeof(*prefix));
@@ -26,6 +29,71 @@ void guard_add_set(struct guard *guard, const char *name, uint8_t family, const 
 	}
 	guard->set = make_room_for_one(guard->set, guard->sets, sizeof(*guard->set));
 	guard->set[guard->sets++] = set;
+}
+
+struct guard_set *guard_add_elements(struct guard *guard, const char *name, enum guard_set_kind kind, uint8_t family)
+{
+	guard->set = make_room_for_one(guard->set, guard->sets, sizeof(*guard->set));
+	guard->set[guard->sets] = (struct guard_set){ .name = name, .kind = kind, .family = family };
+	return &guard->set[guard->sets++];
+}
+
+struct guard_element *guard_add_element(struct guard_set *set, const char *chain)
+{
+	struct guard_element *element;
+
+	set->element = make_room_for_one(set->element, set->elements, sizeof(*set->element));
+	element = &set->element[set->elements++];
+	*element = (struct guard_element){ 0 };
+	snprintf(element->chain, sizeof(element->chain), "%s", chain);
+	return element;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct guard_element *one = a, *other = b;
+
+	return memcmp(one->key, other->key, sizeof(one->key));
+}
+
+void guard_sort_elements(struct guard_set *set)
+{
+	if (set->elements)
+		qsort(set->element, set->elements, sizeof(*set->element), compare_keys);
+}
+
+void guard_session_key(uint8_t key[GUARD_KEY], const char *device, const struct address *address)
+{
+	memset(key, 0, GUARD_KEY);
+	memcpy(key, device, strnlen(device, IFNAMSIZ - 1));
+	memcpy(key + IFNAMSIZ, address->bytes, address_size(address->family));
+}
+
+struct address guard_session_address(const struct guard_set *map, const uint8_t key[GUARD_KEY])
+{
+	struct address address = { .family = map->family };
+
+	memcpy(address.bytes, key + IFNAMSIZ, address_size(map->family));
+	return address;
+}
+
+void guard_mark_key(uint8_t key[GUARD_KEY], uint32_t mark)
+{
+	memset(key, 0, GUARD_KEY);
+	memcpy(key, &mark, sizeof(mark));
+}
+
+bool guard_set_is_map(const struct guard_set *set)
+{
+	return set->kind == MAP_SESSIONS || set->kind == MAP_MARKS;
+}
+
+const struct guard_set *guard_find_set(const struct guard *guard, const char *name)
+{
+	for (size_t i = 0; i < guard->sets; i++)
+		if (strcmp(guard->set[i].name, name) == 0)
+			return &guard->set[i];
+	return NULL;
 }
 
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain)
@@ -199,6 +267,9 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 		text_add(text, "%sifname %s\"%s\" ", match->kind == MATCH_IIFNAME ? "i" : "o", not,
 			 interface_pattern_text(&match->interface, buffer));
 		break;
+	case MATCH_IIFNAME_IN:
+		text_add(text, "iifname %s@%s ", not, match->set.name);
+		break;
 	case MATCH_FAMILY:
 		text_add(text, "meta nfproto %s%s ", not, match->family == AF_INET ? "ipv4" : "ipv6");
 		break;
@@ -259,16 +330,40 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 			 (ICMP_QUOTE_OFFSET + IPV6_NEXT_HEADER_OFFSET) * 8);
 		break;
 	case MATCH_MARK:
-		text_add(text, "meta mark & 0x%08x == 0x%08x ", GUARD_MARK, GUARD_MARK);
+		text_add(text, "meta mark & 0x%08x == 0x%08x ", match->mark.mask, match->mark.value);
 		break;
 	case MATCH_IPSEC:
 		text_add(text, "rt ipsec %s ", match->negated ? "missing" : "exists");
 		break;
 	case MATCH_REPLY:
-		text_add(text, "ct direction reply ");
+		text_add(text, "ct direction %s ", match->negated ? "original" : "reply");
 		break;
 	case MATCH_FLOWS_OVER:
 		text_add(text, "add @" GUARD_FLOWS_SET " { iif ct count over %u } ", match->flows);
+		break;
+	}
+}
+
+/* meta mark set meta mark & 0x00ffffff | 0x02000000 */
+static void add_mark_set(struct text *text, const char *of, const struct mark_bits *mark)
+{
+	text_add(text, "%s mark set %s mark ", of, of);
+	if (mark->value != mark->mask)
+		text_add(text, "& 0x%08x ", ~mark->mask);
+	text_add(text, "| 0x%08x", mark->value);
+}
+
+static void add_subject(struct text *text, const struct guard_rule *rule)
+{
+	switch (rule->map.subject) {
+	case SUBJECT_SESSION:
+		text_add(text, "iifname . %s saddr", nft_family(rule->map.family));
+		break;
+	case SUBJECT_MARK:
+		text_add(text, "meta mark & 0x%08x", rule->mark.mask);
+		break;
+	case SUBJECT_CT_MARK:
+		text_add(text, "ct mark & 0x%08x", rule->mark.mask);
 		break;
 	}
 }
@@ -289,6 +384,9 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 	case VERDICT_GOTO:
 		text_add(text, "goto %s", rule->chain);
 		break;
+	case VERDICT_JUMP:
+		text_add(text, "jump %s", rule->chain);
+		break;
 	case VERDICT_REJECT:
 		text_add(text, "reject with icmp%s admin-prohibited", rule->reject_family == AF_INET ? "" :
 			 rule->reject_family == AF_INET6 ? "v6" : "x");
@@ -299,7 +397,12 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 			text_add(text, " to :%u-%u", rule->ports.first, rule->ports.last);
 		break;
 	case VERDICT_MARK:
-		text_add(text, "meta mark set meta mark | 0x%08x", GUARD_MARK);
+	case VERDICT_CT_MARK:
+		add_mark_set(text, rule->verdict == VERDICT_MARK ? "meta" : "ct", &rule->mark);
+		break;
+	case VERDICT_MAP:
+		add_subject(text, rule);
+		text_add(text, " vmap @%s", rule->map.name);
 		break;
 	}
 	text_add_string(text, " comment \"");
@@ -308,29 +411,78 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 	text_add_string(text, "\"");
 }
 
+void guard_add_key_text(struct text *text, const struct guard_set *set, const uint8_t key[GUARD_KEY])
+{
+	struct address address;
+	char buffer[ADDRESS_TEXT];
+	uint32_t mark;
+
+	memcpy(&mark, key, sizeof(mark));
+	if (set->kind == MAP_MARKS) {
+		text_add(text, "0x%08x", mark);
+		return;
+	}
+	text_add(text, "\"%.*s\"", IFNAMSIZ, (const char *)key);
+	if (set->kind != MAP_SESSIONS)
+		return;
+	address = guard_session_address(set, key);
+	text_add(text, " . %s", address_text(&address, buffer));
+}
+
+static bool is_element_there(const struct guard_set *set, size_t i)
+{
+	return i < set->prefixes || set->kind == SET_INTERFACES || set->element[i].chain[0];
+}
+
+static void add_element(struct text *text, const struct guard_set *set, size_t i)
+{
+	if (set->kind == SET_PREFIXES) {
+		add_prefix(text, &set->prefix[i]);
+		return;
+	}
+	guard_add_key_text(text, set, set->element[i].key);
+	if (set->element[i].chain[0])
+		text_add(text, " : goto %s", set->element[i].chain);
+}
+
 /* elements = { 10.20.0.0/24, 10.30.0.0/24 }, broken into lines where nft(8) breaks them */
 static void add_elements(struct text *text, const struct guard_set *set)
 {
-	const char *separator = "";
+	bool two_a_line = set->kind == SET_PREFIXES && set->family == AF_INET;
+	const char *separator = "\t\telements = { ";
 
-	text_add_string(text, "\t\telements = { ");
-	for (size_t i = 0; i < set->prefixes; i++) {
+	for (size_t i = 0; i < set->prefixes + set->elements; i++) {
+		if (!is_element_there(set, i))
+			continue;
 		text_add_string(text, separator);
-		add_prefix(text, &set->prefix[i]);
-		separator = i % 2 || set->family == AF_INET6 ? ",\n\t\t\t     " : ", ";
+		add_element(text, set, i);
+		separator = i % 2 || !two_a_line ? ",\n\t\t\t     " : ", ";
 	}
-	text_add_string(text, " }\n");
+	if (*separator != '\t')
+		text_add_string(text, " }\n");
 }
 
 static void add_set(struct text *text, const struct guard_set *set)
 {
-	text_add(text, "\tset %s {\n", set->name);
-	if (set->family == AF_UNSPEC)
+	text_add(text, "\t%s %s {\n", guard_set_is_map(set) ? "map" : "set", set->name);
+	switch (set->kind) {
+	case SET_FLOWS:
 		text_add(text, "\t\ttype iface_index\n\t\tsize %d\n\t\tflags dynamic\n", GUARD_FLOWS_SIZE);
-	else
+		break;
+	case SET_PREFIXES:
 		text_add(text, "\t\ttype ipv%c_addr\n\t\tflags interval\n", set->family == AF_INET ? '4' : '6');
-	if (set->prefixes)
-		add_elements(text, set);
+		break;
+	case SET_INTERFACES:
+		text_add_string(text, "\t\ttype ifname\n");
+		break;
+	case MAP_SESSIONS:
+		text_add(text, "\t\ttype ifname . ipv%c_addr : verdict\n", set->family == AF_INET ? '4' : '6');
+		break;
+	case MAP_MARKS:
+		text_add_string(text, "\t\ttype mark : verdict\n");
+		break;
+	}
+	add_elements(text, set);
 	text_add_string(text, "\t}\n\n");
 }
 
@@ -365,6 +517,13 @@ static void digest_rule(uint64_t *digest, const struct guard_rule *rule)
 	};
 
 	digest_add(digest, what, sizeof(what));
+	if (rule->mark.mask)
+		digest_add(digest, &rule->mark, sizeof(rule->mark));
+	if (rule->verdict == VERDICT_MAP) {
+		digest_add_string(digest, rule->map.name);
+		digest_add(digest, &rule->map.subject, sizeof(rule->map.subject));
+		digest_add(digest, &rule->map.family, sizeof(rule->map.family));
+	}
 	/* All bytes of a match: those that its kind does not use are zero. */
 	digest_add(digest, rule->match, rule->matches * sizeof(*rule->match));
 	if (rule->chain)
@@ -386,7 +545,10 @@ static void digest_set(uint64_t *digest, const struct guard_set *set)
 {
 	digest_add_string(digest, set->name);
 	digest_add(digest, &set->family, sizeof(set->family));
+	digest_add(digest, &set->kind, sizeof(set->kind));
 	digest_add(digest, set->prefix, set->prefixes * sizeof(*set->prefix));
+	if (set->kind != MAP_SESSIONS)
+		digest_add(digest, set->element, set->elements * sizeof(*set->element));
 }
 
 uint64_t guard_digest(const struct guard *guard)
@@ -409,8 +571,10 @@ void guard_free(struct guard *guard)
 			text_free(&guard->chain[i].rule[j].code);
 		free(guard->chain[i].rule);
 	}
-	for (size_t i = 0; i < guard->sets; i++)
+	for (size_t i = 0; i < guard->sets; i++) {
 		free(guard->set[i].prefix);
+		free(guard->set[i].element);
+	}
 	free(guard->chain);
 	free(guard->set);
 	lines_free(&guard->kept);

@@ -23,12 +23,6 @@
 #define IPV6_DADDR_OFFSET 24U
 #define IPV6_NEXT_HEADER_OFFSET 6U
 
-/*
- * What a client sent to this host carries this mark, so that it is known where
- * a tunnel of this host unpacks it and hands what was inside to be forwarded.
- */
-#define GUARD_MARK 0xff000000U
-
 #define GUARD_INSTANCE 16	/* bytes; see checkpoint.h */
 #define GUARD_COMMENT_PARTS 8
 #define GUARD_COMMENT 128	/* NFTNL_UDATA_COMMENT_MAXLEN of nft(8), with its NUL */
@@ -37,7 +31,8 @@ enum guard_match_kind {
 	MATCH_IIFNAME,
 	MATCH_OIFNAME,
 	MATCH_FAMILY,
-	MATCH_SADDR_IN,		/* a set */
+	MATCH_IIFNAME_IN,	/* a set */
+	MATCH_SADDR_IN,
 	MATCH_DADDR_IN,
 	MATCH_SADDR,		/* a prefix */
 	MATCH_DADDR,
@@ -58,7 +53,7 @@ enum guard_match_kind {
 	MATCH_MARK,		/* GUARD_MARK */
 	MATCH_IPSEC,		/* an IPsec policy takes the packet (XFRM) */
 	MATCH_FLOW_SADDR_IN,	/* a set: the source of its flow's first packet, before any NAT */
-	MATCH_REPLY,		/* goes against the direction of its flow */
+	MATCH_REPLY,		/* goes against the direction of its flow; negated: along with it */
 	MATCH_FLOWS_OVER,	/* with it, more flows than that come in by its interface; counted in GUARD_FLOWS_SET */
 };
 
@@ -66,6 +61,11 @@ enum guard_match_kind {
 
 /* As NF_CT_STATE_BIT() of linux/netfilter/nf_conntrack_common.h has them. */
 enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = 64 };
+
+/* Of a packet or a flow, in the bits of @mask. */
+struct mark_bits {
+	uint32_t value, mask;
+};
 
 /* No pointers: guard_digest() takes its bytes. */
 struct guard_match {
@@ -82,12 +82,21 @@ struct guard_match {
 		struct { uint8_t protocol; uint16_t port; };	/* IPPROTO_TCP, IPPROTO_UDP; host byte order */
 		struct { uint8_t family, protocol; } quoted;
 		uint32_t flows;
+		struct mark_bits mark;
 	};
 };
 
 enum guard_verdict {
-	VERDICT_ACCEPT, VERDICT_DROP, VERDICT_GOTO, VERDICT_REJECT, VERDICT_MASQUERADE,
-	VERDICT_MARK,			/* none: the packet gets GUARD_MARK and goes on */
+	VERDICT_ACCEPT, VERDICT_DROP, VERDICT_GOTO, VERDICT_JUMP, VERDICT_REJECT, VERDICT_MASQUERADE,
+	VERDICT_MARK,			/* none: the packet gets a mark and goes on */
+	VERDICT_CT_MARK,		/* the same of its flow */
+	VERDICT_MAP,			/* that of a map; none where it has none */
+};
+
+/* What a map is asked for. */
+enum guard_subject {
+	SUBJECT_SESSION,		/* interface and source: of which session it is */
+	SUBJECT_MARK, SUBJECT_CT_MARK,	/* of the packet or the flow, in the bits of [gateway] mark_mask */
 };
 
 struct guard_rule {
@@ -96,7 +105,9 @@ struct guard_rule {
 	bool counter;
 	enum guard_verdict verdict;
 	uint8_t reject_family;		/* with VERDICT_REJECT; AF_UNSPEC: either */
-	const char *chain;		/* with VERDICT_GOTO */
+	const char *chain;		/* with VERDICT_GOTO, VERDICT_JUMP */
+	struct mark_bits mark;		/* with VERDICT_MARK, VERDICT_CT_MARK; with VERDICT_MAP its mask alone */
+	struct { char name[GUARD_SET_NAME]; enum guard_subject subject; uint8_t family; } map;	/* with VERDICT_MAP */
 	struct port_range ports;	/* with VERDICT_MASQUERADE; last = 0: any */
 	const char *comment[GUARD_COMMENT_PARTS];	/* guard_comment() joins them; NULL behind the last */
 	struct text code;		/* its expressions, to compare; set by nftables_compile() */
@@ -119,11 +130,50 @@ struct guard_chain {
 #define GUARD_CLIENTS4_SET "clients4"
 #define GUARD_CLIENTS6_SET "clients6"
 
+/* Interfaces where late replies to clients come in, of each family. */
+#define GUARD_UPLINKS4_SET "uplinks4"
+#define GUARD_UPLINKS6_SET "uplinks6"
+/* Maps: of each session's device and address to the chain of its gateway; and of marks. */
+#define GUARD_SESSION4_MAP "session4"
+#define GUARD_SESSION6_MAP "session6"
+#define GUARD_GATEWAYS_MAP "gateways"		/* by which gateway a packet may leave */
+#define GUARD_KEPT_MAP "kept"			/* what its flow keeps */
+#define GUARD_REPLIES_MAP "replies"		/* what replies get of it */
+#define GUARD_MASQUERADED_MAP "masqueraded"	/* with which marks packets get an address of this host */
+
+enum guard_set_kind {
+	SET_FLOWS,
+	SET_PREFIXES,
+	SET_INTERFACES,
+	MAP_SESSIONS,
+	MAP_MARKS,
+};
+
+#define GUARD_KEY 32		/* bytes of the longest key: name of an interface, IPv6 address */
+#define GUARD_CHAIN_NAME 24	/* bytes of the longest name of a chain that a map leads to, with its NUL */
+
+/* As the kernel has it. The rest of a key that is shorter is zero. */
+struct guard_element {
+	uint8_t key[GUARD_KEY];
+	char chain[GUARD_CHAIN_NAME];	/* "" in a set; in MAP_SESSIONS: it is not to be there */
+};
+
 struct guard_set {
 	const char *name;
-	uint8_t family;			/* of the prefixes; AF_UNSPEC: it is GUARD_FLOWS_SET */
+	enum guard_set_kind kind;
+	uint8_t family;			/* of SET_PREFIXES and MAP_SESSIONS */
 	struct prefix *prefix;		/* in the order of their addresses; none overlaps another */
 	size_t prefixes;
+	struct guard_element *element;	/* of the others, in the order of their keys */
+	size_t elements;
+	bool partial;			/* of MAP_SESSIONS: whatever else it holds may be there too */
+};
+
+/* What becomes of an element of MAP_SESSIONS: where its chain is "", it goes. */
+struct guard_change {
+	const struct guard_set *set;
+	struct guard_element element;
+	char was[GUARD_CHAIN_NAME];	/* its chain until then; "" where there is none */
 };
 
 struct guard {
@@ -138,6 +188,30 @@ struct guard {
 
 /* guard_add_set - with a copy of the prefixes */
 void guard_add_set(struct guard *guard, const char *name, uint8_t family, const struct prefix *prefix, size_t prefixes);
+
+/* guard_set_is_map - whether its elements lead to chains */
+bool guard_set_is_map(const struct guard_set *set);
+
+/* guard_add_elements - another set without prefixes; the pointer holds until the next is added */
+struct guard_set *guard_add_elements(struct guard *guard, const char *name, enum guard_set_kind kind, uint8_t family);
+
+/* guard_add_element - with room for its key, zeroed; guard_sort_elements() behind the last */
+struct guard_element *guard_add_element(struct guard_set *set, const char *chain);
+void guard_sort_elements(struct guard_set *set);
+
+/*
+ * guard_session_key - of a session's device and one of its addresses, which guard_session_address() reads back
+ * guard_mark_key - of a mark
+ */
+void guard_session_key(uint8_t key[GUARD_KEY], const char *device, const struct address *address);
+struct address guard_session_address(const struct guard_set *map, const uint8_t key[GUARD_KEY]);
+void guard_mark_key(uint8_t key[GUARD_KEY], uint32_t mark);
+
+/* guard_add_key_text - "vpns0" . 10.20.0.50, 0x01000000, "eth0": as nft(8) reads it */
+void guard_add_key_text(struct text *text, const struct guard_set *set, const uint8_t key[GUARD_KEY]);
+
+/* guard_find_set - NULL where it has none of that name */
+const struct guard_set *guard_find_set(const struct guard *guard, const char *name);
 
 /* guard_add_chain, guard_add_rule - a new last one, zeroed; the pointer holds until the next is added */
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain);
@@ -157,7 +231,7 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule);
 /* guard_add_text - the table as nft(8) reads it */
 void guard_add_text(struct text *text, const struct guard *guard);
 
-/* guard_digest - of all that is wanted of the table, that is of each value here but the instance and the rules' code */
+/* guard_digest - of all that is wanted of the table but sessions: each value here but the instance and the rules' code */
 uint64_t guard_digest(const struct guard *guard);
 
 void guard_free(struct guard *guard);

@@ -4,6 +4,7 @@
 #include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/netfilter.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -275,7 +276,49 @@ static void compare_elements(const struct guard_set *wanted, const struct presen
 	ranges_free(&theirs);
 }
 
-static const struct present_set *find_set(const struct present_guard *present, const char *name)
+/* Elements by their keys */
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct guard_element *one = a, *other = b;
+
+	return memcmp(one->key, other->key, sizeof(one->key));
+}
+
+static const struct guard_element *find_element(const struct guard_element *element, size_t elements, const struct guard_element *like)
+{
+	return elements ? bsearch(like, element, elements, sizeof(*element), compare_keys) : NULL;
+}
+
+static void note_element(struct lines *problems, const struct guard_set *set, const struct guard_element *element,
+			 const char *what)
+{
+	struct text key CLEANUP(text_free) = { 0 };
+
+	guard_add_key_text(&key, set, element->key);
+	lines_add(problems, "kill switch: %s %s: %s %s", guard_set_is_map(set) ? "map" : "set", set->name, key.data, what);
+}
+
+static void compare_keyed_elements(const struct guard_set *wanted, struct present_set *present, struct lines *problems)
+{
+	if (present->elements)
+		qsort(present->element, present->elements, sizeof(*present->element), compare_keys);
+	for (size_t i = 0; i < wanted->elements; i++) {
+		const struct guard_element *found = find_element(present->element, present->elements, &wanted->element[i]);
+
+		if (!found)
+			note_element(problems, wanted, &wanted->element[i], "is missing");
+		else if (strcmp(found->chain, wanted->element[i].chain) != 0)
+			note_element(problems, wanted, found, "leads elsewhere");
+	}
+	for (size_t i = 0; i < present->elements; i++)
+		if (!find_element(wanted->element, wanted->elements, &present->element[i]))
+			note_element(problems, wanted, &present->element[i], "does not belong there");
+	if (present->odd)
+		lines_add(problems, "kill switch: %s has an element with a timeout, a counter or another expression", wanted->name);
+}
+
+static struct present_set *find_set(const struct present_guard *present, const char *name)
 {
 	for (size_t i = 0; i < present->sets; i++)
 		if (strcmp(present->set[i].name, name) == 0)
@@ -294,12 +337,14 @@ static bool set_wanted(const struct guard *wanted, const char *name)
 static void compare_sets(const struct guard *wanted, const struct present_guard *present, struct lines *problems)
 {
 	for (size_t i = 0; i < wanted->sets; i++) {
-		const struct present_set *set = find_set(present, wanted->set[i].name);
+		struct present_set *set = find_set(present, wanted->set[i].name);
 
 		if (!set)
 			lines_add(problems, "kill switch: set %s is missing or altered", wanted->set[i].name);
-		else
+		else if (wanted->set[i].kind == SET_PREFIXES)
 			compare_elements(&wanted->set[i], set, problems);
+		else if (wanted->set[i].kind != MAP_SESSIONS)
+			compare_keyed_elements(&wanted->set[i], set, problems);
 	}
 	for (size_t i = 0; i < present->sets; i++)
 		if (!set_wanted(wanted, present->set[i].name))
@@ -353,6 +398,68 @@ static int check_guard(const struct config *config, const struct present_guard *
 	return config_error(config, report, KEY_KILLSWITCH_TABLE, "this nft table exists and is not ours, since it has no "
 			    "chain from_client; take another name, or remove it with `nft delete table inet %s`",
 			    config->killswitch_table);
+}
+
+static void add_change(struct plan *plan, const struct guard_set *set, const struct guard_element *element, const char *was)
+{
+	struct guard_change *change;
+
+	plan->change = make_room_for_one(plan->change, plan->changes, sizeof(*plan->change));
+	change = &plan->change[plan->changes++];
+	*change = (struct guard_change){ .set = set, .element = *element };
+	snprintf(change->was, sizeof(change->was), "%s", was);
+}
+
+/* Of a map that is not looked at as a whole, an element that is not there is of a session that begins. */
+static void plan_session(struct plan *plan, const struct guard_set *wanted, const struct guard_element *element,
+			 const struct guard_element *found)
+{
+	const char *was = found ? found->chain : "";
+
+	if (strcmp(was, element->chain) == 0)
+		return;
+	add_change(plan, wanted, element, was);
+	if (!wanted->partial)
+		note_element(&plan->problems, wanted, element, was[0] ? "leads elsewhere" : "is missing");
+}
+
+static void plan_sessions_of(struct plan *plan, const struct guard_set *wanted, struct present_set *present)
+{
+	static struct present_set nothing;
+	struct present_set *there = present ? present : &nothing;
+
+	if (there->elements)
+		qsort(there->element, there->elements, sizeof(*there->element), compare_keys);
+	for (size_t i = 0; i < wanted->elements; i++)
+		plan_session(plan, wanted, &wanted->element[i], find_element(there->element, there->elements, &wanted->element[i]));
+	for (size_t i = 0; i < there->elements && !wanted->partial; i++) {
+		struct guard_element gone = there->element[i];
+
+		if (find_element(wanted->element, wanted->elements, &gone))
+			continue;
+		gone.chain[0] = '\0';
+		add_change(plan, wanted, &gone, there->element[i].chain);
+		note_element(&plan->problems, wanted, &gone, "is of no live session");
+	}
+}
+
+/* A whole table comes with its sessions. */
+void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct present *present)
+{
+	struct step *step;
+
+	for (size_t i = 0; i < wanted->guard.sets; i++) {
+		const struct guard_set *set = &wanted->guard.set[i];
+
+		if (set->kind == MAP_SESSIONS)
+			plan_sessions_of(plan, set, find_set(&present->guard, set->name));
+	}
+	if (!plan->changes || plan->steps)
+		return;
+	step = add_step(plan, STEP_SESSIONS);
+	step->guard = &wanted->guard;
+	step->change = plan->change;
+	step->changes = plan->changes;
 }
 
 static void plan_guard(struct plan *plan, const struct wanted *wanted, const struct present *present)
@@ -556,8 +663,9 @@ static int check_others_neighbour(const struct config *config, const struct neig
 static bool same_selector(const struct rule *rule, const struct rule *wanted)
 {
 	bool same_incoming = strcmp(rule->incoming, wanted->incoming) == 0;
-	bool same = !rule->other && same_incoming && rule->inverted == wanted->inverted;
-	bool same_action = rule->action == wanted->action && rule->table == wanted->table &&
+	bool same_mark = rule->mark == wanted->mark && rule->mask == wanted->mask;
+	bool same = (!rule->other || (wanted->mask && same_mark)) && same_incoming && rule->inverted == wanted->inverted;
+	bool same_action = (same_mark || !wanted->mask) && rule->action == wanted->action && rule->table == wanted->table &&
 			   rule->suppress_prefixlength == wanted->suppress_prefixlength;
 
 	/* With more selectors and the same action, the kernel takes @rule for what we want to add (NLM_F_EXCL). */
@@ -826,6 +934,7 @@ int plan_install(struct plan *plan, const struct config *config, const struct wa
 	*plan = (struct plan){ 0 };
 	plan_find_owned(config, present->rule, present->rules, owned);
 	plan_guard(plan, wanted, present);
+	plan_sessions(plan, wanted, present);
 	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count;
 	plan_neighbours(plan, wanted, present);
 	plan_routes(plan, config, wanted, present, owned);
@@ -894,6 +1003,7 @@ int plan_remove(struct plan *plan, const struct config *config, const struct wan
 void plan_free(struct plan *plan)
 {
 	free(plan->step);
+	free(plan->change);
 	lines_free(&plan->problems);
 	free(plan->intact_route);
 	free(plan->intact_neighbour);

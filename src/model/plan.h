@@ -18,6 +18,7 @@
 enum step_kind {
 	STEP_GUARD_LOAD,	/* the whole table in one transaction, in place of the old one */
 	STEP_GUARD_REMOVE,
+	STEP_SESSIONS,		/* the changes of the map of sessions, in one transaction */
 	STEP_NEIGHBOUR_REPLACE, STEP_NEIGHBOUR_REMOVE,
 	STEP_ROUTE_ADD, STEP_ROUTE_REMOVE,
 	STEP_RULE_ADD, STEP_RULE_REMOVE,
@@ -27,7 +28,9 @@ enum step_kind {
 struct step {
 	enum step_kind kind;
 	bool replace;			/* with STEP_GUARD_LOAD: the table exists */
-	const struct guard *guard;
+	const struct guard *guard;		/* with STEP_SESSIONS the one whose map they are of */
+	const struct guard_change *change;	/* with STEP_SESSIONS, so many */
+	size_t changes;
 	const struct route *route;
 	const struct rule *rule;
 	const struct neighbour *neighbour;
@@ -39,12 +42,14 @@ enum layer { LAYER_ROUTING, LAYER_KILLSWITCH, LAYERS };
 struct plan {
 	struct step *step;
 	size_t steps;
+	struct guard_change *change;	/* what becomes of sessions, be it by STEP_SESSIONS or with the whole table */
+	size_t changes;
 	struct lines problems;		/* what differs from the wanted state, a sentence each */
 	size_t wrong[LAYERS];		/* how many of them each layer has, and of the conflicts */
 	size_t conflicts;		/* foreign objects that are in the way */
 
 	/* What is as wanted already. */
-	const struct guard *intact_guard;	/* NULL where it is not */
+	const struct guard *intact_guard;	/* NULL where it is not, but for its sessions */
 	const struct route **intact_route;
 	size_t intact_routes;
 	const struct neighbour **intact_neighbour;
@@ -68,6 +73,9 @@ int plan_install(struct plan *plan, const struct config *config, const struct wa
 /* plan_remove - to a state without anything of ours. Returns as plan_install(). */
 int plan_remove(struct plan *plan, const struct config *config, const struct wanted *wanted,
 		const struct present *present, struct report *report);
+
+/* plan_sessions - to the sessions of @wanted, whatever else is there */
+void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct present *present);
 
 void plan_free(struct plan *plan);
 

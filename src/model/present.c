@@ -14,6 +14,12 @@ static void chain_free(struct present_chain *chain)
 	free(chain->type);
 }
 
+void present_add_set(struct present_guard *present, const struct guard_set *wanted)
+{
+	present->set = make_room_for_one(present->set, present->sets, sizeof(*present->set));
+	present->set[present->sets++] = (struct present_set){ .name = wanted->name, .kind = wanted->kind, .family = wanted->family };
+}
+
 void present_free(struct present *present)
 {
 	for (size_t i = 0; i < present->rules; i++)
@@ -25,8 +31,10 @@ void present_free(struct present *present)
 	free(present->rule);
 	free(present->route);
 	free(present->neighbour);
-	for (size_t i = 0; i < present->guard.sets; i++)
+	for (size_t i = 0; i < present->guard.sets; i++) {
 		free(present->guard.set[i].bound);
+		free(present->guard.set[i].element);
+	}
 	free(present->guard.chain);
 	free(present->guard.set);
 	*present = (struct present){ 0 };

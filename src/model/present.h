@@ -37,9 +37,12 @@ struct present_chain {
 /* One of the kill switch's sets, of the kind that we make. */
 struct present_set {
 	const char *name;	/* GUARD_FLOWS_SET, ... */
-	uint8_t family;		/* of its elements; AF_UNSPEC: they are not read */
+	enum guard_set_kind kind;	/* of SET_FLOWS the elements are not read */
+	uint8_t family;
 	struct bound *bound;
 	size_t bounds;
+	struct guard_element *element;
+	size_t elements;
 	bool odd;		/* elements expire, count, or are otherwise none of ours */
 };
 
@@ -67,6 +70,9 @@ struct present {
 	size_t neighbours;
 	struct present_guard guard;
 };
+
+/* present_add_set - one without elements, as @wanted is */
+void present_add_set(struct present_guard *present, const struct guard_set *wanted);
 
 void present_free(struct present *present);
 

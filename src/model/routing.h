@@ -25,9 +25,10 @@ struct rule {
 	uint32_t table;			/* with FR_ACT_TO_TBL; with FR_ACT_GOTO the priority to go on at */
 	int suppress_prefixlength;	/* -1 where the rule has none */
 	uint8_t protocol;
+	uint32_t mark, mask;		/* of packets with this mark in these bits; mask 0: whichever; in `other` too */
+	char *other;			/* what it has beyond the above, as ip(8) writes it; NULL where nothing */
 
 	/* Of a rule read from the kernel alone. */
-	char *other;		/* what it has beyond the above, as ip(8) writes it; NULL where nothing */
 	bool shadows;		/* the kernel takes it for equal to one without what is in `other` */
 	bool local_only;	/* about packets that this host sends, marked ones, or those of a VRF: never those of clients */
 	struct text message;	/* the payload of its RTM_NEWRULE, to delete exactly this one */

@@ -40,6 +40,28 @@ static void add_guard(struct text *script, const struct step *step)
 	text_add(script, "END");
 }
 
+static void add_change(struct text *script, const struct step *step, const struct guard_change *change, bool gone)
+{
+	text_add(script, "%s element inet %s %s { ", gone ? "delete" : "add", step->guard->table, change->set->name);
+	guard_add_key_text(script, change->set, change->element.key);
+	if (!gone)
+		text_add(script, " : goto %s", change->element.chain);
+	text_add_string(script, " }\n");
+}
+
+/* What leads elsewhere is taken out first: nft(8) leaves an element as it is. */
+static void add_sessions(struct text *script, const struct step *step)
+{
+	text_add_string(script, "nft -f - <<'END'\n");
+	for (size_t i = 0; i < step->changes; i++) {
+		if (step->change[i].was[0])
+			add_change(script, step, &step->change[i], true);
+		if (step->change[i].element.chain[0])
+			add_change(script, step, &step->change[i], false);
+	}
+	text_add_string(script, "END");
+}
+
 void script_add_step(struct text *script, const struct step *step)
 {
 	switch (step->kind) {
@@ -48,6 +70,9 @@ void script_add_step(struct text *script, const struct step *step)
 		break;
 	case STEP_GUARD_REMOVE:
 		text_add(script, "nft delete table inet %s", step->guard->table);
+		break;
+	case STEP_SESSIONS:
+		add_sessions(script, step);
 		break;
 	case STEP_NEIGHBOUR_REPLACE:
 	case STEP_NEIGHBOUR_REMOVE:
@@ -162,6 +187,27 @@ static void add_marked_guard(struct text *diff, enum mark mark, const struct gua
 	add_marked(diff, mark, text_string(&line), colour);
 }
 
+static void add_marked_session(struct text *diff, enum mark mark, const struct step *step, const struct guard_change *change,
+			       const char *chain, bool colour)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	if (!chain[0])
+		return;
+	text_add(&line, "nft element inet %s %s ", step->guard->table, change->set->name);
+	guard_add_key_text(&line, change->set, change->element.key);
+	text_add(&line, " : goto %s", chain);
+	add_marked(diff, mark, text_string(&line), colour);
+}
+
+static void add_marked_sessions(struct text *diff, const struct step *step, bool colour)
+{
+	for (size_t i = 0; i < step->changes; i++) {
+		add_marked_session(diff, MARK_GONE, step, &step->change[i], step->change[i].was, colour);
+		add_marked_session(diff, MARK_NEW, step, &step->change[i], step->change[i].element.chain, colour);
+	}
+}
+
 static void add_marked_step(struct text *diff, const struct step *step, bool colour)
 {
 	switch (step->kind) {
@@ -173,6 +219,9 @@ static void add_marked_step(struct text *diff, const struct step *step, bool col
 		break;
 	case STEP_GUARD_REMOVE:
 		add_marked_guard(diff, MARK_GONE, step->guard, "", colour);
+		break;
+	case STEP_SESSIONS:
+		add_marked_sessions(diff, step, colour);
 		break;
 	case STEP_NEIGHBOUR_REPLACE:
 	case STEP_NEIGHBOUR_REMOVE:

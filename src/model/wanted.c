@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model/wanted.h"
+#include "model/marks.h"
 
 #include <linux/fib_rules.h>
 #include <linux/neighbour.h>
@@ -11,7 +12,9 @@
  * Policy routing, for each governed family and subnet:
  *
  *   PRIORITY - 1: to SUBNET lookup main suppress_prefixlength N	the VPN's own addresses
- *   PRIORITY:     from SUBNET lookup TABLE				with a gateway
+ *   PRIORITY:     from SUBNET lookup TABLE				with a gateway; of several each has one:
+ *   PRIORITY:     from SUBNET fwmark MARK/MASK lookup TABLE
+ *   PRIORITY:     from SUBNET fwmark MARK/MASK lookup main		and who is direct
  *   PRIORITY + 1: from SUBNET prohibit					nothing falls through
  *   PRIORITY + 1: to SUBNET blackhole					nor to an address without a client
  *
@@ -51,6 +54,17 @@ static void add_local_rule(struct wanted *wanted, const struct config *config, c
 		rule->suppress_prefixlength--;
 }
 
+/* Of several gateways each has its own packets, by the mark that the kill switch gives them. */
+static void set_mark(struct rule *rule, const struct config *config, const struct gateway *gateway)
+{
+	struct text words = { 0 };
+
+	rule->mark = mark_of(config, gateway);
+	rule->mask = config->mark_mask;
+	text_add(&words, "fwmark 0x%x/0x%x", rule->mark, rule->mask);
+	rule->other = words.data;
+}
+
 static void add_gateway_rule(struct wanted *wanted, const struct config *config, const struct gateway *gateway,
 			     const struct prefix *subnet)
 {
@@ -58,7 +72,9 @@ static void add_gateway_rule(struct wanted *wanted, const struct config *config,
 
 	rule->source = *subnet;
 	rule->action = FR_ACT_TO_TBL;
-	rule->table = gateway->table;
+	rule->table = gateway == &config->direct ? RT_TABLE_MAIN : gateway->table;
+	if (config_is_mapped(config))
+		set_mark(rule, config, gateway);
 }
 
 static void add_stop_rules(struct wanted *wanted, const struct config *config, const struct prefix *subnet,
@@ -90,6 +106,8 @@ static void add_gateway_rules(struct wanted *wanted, const struct config *config
 	for (unsigned int i = 0; i < exits->count; i++)
 		for (unsigned int j = 0; exits->exit[i].family == family && j < subnets->count; j++)
 			add_gateway_rule(wanted, config, exits->exit[i].gateway, &subnets->prefix[j]);
+	for (unsigned int i = 0; config_is_mapped(config) && i < subnets->count; i++)
+		add_gateway_rule(wanted, config, &config->direct, &subnets->prefix[i]);
 }
 
 static void add_rules(struct wanted *wanted, const struct config *config, const struct exits *exits, int family)

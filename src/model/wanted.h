@@ -20,6 +20,23 @@ struct wanted {
 	struct guard guard;	/* no chains where nothing is governed */
 };
 
+/* One address of a session, and by which gateway its packets leave. */
+struct placement {
+	char device[IFNAMSIZ];
+	struct address address;
+	const struct gateway *gateway;	/* NULL: it is not to be there */
+};
+
+struct placements {
+	struct placement *placement;
+	size_t count;
+};
+
+/* placements_add - one more; placements_free() when done */
+void placements_add(struct placements *placements, const char *device, const struct address *address,
+		    const struct gateway *gateway);
+void placements_free(struct placements *placements);
+
 /*
  * wanted_make - the desired policy rules, routes and kill switch
  *
@@ -29,6 +46,19 @@ void wanted_make(struct wanted *wanted, const struct config *config, const struc
 
 /* wanted_guard_make - the desired kill switch alone; guard_free() when done. Its comments have parts in @config and @exits. */
 void wanted_guard_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host);
+
+/*
+ * wanted_place - the sessions of the kill switch's maps, where it has any
+ * @partial: whatever else they hold may be there too
+ */
+void wanted_place(struct wanted *wanted, const struct config *config, const struct placements *placements, bool partial);
+
+/* wanted_session_chain - in which a session's packets of this family are marked that leaves by @gateway: to_nl, to_block */
+void wanted_session_chain(char chain[GUARD_CHAIN_NAME], const struct config *config, const struct gateway *gateway, int family);
+
+/* wanted_guard_sessions - the maps of sessions alone, of several gateways */
+void wanted_guard_sessions(struct guard *guard, const struct config *config);
+
 void wanted_free(struct wanted *wanted);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "model/marks.h"
 #include "model/wanted.h"
 
 #include <linux/netfilter.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The kill switch that the configuration asks for: the nft table, chain by chain. */
@@ -119,6 +121,15 @@ static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negat
 	match->negated = negated;
 }
 
+/* meta mark & 0xff000000 == 0xff000000: what a client has sent to this host */
+static void match_sent_to_host(struct guard_rule *rule, const struct config *config)
+{
+	struct mark_bits *mark = &guard_add_match(rule, MATCH_MARK)->mark;
+
+	mark->value = mark_to_server(config);
+	mark->mask = config->mark_mask;
+}
+
 /* Whether an ICMP error of a family may tell of clients. */
 static bool stops_errors(const struct config *config, int family)
 {
@@ -143,6 +154,43 @@ static struct guard_rule *add_accept(struct guard_chain *chain)
 	return rule;
 }
 
+/* In parts: most runs need but a digest of it. */
+#define COMMENT(rule, ...) \
+	memcpy((rule)->comment, (const char *const[GUARD_COMMENT_PARTS]){ __VA_ARGS__ }, sizeof((rule)->comment))
+
+static void set_map(struct guard_rule *rule, const char *name, enum guard_subject subject)
+{
+	rule->verdict = VERDICT_MAP;
+	snprintf(rule->map.name, sizeof(rule->map.name), "%s", name);
+	rule->map.subject = subject;
+}
+
+/* meta mark & 0xff000000 vmap @gateways */
+static struct guard_rule *add_mark_map(struct guard_chain *chain, const char *name, enum guard_subject subject,
+				       const struct config *config)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	set_map(rule, name, subject);
+	rule->mark.mask = config->mark_mask;
+	return rule;
+}
+
+/* iifname . ip saddr vmap @session4, where the family has clients */
+static void add_session_maps(struct guard_chain *chain, const struct config *config, const char *what)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		struct guard_rule *rule;
+
+		if (!has_clients(config, family))
+			continue;
+		rule = guard_add_rule(chain);
+		set_map(rule, family == IPV4 ? GUARD_SESSION4_MAP : GUARD_SESSION6_MAP, SUBJECT_SESSION);
+		rule->map.family = family_of(family);
+		COMMENT(rule, family_name(family), what);
+	}
+}
+
 static struct guard_rule *add_goto(struct guard_chain *chain, const char *name)
 {
 	struct guard_rule *rule = guard_add_rule(chain);
@@ -151,10 +199,6 @@ static struct guard_rule *add_goto(struct guard_chain *chain, const char *name)
 	rule->chain = name;
 	return rule;
 }
-
-/* In parts: most runs need but a digest of it. */
-#define COMMENT(rule, ...) \
-	memcpy((rule)->comment, (const char *const[GUARD_COMMENT_PARTS]){ __VA_ARGS__ }, sizeof((rule)->comment))
 
 /*
  * What a tunnel of this host has unpacked of a client's packet is dropped before routing, which may answer it:
@@ -165,7 +209,7 @@ static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 
-	guard_add_match(rule, MATCH_MARK);
+	match_sent_to_host(rule, of->config);
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host, before routing: dropped");
 	rule = add_goto(chain, "from_tunnel");
 	match_tunnels(rule, MATCH_IIFNAME, of);
@@ -180,6 +224,9 @@ static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
  *   fib saddr . iif oif missing counter drop
  * A family that is blocked and has no subnet gets:
  *   meta nfproto ipv6 counter drop
+ * With several gateways the map of sessions knows who has which address, and marks packets for their gateway:
+ *   iifname . ip saddr vmap @session4
+ *   counter drop
  */
 static void fill_from_tunnel(struct guard_chain *chain, const struct config *config)
 {
@@ -190,7 +237,9 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 		guard_add_match(rule, MATCH_IP_OPTIONS);
 		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
 	}
-	for (int family = 0; family < FAMILIES; family++) {
+	if (config_is_mapped(config))
+		add_session_maps(chain, config, " from a client: marked for its gateway, which its session has");
+	for (int family = 0; family < FAMILIES && !config_is_mapped(config); family++) {
 		if (!config_governs(config, family))
 			continue;
 		rule = add_counted(chain, VERDICT_DROP);
@@ -203,7 +252,8 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 		}
 	}
 	rule = add_counted(chain, VERDICT_DROP);
-	guard_add_match(rule, MATCH_NO_WAY_BACK);
+	if (!config_is_mapped(config))
+		guard_add_match(rule, MATCH_NO_WAY_BACK);
 	COMMENT(rule, "from a client with an address of another client, or of none: dropped");
 }
 
@@ -226,7 +276,7 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client: leaves only as from_client allows");
 
 	rule = add_counted(chain, VERDICT_DROP);
-	guard_add_match(rule, MATCH_MARK);
+	match_sent_to_host(rule, config);
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host: dropped");
 
 	for (int family = 0; family < FAMILIES; family++) {
@@ -277,6 +327,30 @@ static void limit_flows(struct guard_chain *chain, const struct terms *of, const
 		": dropped ([clients] flows)");
 }
 
+static void accept_exit(struct guard_chain *chain, const struct exit *exit)
+{
+	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
+
+	/* A next hop is of its family, an interface of both. */
+	if (exit_is_link(exit))
+		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
+	match_exit(rule, exit);
+	COMMENT(rule, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": let through");
+}
+
+/* With several gateways, what is left in from_client is not to leave by any. */
+static void refuse_blocked(struct guard_chain *chain, const struct config *config)
+{
+	struct guard_rule *rule = add_mark_map(chain, GUARD_GATEWAYS_MAP, SUBJECT_MARK, config);
+
+	COMMENT(rule, "from a client: leaves only as the chain of its gateway allows");
+	if (config->blocked != BLOCKED_REJECT)
+		return;
+	rule = add_counted(chain, VERDICT_REJECT);
+	rule->reject_family = AF_UNSPEC;
+	COMMENT(rule, "from a client that has no gateway: rejected");
+}
+
 /*
  * An allow-list. By a tunnel alone a packet is not to a client: another program's may have a name like theirs.
  *   rt ipsec exists counter drop
@@ -284,6 +358,12 @@ static void limit_flows(struct guard_chain *chain, const struct terms *of, const
  *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept, or meta nfproto ipv4 oifname "wg0" counter accept
  *   oifname "vpns*" ip daddr @clients4 counter accept
  *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited
+ *   counter drop
+ * With several gateways:
+ *   jump whose
+ *   oifname "vpns*" ip daddr @clients4 counter accept
+ *   meta mark & 0xff000000 vmap @gateways
+ *   counter reject with icmpx admin-prohibited
  *   counter drop
  */
 static void fill_from_client(struct guard_chain *chain, const struct terms *of)
@@ -297,17 +377,13 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		COMMENT(rule, "from a client, which an IPsec policy of this host would take: dropped");
 	}
 	limit_flows(chain, of, "");
-	for (unsigned int i = 0; i < of->exits->count; i++) {
-		const struct exit *exit = &of->exits->exit[i];
-
-		rule = add_counted(chain, VERDICT_ACCEPT);
-		/* A next hop is of its family, an interface of both. */
-		if (exit_is_link(exit))
-			guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
-		match_exit(rule, exit);
-		COMMENT(rule, family_name(exit->family), " ", exit_goes(exit), " ",
-			exit->text, ": let through");
+	if (config_is_mapped(config)) {
+		rule = add_goto(chain, "whose");
+		rule->verdict = VERDICT_JUMP;
+		COMMENT(rule, "whatever else marks packets: marked anew for the gateway of its session");
 	}
+	for (unsigned int i = 0; i < of->exits->count && !config_is_mapped(config); i++)
+		accept_exit(chain, &of->exits->exit[i]);
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
 		if (!has_clients(config, family))
 			continue;
@@ -316,7 +392,9 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		match_clients(rule, MATCH_DADDR_IN, family);
 		COMMENT(rule, family_name(family), " client to client: let through");
 	}
-	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT; family++) {
+	if (config_is_mapped(config))
+		refuse_blocked(chain, config);
+	for (int family = 0; family < FAMILIES && config->blocked == BLOCKED_REJECT && !config_is_mapped(config); family++) {
 		if (!config_blocks(config, family))
 			continue;
 		rule = add_counted(chain, VERDICT_REJECT);
@@ -399,7 +477,11 @@ static void fill_of_subnet(struct guard_chain *chain, const struct terms *of, in
 
 	match_clients(rule, MATCH_DADDR_IN, family);
 	COMMENT(rule, "from an ", family_name(family), " address of clients to another: see ", rule->chain);
-	for (unsigned int i = 0; i < of->exits->count; i++) {
+	if (config_is_mapped(of->config)) {
+		rule = add_mark_map(chain, GUARD_GATEWAYS_MAP, SUBJECT_MARK, of->config);
+		COMMENT(rule, "from an ", family_name(family), " address of clients: see the chain of its gateway");
+	}
+	for (unsigned int i = 0; i < of->exits->count && !config_is_mapped(of->config); i++) {
 		const struct exit *exit = &of->exits->exit[i];
 
 		if (exit->family != family)
@@ -588,6 +670,7 @@ static void fill_to_server(struct guard_chain *chain, const struct terms *of)
 	struct guard_rule *rule = guard_add_rule(chain);
 
 	rule->verdict = VERDICT_MARK;
+	rule->mark = (struct mark_bits){ mark_to_server(config), config->mark_mask };
 	COMMENT(rule, "marked, so that forward knows it where a tunnel of this host unpacks it");
 	limit_flows(chain, of, " to this host");
 	if (config->dns == DNS_BLOCK)
@@ -602,11 +685,24 @@ static void fill_to_server(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client to this host, neither TCP, UDP nor ICMP: dropped");
 }
 
+/* By the interface of one gateway, or of any. */
+static void match_late(struct guard_rule *rule, int family, const struct exit *exit)
+{
+	if (exit)
+		match_interface(rule, MATCH_IIFNAME, exact(exit->interface.name));
+	else
+		snprintf(guard_add_match(rule, MATCH_IIFNAME_IN)->set.name, GUARD_SET_NAME, "%s",
+			 family == IPV4 ? GUARD_UPLINKS4_SET : GUARD_UPLINKS6_SET);
+	guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
+	guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_INVALID | CT_NEW | CT_UNTRACKED;
+	COMMENT(rule, family_name(family), " by the gateway's interface, of no known flow: see from_gateway");
+}
+
 /*
  * Replies to clients come to this host's address, and where the kernel has forgotten the flow or never tracked it, or its
  * check of TCP's window fails, they are taken for this host's own:
  *   iifname "vpns*" goto to_server
- *   iifname "eth0" meta nfproto ipv4 ct state invalid,new,untracked goto from_gateway
+ *   iifname "eth0" meta nfproto ipv4 ct state invalid,new,untracked goto from_gateway, or iifname @uplinks4
  */
 static void fill_input(struct guard_chain *chain, const struct terms *of)
 {
@@ -614,18 +710,14 @@ static void fill_input(struct guard_chain *chain, const struct terms *of)
 
 	match_tunnels(tunnels, MATCH_IIFNAME, of);
 	COMMENT(tunnels, "from a client to this host: see to_server");
-	for (unsigned int i = 0; i < of->exits->count; i++) {
+	for (int family = 0; family < FAMILIES && config_is_mapped(of->config); family++)
+		if (config_masquerades(of->config, family))
+			match_late(add_goto(chain, "from_gateway"), family, NULL);
+	for (unsigned int i = 0; i < of->exits->count && !config_is_mapped(of->config); i++) {
 		const struct exit *exit = &of->exits->exit[i];
-		struct guard_rule *rule;
 
-		if (!gateway_masquerades(exit->gateway, exit->family))
-			continue;
-		rule = add_goto(chain, "from_gateway");
-		match_interface(rule, MATCH_IIFNAME, exact(exit->interface.name));
-		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
-		guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_INVALID | CT_NEW | CT_UNTRACKED;
-		COMMENT(rule, family_name(exit->family),
-			" by the gateway's interface, of no known flow: see from_gateway");
+		if (gateway_masquerades(exit->gateway, exit->family))
+			match_late(add_goto(chain, "from_gateway"), exit->family, exit);
 	}
 }
 
@@ -654,9 +746,27 @@ static void fill_from_gateway(struct guard_chain *chain)
 	}
 }
 
+/* ip saddr 10.20.0.0/24 meta mark & 0xff000000 vmap @masqueraded */
+static void masquerade_by_mark(struct guard_chain *chain, const struct config *config)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		for (unsigned int i = 0; config_masquerades(config, family) && i < count_address_rules(config, family); i++) {
+			const struct addresses addresses = addresses_at(config, family, i);
+			struct guard_rule *rule = add_mark_map(chain, GUARD_MASQUERADED_MAP, SUBJECT_MARK, config);
+
+			match_addresses(rule, &addresses, true);
+			COMMENT(rule, "clients of ", addresses.text, " get our address toward their gateway");
+		}
+	}
+}
+
 /* ip saddr 10.20.0.0/24 oifname "eth0" counter goto our_address */
 static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 {
+	if (config_is_mapped(of->config)) {
+		masquerade_by_mark(chain, of->config);
+		return;
+	}
 	for (unsigned int i = 0; i < of->exits->count; i++) {
 		const struct exit *exit = &of->exits->exit[i];
 
@@ -714,6 +824,222 @@ static void fill_encrypted(struct guard_chain *chain, const struct config *confi
 		rule = add_counted(chain, VERDICT_DROP);
 		match_clients(rule, MATCH_FLOW_SADDR_IN, family);
 		COMMENT(rule, family_name(family), " from a client, which an IPsec policy of this host takes: dropped");
+	}
+}
+
+/* Of several gateways: chains and maps, of each by its name */
+
+/* Where a map sends packets: to_nl */
+static const char *gateway_chain(char chain[GUARD_CHAIN_NAME], const char *verb, const struct gateway *gateway)
+{
+	snprintf(chain, GUARD_CHAIN_NAME, "%s_%s", verb, gateway->name);
+	return chain;
+}
+
+static struct guard_chain *add_gateway_chain(struct guard *guard, const char *verb, const struct gateway *gateway)
+{
+	char name[GUARD_CHAIN_NAME];
+	struct guard_chain chain = { .name = guard_keep(guard, "%s", gateway_chain(name, verb, gateway)) };
+
+	return guard_add_chain(guard, &chain);
+}
+
+static bool leads_at_all(const struct gateway *gateway)
+{
+	return gateway_leads(gateway, IPV4) || gateway_leads(gateway, IPV6);
+}
+
+void wanted_session_chain(char chain[GUARD_CHAIN_NAME], const struct config *config, const struct gateway *gateway, int family)
+{
+	if (!gateway_leads(gateway, family))
+		gateway = gateway->to[family].mode == GATEWAY_DIRECT ? &config->direct : &config->block;
+	gateway_chain(chain, "to", gateway);
+}
+
+/* meta mark set meta mark & 0x00ffffff | 0x02000000 */
+static void fill_mark(struct guard_chain *chain, const struct config *config, const struct gateway *gateway,
+		      enum guard_verdict verdict)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	rule->verdict = verdict;
+	rule->mark = (struct mark_bits){ mark_of(config, gateway), config->mark_mask };
+	if (verdict == VERDICT_CT_MARK)
+		COMMENT(rule, "a flow by ", gateway->name, ", so that its replies are known");
+	else
+		COMMENT(rule, "of a client ", gateway == &config->block ? "that has no gateway" :
+			gateway == &config->direct ? "that is " : "of ", gateway == &config->block ? NULL : gateway->name);
+}
+
+/*
+ *   oifname "eth0" rt ip nexthop 172.28.0.4 counter accept
+ *   counter drop
+ */
+static void fill_by(struct guard_chain *chain, const struct terms *of, const struct gateway *gateway)
+{
+	struct guard_rule *rule;
+
+	if (gateway == &of->config->direct) {
+		rule = add_counted(chain, VERDICT_ACCEPT);
+		COMMENT(rule, "a client that is direct, by this host's own route: let through");
+		return;
+	}
+	for (unsigned int i = 0; i < of->exits->count; i++)
+		if (of->exits->exit[i].gateway == gateway)
+			accept_exit(chain, &of->exits->exit[i]);
+	rule = add_counted(chain, VERDICT_DROP);
+	COMMENT(rule, "from a client of ", gateway->name, " by any other way: dropped");
+}
+
+static void add_mark_element(struct guard_set *map, const struct config *config, const struct gateway *gateway,
+			     const char *verb)
+{
+	char name[GUARD_CHAIN_NAME];
+	const char *chain = strcmp(verb, "our") == 0 ? "our_address" : gateway_chain(name, verb, gateway);
+
+	guard_mark_key(guard_add_element(map, chain)->key, mark_of(config, gateway));
+}
+
+/* What is no gateway comes last: direct, and where @blocked is set block. */
+static unsigned int all_gateways(const struct config *config, const struct gateway *gateway[CONFIG_GATEWAYS + 2], bool blocked)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (leads_at_all(&config->gateway[i]))
+			gateway[count++] = &config->gateway[i];
+	gateway[count++] = &config->direct;
+	if (blocked)
+		gateway[count++] = &config->block;
+	return count;
+}
+
+static bool masquerades(const struct config *config, const struct gateway *gateway)
+{
+	return gateway == &config->direct ? config_default(config)->masquerade :
+	       gateway_masquerades(gateway, IPV4) || gateway_masquerades(gateway, IPV6);
+}
+
+static void add_mark_maps(struct guard *guard, const struct config *config)
+{
+	static const struct { const char *name, *verb; } maps[] = {
+		{ GUARD_GATEWAYS_MAP, "by" }, { GUARD_KEPT_MAP, "kept" }, { GUARD_REPLIES_MAP, "to" },
+		{ GUARD_MASQUERADED_MAP, "our" },
+	};
+	const struct gateway *gateway[CONFIG_GATEWAYS + 2];
+	unsigned int count = all_gateways(config, gateway, false);
+
+	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
+		struct guard_set *map;
+
+		if (strcmp(maps[i].verb, "our") == 0 && !config_masquerades(config, IPV4) && !config_masquerades(config, IPV6))
+			continue;
+		map = guard_add_elements(guard, maps[i].name, MAP_MARKS, AF_UNSPEC);
+		for (unsigned int j = 0; j < count; j++)
+			if (strcmp(maps[i].verb, "our") != 0 || masquerades(config, gateway[j]))
+				add_mark_element(map, config, gateway[j], maps[i].verb);
+		guard_sort_elements(map);
+	}
+}
+
+static bool has_key(const struct guard_set *set, const char *key)
+{
+	for (size_t i = 0; i < set->elements; i++)
+		if (strcmp((const char *)set->element[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+static void add_uplinks(struct guard *guard, const struct terms *of, int family)
+{
+	struct guard_set *set;
+
+	if (!config_masquerades(of->config, family))
+		return;
+	set = guard_add_elements(guard, family == IPV4 ? GUARD_UPLINKS4_SET : GUARD_UPLINKS6_SET, SET_INTERFACES,
+				 family_of(family));
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
+
+		if (exit->family == family && gateway_masquerades(exit->gateway, family) && exit->interface.name[0] &&
+		    !has_key(set, exit->interface.name))
+			memcpy(guard_add_element(set, "")->key, exit->interface.name, IFNAMSIZ);
+	}
+	guard_sort_elements(set);
+}
+
+static void add_session_sets(struct guard *guard, const struct config *config)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (has_clients(config, family))
+			guard_add_elements(guard, family == IPV4 ? GUARD_SESSION4_MAP : GUARD_SESSION6_MAP, MAP_SESSIONS,
+					   family_of(family));
+}
+
+void wanted_guard_sessions(struct guard *guard, const struct config *config)
+{
+	*guard = (struct guard){ 0 };
+	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
+	if (config_is_mapped(config))
+		add_session_sets(guard, config);
+}
+
+static void add_gateway_sets(struct guard *guard, const struct terms *of)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		add_uplinks(guard, of, family);
+	add_session_sets(guard, of->config);
+	add_mark_maps(guard, of->config);
+}
+
+/*
+ * Replies get the mark of their flow, by which the kernel's check of their way back (rp_filter, with src_valid_mark) finds
+ * the gateway's route:
+ *   iifname "vpns*" goto keep_client
+ *   ct direction reply ct mark & 0xff000000 vmap @replies
+ */
+static void fill_keep(struct guard_chain *chain, const struct terms *of)
+{
+	struct guard_rule *rule = add_goto(chain, "keep_client");
+
+	match_tunnels(rule, MATCH_IIFNAME, of);
+	COMMENT(rule, "from a client: see keep_client");
+	rule = add_mark_map(chain, GUARD_REPLIES_MAP, SUBJECT_CT_MARK, of->config);
+	guard_add_match(rule, MATCH_REPLY);
+	COMMENT(rule, "a reply to a client: marked as its flow is");
+}
+
+/* ct direction original meta mark & 0xff000000 vmap @kept */
+static void fill_keep_client(struct guard_chain *chain, const struct config *config)
+{
+	struct guard_rule *rule = add_mark_map(chain, GUARD_KEPT_MAP, SUBJECT_MARK, config);
+
+	guard_add_match(rule, MATCH_REPLY)->negated = true;
+	COMMENT(rule, "a flow of a client: keeps the mark of its gateway");
+}
+
+static const struct guard_chain keep_chain = {
+	/* Behind the kernel's tracking of flows at -200, before routing. */
+	"keep", "filter", NF_INET_PRE_ROUTING, -150, "prerouting", "mangle", NULL, 0
+};
+
+static void add_gateway_chains(struct guard *guard, const struct terms *of)
+{
+	const struct config *config = of->config;
+	const struct gateway *gateway[CONFIG_GATEWAYS + 2];
+	unsigned int count = all_gateways(config, gateway, true);
+
+	fill_keep(guard_add_chain(guard, &keep_chain), of);
+	fill_keep_client(guard_add_chain(guard, &(struct guard_chain){ .name = "keep_client" }), config);
+	add_session_maps(guard_add_chain(guard, &(struct guard_chain){ .name = "whose" }), config,
+			 " of a session: marked for its gateway");
+	COMMENT(add_counted(&guard->chain[guard->chains - 1], VERDICT_DROP), "from a client, of no session: dropped");
+	for (unsigned int i = 0; i < count; i++) {
+		fill_mark(add_gateway_chain(guard, "to", gateway[i]), config, gateway[i], VERDICT_MARK);
+		if (gateway[i] == &config->block)
+			continue;
+		fill_mark(add_gateway_chain(guard, "kept", gateway[i]), config, gateway[i], VERDICT_CT_MARK);
+		fill_by(add_gateway_chain(guard, "by", gateway[i]), of, gateway[i]);
 	}
 }
 
@@ -778,6 +1104,8 @@ void wanted_guard_make(struct guard *guard, const struct config *config, const s
 	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
 		return;
 	add_sets(guard, config);
+	if (config_is_mapped(config))
+		add_gateway_sets(guard, &of);
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), &of);
 	fill_from_tunnel(guard_add_chain(guard, &from_tunnel_chain), config);
 	fill_forward(guard_add_chain(guard, &forward_chain), &of);
@@ -795,6 +1123,8 @@ void wanted_guard_make(struct guard *guard, const struct config *config, const s
 		fill_postrouting(guard_add_chain(guard, &postrouting_chain), &of);
 		fill_our_address(guard_add_chain(guard, &our_address_chain), config);
 	}
+	if (config_is_mapped(config))
+		add_gateway_chains(guard, &of);
 	if (host->ipsec)
 		fill_encrypted(guard_add_chain(guard, &encrypted_chain), config);
 }

@@ -24,6 +24,8 @@
 #define NEW_SESSION "sessions/new"
 #define NEW_ADDRESS "addresses/new"
 #define NEW_MEMORY "new"
+#define DEVICES "devices"
+#define NEW_DEVICE DEVICES "/new one"	/* no device has a blank in its name */
 #define CHANGE "change"
 #define DOUBT "doubt"
 #define VALUE_SIZE 256		/* bytes of a value that are kept */
@@ -285,6 +287,8 @@ static void make_record(struct text *record, const struct session *session, unsi
 	text_add_pair(record, "real", session->real, VALUE_SIZE);
 	text_add_pair(record, "ip4", session->ip4, VALUE_SIZE);
 	text_add_pair(record, "ip6", session->ip6, VALUE_SIZE);
+	if (session->gateway[0])
+		text_add_pair(record, "gateway", session->gateway, VALUE_SIZE);
 	text_add(record, "\n");
 }
 
@@ -342,7 +346,7 @@ static void set_field(struct session *session, unsigned long long *start, const 
 	const struct { const char *key, **field; } fields[] = {
 		{ "user", &session->user }, { "group", &session->group }, { "vhost", &session->vhost },
 		{ "device", &session->device }, { "real", &session->real }, { "ip4", &session->ip4 },
-		{ "ip6", &session->ip6 },
+		{ "ip6", &session->ip6 }, { "gateway", &session->gateway },
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
@@ -363,7 +367,7 @@ static enum life read_record(const struct state *state, const char *id, char *bu
 	unsigned long long recorded = NEVER, start;
 	char *cursor = buffer, *key, *value, name[NAME_SIZE];
 
-	*session = (struct session){ id, "", "", "", "", "", "", "", 0, false };
+	*session = (struct session){ id, "", "", "", "", "", "", "", "", 0, false };
 	/* A directory or a symbolic link is no record of ours. */
 	session_name(name, id);
 	if (read_file(state->directory, name, buffer, size) < 0)
@@ -377,6 +381,16 @@ static enum life read_record(const struct state *state, const char *id, char *bu
 	if (recorded != NEVER && (start == 0 || recorded == 0))
 		return LIVE;
 	return start == recorded ? LIVE : ENDED;
+}
+
+const char *state_gateway(const struct state *state, const char *id, char gateway[GATEWAY_NAME])
+{
+	char buffer[RECORD_SIZE];
+	struct session session;
+
+	read_record(state, id, buffer, sizeof(buffer), &session);
+	snprintf(gateway, GATEWAY_NAME, "%s", session.gateway);
+	return gateway;
 }
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address)
@@ -402,7 +416,8 @@ enum holder state_holder(const struct state *state, const struct session *sessio
 	}
 	if (strcmp(id, session->id) == 0)
 		return HOLDER_SELF;
-	return strcmp(holder.user, session->user) == 0 && strcmp(holder.vhost, session->vhost) == 0 ?
+	return strcmp(holder.user, session->user) == 0 && strcmp(holder.vhost, session->vhost) == 0 &&
+	       strcmp(holder.gateway, session->gateway) == 0 ?
 	       HOLDER_SAME_USER : HOLDER_OTHER;
 }
 
@@ -437,6 +452,45 @@ int state_hold(const struct state *state, const struct session *session, const c
 
 	address_name(name, address);
 	return put_link(state, session->id, NEW_ADDRESS, name, report);
+}
+
+static void device_name(char name[NAME_SIZE], const char *device)
+{
+	snprintf(name, NAME_SIZE, DEVICES "/%s", device);
+}
+
+int state_hold_device(const struct state *state, const struct session *session, const char *addresses, struct report *report)
+{
+	char name[NAME_SIZE], target[DEVICE_TEXT];
+
+	device_name(name, session->device);
+	snprintf(target, sizeof(target), "%s %s", session->id, addresses);
+	if (mkdirat(state->directory, DEVICES, 0700) < 0 && errno != EEXIST)
+		return complain(state, DEVICES, report);
+	return put_link(state, target, NEW_DEVICE, name, report);
+}
+
+const char *state_device(const struct state *state, const char *device, char id[DEVICE_TEXT])
+{
+	char name[NAME_SIZE], *blank;
+	ssize_t length;
+
+	device_name(name, device);
+	length = readlinkat(state->directory, name, id, DEVICE_TEXT - 1);
+	id[length > 0 ? length : 0] = '\0';
+	blank = strchr(id, ' ');
+	if (!blank)
+		return "";
+	*blank = '\0';
+	return blank + 1;
+}
+
+void state_release_device(const struct state *state, const char *device)
+{
+	char name[NAME_SIZE];
+
+	device_name(name, device);
+	unlinkat(state->directory, name, 0);
 }
 
 int state_remember(const struct state *state, const char *name, const char *text, struct report *report)

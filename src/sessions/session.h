@@ -3,6 +3,7 @@
 #define SESSION_H
 
 #include "base/report.h"
+#include "config/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
  * The state directory is root's, of mode 0700 like all that is in it, so that nobody else can open what is locked:
  * `sessions/`. That has a file for each session,
  * named after ocserv's ID, the pid of its worker; `addresses/` has a symbolic link for each address, named after it,
- * to the ID that had it last. A record is one line of key=value pairs, written under another name and renamed. It
+ * to the ID that had it last; of several gateways `devices/` has one for each tunnel, to the ID and the addresses that it had. A record is one line of key=value pairs, written under another name and renamed. It
  * holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
  * die without calling a disconnect hook. `change`, `checkpoint`, `gateway4` and `gateway6` are symbolic links too, whose
  * targets are what they tell.
@@ -23,6 +24,7 @@ struct session {
 	const char *device;
 	const char *real;	/* the client's own address */
 	const char *ip4, *ip6;	/* its addresses in the VPN; "" where it has none */
+	const char *gateway;	/* of several the name of the one that it was given; "" where there is one */
 	unsigned long long since;	/* seconds since the epoch */
 	bool unread;		/* its record or worker can't be read: the rest may be missing */
 };
@@ -61,6 +63,9 @@ void state_trust(const struct state *state);
  */
 int state_record(const struct state *state, const struct session *session, struct report *report);
 
+/* state_gateway - of which gateway its record says that a session leaves by it; "" where none does */
+const char *state_gateway(const struct state *state, const char *id, char gateway[GATEWAY_NAME]);
+
 /* state_forget - drop a session; 0 where there was none, too */
 int state_forget(const struct state *state, const char *id, struct report *report);
 
@@ -69,8 +74,8 @@ enum holder {
 	HOLDER_NONE,		/* nobody, or what was of it is gone */
 	HOLDER_ENDED,		/* a session that has ended */
 	HOLDER_SELF,		/* this very session */
-	HOLDER_SAME_USER,	/* another live session of the same user */
-	HOLDER_OTHER,		/* a live session of another user, or one that can't be read */
+	HOLDER_SAME_USER,	/* another live session of the same user, by the same gateway */
+	HOLDER_OTHER,		/* a live session of another user or by another gateway, or one that can't be read */
 };
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address);
@@ -87,6 +92,19 @@ int state_hold(const struct state *state, const struct session *session, const c
 
 /* state_release - nobody has @address any more, and nothing of it is left; under the lock */
 void state_release(const struct state *state, const char *address);
+
+#define DEVICE_TEXT 256	/* bytes of what is kept of a device with its NUL */
+
+/*
+ * state_hold_device - a device is the session's, and had these addresses: "10.20.0.50 fd20::50"; under the lock
+ * state_device - the ID of the session that had it last, and the addresses; "" where nobody had
+ * state_release_device - nobody has it any more; under the lock
+ *
+ * The first returns 0, or -1 with the reason in @report.
+ */
+int state_hold_device(const struct state *state, const struct session *session, const char *addresses, struct report *report);
+const char *state_device(const struct state *state, const char *device, char id[DEVICE_TEXT]);
+void state_release_device(const struct state *state, const char *device);
 
 /*
  * state_remember - keep @text under @name, a file name that nothing else in the directory has, until another one; under

@@ -169,6 +169,9 @@ static void what_the_kernel_is_told_has_its_number(void **state)
 	guard_add_set(&guard, GUARD_FLOWS_SET, AF_UNSPEC, NULL, 0);
 	guard_add_set(&guard, GUARD_CLIENTS4_SET, AF_INET, &prefix[IPV4], 1);
 	guard_add_set(&guard, GUARD_CLIENTS6_SET, AF_INET6, &prefix[IPV6], 1);
+	guard_add_element(guard_add_elements(&guard, GUARD_UPLINKS4_SET, SET_INTERFACES, AF_INET), "")->key[0] = 'e';
+	guard_add_element(guard_add_elements(&guard, GUARD_SESSION6_MAP, MAP_SESSIONS, AF_INET6), "to_nl")->key[0] = 'v';
+	guard_add_element(guard_add_elements(&guard, GUARD_GATEWAYS_MAP, MAP_MARKS, AF_UNSPEC), "by_nl")->key[3] = 2;
 	for (int kind = MATCH_IIFNAME; kind <= MATCH_FLOWS_OVER; kind++) {
 		struct guard_match *match = guard_add_match(guard_add_rule(chain), (enum guard_match_kind)kind);
 
@@ -176,12 +179,21 @@ static void what_the_kernel_is_told_has_its_number(void **state)
 		if (kind == MATCH_IIFNAME || kind == MATCH_OIFNAME)
 			match->interface = (struct interface_pattern){ "eth", true };
 	}
-	for (int verdict = VERDICT_ACCEPT; verdict <= VERDICT_MARK; verdict++) {
+	for (int verdict = VERDICT_ACCEPT; verdict <= VERDICT_MAP; verdict++) {
 		struct guard_rule *rule = guard_add_rule(chain);
 
 		rule->verdict = (enum guard_verdict)verdict;
 		rule->chain = "chain";
 		rule->ports = (struct port_range){ 1, 2 };
+		rule->mark = (struct mark_bits){ 0x02000000, 0xff000000 };
+	}
+	for (int subject = SUBJECT_SESSION; subject <= SUBJECT_CT_MARK; subject++) {
+		struct guard_rule *rule = guard_add_rule(chain);
+
+		rule->verdict = VERDICT_MAP;
+		rule->map.subject = (enum guard_subject)subject;
+		rule->map.family = AF_INET6;
+		rule->mark.mask = 0xff000000;
 	}
 	nftables_compile(&guard);
 	for (size_t i = 0; i < chain->rules; i++)
@@ -191,7 +203,7 @@ static void what_the_kernel_is_told_has_its_number(void **state)
 	digest_messages(&digest, &batch, NFT_MSG_NEWSETELEM);
 	free(batch.buffer);
 	guard_free(&guard);
-	if (digest != 0x2ae7f333018f6970)
+	if (digest != 0x712e5c121e1f951f)
 		fail_msg("encoding %d has 0x%" PRIx64, NFTABLES_ENCODING, digest);
 }
 

@@ -1951,6 +1951,8 @@ static void do_step(struct present *present, const struct step *step)
 	case STEP_GUARD_REMOVE:
 		present_drop_guard(present);
 		break;
+	case STEP_SESSIONS:
+		break;
 	case STEP_NEIGHBOUR_REPLACE:
 		present_set_neighbour(present, step->neighbour);
 		break;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PLACES_H
+#define PLACES_H
+
+#include "model/wanted.h"
+#include "sessions/session.h"
+
+/* Of several gateways: by which each session leaves. */
+
+/* places_gateway - that of a session; NULL with the reason in @report */
+const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
+
+/*
+ * places_all - those of all live sessions
+ *
+ * Returns 0, or -1 with the reason in @report: a record that can't be read, too.
+ */
+int places_all(struct placements *all, const struct config *config, const struct state *state, struct report *report);
+
+/*
+ * places_own - those of a session that begins, and what of its device's former sessions has to go
+ * places_hold - its device is the session's; @placed: what was of former ones has gone
+ * places_gone - those of a session that has ended, where nobody else has its device; whether there are any
+ *
+ * The two under the lock, places_hold() before and behind the change of the kernel. Return 0, or -1 with the reason in @report.
+ */
+bool places_gone(struct placements *gone, const struct session *session, const struct state *state);
+void places_own(struct placements *own, const struct session *session, const struct gateway *gateway, const struct state *state);
+int places_hold(const struct placements *own, const struct session *session, bool placed, const struct state *state,
+		struct report *report);
+
+#endif
