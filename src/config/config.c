@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config/config.h"
 #include "base/privileges.h"
-#include "base/trust.h"
+#include "config/assigned.h"
+#include "config/file.h"
+#include "config/gateways.h"
+#include "config/image.h"
 #include "config/ini.h"
 #include "config/keys.h"
 #include "config/ocserv_conf.h"
 #include "config/pools.h"
+#include "config/reading.h"
 #include "config/variables.h"
 
 #include <errno.h>
@@ -45,13 +49,36 @@ const char *interface_pattern_text(const struct interface_pattern *pattern, char
 	return text;
 }
 
+/* Of a file of [maps] it is not known whom it sends where: it is read when somebody connects. */
+static bool is_mapped_by_name(const struct config *config)
+{
+	for (int whose = 0; whose < WHOSE; whose++)
+		if (config->assigned[whose].count || config->map[whose])
+			return true;
+	return false;
+}
+
+bool config_is_mapped(const struct config *config)
+{
+	return config->gateways > 1 || is_mapped_by_name(config);
+}
+
+bool config_may_send(const struct config *config, const struct gateway *gateway)
+{
+	for (int whose = 0; whose < WHOSE; whose++) {
+		if (config->map[whose])
+			return true;
+		for (unsigned int i = 0; i < config->assigned[whose].count; i++)
+			if (config->assigned[whose].each[i].gateway == gateway)
+				return true;
+	}
+	return gateway == config_default(config);
+}
+
 bool config_is_plain(const struct config *config)
 {
-	for (unsigned int i = 0; i < config->gateways; i++)
-		for (int family = 0; family < FAMILIES; family++)
-			if (config->gateway[i].to[family].mode != GATEWAY_UNSET)
-				return false;
-	return true;
+	return !config_is_mapped(config) && config->gateway[0].to[IPV4].mode == GATEWAY_UNSET &&
+	       config->gateway[0].to[IPV6].mode == GATEWAY_UNSET;
 }
 
 bool gateway_leads(const struct gateway *gateway, int family)
@@ -80,45 +107,29 @@ bool config_masquerades(const struct config *config, int family)
 	return false;
 }
 
-bool config_governs(const struct config *config, int family)
+static bool any_gateway_is(const struct config *config, int family, enum gateway_mode mode)
 {
 	for (unsigned int i = 0; i < config->gateways; i++)
-		if (gateway_leads(&config->gateway[i], family) || config->gateway[i].to[family].mode == GATEWAY_BLOCK)
+		if (config->gateway[i].to[family].mode == mode)
 			return true;
 	return false;
 }
 
+bool config_governs(const struct config *config, int family)
+{
+	return config_leads(config, family) || any_gateway_is(config, family, GATEWAY_BLOCK) ||
+	       config_may_send(config, &config->block);
+}
+
 bool config_blocks(const struct config *config, int family)
 {
-	return config_governs(config, family) && !config_leads(config, family);
+	return config_governs(config, family) && !config_leads(config, family) &&
+	       !any_gateway_is(config, family, GATEWAY_DIRECT) && !config_may_send(config, &config->direct);
 }
 
 const struct gateway *config_default(const struct config *config)
 {
 	return &config->gateway[0];
-}
-
-const struct gateway *config_gateway_named(const struct config *config, const char *name)
-{
-	for (unsigned int i = 0; i < config->gateways; i++)
-		if (strcmp(config->gateway[i].name, name) == 0)
-			return &config->gateway[i];
-	return strcmp(name, config->direct.name) == 0 ? &config->direct :
-	       strcmp(name, config->block.name) == 0 ? &config->block : NULL;
-}
-
-bool config_is_mapped(const struct config *config)
-{
-	return config->gateways > 1;
-}
-
-const struct gateway *config_gateway_of(const struct config *config, const struct who *who, struct text *line,
-					struct report *report)
-{
-	(void)who;
-	(void)line;
-	(void)report;
-	return config_default(config);
 }
 
 bool config_has_table(const struct config *config, uint32_t table)
@@ -144,52 +155,73 @@ bool config_is_client(const struct config *config, const struct address *address
 	return false;
 }
 
-/* "FILE:LINE: [SECTION] KEY = VALUE", or the same of an environment variable or a default */
-static void add_origin(struct text *text, const struct config *config, const struct key_description *key,
-		       const struct setting *setting)
+const char *gateway_section(const struct gateway *gateway, char text[GATEWAY_SECTION])
 {
+	snprintf(text, GATEWAY_SECTION, gateway->setting ? "[gateway %s]" : "[gateway]", gateway->name);
+	return text;
+}
+
+/* "FILE:LINE: [SECTION] KEY = VALUE", or the same of an environment variable or a default */
+static void add_origin(struct text *text, const struct config *config, const struct gateway *gateway,
+		       const struct key_description *key, const struct setting *setting)
+{
+	char section[GATEWAY_SECTION];
+
+	if (gateway->setting)
+		gateway_section(gateway, section);
+	else
+		snprintf(section, sizeof(section), "[%s]", key->section);
 	switch (setting->origin) {
 	case FROM_FILE:
-		text_add(text, "%s:%u: [%s] %s = %s%.*s%s", config->path, setting->line, key->section, key->name,
-			 setting->automatic ? "auto (" : "", VALUE_SHOWN, setting->value, setting->automatic ? ")" : "");
+		text_add(text, "%s:%u: %s %s = %s%.*s%s", setting->place ? setting->place : config->path, setting->line, section,
+			 key->name, setting->automatic ? "auto (" : "", VALUE_SHOWN, setting->value,
+			 setting->automatic ? ")" : "");
 		break;
 	case FROM_ENVIRONMENT:
-		text_add(text, "environment: %s=%.*s", key->environment, VALUE_SHOWN, setting->value);
+		text_add(text, setting->place ? "environment: %s: %s=%.*s" : "environment: %s%s=%.*s",
+			 setting->place ? setting->place : key->environment, setting->place ? gateway->name : "", VALUE_SHOWN,
+			 setting->value);
 		break;
 	case FROM_OPTION:
 		text_add(text, "--ocserv-conf %.*s", VALUE_SHOWN, setting->value);
 		break;
 	case FROM_DEFAULT:
-		text_add(text, "%s: [%s] %s%s%s", config->path, key->section, key->name,
-			 setting->value ? " = " : " is not set", setting->value ? setting->value : "");
+		text_add(text, "%s: %s %s%s%s", config->path, section, key->name, setting->value ? " = " : " is not set",
+			 setting->value ? setting->value : "");
 		break;
 	}
 }
 
-int config_error(const struct config *config, struct report *report, enum config_key key, const char *format, ...)
+static int PRINTF(5, 0) add_error(const struct config *config, const struct gateway *gateway, struct report *report,
+				  enum config_key key, const char *format, va_list args)
 {
 	struct text message CLEANUP(text_free) = { 0 };
+
+	add_origin(&message, config, gateway, &keys[key].is, gateway_setting(config, gateway, key));
+	text_add_string(&message, ": ");
+	text_add_formatted(&message, format, args);
+	return report_error(report, EX_CONFIG, "%s", text_string(&message));
+}
+
+int config_error(const struct config *config, struct report *report, enum config_key key, const char *format, ...)
+{
 	va_list args;
 
-	add_origin(&message, config, &keys[key].is, &config->setting[key]);
-	text_add_string(&message, ": ");
 	va_start(args, format);
-	text_add_formatted(&message, format, args);
+	add_error(config, config_default(config), report, key, format, args);
 	va_end(args);
-	return report_error(report, EX_CONFIG, "%s", text_string(&message));
+	return -1;
 }
 
 int gateway_error(const struct config *config, const struct gateway *gateway, struct report *report, enum config_key key,
 		  const char *format, ...)
 {
-	struct text message CLEANUP(text_free) = { 0 };
 	va_list args;
 
-	(void)gateway;
 	va_start(args, format);
-	text_add_formatted(&message, format, args);
+	add_error(config, gateway, report, key, format, args);
 	va_end(args);
-	return config_error(config, report, key, "%s", text_string(&message));
+	return -1;
 }
 
 /* Whether the value is still to be found in ocserv.conf. */
@@ -240,35 +272,51 @@ static bool is_written_plainly(const struct key_description *key, const struct s
 	return false;
 }
 
+/* The keys of [gateway] are those of the first; all others of its section have the same places from it. */
+static void *field_of(struct config *config, const struct gateway *gateway, enum config_key key)
+{
+	return (char *)config + keys[key].field + (size_t)(gateway - config->gateway) * sizeof(*gateway);
+}
+
 /* Takes a value as the setting of @key, in place of one from a weaker origin. */
-static int set(struct config *config, struct report *report, enum config_key key, struct setting setting)
+static int set(struct config *config, const struct gateway *gateway, struct report *report, enum config_key key,
+	       struct setting setting)
 {
 	struct text wrong CLEANUP(text_free) = { 0 };
-	struct setting *kept = &config->setting[key];
+	struct setting *kept = gateway->setting ? &gateway->setting[key] : &config->setting[key];
 
 	setting.value = duplicate(setting.value);
 	free(kept->value);
 	*kept = setting;
 	if ((kept->origin == FROM_FILE || kept->origin == FROM_ENVIRONMENT) && !kept->automatic &&
 	    !is_written_plainly(&keys[key].is, kept, &wrong))
-		return config_error(config, report, key, "%s", text_string(&wrong));
-	if (is_automatic(key, kept) || keys[key].parse(&keys[key], (char *)config + keys[key].field, setting.value, &wrong))
+		return gateway_error(config, gateway, report, key, "%s", text_string(&wrong));
+	if (is_automatic(key, kept) || keys[key].parse(&keys[key], field_of(config, gateway, key), setting.value, &wrong))
 		return 0;
-	return config_error(config, report, key, "%s", text_string(&wrong));
+	return gateway_error(config, gateway, report, key, "%s", text_string(&wrong));
 }
 
-/* File and environment as they are read. */
-struct reading {
-	struct config *config;
-	struct report *report;
-	unsigned int seen[CONFIG_KEYS];		/* the line in which each key stands */
-	bool faulty;
-};
+void reading_take(struct reading *reading, struct gateway *gateway, enum config_key key, struct setting setting)
+{
+	if (set(reading->config, gateway, reading->report, key, setting) < 0)
+		reading->faulty = true;
+}
 
 static void take_value(struct reading *reading, enum config_key key, struct setting setting)
 {
-	if (set(reading->config, reading->report, key, setting) < 0)
-		reading->faulty = true;
+	reading_take(reading, &reading->config->gateway[0], key, setting);
+}
+
+void reading_error(struct reading *reading, const char *origin, const char *format, ...)
+{
+	struct text message CLEANUP(text_free) = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	text_add_formatted(&message, format, args);
+	va_end(args);
+	report_error(reading->report, EX_CONFIG, "%s: %s", origin, text_string(&message));
+	reading->faulty = true;
 }
 
 static void take_fault(unsigned int line, const char *message, void *data)
@@ -286,78 +334,159 @@ static bool asks_in_file(const struct key_description *key)
 	return strcmp(key->section, "session") != 0 && strcmp(key->section, "log") != 0;
 }
 
+/* It is the first one. */
+static void note_asking(const struct reading *reading, unsigned int line)
+{
+	if (!reading->config->asking_line)
+		reading->config->asking_line = line;
+}
+
+static void PRINTF(3, 4) fault(struct reading *reading, unsigned int line, const char *format, ...)
+{
+	struct text message CLEANUP(text_free) = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	text_add_formatted(&message, format, args);
+	va_end(args);
+	take_fault(line, text_string(&message), reading);
+}
+
+/* One section for each name, and none for none. */
+static struct gateway *begin_gateway(struct reading *reading, unsigned int line, const char *written)
+{
+	struct config *config = reading->config;
+	struct text wrong CLEANUP(text_free) = { 0 };
+	char name[GATEWAY_NAME];
+	struct gateway *gateway;
+
+	if (!gateway_name_read(name, written, &wrong)) {
+		fault(reading, line, "[gateway %.60s]: %s", written, text_string(&wrong));
+		return NULL;
+	}
+	gateway = gateways_find(config, name);
+	if (gateway) {
+		fault(reading, line, "[gateway %s] stands already in line %u; keep one of them", name, gateway->line);
+		return NULL;
+	}
+	gateway = gateways_add(config, name, line);
+	if (!gateway)
+		fault(reading, line, "[gateway %s] is one too many; %d with names is the most", name, CONFIG_GATEWAYS - 1);
+	return gateway;
+}
+
+static bool take_section(unsigned int line, const char *section, void *data)
+{
+	static const char gateway[] = "gateway";
+	struct reading *reading = data;
+	const char *name = section + sizeof(gateway) - 1;
+	int whose = assigned_find(section);
+
+	reading->refused = false;
+	reading->gateway = NULL;
+	if (strncmp(section, gateway, sizeof(gateway) - 1) == 0 && (*name == ' ' || *name == '\t')) {
+		memset(reading->seen_here, 0, sizeof(reading->seen_here));
+		reading->gateway = begin_gateway(reading, line, name + strspn(name, " \t"));
+		reading->refused = !reading->gateway;
+		note_asking(reading, line);
+	}
+	return whose >= 0;
+}
+
+/* The section whose name is nearest, of those with keys and those with names. */
+static const char *nearest_section(const char *section)
+{
+	const char *near = keys_nearest(section, section, true)->section;
+
+	for (enum whose whose = 0; whose < WHOSE; whose++)
+		if (text_distance(section, assigned_section(whose)) < text_distance(section, near))
+			near = assigned_section(whose);
+	return near;
+}
+
+static void take_unknown(struct reading *reading, unsigned int line, const char *section, const char *name)
+{
+	const struct key_description *near = keys_nearest(section, name, false);
+
+	if (!section[0])
+		fault(reading, line, "'%.60s' stands before any [section]; the nearest key is %s in [%s]", name, near->name,
+		      near->section);
+	else if (keys_section_known(section))
+		fault(reading, line, "unknown key '%.60s' in [%s]; the nearest is %s in [%s]", name, section, near->name,
+		      near->section);
+	else
+		fault(reading, line, "'%.60s' stands in the unknown section [%.60s]; the nearest is [%s]", name, section,
+		      nearest_section(section));
+}
+
+/* alice = nl */
+static void take_assignment(struct reading *reading, enum whose whose, unsigned int line, const char *name, const char *value)
+{
+	struct text wrong CLEANUP(text_free) = { 0 };
+	const char *section = assigned_section(whose);
+
+	note_asking(reading, line);
+	if (!value[0])
+		fault(reading, line, "[%s] %.60s is empty; write a gateway, or delete the line", section, name);
+	else if (!assigned_add(reading->config, whose, name, value, line, &wrong))
+		fault(reading, line, "[%s] %.60s: %s", section, name, text_string(&wrong));
+}
+
+/* A key of [gateway NAME]; -1 where it has none such, which is said. */
+static int find_key_of_each(struct reading *reading, unsigned int line, const char *name)
+{
+	int key = keys_find("gateway", name);
+	char section[GATEWAY_SECTION];
+
+	gateway_section(reading->gateway, section);
+	if (key >= 0 && keys[key].of_each)
+		return key;
+	if (key >= 0)
+		fault(reading, line, "%s %s: stands in [gateway] alone, for all gateways", section, name);
+	else
+		fault(reading, line, "unknown key '%.60s' in %s; the nearest is %s", name, section,
+		      keys_nearest_of_each(name)->name);
+	return -1;
+}
+
+/* Whether a key stands there for the first time, and with a value. */
+static bool is_good_pair(struct reading *reading, unsigned int *seen, unsigned int line, const char *section, const char *name,
+			 const char *value)
+{
+	unsigned int before = *seen;
+
+	if (!before)
+		*seen = line;
+	if (before)
+		fault(reading, line, "[%s] %s stands already in line %u; keep one of them", section, name, before);
+	else if (!value[0])
+		fault(reading, line, "[%s] %s is empty; write a value or delete the line", section, name);
+	return !before && value[0];
+}
+
 static void take_pair(unsigned int line, const char *section, const char *name, const char *value, void *data)
 {
 	struct reading *reading = data;
-	struct config *config = reading->config;
-	int key = keys_find(section, name);
-	char message[512];
+	struct gateway *gateway = reading->gateway ? reading->gateway : &reading->config->gateway[0];
+	int whose = assigned_find(section);
+	int key;
 
-	if (key < 0) {
-		const struct key_description *near;
-
-		if (!section[0]) {
-			near = keys_nearest(section, name, false);
-			snprintf(message, sizeof(message), "'%.60s' stands before any [section]; the nearest key is %s in [%s]",
-				 name, near->name, near->section);
-		} else if (keys_section_known(section)) {
-			near = keys_nearest(section, name, false);
-			snprintf(message, sizeof(message), "unknown key '%.60s' in [%s]; the nearest is %s in [%s]",
-				 name, section, near->name, near->section);
-		} else {
-			near = keys_nearest(section, section, true);
-			snprintf(message, sizeof(message), "'%.60s' stands in the unknown section [%.60s]; "
-				 "the nearest is [%s]", name, section, near->section);
-		}
-		take_fault(line, message, reading);
+	if (reading->refused)
+		return;
+	if (whose >= 0) {
+		take_assignment(reading, (enum whose)whose, line, name, value);
 		return;
 	}
-	if (reading->seen[key]) {
-		snprintf(message, sizeof(message), "[%s] %s stands already in line %u; keep one of them",
-			 section, name, reading->seen[key]);
-		take_fault(line, message, reading);
+	key = reading->gateway ? find_key_of_each(reading, line, name) : keys_find(section, name);
+	if (key < 0 && !reading->gateway)
+		take_unknown(reading, line, section, name);
+	if (key < 0 || !is_good_pair(reading, &(reading->gateway ? reading->seen_here : reading->seen)[key], line, section, name,
+				     value))
 		return;
-	}
-	reading->seen[key] = line;
-	if (!value[0]) {
-		snprintf(message, sizeof(message), "[%s] %s is empty; write a value or delete the line", section, name);
-		take_fault(line, message, reading);
-		return;
-	}
-	if (!config->asking_line && asks_in_file(&keys[key].is))
-		config->asking_line = line;
-	take_value(reading, (enum config_key)key,
-		   (struct setting){ .value = (char *)value, .origin = FROM_FILE, .line = line });
-}
-
-/* Whether to trust what is in an open configuration file; -1 with the reason in @report. */
-static int check_file(const struct config *config, int fd, struct report *report)
-{
-	struct text wrong CLEANUP(text_free) = { 0 };
-	struct stat status;
-
-	if (fstat(fd, &status) < 0)
-		return report_error(report, EX_CONFIG, "%s: %s", config->path, strerror(errno));
-	if (!file_is_trusted(&status, &wrong))
-		return report_error(report, EX_CONFIG, "%s: %s", config->path, text_string(&wrong));
-	if (status.st_size > FILE_SIZE_MAX)
-		return report_error(report, EX_CONFIG, "%s: is larger than %d bytes", config->path, FILE_SIZE_MAX);
-	return 0;
-}
-
-static int read_all(const struct config *config, int fd, struct text *file, struct report *report)
-{
-	char part[4096];
-	ssize_t got;
-
-	do {
-		got = read(fd, part, sizeof(part));
-		if (got < 0 && errno != EINTR)
-			return report_error(report, EX_CONFIG, "%s: %s", config->path, strerror(errno));
-		if (got > 0)
-			text_add_bytes(file, part, (size_t)got);
-	} while (got != 0 && file->length <= FILE_SIZE_MAX);
-	return 0;
+	if (asks_in_file(&keys[key].is))
+		note_asking(reading, line);
+	reading_take(reading, gateway, (enum config_key)key,
+		     (struct setting){ .value = (char *)value, .origin = FROM_FILE, .line = line });
 }
 
 static bool is_blank(const struct text *file)
@@ -372,7 +501,7 @@ static bool is_blank(const struct text *file)
 
 static void parse_text(struct reading *reading, struct text *file)
 {
-	static const struct ini_visitor visitor = { take_pair, take_fault };
+	static const struct ini_visitor visitor = { take_section, take_pair, take_fault };
 
 	ini_read(file->data, file->length, &visitor, reading);
 	reading->config->file_read = true;
@@ -382,10 +511,10 @@ static int parse_file(struct reading *reading, int fd)
 {
 	const struct config *config = reading->config;
 	struct report *report = reading->report;
-	struct text file CLEANUP(text_free) = { 0 };
+	struct text file CLEANUP(text_free) = { 0 }, wrong CLEANUP(text_free) = { 0 };
 
-	if (check_file(config, fd, report) < 0 || read_all(config, fd, &file, report) < 0)
-		return -1;
+	if (!file_read_open(fd, FILE_SIZE_MAX, &file, &wrong))
+		return report_error(report, EX_CONFIG, "%s: %s", config->path, text_string(&wrong));
 	if (is_blank(&file))
 		return report_error(report, EX_CONFIG, "%s: is empty, as a full disk leaves it; write [gateway] address4 = "
 				    "ADDRESS, or remove the file if no gateway is meant", config->path);
@@ -466,7 +595,7 @@ static int find_automatic(struct config *config, enum config_key key, const stru
 				    key == KEY_SUBNET4 ? "ipv4-network" : "ipv6-network");
 	setting.value = found->data;
 	setting.automatic = true;
-	return set(config, report, key, setting);
+	return set(config, config_default(config), report, key, setting);
 }
 
 /* What stands behind a line that ends the file is not said: ocserv does not start with it. */
@@ -517,7 +646,7 @@ static int find_all_automatic(struct config *config, struct report *report)
 static int check_subnet(const struct config *config, int family, struct report *report)
 {
 	enum config_key subnet = family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6;
-	bool needed = config_leads(config, family) || (config_blocks(config, family) && family == IPV4);
+	bool needed = config_leads(config, family) || (config_governs(config, family) && family == IPV4);
 
 	if (needed && !config->setting[subnet].value && !config->lines_refused)
 		return config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
@@ -525,77 +654,10 @@ static int check_subnet(const struct config *config, int family, struct report *
 	return 0;
 }
 
-static int check_next_hop(const struct config *config, const struct gateway *gateway, int family, struct report *report)
-{
-	const struct subnets *subnets = &config->subnets[family];
-	const struct address *address = &gateway->to[family].address;
-	int result = 0;
-
-	for (unsigned int i = 0; i < subnets->count; i++)
-		if (prefix_contains(&subnets->prefix[i], address))
-			result = config_error(config, report, config_address_key(family), "lies inside the client subnet %s; the "
-					      "gateway must be another host", subnets->text[i]);
-	if (address_is_link_local(address) && !gateway->interface[0])
-		result = config_error(config, report, config_address_key(family), "is link-local; set [gateway] interface to the "
-				      "interface that it is on");
-	return result;
-}
-
-static int check_link(const struct config *config, const struct gateway *gateway, int family, struct report *report)
-{
-	if (!gateway->interface[0])
-		return config_error(config, report, config_address_key(family), "needs the interface that leads there; write "
-				    "[gateway] interface = NAME, such as wg0");
-	if (strcmp(gateway->interface, "lo") == 0)
-		return config_error(config, report, KEY_GATEWAY_INTERFACE, "leads nowhere but to this host itself; name the one by "
-				    "which clients are to leave, such as wg0");
-	return 0;
-}
-
-static int check_mac(const struct config *config, const struct gateway *gateway, int family, struct report *report)
-{
-	enum config_key key = family == IPV4 ? KEY_MAC4 : KEY_MAC6;
-
-	if (!gateway->to[family].mac.known || gateway->to[family].mode == GATEWAY_ADDRESS)
-		return 0;
-	if (gateway->to[family].mode == GATEWAY_LINK)
-		return config_error(config, report, key, "address%d = link has no next hop that could have it; take this out",
-				    family == IPV4 ? 4 : 6);
-	return config_error(config, report, key, "there is no %s gateway that could have it; set [gateway] address%d to its "
-			    "address, or take this out", family_name(family), family == IPV4 ? 4 : 6);
-}
-
-static int check_exit(const struct config *config, const struct gateway *gateway, int family, struct report *report)
-{
-	if (gateway->to[family].mode == GATEWAY_ADDRESS)
-		return check_next_hop(config, gateway, family, report);
-	return gateway->to[family].mode == GATEWAY_LINK ? check_link(config, gateway, family, report) : 0;
-}
-
-static int check_gateway(const struct config *config, const struct gateway *gateway, struct report *report)
-{
-	int result = 0;
-
-	for (int family = 0; family < FAMILIES; family++)
-		if (check_exit(config, gateway, family, report) < 0 || check_mac(config, gateway, family, report) < 0)
-			result = -1;
-	if (gateway->interface[0] && interface_matches(&config->clients, gateway->interface))
-		result = config_error(config, report, KEY_GATEWAY_INTERFACE, "is a tunnel interface of the clients "
-				      "([clients] interface); the gateway must be elsewhere");
-	return result;
-}
-
-/* What a gateway says nothing of is blocked. */
-static void block_unset(struct gateway *gateway)
-{
-	for (int family = 0; family < FAMILIES; family++)
-		if (gateway->to[family].mode == GATEWAY_UNSET)
-			gateway->to[family].mode = GATEWAY_BLOCK;
-}
-
 /* Variables that ask for a gateway when they are there, even empty; those of the clients an image may set for itself. */
-static const enum config_key asking_variables[] = {
-	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_TABLE, KEY_PRIORITY,
+static const char *const asking_variables[] = {
+	"VPN_GATEWAY", "VPN_GATEWAY6", "WAN_IF", "VPN_GATEWAY_TABLE", "VPN_GATEWAY_RULE_PRIO", "VPN_GATEWAYS", "VPN_GATEWAYS6",
+	"VPN_GATEWAYS_FILE", "VPN_USER_GATEWAY", "VPN_USER_GATEWAY_FILE",
 };
 
 #define WRITE_AN_ADDRESS "write [gateway] address4 = ADDRESS, or direct for both address4 and address6 if clients are to " \
@@ -638,7 +700,7 @@ static int check_plain(const struct config *config, struct report *report)
 		return report_error(report, EX_CONFIG, "%s:%u: asks for a gateway, but neither address4 nor address6 is set; "
 				    WRITE_AN_ADDRESS, config->path, config->asking_line);
 	for (size_t i = 0; i < sizeof(asking_variables) / sizeof(*asking_variables) && strange.result == 0; i++) {
-		const char *name = keys[asking_variables[i]].is.environment, *value = getenv(name);
+		const char *name = asking_variables[i], *value = getenv(name);
 
 		if (value)
 			return report_error(report, EX_CONFIG, "environment: %s=%.*s: %s; " WRITE_AN_ADDRESS, name, VALUE_SHOWN,
@@ -654,15 +716,15 @@ static int check_together(struct config *config, struct report *report)
 	int result;
 
 	variables_visit_strange(complain_of_variable, &strange);
-	for (unsigned int i = 0; i < config->gateways; i++)
-		block_unset(&config->gateway[i]);
+	gateways_settle(config);
 	result = find_all_automatic(config, report);
+	if (assigned_check(config, report) < 0)
+		result = -1;
 	for (int family = 0; family < FAMILIES; family++)
 		if (check_subnet(config, family, report) < 0)
 			result = -1;
-	for (unsigned int i = 0; i < config->gateways; i++)
-		if (check_gateway(config, &config->gateway[i], report) < 0)
-			result = -1;
+	if (gateways_check(config, report) < 0)
+		result = -1;
 	if (config->services.count && config->server != SERVER_SERVICES)
 		result = config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
 				      "or remove the line");
@@ -697,6 +759,7 @@ static int begin(struct reading *reading, const char *path)
 		return report_error(reading->report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
 				    DEFAULT_PATH, path ? "--config" : "OCSERV_GATEWAY_CONFIG");
 	read_defaults(reading);
+	image_read_users(reading);
 	return 0;
 }
 
@@ -707,6 +770,7 @@ static int complete(struct reading *reading, const char *ocserv_conf)
 	struct report *report = reading->report;
 
 	read_environment(reading);
+	image_read_gateways(reading);
 	if (ocserv_conf)
 		set_ocserv_conf(config, ocserv_conf);
 	/* What was refused may have been the gateway. */
@@ -753,5 +817,9 @@ void config_free(struct config *config)
 	free(config->ocserv_conf);
 	free(config->next_script);
 	free(config->state_dir);
+	for (int whose = 0; whose < WHOSE; whose++)
+		free(config->map[whose]);
+	assigned_free(config);
+	gateways_free(config);
 	*config = (struct config){ 0 };
 }

@@ -16,6 +16,7 @@
 #define CONFIG_URL 256		/* bytes of the host name or the path in [gateway] probe_http with its NUL */
 #define CONFIG_TABLE_NAME 64	/* bytes of an nft table name with its NUL; the kernel takes 256 */
 #define GATEWAY_NAME 17		/* bytes of a gateway's name with its NUL */
+#define GATEWAY_SECTION 32	/* the same of its section */
 
 enum gateway_mode {
 	GATEWAY_UNSET,
@@ -34,6 +35,7 @@ enum config_key {
 	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF, KEY_FLOWS,
 	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_MAC4, KEY_MAC6, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
 	KEY_PORTS, KEY_PROBE, KEY_PROBE_HTTP, KEY_MARK_MASK,
+	KEY_MAP_USERS, KEY_MAP_GROUPS, KEY_MAP_VHOSTS,
 	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
 	KEY_FORWARD_OTHERS, KEY_SERVER, KEY_SERVICES_PORTS,
 	KEY_REMOVE_AFTER_LAST, KEY_FORGET_FLOWS, KEY_NEXT_SCRIPT, KEY_STATE_DIR,
@@ -90,6 +92,15 @@ struct gateway_to {
 	struct mac mac;			/* unknown where that is asked for it */
 };
 
+/* What a value was read as, and where. */
+struct setting {
+	char *value;		/* NULL where unset */
+	enum { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION } origin;
+	const char *place;	/* the variable or the file, where that is another than the key has and than the configuration */
+	unsigned int line;
+	bool automatic;		/* it was "auto", and is what ocserv.conf says */
+};
+
 /* What clients leave by. */
 struct gateway {
 	char name[GATEWAY_NAME];	/* "default" of [gateway] */
@@ -97,19 +108,30 @@ struct gateway {
 	char interface[IFNAMSIZ];	/* "" where none is named, as only a next hop needs none: see choice.h */
 	uint32_t table;
 	bool masquerade;
+	struct setting *setting;	/* its own, by enum config_key; NULL of [gateway], whose are those of the configuration */
+	unsigned int line;		/* of [gateway NAME]; 0 where the environment alone names it */
 };
+
+/* What a line that sends somebody somewhere is about. */
+enum whose { OF_USER, OF_GROUP, OF_VHOST, WHOSE };
 
 /* Who a session is, in ocserv's words; "" where it says nothing. */
 struct who {
 	const char *user, *group, *vhost;
 };
 
-/* What a value was read as, and where. */
-struct setting {
-	char *value;		/* NULL where unset */
-	enum { FROM_DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_OPTION } origin;
-	unsigned int line;
-	bool automatic;		/* it was "auto", and is what ocserv.conf says */
+/* A line of [users], [groups] or [vhosts], or a part of VPN_USER_GATEWAY. */
+struct assignment {
+	char *name;
+	bool pattern;			/* * and ? in it stand for what else may be there */
+	char *value;			/* as it stands there */
+	const struct gateway *gateway;	/* one of the list, &config->direct or &config->block */
+	unsigned int line;		/* 0: of the environment */
+};
+
+struct assignments {
+	struct assignment *each;	/* those of the environment first, then in the order of the file */
+	unsigned int count;
 };
 
 struct config {
@@ -125,7 +147,10 @@ struct config {
 	uint32_t flows;				/* that one client may have open; 0: any number */
 	struct gateway gateway[CONFIG_GATEWAYS];	/* the first is [gateway] */
 	unsigned int gateways;
+	uint8_t gateway_order[CONFIG_GATEWAYS];	/* their indices, by name */
 	struct gateway direct, block;		/* by which nobody leaves by a gateway: what lines say in place of one */
+	struct assignments assigned[WHOSE];
+	char *map[WHOSE];			/* files of more of them; NULL where unset */
 	uint32_t mark_mask;			/* the bits of packets' and flows' marks that are ours; see marks.h */
 	uint32_t priority;
 	struct port_range ports;		/* the source ports of clients that are masqueraded */
@@ -203,14 +228,21 @@ bool config_leads(const struct config *config, int family);
 bool config_masquerades(const struct config *config, int family);
 bool config_blocks(const struct config *config, int family);
 
+/* config_may_send - whether a line sends anybody to @gateway, or may in a file of [maps] */
+bool config_may_send(const struct config *config, const struct gateway *gateway);
+
 /* config_default - what [gateway] says; by it leaves whom nothing else sends elsewhere */
 const struct gateway *config_default(const struct config *config);
 
-/* config_gateway_named - "direct" and "block", too; NULL for none */
-const struct gateway *config_gateway_named(const struct config *config, const char *name);
-
 /* config_is_mapped - whether there is a second gateway, or anybody is sent anywhere by name */
 bool config_is_mapped(const struct config *config);
+
+/*
+ * config_gateway_named - what lines call @word: a gateway, or default, direct, block or drop
+ *
+ * Returns one of the list, or &config->direct or &config->block; NULL where there is none.
+ */
+const struct gateway *config_gateway_named(const struct config *config, const char *word);
 
 /*
  * config_gateway_of - by which gateway a session leaves: user, then group, then vhost, then the default one
@@ -238,6 +270,12 @@ bool config_is_client(const struct config *config, const struct address *address
  */
 int config_error(const struct config *config, struct report *report, enum config_key key,
 		 const char *format, ...) PRINTF(4, 5);
+
+/* gateway_section - where its keys stand: "[gateway nl]" */
+const char *gateway_section(const struct gateway *gateway, char text[GATEWAY_SECTION]);
+
+/* gateway_setting - of a key of @gateway */
+const struct setting *gateway_setting(const struct config *config, const struct gateway *gateway, enum config_key key);
 
 /* gateway_error - the same about the value of a key of [gateway] or [gateway NAME] */
 int gateway_error(const struct config *config, const struct gateway *gateway, struct report *report, enum config_key key,

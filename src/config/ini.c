@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config/ini.h"
+#include "config/names.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,21 +13,13 @@ struct stream {
 	void *data;
 	char *next, *end;
 	const char *section;
+	bool names;	/* begin its lines */
 	unsigned int line;
 };
 
 static void line_error(const struct stream *stream, const char *message)
 {
 	stream->visitor->fault(stream->line, message, stream->data);
-}
-
-/* A carriage return ends a line of DOS; where it stands alone it would make one comment of all lines. */
-static bool has_controls(const char *line, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (((unsigned char)line[i] < ' ' && line[i] != '\t' && !(line[i] == '\r' && i + 1 == length)) || line[i] == 0x7f)
-			return true;
-	return false;
 }
 
 /* The length of a line without blanks at its end and without a comment: a ; at its start or after a blank. */
@@ -42,7 +33,8 @@ static size_t content_length(const char *line, size_t length)
 	return length;
 }
 
-static const char *line_fault(const char *line, size_t length)
+/* @name: the length of a quoted name at its beginning, else 0 */
+static const char *line_fault(const char *line, size_t name, size_t length)
 {
 	const char *bracket;
 
@@ -55,7 +47,7 @@ static const char *line_fault(const char *line, size_t length)
 		return "something stands behind the ]; a key needs a line of its own";
 	if (line[0] == '[')
 		return NULL;
-	if (!memchr(line, '=', length))
+	if (!memchr(line + name, '=', length - name))
 		return "is neither [section] nor key = value";
 	return NULL;
 }
@@ -69,15 +61,16 @@ static char *trimmed(char *start, char *end)
 	return start + strspn(start, " \t\r");
 }
 
-static void take_content(struct stream *stream, char *line, size_t length)
+static void take_content(struct stream *stream, char *line, size_t name, size_t length)
 {
-	char *equals = memchr(line, '=', length), *value;
+	char *equals = memchr(line + name, '=', length - name), *value;
 
 	if (length == 0 || line[0] == '#')
 		return;
 	if (line[0] == '[') {
 		line[length - 1] = '\0';
 		stream->section = line + 1;
+		stream->names = stream->visitor->section(stream->line, stream->section, stream->data);
 		return;
 	}
 	value = trimmed(equals + 1, line + length);
@@ -88,6 +81,7 @@ static void take_line(struct stream *stream, char *start, size_t length)
 {
 	const char *fault;
 	char message[128];
+	size_t name = 0;
 
 	if (stream->line == 1 && length >= 3 && memcmp(start, "\xef\xbb\xbf", 3) == 0) {
 		start += 3;
@@ -104,8 +98,10 @@ static void take_line(struct stream *stream, char *start, size_t length)
 			stream->next = stream->end;
 		return;
 	}
-	length = content_length(start, length);
-	fault = line_fault(start, length);
+	if (stream->names && length > 0 && start[0] == '"')
+		name = name_quoted_length(start, length);
+	length = name + content_length(start + name, length - name);
+	fault = line_fault(start, name, length);
 	if (length > LINE_SIZE_MAX) {
 		snprintf(message, sizeof(message), "the line has %zu bytes, and %d is the most; does it lack a line break?", length,
 			 LINE_SIZE_MAX);
@@ -114,7 +110,7 @@ static void take_line(struct stream *stream, char *start, size_t length)
 	if (fault)
 		line_error(stream, fault);
 	else
-		take_content(stream, start, length);
+		take_content(stream, start, name, length);
 }
 
 /* The byte behind each line becomes its NUL. */

@@ -2,11 +2,14 @@
 #ifndef INI_H
 #define INI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The lines of an INI file: [SECTION], NAME = VALUE, and comments behind # at their start or ; behind a blank. */
 struct ini_visitor {
-	/* @section: "" before the first one */
+	/* Whether its lines begin with names of users and such, which may be quoted: see names.h. */
+	bool (*section)(unsigned int line, const char *section, void *data);
+	/* @section: "" before the first one; @name: with its quotes */
 	void (*pair)(unsigned int line, const char *section, const char *name, const char *value, void *data);
 	void (*fault)(unsigned int line, const char *message, void *data);
 };

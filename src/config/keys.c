@@ -133,7 +133,7 @@ static bool parse_gateway(const struct key *key, void *field, const char *value,
 
 	if (strcasecmp(value, "link") == 0) {
 		mode = GATEWAY_LINK;
-	} else if (strcasecmp(value, "block") == 0) {
+	} else if (strcasecmp(value, "block") == 0 || strcasecmp(value, "drop") == 0) {
 		mode = GATEWAY_BLOCK;
 	} else if (strcasecmp(value, "direct") == 0) {
 		mode = GATEWAY_DIRECT;
@@ -435,27 +435,27 @@ const struct key keys[CONFIG_KEYS] = {
 	[KEY_ADDRESS4] = {
 		{ "gateway", "address4", "VPN_GATEWAY", NULL,
 		  "IPv4 next hop of the clients, or link (interface leads there), or block, or direct (leave IPv4 alone)" },
-		parse_gateway, FIELD(gateway[0].to[IPV4]), .family = IPV4 },
+		parse_gateway, FIELD(gateway[0].to[IPV4]), .family = IPV4, .of_each = true },
 	[KEY_ADDRESS6] = {
 		{ "gateway", "address6", "VPN_GATEWAY6", NULL,
 		  "the same for IPv6" },
-		parse_gateway, FIELD(gateway[0].to[IPV6]), .family = IPV6 },
+		parse_gateway, FIELD(gateway[0].to[IPV6]), .family = IPV6, .of_each = true },
 	[KEY_GATEWAY_INTERFACE] = {
 		{ "gateway", "interface", "WAN_IF", NULL,
 		  "interface of the gateway, needed for link; unset: the one with an address in its network, kept once chosen" },
-		parse_interface, FIELD(gateway[0].interface) },
+		parse_interface, FIELD(gateway[0].interface), .of_each = true },
 	[KEY_MAC4] = {
 		{ "gateway", "mac4", NULL, NULL,
 		  "hardware address of the IPv4 gateway: nobody else gets its packets by answering ARP for it" },
-		parse_mac, FIELD(gateway[0].to[IPV4].mac), .family = IPV4 },
+		parse_mac, FIELD(gateway[0].to[IPV4].mac), .family = IPV4, .of_each = true },
 	[KEY_MAC6] = {
 		{ "gateway", "mac6", NULL, NULL,
 		  "the same for IPv6, and ND" },
-		parse_mac, FIELD(gateway[0].to[IPV6].mac), .family = IPV6 },
+		parse_mac, FIELD(gateway[0].to[IPV6].mac), .family = IPV6, .of_each = true },
 	[KEY_TABLE] = {
 		{ "gateway", "table", "VPN_GATEWAY_TABLE", "100",
 		  "routing table of the gateway's default route" },
-		parse_table, FIELD(gateway[0].table) },
+		parse_table, FIELD(gateway[0].table), .of_each = true },
 	[KEY_PRIORITY] = {
 		{ "gateway", "priority", "VPN_GATEWAY_RULE_PRIO", "1000",
 		  "priority of the policy rule; one less and one more are used too" },
@@ -463,7 +463,7 @@ const struct key keys[CONFIG_KEYS] = {
 	[KEY_MASQUERADE] = {
 		{ "gateway", "masquerade", NULL, "yes",
 		  "give clients our address toward the gateway (SNAT)" },
-		parse_boolean, FIELD(gateway[0].masquerade) },
+		parse_boolean, FIELD(gateway[0].masquerade), .of_each = true },
 	[KEY_PORTS] = {
 		{ "gateway", "ports", NULL, "32768-60999",
 		  "source ports that clients get where they are masqueraded: a range in which this host listens on none" },
@@ -480,6 +480,18 @@ const struct key keys[CONFIG_KEYS] = {
 		{ "gateway", "mark_mask", NULL, "0xff000000",
 		  "the bits of packets' and flows' marks that are ours; no other program may use them" },
 		parse_mark_mask, FIELD(mark_mask) },
+	[KEY_MAP_USERS] = {
+		{ "maps", "users", "VPN_USER_GATEWAY_FILE", NULL,
+		  "a file of lines like those of [users]: `NAME GATEWAY` or `NAME = GATEWAY`" },
+		parse_path, FIELD(map[OF_USER]) },
+	[KEY_MAP_GROUPS] = {
+		{ "maps", "groups", NULL, NULL,
+		  "the same of [groups]" },
+		parse_path, FIELD(map[OF_GROUP]) },
+	[KEY_MAP_VHOSTS] = {
+		{ "maps", "vhosts", NULL, NULL,
+		  "the same of [vhosts]" },
+		parse_path, FIELD(map[OF_VHOST]) },
 	[KEY_KILLSWITCH_TABLE] = {
 		{ "killswitch", "table", NULL, "ocserv_gw",
 		  "name of the inet table of the kill switch" },
@@ -558,6 +570,16 @@ const struct key_description *keys_nearest(const char *section, const char *name
 			best = key;
 		}
 	}
+	return best;
+}
+
+const struct key_description *keys_nearest_of_each(const char *name)
+{
+	const struct key_description *best = NULL;
+
+	for (int i = 0; i < CONFIG_KEYS; i++)
+		if (keys[i].of_each && (!best || text_distance(name, keys[i].is.name) < text_distance(name, best->name)))
+			best = &keys[i].is;
 	return best;
 }
 

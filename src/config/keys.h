@@ -19,6 +19,7 @@ struct key {
 	const char *const *choices;
 	int family;
 	bool in_ocserv_conf;		/* its value may be `auto` */
+	bool of_each;			/* gateway, in [gateway NAME] too */
 };
 
 extern const struct key keys[CONFIG_KEYS];
@@ -30,5 +31,8 @@ bool keys_section_known(const char *section);
 
 /* keys_nearest - the key whose name, or with @by_section whose section, is nearest to @name; ties go to @section */
 const struct key_description *keys_nearest(const char *section, const char *name, bool by_section);
+
+/* keys_nearest_of_each - the same of those of [gateway NAME] */
+const struct key_description *keys_nearest_of_each(const char *name);
 
 #endif

@@ -17,8 +17,8 @@ static const struct known { const char *name; bool ours, asks; } known[] = {
 	{ "VPN_GATEWAY_TABLE", true, true }, { "VPN_GATEWAY_RULE_PRIO", true, true },
 	{ "OCSERV_GATEWAY_CONFIG", true, true },
 	{ "VPN_SUBNET", true, false }, { "IPV6_SUBNET", true, false }, { "VPN_IF", true, false },
-	{ "VPN_GATEWAYS", false, true }, { "VPN_GATEWAYS6", false, true }, { "VPN_GATEWAYS_FILE", false, true },
-	{ "VPN_USER_GATEWAY", false, true }, { "VPN_USER_GATEWAY_FILE", false, true },
+	{ "VPN_GATEWAYS", true, true }, { "VPN_GATEWAYS6", true, true }, { "VPN_GATEWAYS_FILE", true, true },
+	{ "VPN_USER_GATEWAY", true, true }, { "VPN_USER_GATEWAY_FILE", true, true },
 	{ "VPN_GATEWAY_BYPASS", false, true }, { "VPN_GATEWAYS_BYPASS", false, true },
 	{ "VPN_USER_BYPASS", false, true },
 };

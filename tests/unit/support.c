@@ -35,7 +35,7 @@ static void clear_environment(void)
 	static const char *const names[] = {
 		"OCSERV_GATEWAY_CONFIG", "REASON", "ID", "USERNAME", "GROUPNAME", "VHOST", "DEVICE", "IP_REAL",
 		"IP_REMOTE", "IPV6_REMOTE", "REMOTE_HOSTNAME", "OCSERV_DNS", "STATS_DURATION", "STATS_BYTES_IN",
-		"STATS_BYTES_OUT",
+		"STATS_BYTES_OUT", "VPN_GATEWAYS", "VPN_GATEWAYS6", "VPN_GATEWAYS_FILE", "VPN_USER_GATEWAY",
 	};
 
 	for (size_t i = 0; i < COUNT(names); i++)

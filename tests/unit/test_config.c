@@ -60,6 +60,9 @@ static const struct {
 	{ KEY_PROBE, "1.1.1.1, 9.9.9.9:53", "no" },
 	{ KEY_PROBE_HTTP, "http://ifconfig.me/ip", "http://[2001:db8::80]:8080" },
 	{ KEY_MARK_MASK, "0x00ff0000", "0x70000000" },
+	{ KEY_MAP_USERS, "/etc/users.map", "/etc/others.map" },
+	{ KEY_MAP_GROUPS, "/etc/groups.map", "/etc/others.map" },
+	{ KEY_MAP_VHOSTS, "/etc/vhosts.map", "/etc/others.map" },
 	{ KEY_KILLSWITCH_TABLE, "other_gw", "third_gw" },
 	{ KEY_BLOCKED, "drop", "DROP" },
 	{ KEY_CLIENT_TO_CLIENT, "no", "0" },
@@ -187,7 +190,7 @@ static void the_environment_wins_over_the_file(void **state)
 		config_free(&config);
 		unsetenv(key.environment);
 	}
-	assert_int_equal(variables, 8);
+	assert_int_equal(variables, 9);
 }
 
 static void an_empty_variable_is_unset(void **state)
@@ -389,7 +392,8 @@ static void a_gateway_that_is_missing_is_refused(void **state)
 		struct key_description key;
 
 		config_describe_key((enum config_key)i, &key);
-		if (i == KEY_ADDRESS4 || i == KEY_ADDRESS6 || !strcmp(key.section, "session") || !strcmp(key.section, "log"))
+		if (i == KEY_ADDRESS4 || i == KEY_ADDRESS6 || !strcmp(key.section, "session") || !strcmp(key.section, "log") ||
+		    !strcmp(key.section, "maps"))
 			continue;
 		text_add(&file, "[log]\nlevel = info\n[%s]\n%s = %s\n", key.section, key.name, key_cases[i].value);
 		refused(text_string(&file), "gateway.ini:4: asks for a gateway", OR_DIRECT);
@@ -403,13 +407,14 @@ static void a_gateway_that_is_missing_is_refused(void **state)
 static void a_variable_that_asks_for_a_gateway_is_not_plain(void **state)
 {
 	static const char *const names[] = {
-		"VPN_GATEWAY", "VPN_GATEWAY6", "WAN_IF", "VPN_GATEWAY_TABLE", "VPN_GATEWAY_RULE_PRIO",
+		"VPN_GATEWAY", "VPN_GATEWAY6", "WAN_IF", "VPN_GATEWAY_TABLE", "VPN_GATEWAY_RULE_PRIO", "VPN_GATEWAYS",
+		"VPN_GATEWAYS6", "VPN_GATEWAYS_FILE", "VPN_USER_GATEWAY", "VPN_USER_GATEWAY_FILE",
 	};
 	static const struct { const char *name, *said; } strange[] = {
 		{ "VPN_GATWAY", "environment: VPN_GATWAY: is not read, and may be a slip of VPN_GATEWAY; no gateway is configured: " },
 		{ "vpn_gateway6", "environment: vpn_gateway6: is not read, and may be a slip of VPN_GATEWAY6" },
 		{ "OCSERV_GATEWAY_CONFI", "a slip of OCSERV_GATEWAY_CONFIG" },
-		{ "VPN_GATEWAYS", "environment: VPN_GATEWAYS: is not understood by this program; no gateway is configured" },
+		{ "VPN_GATEWAYS_BYPASS", "environment: VPN_GATEWAYS_BYPASS: is not understood by this program; no gateway is configured" },
 		{ "VPN_BYPASS_TARGETS", "environment: VPN_BYPASS_TARGETS: is not understood by this program" },
 	};
 
@@ -440,7 +445,7 @@ static void a_variable_that_is_not_read_is_told(void **state)
 {
 	static const struct { const char *name, *file, *said; } cases[] = {
 		{ "VPN_GATWAY", VALID, "environment: VPN_GATWAY: is not read, and may be a slip of VPN_GATEWAY; unset it if" },
-		{ "VPN_GATEWAYS", VALID, "environment: VPN_GATEWAYS: is not understood by this program; unset it if" },
+		{ "VPN_USER_BYPASS", VALID, "environment: VPN_USER_BYPASS: is not understood by this program; unset it if" },
 		{ "VPN_SUBNETS", VALID, "a slip of VPN_SUBNET" },
 		{ "VPN_SUBNETS", "; nothing\n", "a slip of VPN_SUBNET" },
 	};

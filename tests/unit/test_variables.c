@@ -47,7 +47,6 @@ static void slips_are_found(void **state)
 static void what_the_image_has_beyond_is_found(void **state)
 {
 	static const char *const names[] = {
-		"VPN_GATEWAYS", "VPN_GATEWAYS6", "VPN_GATEWAYS_FILE", "VPN_USER_GATEWAY", "VPN_USER_GATEWAY_FILE",
 		"VPN_BYPASS_POOLS_DIR", "VPN_BYPASS_TARGETS", "VPN_GATEWAY_BYPASS", "VPN_GATEWAYS_BYPASS", "VPN_USER_BYPASS",
 	};
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MAPS_H
+#define MAPS_H
+
+#include "config/config.h"
+
+/*
+ * The files of [maps]: a line `NAME GATEWAY` or `NAME = GATEWAY` for each name, as names.h has them, and comments behind #
+ * at the start of a line or behind the gateway.
+ *
+ * A hook looks for one name among the bytes of the file and reads the lines that hold it, so nothing that is kept can be
+ * stale. Whether all lines are good, and no name stands twice, maps_check() says, which reads them all: it is for `check`,
+ * `up`, and for a hook where the stamp is another than the one with which it was done last.
+ */
+
+#define MAPS_STAMP 512	/* bytes with the NUL */
+
+/*
+ * maps_stamp - changes with what maps_check() looks at: the files, the names of gateways, and those of the other lines
+ * @stamp: a line of printable ASCII, to be taken before maps_check() and kept when that has found nothing wrong; "" where it
+ *	is not to be trusted, and maps_check() is to be called in any case
+ *
+ * It holds what stat(2) says of each file. A file can be changed with none of this being another, but for its ctime, which
+ * is the kernel's clock, and that goes by ticks (of a second or two in some file systems). So "" is the stamp where a ctime is
+ * not at least MAPS_SETTLED seconds before now: then a later change has another one. So it is where a file is not there.
+ */
+void maps_stamp(const struct config *config, char stamp[MAPS_STAMP]);
+
+#define MAPS_SETTLED 3
+
+/* maps_check - all lines of all files; -1 with all that is wrong, but for what goes beyond 20 of a file, in @report */
+int maps_check(const struct config *config, struct report *report);
+
+/* maps_count - the lines that send somebody somewhere; for people: a file that can't be read has none */
+unsigned int maps_count(const struct config *config, enum whose whose);
+
+#endif

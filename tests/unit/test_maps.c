@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config/maps.h"
+#include "config/names.h"
+#include "support.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GATEWAYS "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n" \
+		 "[gateway nl]\naddress4 = 172.28.0.4\n[gateway us]\naddress4 = link\ninterface = wg0\n"
+
+/* GATEWAYS, with files of [maps] in the test's directory: each of "users", "groups" and "vhosts" that is there. */
+static void load_with_maps(struct config *config, const char *more)
+{
+	static const char *const names[] = { "users", "groups", "vhosts" };
+	struct text text CLEANUP(text_free) = { 0 };
+
+	text_add(&text, GATEWAYS "%s[maps]\n", more);
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (access(names[i], F_OK) == 0)
+			text_add(&text, "%s = %s/%s\n", names[i], directory_path(), names[i]);
+	load_valid(config, text_string(&text));
+}
+
+/* The gateway of a user, with what says so. */
+static const char *gateway_of(const struct config *config, const struct who *who, struct text *line)
+{
+	struct report report = { 0 };
+	const struct gateway *gateway = config_gateway_of(config, who, line, &report), *again;
+	const char *name = gateway ? gateway->name : "refused";
+
+	again = config_gateway_of(config, who, NULL, &report);
+	assert_ptr_equal(gateway, again);
+	assert_int_equal(report.errors.count, gateway ? 0 : 1);
+	report_free(&report);
+	return name;
+}
+
+static const char *gateway_of_user(const struct config *config, const char *user)
+{
+	return gateway_of(config, &(struct who){ .user = user }, NULL);
+}
+
+static void expect(const struct config *config, const struct who *who, const char *gateway, const char *said)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	assert_string_equal(gateway_of(config, who, &line), gateway);
+	assert_contains(text_string(&line), said);
+}
+
+/* What a file of [maps] for users gets from maps_check(). */
+static void check_map(const char *content, struct report *report)
+{
+	struct config config;
+	int result;
+
+	write_file("users", content);
+	load_with_maps(&config, "[users]\nalice = nl\n\"x*\" = us\n");
+	result = maps_check(&config, report);
+	assert_int_equal(result, report->errors.count ? -1 : 0);
+	config_free(&config);
+}
+
+static void refused_map(const char *content, const char *said)
+{
+	struct report report = { 0 };
+
+	check_map(content, &report);
+	assert_int_equal(report.errors.count, 1);
+	assert_int_equal(report.status, EX_CONFIG);
+	assert_line(&report.errors, said);
+	report_free(&report);
+}
+
+/* Who goes where */
+
+static void user_before_group_before_vhost(void **state)
+{
+	struct config config;
+
+	(void)state;
+	write_file("groups", "staff us\n");
+	load_with_maps(&config, "[users]\nalice = nl\n[groups]\nguests = block\n[vhosts]\nexample.org = direct\n");
+	expect(&config, &(struct who){ "alice", "staff", "example.org" }, "nl", "gateway.ini:11: [users] alice = nl");
+	expect(&config, &(struct who){ "bob", "staff", "example.org" }, "us", "/groups:1: staff us");
+	expect(&config, &(struct who){ "bob", "guests", "example.org" }, "block", "gateway.ini:13: [groups] guests = block");
+	expect(&config, &(struct who){ "bob", "", "example.org" }, "direct", "gateway.ini:15: [vhosts] example.org = direct");
+	expect(&config, &(struct who){ "bob", NULL, "" }, "default", "no line");
+	config_free(&config);
+}
+
+static void a_name_before_patterns_and_these_in_order(void **state)
+{
+	struct config config;
+
+	(void)state;
+	write_file("users", "z* nl\nzoe us\n?ob-tv block\n\"c*\" nl\n");
+	load_with_maps(&config, "[users]\na*=us\n*-tv = nl\nann-tv = direct\n");
+	assert_string_equal(gateway_of_user(&config, "ann-tv"), "direct");
+	assert_string_equal(gateway_of_user(&config, "abe-tv"), "us");
+	assert_string_equal(gateway_of_user(&config, "bob-tv"), "nl");
+	assert_string_equal(gateway_of_user(&config, "zoe"), "us");
+	assert_string_equal(gateway_of_user(&config, "zoo"), "nl");
+	assert_string_equal(gateway_of_user(&config, "c*"), "nl");
+	assert_string_equal(gateway_of_user(&config, "cat"), "default");
+	config_free(&config);
+}
+
+static void patterns_fit(void **state)
+{
+	static const struct { const char *pattern, *name; bool fits; } cases[] = {
+		{ "*", "a", true }, { "a", "a", true }, { "a", "ab", false }, { "a?", "ab", true }, { "a?", "a", false },
+		{ "*-tv", "a-tv", true }, { "*-tv", "-tv", true }, { "*-tv", "a-tvx", false }, { "*-tv", "a-tv-tv", true },
+		{ "a*b*c", "a1b2b3c", true }, { "a*b*c", "a1c", false }, { "?", "\xc3\xa9", true }, { "??", "\xc3\xa9", false },
+		{ "m?ller", "m\xc3\xbcller", true }, { "**", "x", true }, { "*?", "x", true }, { "?*?", "x", false },
+		{ "a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (name_fits(cases[i].pattern, strlen(cases[i].pattern), cases[i].name) != cases[i].fits)
+			fail_msg("%s and %s", cases[i].pattern, cases[i].name);
+}
+
+/* In the configuration, and in a file. */
+static void names_are_exact_bytes(void **state)
+{
+	static const struct { const char *written, *name; } cases[] = {
+		{ "7", "7" }, { "007", "007" }, { "DOM\\alice", "DOM\\alice" }, { "\"DOM\\\\bob\"", "DOM\\bob" },
+		{ "\"a b\"", "a b" }, { "a@example.org", "a@example.org" }, { "\"a:b\"", "a:b" }, { "\"#x\"", "#x" },
+		{ "\"a=b\"", "a=b" }, { "\"a;b\"", "a;b" }, { "\"x ; y\"", "x ; y" }, { "\"[x]\"", "[x]" }, { "m\xc3\xbcller", "m\xc3\xbcller" },
+		{ "\"*\"", "*" }, { "\"a?\"", "a?" }, { "\"say \\\"hi\\\"\"", "say \"hi\"" }, { "Alice", "Alice" }, { "\" \"", " " },
+	};
+	static const char *const others[] = { "07", "alice", "a", "DOMalice", "b", "x", "aa", "M\xc3\xbcller", "\"a b\"", "" };
+
+	(void)state;
+	for (int in_file = 0; in_file < 2; in_file++) {
+		struct text lines CLEANUP(text_free) = { 0 };
+		struct config config;
+
+		text_add_string(&lines, in_file ? "" : "[users]\n");
+		for (size_t i = 0; i < COUNT(cases); i++)
+			text_add(&lines, "%s = %s\n", cases[i].written, i % 2 ? "nl" : "us");
+		if (in_file)
+			write_file("users", text_string(&lines));
+		load_with_maps(&config, in_file ? "" : text_string(&lines));
+		for (size_t i = 0; i < COUNT(cases); i++)
+			if (strcmp(gateway_of_user(&config, cases[i].name), i % 2 ? "nl" : "us") != 0)
+				fail_msg("%s", cases[i].name);
+		for (size_t i = 0; i < COUNT(others); i++)
+			if (strcmp(gateway_of_user(&config, others[i]), "default") != 0)
+				fail_msg("%s", others[i]);
+		config_free(&config);
+	}
+}
+
+static void lines_of_a_file(void **state)
+{
+	struct config config;
+
+	(void)state;
+	write_file("users", "\xef\xbb\xbf" "first nl\n# c us\n  #d us\n\n  in=us\r\n\ttab\t=\tblock # a comment\n\"q\"nl\nlast drop");
+	load_with_maps(&config, "");
+	assert_string_equal(gateway_of_user(&config, "first"), "nl");
+	assert_string_equal(gateway_of_user(&config, "in"), "us");
+	assert_string_equal(gateway_of_user(&config, "tab"), "block");
+	assert_string_equal(gateway_of_user(&config, "q"), "nl");
+	assert_string_equal(gateway_of_user(&config, "last"), "block");
+	assert_string_equal(gateway_of_user(&config, "c"), "default");
+	assert_string_equal(gateway_of_user(&config, "d"), "default");
+	assert_string_equal(gateway_of_user(&config, "nl"), "default");
+	assert_int_equal(maps_count(&config, OF_USER), 5);
+	config_free(&config);
+}
+
+static void an_edit_counts_at_once(void **state)
+{
+	struct config config;
+
+	(void)state;
+	write_file("users", "alice nl\n");
+	load_with_maps(&config, "");
+	assert_string_equal(gateway_of_user(&config, "alice"), "nl");
+	write_file("users", "alice us\n");
+	assert_string_equal(gateway_of_user(&config, "alice"), "us");
+	unlink("users");
+	assert_string_equal(gateway_of_user(&config, "bob"), "refused");
+	write_file("users", "alice uk\n");
+	assert_string_equal(gateway_of_user(&config, "alice"), "refused");
+	assert_string_equal(gateway_of_user(&config, "bob"), "default");
+	config_free(&config);
+}
+
+/* What is wrong */
+
+static void what_is_wrong_with_a_file_is_said(void **state)
+{
+	struct report report = { 0 };
+
+	(void)state;
+	check_map("bob nl\n\"bob \" us\n\"bob*\" us\nbob* default\n\n# nothing\n", &report);
+	assert_int_equal(report.errors.count, 0);
+	refused_map("bob nl\n\nbob = us\n", "users:3: bob stands already in ");
+	refused_map("bob nl\n\"bob\" us\n", "users:2: bob stands already in ");
+	refused_map("b*b nl\nb*b nl\n", "users:2: b*b stands already in ");
+	refused_map("alice us\n", "users:1: alice stands already in gateway.ini:11; keep one of them");
+	refused_map("\"x*\" us\n", "users:1: \"x*\" stands already in gateway.ini:12");
+	refused_map("bob uk\n", "users:1: there is no gateway 'uk'; there are nl, us, default, direct and block");
+	refused_map("bob averyveryverylongname\n", "there is no gateway 'averyveryverylongname'");
+	refused_map("\n\nbob\n", "users:3: names no gateway");
+	refused_map("bob =\n", "users:1: names no gateway");
+	refused_map("bob # nl\n", "users:1: names no gateway");
+	refused_map("bob b nl\n", "users:1: something stands behind the gateway");
+	refused_map("= nl\n", "users:1: the name is empty");
+	refused_map("\"\" nl\n", "users:1: the name is empty");
+	refused_map("\"bob nl\n", "users:1: the name has no quote at its end");
+	refused_map("\"b\\ob\" nl\n", "users:1: inside of quotes a backslash");
+	refused_map("b:ob nl\n", "users:1: a name with a : needs double quotes");
+	refused_map("bo#b nl\n", "users:1: a name with a # needs double quotes");
+	refused_map(";bob nl\n", "users:1: a name with a ; needs double quotes");
+	refused_map("b\x01ob nl\n", "users:1: the line holds control characters");
+	report_free(&report);
+}
+
+static void all_that_is_wrong_is_said(void **state)
+{
+	struct text content CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		text_add(&content, "u%d uk\n", i);
+	check_map(text_string(&content), &report);
+	assert_int_equal(report.errors.count, 21);
+	assert_line(&report.errors, "users:20: ");
+	assert_line(&report.errors, "users: and 10 more errors");
+	report_free(&report);
+}
+
+static void a_file_that_others_can_write_is_refused(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	write_file("users", "alice nl\n");
+	load_with_maps(&config, "");
+	assert_int_equal(chmod("users", 0666), 0);
+	assert_int_equal(maps_check(&config, &report), -1);
+	assert_line(&report.errors, "/users: others can write to it (mode 0666)");
+	assert_string_equal(gateway_of_user(&config, "alice"), "refused");
+	assert_int_equal(chmod("users", 0600), 0);
+	assert_string_equal(gateway_of_user(&config, "alice"), "nl");
+	config_free(&config);
+	report_free(&report);
+}
+
+/* The stamp */
+
+static void stamp_of(const char *more, char stamp[MAPS_STAMP])
+{
+	struct config config;
+
+	load_with_maps(&config, more);
+	maps_stamp(&config, stamp);
+	config_free(&config);
+}
+
+static void wait_until_settled(void)
+{
+	struct timespec now;
+	struct stat status;
+
+	assert_int_equal(stat("users", &status), 0);
+	do {
+		usleep(20000);
+		clock_gettime(CLOCK_REALTIME, &now);
+	} while (now.tv_sec < status.st_ctim.tv_sec + MAPS_SETTLED);
+}
+
+static void a_stamp_changes_with_what_was_checked(void **state)
+{
+	char stamp[MAPS_STAMP], other[MAPS_STAMP];
+	struct timespec times[2];
+	struct stat status;
+	int fd;
+
+	(void)state;
+	write_file("users", "alice nl\n");
+	stamp_of("", stamp);
+	assert_string_equal(stamp, "");
+	wait_until_settled();
+	stamp_of("", stamp);
+	assert_string_not_equal(stamp, "");
+	stamp_of("", other);
+	assert_string_equal(stamp, other);
+	stamp_of("[gateway de]\naddress4 = 172.28.0.9\n", other);
+	assert_string_not_equal(stamp, other);
+	stamp_of("[users]\nbob = nl\n", other);
+	assert_string_not_equal(stamp, other);
+
+	/* Of the same size, and with the same time, by whoever wants to. */
+	assert_int_equal(stat("users", &status), 0);
+	fd = open("users", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "alice us\n", 9, 0), 9);
+	times[0] = status.st_atim;
+	times[1] = status.st_mtim;
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+	stamp_of("", other);
+	assert_string_equal(other, "");
+	wait_until_settled();
+	stamp_of("", other);
+	assert_string_not_equal(other, "");
+	assert_string_not_equal(stamp, other);
+}
+
+/* The second opinion: all lines, one by one, in another way. */
+
+static bool naive_fits(const char *pattern, const char *name)
+{
+	if (*pattern == '*')
+		return naive_fits(pattern + 1, name) || (*name && naive_fits(pattern, name + 1));
+	if (!*name)
+		return !*pattern;
+	return (*pattern == '?' || *pattern == *name) && naive_fits(pattern + 1, name + 1);
+}
+
+/* Takes a line to pieces; false where it is a comment or blank. */
+static bool naive_read(char *line, char *name, bool *pattern, char **gateway)
+{
+	char *out = name;
+
+	line += strspn(line, " \t");
+	if (!*line || *line == '#')
+		return false;
+	*pattern = *line != '"' && strpbrk(line, "*?") && strpbrk(line, "*?") < line + strcspn(line, " \t=");
+	if (*line == '"') {
+		for (line++; *line != '"'; *out++ = *line++)
+			line += *line == '\\';
+		line++;
+	} else {
+		while (!strchr(" \t=", *line))
+			*out++ = *line++;
+	}
+	*out = '\0';
+	line += strspn(line, " \t");
+	line += *line == '=';
+	*gateway = line + strspn(line, " \t");
+	(*gateway)[strcspn(*gateway, " \t#")] = '\0';
+	return true;
+}
+
+static const char *naive_gateway_of(const char *content, const char *user)
+{
+	static char found[2][32];
+
+	found[0][0] = found[1][0] = '\0';
+	for (char *copy = strdup(content), *rest = copy, *line; ; ) {
+		char name[256], *gateway;
+		bool pattern;
+
+		line = strsep(&rest, "\n");
+		if (!line) {
+			free(copy);
+			return found[0][0] ? found[0] : found[1][0] ? found[1] : "default";
+		}
+		if (!naive_read(line, name, &pattern, &gateway))
+			continue;
+		if (!pattern && !found[0][0] && strcmp(name, user) == 0)
+			strcpy(found[0], gateway);
+		if (pattern && !found[1][0] && naive_fits(name, user))
+			strcpy(found[1], gateway);
+	}
+}
+
+/* Few characters, so that names are often parts of each other, of comments and of gateways. */
+static void add_random_name(struct text *text, const char *characters, size_t most)
+{
+	for (size_t length = 1 + (size_t)random() % most; length; length--)
+		text_add_bytes(text, &characters[(size_t)random() % strlen(characters)], 1);
+}
+
+static void add_random_line(struct text *content)
+{
+	static const char *const before[] = { "", "", "", " ", "\t " }, *const between[] = { " ", "=", "\t=  ", "  " };
+	static const char *const gateways[] = { "nl", "us", "direct", "default" }, *const behind[] = { "", "", " ", " # nl" };
+	struct text name CLEANUP(text_free) = { 0 };
+
+	switch (random() % 6) {
+	case 0:
+		text_add(content, "%s# nl us \"n *?\n", before[random() % 5]);
+		return;
+	case 1:
+		text_add_string(content, "\n");
+		return;
+	case 2:
+		add_random_name(&name, "nlu \"\\*?=#", 4);
+		text_add_string(content, before[random() % 5]);
+		name_add_quoted(content, text_string(&name));
+		break;
+	default:
+		text_add_string(content, before[random() % 5]);
+		add_random_name(content, random() % 4 ? "nlus\\" : "nl*?", 4);
+	}
+	text_add(content, "%s%s%s\n", between[random() % 4], gateways[random() % 4], behind[random() % 4]);
+}
+
+static void a_look_up_is_what_reading_all_lines_gives(void **state)
+{
+	struct config config;
+
+	(void)state;
+	srandom(4711);
+	write_file("users", "");
+	load_with_maps(&config, "");
+	for (int round = 0; round < 400; round++) {
+		struct text content CLEANUP(text_free) = { 0 };
+
+		for (long lines = random() % 30; lines; lines--)
+			add_random_line(&content);
+		if (content.length && random() % 2)
+			content.data[--content.length] = '\0';
+		write_file("users", text_string(&content));
+		for (int i = 0; i < 40; i++) {
+			struct text user CLEANUP(text_free) = { 0 };
+			const char *found, *wanted;
+
+			add_random_name(&user, random() % 2 ? "nlus\\" : "nlu \"\\*?=#", 4);
+			found = gateway_of_user(&config, text_string(&user));
+			wanted = naive_gateway_of(text_string(&content), text_string(&user));
+			if (strcmp(found, wanted) != 0)
+				fail_msg("'%s' by %s, not %s, in\n%s", text_string(&user), found, wanted, text_string(&content));
+		}
+	}
+	config_free(&config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_directory(user_before_group_before_vhost),
+		in_directory(a_name_before_patterns_and_these_in_order),
+		in_directory(patterns_fit),
+		in_directory(names_are_exact_bytes),
+		in_directory(lines_of_a_file),
+		in_directory(an_edit_counts_at_once),
+		in_directory(what_is_wrong_with_a_file_is_said),
+		in_directory(all_that_is_wrong_is_said),
+		in_directory(a_file_that_others_can_write_is_refused),
+		in_directory(a_stamp_changes_with_what_was_checked),
+		in_directory(a_look_up_is_what_reading_all_lines_gives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
