@@ -110,15 +110,20 @@ static void add_cmp_byte(struct nftnl_rule *rule, uint32_t operation, uint8_t by
 	add_comparison(rule, operation, &byte, sizeof(byte));
 }
 
-/* [ payload load LENGTHb @ BASE header + OFFSET => reg 1 ] */
-static void add_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, uint32_t length)
+/* [ payload load LENGTHb @ BASE header + OFFSET => reg TO ] */
+static void add_payload_to(struct nftnl_rule *rule, uint32_t to, uint32_t base, uint32_t offset, uint32_t length)
 {
 	struct nftnl_expr *expression = add(rule, "payload");
 
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, base);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, length);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, to);
+}
+
+static void add_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset, uint32_t length)
+{
+	add_payload_to(rule, NFT_REG_1, base, offset, length);
 }
 
 /* [ bitwise reg 1 = ( reg 1 & MASK ) ^ 0 ] */
@@ -434,7 +439,7 @@ static void add_map(struct nftnl_rule *rule, const struct guard_rule *value)
 	case SUBJECT_SESSION:
 		add_family(rule, value->map.family, false);
 		add_meta(rule, NFT_META_IIFNAME);
-		add_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, daddr_offset(value->map.family) - size, size);
+		add_payload_to(rule, NFT_REG_2, NFT_PAYLOAD_NETWORK_HEADER, daddr_offset(value->map.family) - size, size);
 		break;
 	case SUBJECT_MARK:
 		add_meta(rule, NFT_META_MARK);
