@@ -14,7 +14,7 @@ enum have {
 	HAVE_GATEWAY,
 	HAVE_NOTHING,		/* they should reach the gateway, and do not; nothing leaks */
 	HAVE_UNKNOWN,		/* the kernel could not be read */
-	HAVE_LEAK,		/* they leave by another way */
+	HAVE_LEAK,		/* they leave another way */
 	HAVES
 };
 

@@ -18,7 +18,7 @@ void others_check(const struct config *config, const struct situation *situation
 
 /*
  * others_make_packet, others_make_answer - a packet that a client sends, and the answer to it
- * @nexthop: that it leaves by; AF_UNSPEC: not known
+ * @nexthop: that it leaves via; AF_UNSPEC: not known
  */
 void others_make_packet(struct packet *packet, const struct address *client, const char *tunnel,
 			 const struct address *destination, const char *outgoing, const struct address *nexthop);

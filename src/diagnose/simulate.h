@@ -36,7 +36,7 @@ struct passage {
 };
 
 enum arrival {
-	ARRIVES_OUT,		/* leaves by an interface */
+	ARRIVES_OUT,		/* leaves via an interface */
 	ARRIVES_HERE,		/* for this host */
 	ARRIVES_NOT,		/* a chain ends its way: see `cause` */
 	HAS_NO_WAY,		/* routing does: see `error` */

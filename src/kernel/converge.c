@@ -102,7 +102,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 
 enum goal goal_of(const struct config *config)
 {
-	return config_governs(config, IPV4) || config_governs(config, IPV6) ? GOAL_INSTALL : GOAL_REMOVE;
+	return config_covers(config, IPV4) || config_covers(config, IPV6) ? GOAL_INSTALL : GOAL_REMOVE;
 }
 
 void situation_free(struct situation *situation)
@@ -158,7 +158,7 @@ int converge(struct situation *situation, const struct config *config, const str
 		int result;
 
 		if (round == ROUNDS)
-			return report_error(report, EX_OSERR, "the kernel is not as it was told: %s; is another program "
+			return report_error(report, EX_OSERR, "the kernel does not keep what was set: %s; is another program "
 					    "changing it?", situation->plan.problems.line[0]);
 		result = apply_plan(&situation->plan, outdated < OUTDATED ? situation->present.guard.generation : 0, sockets, report);
 		if (result < 0)

@@ -43,7 +43,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report);
 void situation_free(struct situation *situation);
 
-/* goal_of - what the configuration asks for: nothing of ours where no family is governed */
+/* goal_of - what the configuration asks for: nothing of ours where no family is covered */
 enum goal goal_of(const struct config *config);
 
 enum change { CHANGE_NONE, CHANGE_INSTALLED, CHANGE_REPAIRED, CHANGE_REMOVED };

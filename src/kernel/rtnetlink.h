@@ -27,7 +27,7 @@ struct nlmsghdr *rtnetlink_delete_neighbour(void *buffer, const struct neighbour
 
 /*
  * rtnetlink_get_route - ask for the way to @destination
- * @interface: index that it must leave by; 0 for any. The answer then shows the matching entry of the
+ * @interface: index that it must leave via; 0 for any. The answer then shows the matching entry of the
  *	table, since the kernel takes every destination for on-link on an interface that is named.
  */
 struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destination, unsigned int interface);

@@ -38,10 +38,10 @@ const char *exit_goes(const struct exit *exit);
 /* exits_make - of all gateways, before their interfaces are looked for: see gateway.h */
 void exits_make(struct exits *exits, const struct config *config);
 
-/* exits_find - that of @gateway in @family; NULL where nobody leaves by it */
+/* exits_find - that of @gateway in @family; NULL where nobody leaves via it */
 const struct exit *exits_find(const struct exits *exits, const struct gateway *gateway, int family);
 
-/* exits_default - that of [gateway]: whom nothing else sends elsewhere leaves by it */
+/* exits_default - that of [gateway]: whom nothing else sends elsewhere leaves via it */
 const struct exit *exits_default(const struct exits *exits, const struct config *config, int family);
 
 #endif

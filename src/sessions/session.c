@@ -46,7 +46,7 @@ static int complain(const struct state *state, const char *name, struct report *
 static int refuse_owner(const struct state *state, const char *name, struct report *report)
 {
 	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s must belong to user %u and be writable by "
-			    "nobody else; remove it, and it will be made", state->path, name[0] ? "/" : "", name,
+			    "nobody else; remove it, and it will be created anew", state->path, name[0] ? "/" : "", name,
 			    (unsigned int)geteuid());
 }
 
@@ -59,8 +59,8 @@ static int check_parent(const struct state *state, struct report *report)
 		return complain(state, "..", report);
 	if (directory_is_trusted(&status))
 		return 0;
-	return report_error(report, EX_CANTCREAT, "state directory: %s lies in a directory that others can write to (user %u, "
-			    "mode %04o), so it may be taken away; name another in [session] state_dir", state->path,
+	return report_error(report, EX_CANTCREAT, "state directory: %s is in a directory that others can write to (user %u, "
+			    "mode %04o), so it could be replaced; name another in [session] state_dir", state->path,
 			    (unsigned int)status.st_uid, (unsigned int)status.st_mode & 07777);
 }
 

@@ -118,7 +118,7 @@ ok "no-others: everything gone: the state is whole" state_is "$installed"
 # Its own route of yes serves, and the other way round.
 configuration dual-stack
 not_ok "forward_others = yes: a connect is refused" hook connect
-like "$err" "run .ocserv-gateway up. if that is meant" "forward_others = yes: its log says what to do"
+like "$err" "run .ocserv-gateway up. if that is intended" "forward_others = yes: its log says what to do"
 ok "forward_others = yes: up" program up
 like "$err" "policy rule .*not from all iif lo blackhole. does not belong there" "forward_others = yes: says what went"
 not_ok "forward_others = yes: the rule has gone" grep -q "not from all" <<<"$(state)"

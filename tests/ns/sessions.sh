@@ -337,9 +337,9 @@ test_next_script() {
 	test_next_wrong writable "others can write to it"
 	test_next_wrong group_writable "others can write to it"
 	test_next_wrong of_somebody "belongs to user 65534"
-	test_next_wrong directory_writable "lies in $OGW_WORK, a directory that others can write to"
-	test_next_wrong directory_of_somebody "lies in $OGW_WORK, a directory that others can write to"
-	test_next_wrong link_of_somebody "lies in /run/ogw-next, a directory"
+	test_next_wrong directory_writable "is in $OGW_WORK, a directory that others can write to"
+	test_next_wrong directory_of_somebody "is in $OGW_WORK, a directory that others can write to"
+	test_next_wrong link_of_somebody "is in /run/ogw-next, a directory"
 	test_next_wrong directory "not an executable"
 	stop A
 }
