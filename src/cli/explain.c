@@ -133,7 +133,7 @@ static int parse_question(const struct config *config, const struct options *opt
 	return 0;
 }
 
-/* The way */
+/* The path */
 
 /* What an error of a lookup means (ip-rule(8), ip-route(8)). */
 static const char *no_way_text(const struct netlink_error *error)
@@ -707,7 +707,7 @@ static void explain(struct run *run, struct question *question)
 
 	remembered_look(&remembered, config);
 	situation_read(&situation, config, goal_of(config), &remembered, sockets, &wrong);
-	/* A packet has its way where we can't make it the wanted one, too. */
+	/* A packet has its path even where we can't make it the wanted one. */
 	for (size_t i = 0; i < situation.plan.problems.count; i++)
 		lines_add(&findings.problems, "%s", situation.plan.problems.line[i]);
 	for (size_t i = 0; !situation.planned && i < wrong.errors.count; i++)

@@ -306,7 +306,7 @@ static int fill(int fd, const struct text *file)
 	return fchown(fd, 0, 0) < 0 || fchmod(fd, 0600) < 0 ? -1 : fsync(fd);
 }
 
-/* Whole or not at all, and in place of nothing that came there meanwhile. */
+/* Completely or not at all, and without replacing a file that appeared meanwhile. */
 static int write_file(const struct draft *draft, const struct text *file, struct report *report)
 {
 	struct text name CLEANUP(text_free) = { 0 };

@@ -52,7 +52,7 @@ static void add_state(struct text *screen, const struct status *status, const st
 		 status->verdict == INSTALLED ? GOOD : status->wrong ? BAD : NEUTRAL, display);
 }
 
-/* Red: they leave another way, or have nothing, or nothing of ours is there. */
+/* Red: they leave by another route, or have nothing, or nothing of ours is there. */
 static void add_clients(struct text *screen, const struct status *status, const struct display *display)
 {
 	enum have worst = clients_worst(&status->clients);

@@ -83,7 +83,7 @@ static enum verdict judge(const struct status *status)
 		return DEGRADED;
 	if (goal_of(status->config) == GOAL_REMOVE)
 		return plan->steps ? DEGRADED : OFF;
-	if (plan->steps == 0 && status->situation->wrong_ways == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
+	if (plan->steps == 0 && status->situation->wrong_routes == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
 		return INSTALLED;
 	return plan->anything_present ? DEGRADED : ABSENT;
 }
@@ -102,7 +102,7 @@ size_t status_wrong(const struct status *status, enum layer layer)
 	const struct situation *situation = status->situation;
 
 	return situation->plan.wrong[layer] +
-	       (layer == LAYER_ROUTING ? situation->wrong_ways + status->bypasses.count + status->overlaps.cut.count : 0);
+	       (layer == LAYER_ROUTING ? situation->wrong_routes + status->bypasses.count + status->overlaps.cut.count : 0);
 }
 
 static enum layer_verdict judge_layer(const struct status *status, enum layer layer)
@@ -122,7 +122,7 @@ static enum layer_verdict judge_layer(const struct status *status, enum layer la
 /* Whether a connect would not install what is absent. */
 static bool is_in_the_way(const struct status *status)
 {
-	return status->situation->wrong_ways || status->overlaps.cut.count;
+	return status->situation->wrong_routes || status->overlaps.cut.count;
 }
 
 /*

@@ -166,7 +166,7 @@ static size_t collect_probes(const struct probes *probes, int family, struct ech
 	return count;
 }
 
-/* Probes go by the gateway alone: all of the kill switch must stand, and routing lead there at this moment. */
+/* Probes leave only via the gateway: the kill switch must be complete, and routing lead there at this moment. */
 static bool leads_to_gateway(struct test *test, const struct trial *trial, int family, const struct address *destination)
 {
 	const struct exit *exit = exits_default(&test->situation.exits, test->config, family);
@@ -575,7 +575,7 @@ static void try_client(struct test *test)
 {
 	struct report *report = &test->run->report;
 	struct remembered remembered;
-	bool whole;
+	bool complete;
 
 	if (goal_of(test->config) == GOAL_REMOVE) {
 		report_error(report, EX_CONFIG, "test: there is no gateway to ask; %s", plain_text(test->config));
@@ -584,7 +584,7 @@ static void try_client(struct test *test)
 	if (find_client(test, report) < 0 || sockets_open(&test->run->sockets, report) < 0)
 		return;
 	remembered_look(&remembered, test->config);
-	whole = situation_read(&test->situation, test->config, GOAL_INSTALL, &remembered, &test->run->sockets, report) == 0;
+	complete = situation_read(&test->situation, test->config, GOAL_INSTALL, &remembered, &test->run->sockets, report) == 0;
 	if (test->situation.present.unprivileged)
 		report_error(report, EX_NOPERM, "a test needs CAP_NET_ADMIN; run it as root");
 	if (test->situation.present.unprivileged || !test->situation.planned)
@@ -596,7 +596,7 @@ static void try_client(struct test *test)
 		print_text(test);
 	fflush(stdout);
 	test->run->harmless = true;
-	test->run->bad_news = test->failed || !whole;
+	test->run->bad_news = test->failed || !complete;
 }
 
 struct result verb_test(const struct options *options)

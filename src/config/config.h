@@ -166,7 +166,7 @@ int config_load(struct config *config, const char *path, const char *ocserv_conf
 /* config_path - the file that config_load() reads for @path */
 const char *config_path(const char *path);
 
-/* config_try - as config_load(), were @file the whole of the file at @path, which is not looked at */
+/* config_try - as config_load(), as if @file were the complete file at @path, which is not read */
 int config_try(struct config *config, const char *path, const struct text *file, struct report *report);
 
 void config_free(struct config *config);

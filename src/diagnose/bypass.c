@@ -154,7 +154,7 @@ static struct prefix destination_of(const struct route *route)
 	return (struct prefix){ .address = route->destination, .length = route->destination_length };
 }
 
-/* Into a tunnel or to the gateway is no other way, nor is none. */
+/* Into a tunnel or to the gateway is not elsewhere, nor is nowhere. */
 static bool leads_elsewhere(const struct search *search, const struct route *route)
 {
 	char interface[IFNAMSIZ];

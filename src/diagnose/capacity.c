@@ -210,7 +210,7 @@ struct listener {
 
 /*
  * A line of /proc/net/tcp, tcp6, udp or udp6 (proc_pid_net(5)); false where it is no listener, or one on a loopback
- * address, which nothing from outside reaches. @ephemeral: the ports that the kernel gives by itself.
+ * address, which nothing from outside reaches. @ephemeral: the ports that the kernel gives on its own.
  */
 static bool parse_listener(const char *line, uint8_t protocol, const struct port_range *ephemeral,
 			   struct listener *listener)

@@ -158,7 +158,7 @@ static void look_elsewhere(struct look *look, const struct route *route, const s
 		look_for_stop(look, interface);
 }
 
-/* Where there is no way at all. */
+/* Where there is no route at all. */
 static void look_nowhere(struct look *look, const struct exit *exit)
 {
 	const struct situation *situation = look->situation;
@@ -177,7 +177,7 @@ static void look_nowhere(struct look *look, const struct exit *exit)
 		say(look, HAVE_NOTHING, "a policy rule or route of others stops them: ip rule");
 }
 
-/* Where the kernel knows no way to the gateway any more, our route to it may be there still. */
+/* Where the kernel has no route to the gateway any more, our route to it may be there still. */
 static bool leads_to(const struct route *route, const struct exit *exit)
 {
 	bool moved = exit && !exit_is_link(exit) && !exit->interface.index;

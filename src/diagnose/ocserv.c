@@ -159,7 +159,7 @@ static void check_pool(const struct ocserv_conf *conf, const struct ocserv_entry
 			"refused; add %s to it", family == IPV4 ? '4' : '6', text);
 }
 
-/* A LAN behind a client: ocserv adds a route to it by that tunnel, once the hook has said yes. */
+/* A LAN behind a client: ocserv adds a route to it via that tunnel, once the hook has succeeded. */
 static void check_lan(const struct ocserv_conf *conf, const struct ocserv_entry *entry, const struct prefix *lan,
 		      void *data)
 {

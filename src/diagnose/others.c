@@ -103,7 +103,7 @@ static const char *ending(const struct effect *effect)
 	return effect->deed == DEED_SEND ? "sends away" : effect->deed == DEED_TAKE ? "answers" : "drops";
 }
 
-/* What ends the way of each such packet, where @passage has ended, and else perhaps that of some. */
+/* What ends the path of each such packet, where @passage has ended, and otherwise perhaps that of some. */
 static void add_end(struct text *wrong, const struct config *config, const struct simulation *simulation,
 		    const struct passage *passage, const char *what)
 {

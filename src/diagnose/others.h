@@ -25,7 +25,7 @@ void others_make_packet(struct packet *packet, const struct address *client, con
 void others_make_answer(struct packet *answer, const struct packet *packet, bool masquerade);
 
 /*
- * others_drops - whether nft chains of others surely end the way of each such packet, and with @ours those of our table, too
+ * others_drops - whether nft chains of others surely end the path of each such packet, and with @ours those of our table, too
  * @by: a sentence that says which
  */
 bool others_drops(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,

@@ -19,7 +19,7 @@ static int look_up(struct netlink *netlink, const struct address *address, unsig
 	return netlink_request(netlink, rtnetlink_get_route(buffer, address, interface), rtnetlink_take_route, route, error);
 }
 
-/* What a lookup says where there is no way: by the routes, or by a rule or route that denies. */
+/* What a lookup says where there is no route, or where a rule or route denies. */
 static bool is_unreachable(int number)
 {
 	return number == ENETUNREACH || number == EHOSTUNREACH || number == ENETDOWN || number == ENODEV ||
@@ -125,7 +125,7 @@ static int find_own_route(struct netlink *netlink, const struct exit *exit, char
 	return 0;
 }
 
-/* What the choice is made from, but for the way itself. */
+/* What the choice is made from, except for the route itself. */
 static int look_around(struct netlink *netlink, const struct exit *exit, const struct choices *chosen,
 		       struct gateway_sight *sight, char remembered[IFNAMSIZ], struct netlink_error *error)
 {

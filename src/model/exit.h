@@ -17,7 +17,7 @@ struct exit {
 	const struct gateway *gateway;
 	int family;			/* IPV4, IPV6 */
 	struct address nexthop;		/* AF_UNSPEC: none, the interface itself leads there (link) */
-	struct interface interface;	/* its index is 0 where the kernel knows no way to the next hop, or it is not there */
+	struct interface interface;	/* its index is 0 where the kernel has no route to the next hop, or it does not exist */
 	char text[EXIT_TEXT];		/* `the gateway 172.28.0.2`, `the interface wg0` */
 };
 

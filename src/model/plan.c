@@ -410,7 +410,7 @@ static bool goes_to_gateway(const struct wanted *wanted, const struct route *rou
 	return false;
 }
 
-/* Whether clients' packets to some addresses would go another way: not nowhere, and not to the gateway. */
+/* Whether clients' packets to some addresses would go elsewhere: neither nowhere nor to the gateway. */
 static bool takes_clients(const struct config *config, const struct wanted *wanted, const struct route *route)
 {
 	if (route->source.address.family && !in_subnets(config, &route->source))
@@ -844,7 +844,7 @@ static void plan_guard_removal(struct plan *plan, const struct wanted *wanted, c
 }
 
 /*
- * What permits goes first, then what denies, then the way to the VPN's own addresses; of each, what names
+ * What permits goes first, then what denies, then the route to the VPN's own addresses; of each, what names
  * more goes first.
  */
 static int removal_rank(const struct rule *rule)

@@ -22,7 +22,7 @@
  * N is the length of SUBNET: ocserv gives each client a longer route, and a shorter one, be it a half of
  * the default, goes elsewhere. Of several subnets each may be a LAN behind a client (iroute), to which ocserv has one route
  * just as long: N is one less then. Blackholes are silent, since an error would go to the sender via the main route.
- * What is for this host itself finds table local first, and what it sends comes in by lo.
+ * What is for this host itself finds table local first, and what it sends comes in on lo.
  */
 
 static struct rule *add_rule(struct wanted *wanted, uint8_t family, uint32_t priority)

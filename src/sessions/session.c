@@ -179,7 +179,7 @@ void state_trust(const struct state *state)
 	unlinkat(state->directory, DOUBT, 0);
 }
 
-/* Reads a small file whole, with a NUL behind it; its length, or -1. */
+/* Reads a small file completely, with a NUL behind it; its length, or -1. */
 static ssize_t read_file(int directory, const char *name, char *buffer, size_t size)
 {
 	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -253,7 +253,7 @@ static void address_name(char name[NAME_SIZE], const char *address)
 	snprintf(name, NAME_SIZE, "addresses/%s", address);
 }
 
-static int write_whole(int fd, const struct text *text)
+static int write_all(int fd, const struct text *text)
 {
 	size_t done = 0;
 
@@ -304,7 +304,7 @@ int state_record(const struct state *state, const struct session *session, struc
 	fd = openat(state->directory, NEW_SESSION, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return complain(state, name, report);
-	if (write_whole(fd, &record) < 0) {
+	if (write_all(fd, &record) < 0) {
 		complain(state, name, report);
 		close(fd);
 		unlinkat(state->directory, NEW_SESSION, 0);

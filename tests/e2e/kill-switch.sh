@@ -38,7 +38,7 @@ repaired_by_bob() {
 	ok "the log says that he found damage" \
 		wait_for 5 logged "connect .*user=bob.*routing=(installed|repaired)"
 	is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice has her way out"
-	ok "all is whole" whole
+	ok "all is complete" whole
 	client_disconnect client2
 }
 

@@ -15,7 +15,7 @@ ok "alice connects" client_connect client1 alice
 ok "bob connects" client_connect client2 bob
 ok "alice leaves" client_disconnect client1
 ok "the log tells" wait_for 5 logged "disconnect .*user=alice"
-ok "all is whole" whole
+ok "all is complete" whole
 is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "bob leaves via the upstream as before"
 must "captures run" leak_captures_start
 ok "bob leaves" client_disconnect client2
@@ -32,7 +32,7 @@ syslog_clear
 ok "remove_after_last is off: bob connects" client_connect client2 bob
 ok "bob leaves" client_disconnect client2
 ok "the log tells" wait_for 5 logged "disconnect .*user=bob"
-ok "all stays whole" whole
+ok "all stays complete" whole
 syslog_clear
 ok "alice connects" client_connect client1 alice
 ok "she found all intact" wait_for 5 logged "connect .*user=alice.*routing=intact"

@@ -62,7 +62,7 @@ ok "all is right: bob connects" client_connect client2 bob
 refused "carol's pool is still wrong" carol "10\.30\.0\.[0-9]+"
 gateway_ini gateway.adress4="$UPSTREAM4"
 refused "the key is misspelt again" alice "adress4.*address4"
-ok "what is installed stays whole" whole
+ok "what is installed stays complete" whole
 is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "bob leaves via the upstream as before"
 gateway_ini gateway.address4="$UPSTREAM4"
 ok "all is right again: alice connects" client_connect client1 alice

@@ -23,7 +23,7 @@ syslog_clear
 must "captures run" leak_captures_start
 ok "ocserv is killed" ocserv_kill
 not_ok "no hook ran" logged "disconnect"
-ok "what is installed stays whole" whole
+ok "what is installed stays complete" whole
 is "$(live_sessions)" "" "status counts no session any more"
 client_disconnect client1
 client_disconnect client2

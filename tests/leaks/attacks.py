@@ -1,5 +1,5 @@
 """Attacks that need something beside the client: tables and interfaces of others on the server,
-neighbours that lie, addresses that are elsewhere now. Each is tried with both layers whole and with
+neighbours that lie, addresses that are elsewhere now. Each is tried with both layers complete and with
 one of them gone, and the host's own traffic must go on beside it.
 """
 

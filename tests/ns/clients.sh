@@ -125,7 +125,7 @@ test_layers() {
 	program up
 	ip rule flush protocol 111
 	ip -6 rule flush protocol 111
-	have "${NOTHING}routing leads to eth0, where the kill switch drops them: $UP$SAFE" 1 "routing is gone, the kill switch is whole"
+	have "${NOTHING}routing leads to eth0, where the kill switch drops them: $UP$SAFE" 1 "routing is gone, the kill switch is complete"
 	have_json '["nothing","blocked"]' "routing is gone"
 	nft add rule inet ocserv_gw forward counter
 	ip route replace default via 192.0.2.1

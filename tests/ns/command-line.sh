@@ -166,7 +166,7 @@ test_check_colours() {
 	unlike "$out$err" "$escape" "check: without colours where there is no terminal"
 }
 
-# Much more than anybody has: the kernel takes it, and it is found whole.
+# Much more than anybody has: the kernel takes it, and it is found complete.
 test_largest() {
 	local i list4='' list6='' services='' link
 	for i in {0..127}; do
@@ -184,7 +184,7 @@ test_largest() {
 		killswitch.services_ports="$services" killswitch.dns=block killswitch.client_to_client=no killswitch.forward_others=no
 	ok "the largest configuration: a session" hook connect IPV6_REMOTE=fd20:1234:5678:9abc:def0:1234:5678:a001
 	program status
-	like "$out" $'\n''state +installed'$'\n' "the largest configuration: it is whole"
+	like "$out" $'\n''state +installed'$'\n' "the largest configuration: it is complete"
 	program up
 	is "$out" "intact" "the largest configuration: nothing is to be done"
 	ok "the largest configuration: down" program down

@@ -166,7 +166,7 @@ refused() {
 	is "$status" 78 "$1: up is refused"
 	ok "$1: nothing is changed" state_is "$before"
 	program status
-	is "$status $(line state) $(line 'kill switch')" "1 degraded complete" "$1: status, the kill switch is whole"
+	is "$status $(line state) $(line 'kill switch')" "1 degraded complete" "$1: status, the kill switch is complete"
 	like "$out" "problem +.*$2" "$1: the problem is shown"
 	like "$(line clients)" "have NO internet: the interface wg0 $3; nothing leaks" "$1: what clients have"
 	is "$(line IPv4)" "interface wg0 $3" "$1: the interface"

@@ -132,10 +132,10 @@ start() {	# all is installed, without sessions, and the gateways are there
 
 test_layers() {
 	start
-	layers_are "policy rules and routes complete|complete" "both layers are whole"
+	layers_are "policy rules and routes complete|complete" "both layers are complete"
 	is "$(json .layers)" '{"routing":"complete","kill_switch":"complete"}' "status --json says so"
 	ip rule del priority 1000
-	layers_are "1 problem in policy rules and routes|complete" "a rule is missing: the kill switch is whole"
+	layers_are "1 problem in policy rules and routes|complete" "a rule is missing: the kill switch is complete"
 	is "$(json .layers)" '{"routing":"altered","kill_switch":"complete"}' "status --json says so"
 	ip rule del priority 999
 	nft flush chain inet ocserv_gw postrouting
@@ -143,12 +143,12 @@ test_layers() {
 	is "$(json '.problems | length')" 3 "status --json has the problems of both"
 	program up
 	nft flush ruleset
-	layers_are "policy rules and routes complete|missing" "nft is flushed: routing is whole"
+	layers_are "policy rules and routes complete|missing" "nft is flushed: routing is complete"
 	program up
 	ip rule flush protocol 111
 	ip -6 rule flush protocol 111
 	ip route flush table 100
-	layers_are "missing|complete" "routing is flushed: the kill switch is whole"
+	layers_are "missing|complete" "routing is flushed: the kill switch is complete"
 	is "$(json '.state, .layers.routing' | tr '\n' ' ')" '"degraded" "missing" ' "status --json says so"
 	nft flush ruleset
 	layers_are "missing|missing" "nothing is there"
@@ -190,7 +190,7 @@ test_lost_gateway() {
 	local why='is not on a network of this host'
 	start
 	ip link set eth0 down
-	layers_are "1 problem in policy rules and routes|complete" "the gateway's interface is down: the kill switch is whole"
+	layers_are "1 problem in policy rules and routes|complete" "the gateway's interface is down: the kill switch is complete"
 	ok "that is the one problem" alone "$why"
 	is "$status $(line state)" "1 state        degraded" "the state is degraded"
 	is "$(line IPv4)" "IPv4         gateway 172.28.0.2 is unreachable (no route)" "the gateway can't be reached"
@@ -238,7 +238,7 @@ test_lost_gateway() {
 	ok "that is the one problem" alone "eth9: there is no such interface"
 	start
 	ini gateway.interface=eth9
-	layers_are "1 problem in policy rules and routes|complete" "the configuration names another interface: the rest is whole"
+	layers_are "1 problem in policy rules and routes|complete" "the configuration names another interface: the rest is complete"
 	ok "that is the one problem" alone "eth9: there is no such interface"
 	ini gateway.address4=172.28.0.3
 	program status

@@ -555,7 +555,7 @@ static void elements_may_be_cut_otherwise(void **state)
 	trial_end(&trial);
 }
 
-/* It was not read, and was whole when it was. */
+/* It was not read, and was complete when it was. */
 static void a_guard_that_is_unchanged_is_intact(void **state)
 {
 	struct trial trial;
