@@ -115,7 +115,7 @@ static bool any_gateway_is(const struct config *config, int family, enum gateway
 	return false;
 }
 
-bool config_governs(const struct config *config, int family)
+bool config_covers(const struct config *config, int family)
 {
 	return config_leads(config, family) || any_gateway_is(config, family, GATEWAY_BLOCK) ||
 	       config_may_send(config, &config->block);
@@ -123,7 +123,7 @@ bool config_governs(const struct config *config, int family)
 
 bool config_blocks(const struct config *config, int family)
 {
-	return config_governs(config, family) && !config_leads(config, family) &&
+	return config_covers(config, family) && !config_leads(config, family) &&
 	       !any_gateway_is(config, family, GATEWAY_DIRECT) && !config_may_send(config, &config->direct);
 }
 
@@ -266,8 +266,8 @@ static bool is_written_plainly(const struct key_description *key, const struct s
 	if (!commented && !strchr(value, '"') && !is_quote(value[0]) && !is_quote(value[length - 1]))
 		return true;
 	add_plain(&plain, value, length);
-	text_add(wrong, "%s; write %s%s%.*s%s", commented ? "behind a value # begins no comment, and belongs to it" :
-		 "quotes belong to a value here", file ? key->name : key->environment, file ? " = " : "=", VALUE_SHOWN,
+	text_add(wrong, "%s; write %s%s%.*s%s", commented ? "after a value, # starts no comment but is part of the value" :
+		 "quotes are taken as part of the value", file ? key->name : key->environment, file ? " = " : "=", VALUE_SHOWN,
 		 plain.length ? text_string(&plain) : "VALUE", commented && file ? ", and the comment on a line of its own" : "");
 	return false;
 }
@@ -366,12 +366,12 @@ static struct gateway *begin_gateway(struct reading *reading, unsigned int line,
 	}
 	gateway = gateways_find(config, name);
 	if (gateway) {
-		fault(reading, line, "[gateway %s] stands already in line %u; keep one of them", name, gateway->line);
+		fault(reading, line, "[gateway %s] is already in line %u; keep one of them", name, gateway->line);
 		return NULL;
 	}
 	gateway = gateways_add(config, name, line);
 	if (!gateway)
-		fault(reading, line, "[gateway %s] is one too many; %d with names is the most", name, CONFIG_GATEWAYS - 1);
+		fault(reading, line, "[gateway %s] is one too many: at most %d gateways may have names", name, CONFIG_GATEWAYS - 1);
 	return gateway;
 }
 
@@ -409,13 +409,13 @@ static void take_unknown(struct reading *reading, unsigned int line, const char 
 	const struct key_description *near = keys_nearest(section, name, false);
 
 	if (!section[0])
-		fault(reading, line, "'%.60s' stands before any [section]; the nearest key is %s in [%s]", name, near->name,
+		fault(reading, line, "'%.60s' is before any [section]; the nearest key is %s in [%s]", name, near->name,
 		      near->section);
 	else if (keys_section_known(section))
 		fault(reading, line, "unknown key '%.60s' in [%s]; the nearest is %s in [%s]", name, section, near->name,
 		      near->section);
 	else
-		fault(reading, line, "'%.60s' stands in the unknown section [%.60s]; the nearest is [%s]", name, section,
+		fault(reading, line, "'%.60s' is in the unknown section [%.60s]; the nearest is [%s]", name, section,
 		      nearest_section(section));
 }
 
@@ -442,7 +442,7 @@ static int find_key_of_each(struct reading *reading, unsigned int line, const ch
 	if (key >= 0 && keys[key].of_each)
 		return key;
 	if (key >= 0)
-		fault(reading, line, "%s %s: stands in [gateway] alone, for all gateways", section, name);
+		fault(reading, line, "%s %s: belongs in [gateway], and is for all gateways", section, name);
 	else
 		fault(reading, line, "unknown key '%.60s' in %s; the nearest is %s", name, section,
 		      keys_nearest_of_each(name)->name);
@@ -458,7 +458,7 @@ static bool is_good_pair(struct reading *reading, unsigned int *seen, unsigned i
 	if (!before)
 		*seen = line;
 	if (before)
-		fault(reading, line, "[%s] %s stands already in line %u; keep one of them", section, name, before);
+		fault(reading, line, "[%s] %s is already set in line %u; keep one of them", section, name, before);
 	else if (!value[0])
 		fault(reading, line, "[%s] %s is empty; write a value or delete the line", section, name);
 	return !before && value[0];
@@ -516,8 +516,8 @@ static int parse_file(struct reading *reading, int fd)
 	if (!file_read_open(fd, FILE_SIZE_MAX, &file, &wrong))
 		return report_error(report, EX_CONFIG, "%s: %s", config->path, text_string(&wrong));
 	if (is_blank(&file))
-		return report_error(report, EX_CONFIG, "%s: is empty, as a full disk leaves it; write [gateway] address4 = "
-				    "ADDRESS, or remove the file if no gateway is meant", config->path);
+		return report_error(report, EX_CONFIG, "%s: is empty, perhaps because the disk was full; write [gateway] address4 = "
+				    "ADDRESS, or remove the file if no gateway is wanted", config->path);
 	parse_text(reading, &file);
 	return 0;
 }
@@ -541,7 +541,7 @@ static int read_file(struct reading *reading, bool named)
 	if (fd < 0)
 		return report_error(reading->report, EX_CONFIG, "configuration %s: %s; %s", config->path, strerror(error),
 				    privileges_remedy(error, error == ENOENT ?
-						      "write it (see the sample), or name another with -c or "
+						      "create it (see the sample), or name another with -c or "
 						      "OCSERV_GATEWAY_CONFIG" :
 						      "correct that, or name another with -c or OCSERV_GATEWAY_CONFIG"));
 	result = parse_file(reading, fd);
@@ -646,10 +646,10 @@ static int find_all_automatic(struct config *config, struct report *report)
 static int check_subnet(const struct config *config, int family, struct report *report)
 {
 	enum config_key subnet = family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6;
-	bool needed = config_leads(config, family) || (config_governs(config, family) && family == IPV4);
+	bool needed = config_leads(config, family) || (config_covers(config, family) && family == IPV4);
 
 	if (needed && !config->setting[subnet].value && !config->lines_refused)
-		return config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
+		return config_error(config, report, subnet, "write the %s subnet of the clients, as in ocserv.conf",
 				    family_name(family));
 	return 0;
 }
@@ -661,7 +661,7 @@ static const char *const asking_variables[] = {
 };
 
 #define WRITE_AN_ADDRESS "write [gateway] address4 = ADDRESS, or direct for both address4 and address6 if clients are to " \
-			 "leave by this host's own route"
+			 "leave via this host's own route"
 
 struct strange_variables {
 	const struct config *config;
@@ -679,7 +679,7 @@ static void complain_of_variable(const struct strange_variable *variable, void *
 	if (!plain && !equals[1])
 		return;
 	if (variable->meant)
-		snprintf(what, sizeof(what), "environment: %.*s: is not read, and may be a slip of %s", variable->length, variable->name,
+		snprintf(what, sizeof(what), "environment: %.*s: is not read; perhaps it is a misspelt %s", variable->length, variable->name,
 			 variable->meant);
 	else
 		snprintf(what, sizeof(what), "environment: %.*s: is not understood by this program", variable->length,
@@ -726,7 +726,7 @@ static int check_together(struct config *config, struct report *report)
 	if (gateways_check(config, report) < 0)
 		result = -1;
 	if (config->services.count && config->server != SERVER_SERVICES)
-		result = config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
+		result = config_error(config, report, KEY_SERVICES_PORTS, "takes effect only with [killswitch] server = services; set that, "
 				      "or remove the line");
 	return result;
 }

@@ -43,7 +43,7 @@ bool gateway_name_read(char name[GATEWAY_NAME], const char *written, struct text
 		return false;
 	}
 	if (is_reserved(name)) {
-		text_add_string(wrong, "default, direct, block, drop and link are no names of gateways; take another one");
+		text_add_string(wrong, "default, direct, block, drop and link are reserved; choose another name");
 		return false;
 	}
 	return true;
@@ -179,11 +179,11 @@ static int check_next_hop(const struct config *config, const struct gateway *gat
 
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(&subnets->prefix[i], address))
-			result = gateway_error(config, gateway, report, config_address_key(family), "lies inside the client subnet "
+			result = gateway_error(config, gateway, report, config_address_key(family), "is inside the client subnet "
 					       "%s; the gateway must be another host", subnets->text[i]);
 	if (address_is_link_local(address) && !gateway->interface[0])
 		result = gateway_error(config, gateway, report, config_address_key(family), "is link-local; set %s interface to "
-				       "the interface that it is on", gateway_section(gateway, section));
+				       "the interface it is on", gateway_section(gateway, section));
 	return result;
 }
 
@@ -192,11 +192,11 @@ static int check_link(const struct config *config, const struct gateway *gateway
 	char section[GATEWAY_SECTION];
 
 	if (!gateway->interface[0])
-		return gateway_error(config, gateway, report, config_address_key(family), "needs the interface that leads there; "
+		return gateway_error(config, gateway, report, config_address_key(family), "needs the interface that leads to it; "
 				     "write %s interface = NAME, such as wg0", gateway_section(gateway, section));
 	if (strcmp(gateway->interface, "lo") == 0)
-		return gateway_error(config, gateway, report, KEY_GATEWAY_INTERFACE, "leads nowhere but to this host itself; name "
-				     "the one by which clients are to leave, such as wg0");
+		return gateway_error(config, gateway, report, KEY_GATEWAY_INTERFACE, "leads only to this host itself; name "
+				     "the one via which clients are to leave, such as wg0");
 	return 0;
 }
 
@@ -208,10 +208,10 @@ static int check_mac(const struct config *config, const struct gateway *gateway,
 	if (!gateway->to[family].mac.known || gateway->to[family].mode == GATEWAY_ADDRESS)
 		return 0;
 	if (gateway->to[family].mode == GATEWAY_LINK)
-		return gateway_error(config, gateway, report, key, "address%d = link has no next hop that could have it; take this "
-				     "out", family == IPV4 ? 4 : 6);
-	return gateway_error(config, gateway, report, key, "there is no %s gateway that could have it; set %s address%d to its "
-			     "address, or take this out", family_name(family), gateway_section(gateway, section),
+		return gateway_error(config, gateway, report, key, "address%d = link has no next hop to have a hardware "
+				     "address; remove this", family == IPV4 ? 4 : 6);
+	return gateway_error(config, gateway, report, key, "there is no %s gateway to have this hardware address; set %s "
+			     "address%d to its address, or remove this", family_name(family), gateway_section(gateway, section),
 			     family == IPV4 ? 4 : 6);
 }
 
@@ -236,8 +236,8 @@ static int check_table(const struct config *config, const struct gateway *gatewa
 {
 	for (const struct gateway *other = config->gateway; other < gateway; other++)
 		if (other->table == gateway->table)
-			return gateway_error(config, gateway, report, KEY_TABLE, "is the routing table of gateway %s already; each "
-					     "needs one of its own", other->name);
+			return gateway_error(config, gateway, report, KEY_TABLE, "is already the routing table of gateway %s; each "
+					     "needs its own", other->name);
 	return 0;
 }
 

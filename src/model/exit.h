@@ -17,7 +17,7 @@ struct exit {
 	const struct gateway *gateway;
 	int family;			/* IPV4, IPV6 */
 	struct address nexthop;		/* AF_UNSPEC: none, the interface itself leads there (link) */
-	struct interface interface;	/* its index is 0 where the kernel knows no way to the next hop, or it is not there */
+	struct interface interface;	/* its index is 0 where the kernel has no route to the next hop, or it does not exist */
 	struct report missing;		/* of several gateways: for which reasons it is not there; see gateway_find() */
 	char text[EXIT_TEXT];		/* `the gateway 172.28.0.2`, `the interface wg0` */
 };
@@ -37,10 +37,10 @@ const char *exit_goes(const struct exit *exit);
 void exits_make(struct exits *exits, const struct config *config);
 void exits_free(struct exits *exits);
 
-/* exits_find - that of @gateway in @family; NULL where nobody leaves by it */
+/* exits_find - that of @gateway in @family; NULL where nobody leaves via it */
 const struct exit *exits_find(const struct exits *exits, const struct gateway *gateway, int family);
 
-/* exits_default - that of [gateway]: whom nothing else sends elsewhere leaves by it */
+/* exits_default - that of [gateway]: whom nothing else sends elsewhere leaves via it */
 const struct exit *exits_default(const struct exits *exits, const struct config *config, int family);
 
 #endif

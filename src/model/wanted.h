@@ -17,7 +17,7 @@ struct wanted {
 	size_t neighbours;
 	struct address *former;	/* the gateways' at the run before */
 	size_t formers;
-	struct guard guard;	/* no chains where nothing is governed */
+	struct guard guard;	/* no chains where nothing is covered */
 };
 
 /* One address of a session, and by which gateway its packets leave. */

@@ -1,0 +1,263 @@
+#!/bin/bash
+# Several gateways: which entry each session has in the maps of sessions, from its connect to its disconnect, and what
+# brings them back. Sessions are workers of this test that do nothing.
+# shellcheck source-path=SCRIPTDIR/../lib
+set -u
+lib=${0%/*}/../lib
+. "$lib/sandbox.sh"
+. "$lib/tap.sh"
+. "$lib/host.sh"
+
+# The configuration of all tests; lines of it may be changed by edit().
+many() {
+	cat >"$INI" <<-'END'
+		[clients]
+		subnet4 = 10.20.0.0/24
+		subnet6 = fd20::/64
+		[gateway]
+		address4 = 172.28.0.2
+		[gateway nl]
+		address4 = 172.28.0.4
+		address6 = fd28::4
+		[gateway us]
+		address4 = 172.28.0.5
+		[users]
+		alice = nl
+		bob = us
+		eve = block
+		dan = direct
+	END
+	chmod 600 "$INI"
+}
+
+fresh_start() {
+	clear_state >/dev/null
+	ip route flush table 101 2>/dev/null
+	ip route flush table 102 2>/dev/null
+	ip -6 route flush table 101 2>/dev/null
+	rm -rf "$STATE_DIR"
+	many
+}
+
+edit() {
+	sed -i "$1" "$INI"
+}
+
+# entries: `vpns0 10.20.0.50 nl` of each session in the kernel, in order
+entries() {
+	nft -j list table inet ocserv_gw 2>/dev/null | jq -r '.nftables[].map | select(. != null and (.name | startswith("session"))) |
+		.elem // [] | .[] | "\(.[0].concat[0]) \(.[0].concat[1]) \(.[1].goto.target | ltrimstr("to_"))"' | sort
+}
+
+entries_are() {
+	same "$(printf '%s\n' "$@")" "$(entries)"
+}
+
+start() {
+	local name
+	for name; do
+		worker_start
+		printf -v "$name" %s "$worker"
+	done
+}
+
+stop() {
+	local name
+	for name; do
+		worker_stop "${!name}"
+	done
+}
+
+ALICE=(USERNAME=alice DEVICE=vpns0 IP_REMOTE=10.20.0.50 IPV6_REMOTE=fd20::50)
+BOB=(USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51)
+EVE=(USERNAME=eve DEVICE=vpns2 IP_REMOTE=10.20.0.52 IPV6_REMOTE=)
+DAN=(USERNAME=dan DEVICE=vpns3 IP_REMOTE=10.20.0.53 IPV6_REMOTE=)
+TOM=(USERNAME=tom DEVICE=vpns4 IP_REMOTE=10.20.0.54 IPV6_REMOTE=)
+
+# connect/disconnect NAME VARIABLE=VALUE...
+connect() {
+	hook connect ID="${!1}" "${@:2}"
+}
+
+disconnect() {
+	hook disconnect ID="${!1}" "${@:2}"
+}
+
+test_everybody_has_an_entry() {
+	fresh_start
+	start A B C D E
+	ok "entries: alice connects" connect A "${ALICE[@]}"
+	is "$(field routing) $(field gateway) $(field gateway4) $(field gateway6)" "installed nl 172.28.0.4 fd28::4" \
+		"entries: the log names her gateway"
+	ok "entries: hers are there" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl"
+	ok "entries: bob connects" connect B "${BOB[@]}"
+	is "$(field routing)" intact "entries: to begin a session is no repair"
+	ok "entries: his are there, IPv6 blocked" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns1 10.20.0.51 us" \
+		"vpns1 fd20::51 block"
+	ok "entries: eve, dan and tom connect" eval 'connect C "${EVE[@]}" && connect D "${DAN[@]}" && connect E "${TOM[@]}"'
+	ok "entries: blocked, direct, and by default" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns1 10.20.0.51 us" \
+		"vpns1 fd20::51 block" "vpns2 10.20.0.52 block" "vpns3 10.20.0.53 direct" "vpns4 10.20.0.54 default"
+	ok "entries: up finds all as it should be" program up
+	is "$out" intact "entries: up changes nothing"
+	disconnect B "${BOB[@]}"
+	is "$(field gateway)" us "entries: the end of a session names its gateway"
+	ok "entries: bob's have gone" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns2 10.20.0.52 block" \
+		"vpns3 10.20.0.53 direct" "vpns4 10.20.0.54 default"
+	ok "entries: down takes all away" program down
+	ok "entries: nothing is left" state_is "$empty_state"
+	stop A B C D E
+}
+
+# What a connect and a disconnect write beside their entries.
+test_nothing_else_is_written() {
+	fresh_start
+	start A B C
+	connect A "${ALICE[@]}"
+	ok "writes: a second connect" events_of connect B "${BOB[@]}"
+	is "$(grep -c '^add element' <<<"$events") $(grep -vc '^add element\|^# new generation\|^$' <<<"$events")" "2 0" \
+		"writes: a connect adds an entry for each address, and nothing else"
+	ok "writes: the same session once more" events_of connect B "${BOB[@]}"
+	is "$events" "" "writes: nothing where all is there"
+	ok "writes: a disconnect" events_of disconnect B "${BOB[@]}"
+	is "$(grep -c '^delete element' <<<"$events") $(grep -vc '^delete element\|^# new generation\|^$' <<<"$events")" "2 0" \
+		"writes: a disconnect deletes these"
+	ok "writes: a disconnect again" events_of disconnect B "${BOB[@]}"
+	is "$events" "" "writes: nothing where nothing is there"
+	stop A B C
+}
+
+# The kill switch is not read again between our own changes, and is where somebody else changed nf_tables.
+test_the_checkpoint_lasts() {
+	local before after
+	fresh_start
+	start A B C
+	connect A "${ALICE[@]}"
+	connect B "${BOB[@]}"
+	before=$(readlink "$STATE_DIR/checkpoint")
+	WRAP=(strace -f -e trace=sendto,sendmsg -o "$OGW_WORK/trace")
+	connect C "${TOM[@]}"
+	WRAP=()
+	after=$(readlink "$STATE_DIR/checkpoint")
+	isnt "$after" "$before" "checkpoint: it goes on with our own change"
+	ok "checkpoint: no rule of the kill switch was read" eval '! grep -q NFT_MSG_GETRULE "$OGW_WORK/trace"'
+	disconnect C "${TOM[@]}"
+	isnt "$(readlink "$STATE_DIR/checkpoint")" "$after" "checkpoint: and with a disconnect's"
+	WRAP=(strace -f -e trace=sendto,sendmsg -o "$OGW_WORK/trace")
+	connect C "${TOM[@]}"
+	ok "checkpoint: nor after that" eval '! grep -q NFT_MSG_GETRULE "$OGW_WORK/trace"'
+	nft add table ip foreign
+	connect B "${BOB[@]}"
+	WRAP=()
+	ok "checkpoint: all is read where somebody else changed nf_tables" grep -q NFT_MSG_GETRULE "$OGW_WORK/trace"
+	stop A B C
+}
+
+# On a reconnect ocserv gives the same address, by the same tunnel or by another, and either hook may come first.
+test_reconnects() {
+	local order
+	for order in "connect disconnect" "disconnect connect"; do
+		fresh_start
+		start A B
+		connect A "${ALICE[@]}"
+		for each in $order; do
+			case $each in
+			connect)	connect B "${ALICE[@]}" ;;
+			disconnect)	disconnect A "${ALICE[@]}" ;;
+			esac
+		done
+		ok "$order: by the same tunnel the entry stays" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl"
+		disconnect B "${ALICE[@]}"
+		is "$(entries)" "" "$order: until the last of them ends"
+		connect A "${ALICE[@]}"
+		for each in $order; do
+			case $each in
+			connect)	connect B "${ALICE[@]}" DEVICE=vpns7 ;;
+			disconnect)	disconnect A "${ALICE[@]}" ;;
+			esac
+		done
+		ok "$order: by another tunnel its entry is there alone" entries_are "vpns7 10.20.0.50 nl" "vpns7 fd20::50 nl"
+		stop A B
+	done
+}
+
+# A server that was killed calls no hook: the next one with that tunnel is not to have the addresses of the former.
+test_a_tunnel_that_another_gets() {
+	fresh_start
+	start A B
+	connect A "${ALICE[@]}"
+	stop A
+	ok "tunnel: bob gets it" connect B "${BOB[@]}" DEVICE=vpns0
+	ok "tunnel: with his addresses alone" entries_are "vpns0 10.20.0.51 us" "vpns0 fd20::51 block"
+	stop B
+	ok "tunnel: up takes out who has gone" program up
+	is "$(entries)" "" "tunnel: nobody is left"
+}
+
+test_what_is_lost_comes_back() {
+	local all=("vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns1 10.20.0.51 us" "vpns1 fd20::51 block")
+	fresh_start
+	start A B C
+	connect A "${ALICE[@]}"
+	connect B "${BOB[@]}"
+	nft flush ruleset
+	ok "lost: after a flush the next connect succeeds" connect C "${EVE[@]}"
+	ok "lost: all entries are back" entries_are "${all[@]}" "vpns2 10.20.0.52 block"
+	nft flush ruleset
+	ok "lost: after a flush, up" program up
+	is "$out" repaired "lost: up says so"
+	ok "lost: up brings all back" entries_are "${all[@]}" "vpns2 10.20.0.52 block"
+	nft flush map inet ocserv_gw session4
+	nft 'delete element inet ocserv_gw session6 { "vpns1" . fd20::51 }'
+	nft 'add element inet ocserv_gw session6 { "vpns1" . fd20::51 : goto to_nl, "vpns9" . fd20::99 : goto to_us }'
+	program status
+	like "$out" 'session4: "vpns0" . 10.20.0.50 is missing' "lost: status names an entry that is missing"
+	like "$out" 'session6: "vpns1" . fd20::51 leads elsewhere' "lost: and one that leads elsewhere"
+	like "$out" 'session6: "vpns9" . fd20::99 is of no live session' "lost: and one of nobody"
+	ok "lost: up after damage of entries" program up
+	is "$out" repaired "lost: a repair"
+	ok "lost: all is as it was" entries_are "${all[@]}" "vpns2 10.20.0.52 block"
+	stop A B C
+}
+
+test_moves() {
+	fresh_start
+	start A B
+	connect A "${ALICE[@]}"
+	connect B "${BOB[@]}"
+	edit 's/^alice = .*/alice = us/'
+	ok "moves: up after an edit" program up
+	like "$err" "moved user=alice id=$A device=vpns0 ip4=10.20.0.50 from=nl to=us" "moves: it says who moved where"
+	ok "moves: her entry has changed" entries_are "vpns0 10.20.0.50 us" "vpns0 fd20::50 block" "vpns1 10.20.0.51 us" "vpns1 fd20::51 block"
+	edit 's/^alice = .*/alice = nowhere/'
+	before=$(state)
+	ok "moves: a wrong line refuses" eval '! program up'
+	like "$err" "nowhere" "moves: and says which"
+	ok "moves: and changes nothing" state_is "$before"
+	stop A B
+}
+
+# A gateway that is not there is of its own users alone.
+test_a_gateway_that_is_not_there() {
+	fresh_start
+	edit 's/^address4 = 172.28.0.5/address4 = 192.168.77.5/'
+	start A B
+	ok "missing: alice connects, by another" connect A "${ALICE[@]}"
+	ok "missing: bob is refused" eval '! connect B "${BOB[@]}"'
+	is "$status" 78 "missing: with 78"
+	like "$err" 'gateway us\].*192.168.77.5' "missing: and the reason"
+	ok "missing: he has no entry" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl"
+	ok "missing: up goes on without it" program up
+	like "$err" 'gateway us\].*192.168.77.5' "missing: and warns"
+	stop A B
+}
+
+begin strace
+test_everybody_has_an_entry
+test_nothing_else_is_written
+test_the_checkpoint_lasts
+test_reconnects
+test_a_tunnel_that_another_gets
+test_what_is_lost_comes_back
+test_moves
+test_a_gateway_that_is_not_there
+finish
