@@ -319,7 +319,7 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 	int result;
 
 	if (config_is_mapped(config)) {
-		gateway = places_gateway(config, session, report);
+		gateway = places_check_maps(config, state, false, report) < 0 ? NULL : places_gateway(config, session, report);
 		if (!gateway)
 			return -1;
 		session->gateway = gateway->name;

@@ -61,6 +61,14 @@ static void warn_of_left(const struct config *config, const struct present *pres
 		report_warning(report, "%s, of another configuration: name that one with --config to remove it", left.line[i]);
 }
 
+/* Of several gateways: whose clients are refused until they are there. */
+static void warn_of_missing(const struct situation *situation, struct report *report)
+{
+	for (unsigned int i = 0; i < situation->exits.count; i++)
+		for (size_t j = 0; j < situation->exits.exit[i].missing.errors.count; j++)
+			report_warning(report, "%s", situation->exits.exit[i].missing.errors.line[j]);
+}
+
 static int change_locked(struct run *run, enum goal goal, enum doer doer)
 {
 	struct remembered *remembered = &run->remembered;
@@ -72,6 +80,8 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	enum change change;
 	int result = remembered_read(remembered, config, state, report);
 
+	if (result == 0 && goal == GOAL_INSTALL)
+		result = places_check_maps(config, state, true, report);
 	if (result < 0)
 		return -1;
 	remembered->move = run->options->move;
@@ -83,6 +93,7 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	if (result == 0) {
 		puts(change == CHANGE_NONE && goal == GOAL_REMOVE ? "nothing of ours is there" : change_text(change));
 		if (goal == GOAL_INSTALL) {
+			warn_of_missing(&situation, report);
 			advise_bypasses(config, &situation, &sockets->route, report);
 			advise(config, &situation, NULL, report);
 			capacity_advise(config, &sockets->nft, report);

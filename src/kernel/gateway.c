@@ -157,26 +157,26 @@ static int check_mac(const struct netlink *netlink, const struct config *config,
 	memcpy(flags.ifr_name, name, IFNAMSIZ);
 	memcpy(hardware.ifr_name, name, IFNAMSIZ);
 	if (ioctl(fd, SIOCGIFFLAGS, &flags) < 0 || ioctl(fd, SIOCGIFHWADDR, &hardware) < 0)
-		return config_error(config, report, key, "%s: %s", name, strerror(errno));
+		return gateway_error(config, exit->gateway, report, key, "%s: %s", name, strerror(errno));
 	if (flags.ifr_flags & (IFF_NOARP | IFF_POINTOPOINT | IFF_LOOPBACK))
-		return config_error(config, report, key, "%s uses no hardware addresses (it is point-to-point, or NOARP): "
+		return gateway_error(config, exit->gateway, report, key, "%s uses no hardware addresses (it is point-to-point, or NOARP): "
 				    "what leaves there reaches its other end; remove this", name);
 	if (hardware.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-		return config_error(config, report, key, "%s is not an Ethernet interface (type %u of linux/if_arp.h), and its neighbours "
+		return gateway_error(config, exit->gateway, report, key, "%s is not an Ethernet interface (type %u of linux/if_arp.h), and its neighbours "
 				    "have another kind of address; remove this", name,
 				    hardware.ifr_hwaddr.sa_family);
 	return 0;
 }
 
 /* The kill switch knows interfaces by their own name alone. */
-static bool refuse_other_name(struct netlink *netlink, const struct config *config, unsigned int index, const char *name,
-			      struct report *report)
+static bool refuse_other_name(struct netlink *netlink, const struct config *config, const struct exit *exit, unsigned int index,
+			      const char *name, struct report *report)
 {
 	char own[IFNAMSIZ];
 
 	if (!netlink_interface_name(netlink, index, own) || strcmp(own, name) == 0)
 		return false;
-	config_error(config, report, KEY_GATEWAY_INTERFACE, "is an alternative name of %s; write that", own);
+	gateway_error(config, exit->gateway, report, KEY_GATEWAY_INTERFACE, "is an alternative name of %s; write that", own);
 	return true;
 }
 
@@ -195,10 +195,10 @@ static enum found find_one(struct netlink *netlink, const struct config *config,
 	if (gateway->interface[0]) {
 		interface = if_nametoindex(gateway->interface);
 		if (!interface) {
-			config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
+			gateway_error(config, exit->gateway, report, KEY_GATEWAY_INTERFACE, "there is no such interface");
 			return NO_INTERFACE;
 		}
-		if (refuse_other_name(netlink, config, interface, gateway->interface, report))
+		if (refuse_other_name(netlink, config, exit, interface, gateway->interface, report))
 			return NO_INTERFACE;
 	}
 	if (look_up(netlink, &exit->nexthop, interface, &sight.route, &error) < 0) {
@@ -231,22 +231,22 @@ static enum found find_link(struct netlink *netlink, const struct config *config
 	exit->interface.index = if_nametoindex(name);
 	contact_make(&contact, netlink, exit);
 	if (!exit->interface.index) {
-		config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface, and clients leave only via "
+		gateway_error(config, exit->gateway, report, KEY_GATEWAY_INTERFACE, "there is no such interface, and clients leave only via "
 			     "it: sessions are refused until it exists; start what creates it, such as wg-quick up %s", name);
 		return NO_INTERFACE;
 	}
-	if (refuse_other_name(netlink, config, exit->interface.index, name, report))
+	if (refuse_other_name(netlink, config, exit, exit->interface.index, name, report))
 		return NO_INTERFACE;
 	if (contact.fault == CONTACT_DOWN) {
-		config_error(config, report, KEY_GATEWAY_INTERFACE, "it is down, and clients leave only via it: sessions "
+		gateway_error(config, exit->gateway, report, KEY_GATEWAY_INTERFACE, "it is down, and clients leave only via it: sessions "
 			     "are refused until it is up; ip link set %s up", name);
 		return NO_INTERFACE;
 	}
 	if (contact.fault != CONTACT_NO_ADDRESS)
 		return FOUND;
-	config_error(config, report, config_address_key(exit->family), "%s has no %s address to give clients, so "
+	gateway_error(config, exit->gateway, report, config_address_key(exit->family), "%s has no %s address to give clients, so "
 		     "they would leave with another address of this host: sessions are refused until it has one; ip addr "
-		     "show dev %s, or set address%d = block, or [gateway] masquerade = no if what is behind %s has a route "
+		     "show dev %s, or set address%d = block, or masquerade = no if what is behind %s has a route "
 		     "to the clients", name, family, name, exit->family == IPV4 ? 4 : 6, name);
 	return NO_WAY;
 }
@@ -262,8 +262,10 @@ unsigned int gateway_find(struct netlink *route, const struct config *config, co
 		enum found found = exit_is_link(exit) ? find_link(route, config, exit, reasons) :
 							find_one(route, config, chosen, exit, reasons);
 
-		if (config_is_mapped(config))
+		if (config_is_mapped(config)) {
+			exit->interface.index = found == FOUND ? exit->interface.index : 0;
 			continue;
+		}
 		of_its_own += found == NO_WAY;
 		if (found == NO_INTERFACE)
 			of_all = 1;
@@ -276,7 +278,7 @@ static void advise_exit(struct netlink *route, const struct config *config, cons
 	struct text names CLEANUP(text_free) = { 0 };
 	struct gateway_sight sight = { 0 };
 	struct netlink_error error;
-	char address[ADDRESS_TEXT];
+	char address[ADDRESS_TEXT], section[GATEWAY_SECTION];
 
 	address_text(&exit->nexthop, address);
 	if (find_holders(route, &exit->nexthop, 0, &sight, &error) < 0)
@@ -284,8 +286,9 @@ static void advise_exit(struct netlink *route, const struct config *config, cons
 			     "network of the gateway %s: %s", address, netlink_error_text(&error));
 	else if (choice_candidates(config, &sight, &names) > 1)
 		report_warning(report, "the gateway %s is assumed to be on %s, but %s have an address in its network: once "
-			       "that choice is forgotten, sessions are refused; set [gateway] interface = %s", address,
-			       exit->interface.name, text_string(&names), exit->interface.name);
+			       "that choice is forgotten, sessions are refused; set %s interface = %s", address,
+			       exit->interface.name, text_string(&names), gateway_section(exit->gateway, section),
+			       exit->interface.name);
 	sight_free(&sight);
 }
 

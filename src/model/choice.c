@@ -2,6 +2,7 @@
 #include "model/choice.h"
 
 #include <linux/rtnetlink.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,8 +98,20 @@ static const char *was_text(const struct gateway_sight *sight, char text[WAS_TEX
 	return text;
 }
 
-static int check_way(const struct config *config, enum config_key key, const struct exit *exit,
-		     const struct gateway_sight *sight, struct report *report)
+/* An error about the address of a gateway. */
+static int PRINTF(4, 5) refuse(const struct config *config, const struct exit *exit, struct report *report, const char *format, ...)
+{
+	struct text message CLEANUP(text_free) = { 0 };
+	va_list args;
+
+	va_start(args, format);
+	text_add_formatted(&message, format, args);
+	va_end(args);
+	return gateway_error(config, exit->gateway, report, config_address_key(exit->family), "%s", text_string(&message));
+}
+
+static int check_route(const struct config *config, const struct exit *exit, const struct gateway_sight *sight,
+		       struct report *report)
 {
 	const struct route *route = &sight->route;
 	const char *interface = sight->interface;
@@ -106,85 +119,88 @@ static int check_way(const struct config *config, enum config_key key, const str
 
 	was_text(sight, was);
 	if (sight->error)
-		return config_error(config, report, key, "is not on a network of this host%s%s (the kernel says: %s)%s%s",
+		return refuse(config, exit, report, "is not on a network of this host%s%s (the kernel says: %s)%s%s",
 				    exit->gateway->interface[0] ? " on " : "", exit->gateway->interface, sight->said, was,
 				    was[0] ? ": is that interface up, and does it have its address?" : "");
 	if (route->type == RTN_LOCAL)
-		return config_error(config, report, key, "is an address of this host; write the gateway's%s", was);
+		return refuse(config, exit, report, "is an address of this host; write the gateway's%s", was);
 	if (route->type != RTN_UNICAST || !interface[0])
-		return config_error(config, report, key, "is not on a network of this host%s", was);
+		return refuse(config, exit, report, "is not on a network of this host%s", was);
 	/* Through itself: by a default route to it, which a rule may prefer to that of its network. */
 	if (route->gateway.family && !address_equal(&route->gateway, &exit->nexthop))
-		return config_error(config, report, key, "is not on a network of this host, but reached via "
+		return refuse(config, exit, report, "is not on a network of this host, but reached via "
 				    "%s on %s; clients need an on-link gateway%s",
 				    address_text(&route->gateway, address), interface, was);
 	if (!interface_name_valid(interface))
-		return config_error(config, report, key, "is reached via '%s', an interface name that can't be used in a "
+		return refuse(config, exit, report, "is reached via '%s', an interface name that can't be used in a "
 				    "kill switch rule; rename the interface%s", interface, was);
 	if (interface_matches(&config->clients, interface))
-		return config_error(config, report, key, "is reached via %s, which is a tunnel of the clients%s",
+		return refuse(config, exit, report, "is reached via %s, which is a tunnel of the clients%s",
 				    interface, was);
 	return 0;
 }
 
-static int refuse_move(const struct config *config, enum config_key key, const struct address *gateway,
-		       const struct gateway_sight *sight, struct report *report)
+static int refuse_move(const struct config *config, const struct exit *exit, const struct gateway_sight *sight,
+		       struct report *report)
 {
 	const char *was = sight->remembered, *now = sight->interface;
-	char address[ADDRESS_TEXT];
+	char address[ADDRESS_TEXT], section[GATEWAY_SECTION];
 
-	return config_error(config, report, key, "the gateway is now seen on %s, it was on %s: nothing is changed and new sessions "
+	return refuse(config, exit, report, "the gateway is now seen on %s, it was on %s: nothing is changed and new sessions "
 			    "are refused, while live clients leave via %s or not at all; find what leads there (ip route get %s) and "
-			    "remove it, or set [gateway] interface = %s; if the gateway has really moved to %s, run "
-			    "`ocserv-gateway up --move`", now, was, was, address_text(gateway, address), was, now);
+			    "remove it, or set %s interface = %s; if the gateway has really moved to %s, run "
+			    "`ocserv-gateway up --move`", now, was, was, address_text(&exit->nexthop, address),
+			    gateway_section(exit->gateway, section), was, now);
 }
 
 /* One that is chosen already, and that the kernel leads to the gateway by. */
-static int check_chosen(const struct config *config, enum config_key key, const struct gateway_sight *sight,
+static int check_chosen(const struct config *config, const struct exit *exit, const struct gateway_sight *sight,
 			struct report *report)
 {
+	char section[GATEWAY_SECTION];
+
 	if (could_be(config, sight, sight->route.interface))
 		return 0;
-	return config_error(config, report, key, "is not on a network of this host: %s, which it was on, has no address in its "
-			    "network any more, only a route leads there; give it one, or set [gateway] interface = %s",
-			    sight->remembered, sight->remembered);
+	return refuse(config, exit, report, "is not on a network of this host: %s, which it was on, has no address in its "
+			    "network any more, only a route leads there; give it one, or set %s interface = %s",
+			    sight->remembered, gateway_section(exit->gateway, section), sight->remembered);
 }
 
-static int choose(const struct config *config, enum config_key key, const struct address *gateway,
-		  const struct gateway_sight *sight, struct report *report)
+static int choose(const struct config *config, const struct exit *exit, const struct gateway_sight *sight,
+		  struct report *report)
 {
 	struct text names CLEANUP(text_free) = { 0 };
 	size_t candidates = choice_candidates(config, sight, &names);
-	const char *first = first_candidate(config, sight), *seen = sight->interface;
-	char address[ADDRESS_TEXT];
+	const char *first = first_candidate(config, sight), *seen = sight->interface, *section;
+	char address[ADDRESS_TEXT], buffer[GATEWAY_SECTION];
+
+	section = gateway_section(exit->gateway, buffer);
 
 	if (candidates == 0)
-		return config_error(config, report, key, "is not on a network of this host: no interface has an address in its "
-				    "network, only a route leads there, via %s; set [gateway] interface = %s if that is intended",
-				    seen, seen);
+		return refuse(config, exit, report, "is not on a network of this host: no interface has an address in its "
+				    "network, only a route leads there, via %s; set %s interface = %s if that is intended",
+				    seen, section, seen);
 	if (candidates > 1)
-		return config_error(config, report, key, "may be on %s, which each have an address in its network; say which "
-				    "with [gateway] interface = %s", text_string(&names), first);
+		return refuse(config, exit, report, "may be on %s, which each have an address in its network; say which "
+				    "with %s interface = %s", text_string(&names), section, first);
 	if (could_be(config, sight, sight->route.interface))
 		return 0;
-	return config_error(config, report, key, "is seen on %s, but %s has an address in its network; remove what "
-			    "leads to %s (ip route get %s), or say which with [gateway] interface = %s", seen, first, seen,
-			    address_text(gateway, address), first);
+	return refuse(config, exit, report, "is seen on %s, but %s has an address in its network; remove what "
+			    "leads to %s (ip route get %s), or say which with %s interface = %s", seen, first, seen,
+			    address_text(&exit->nexthop, address), section, first);
 }
 
 int choice_make(const struct config *config, struct exit *exit, const struct gateway_sight *sight, struct report *report)
 {
-	enum config_key key = config_address_key(exit->family);
-	const struct address *gateway = &exit->nexthop;
-	int result = check_way(config, key, exit, sight, report);
+	int result = check_route(config, exit, sight, report);
 
 	if (result == 0 && !exit->gateway->interface[0]) {
 		if (!sight->remembered[0])
-			result = choose(config, key, gateway, sight, report);
+			result = choose(config, exit, sight, report);
 		else if (strcmp(sight->remembered, sight->interface) != 0)
-			result = refuse_move(config, key, gateway, sight, report);
+			result = refuse_move(config, exit, sight, report);
 		else
-			result = check_chosen(config, key, sight, report);
+			result = check_chosen(config, exit, sight, report);
 	}
 	if (result < 0)
 		return -1;

@@ -534,6 +534,14 @@ static bool is_gateways_table(const struct wanted *wanted, uint8_t family, uint3
 	return false;
 }
 
+static const struct gateway *gateway_of_table(const struct config *config, uint32_t table)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (config->gateway[i].table == table)
+			return &config->gateway[i];
+	return config_default(config);
+}
+
 static int check_others_route(const struct config *config, const struct wanted *wanted, const struct route *route,
 			       struct report *report)
 {
@@ -544,10 +552,10 @@ static int check_others_route(const struct config *config, const struct wanted *
 		return 0;
 	route_add_text(&text, route);
 	if (route->destination_length == 0)
-		return config_error(config, report, KEY_TABLE, "this routing table already has another default route: "
+		return gateway_error(config, gateway_of_table(config, route->table), report, KEY_TABLE, "this routing table already has another default route: "
 				    "`ip -%c route show table %u` has `%s` (protocol %u); remove it, or choose another table",
 				    route->family == AF_INET ? '4' : '6', route->table, text.data, route->protocol);
-	return config_error(config, report, KEY_TABLE, "this routing table has another program's route, which takes clients' packets "
+	return gateway_error(config, gateway_of_table(config, route->table), report, KEY_TABLE, "this routing table has another program's route, which takes clients' packets "
 			    "past the gateway: `ip -%c route show table %u` has `%s%s%s` (protocol %u); remove it, "
 			    "or choose another table", route->family == AF_INET ? '4' : '6', route->table, text.data,
 			    route->other ? " with " : "", route->other ? route->other : "", route->protocol);
@@ -641,6 +649,14 @@ static void remove_neighbours(struct plan *plan, const struct config *config, co
 	}
 }
 
+static const struct gateway *gateway_of_address(const struct config *config, const struct address *address)
+{
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (address_equal(&config->gateway[i].to[family_index(address->family)].address, address))
+			return &config->gateway[i];
+	return config_default(config);
+}
+
 static int check_others_neighbour(const struct config *config, const struct neighbour *wanted,
 				   const struct neighbour *present, struct report *report)
 {
@@ -651,7 +667,7 @@ static int check_others_neighbour(const struct config *config, const struct neig
 	    present->protocol == ROUTING_PROTOCOL || mac_equal(&present->mac, &wanted->mac))
 		return 0;
 	address_text(&wanted->address, address);
-	return config_error(config, report, key, "another program has set %s as the hardware address of %s on %s (a permanent "
+	return gateway_error(config, gateway_of_address(config, &wanted->address), report, key, "another program has set %s as the hardware address of %s on %s (a permanent "
 			    "neighbour of protocol %u); correct this key, or remove that: ip neigh del %s dev %s",
 			    present->mac.known ? mac_text(&present->mac, mac) : "another", address, wanted->interface_name,
 			    present->protocol, address, wanted->interface_name);

@@ -1,8 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sessions/places.h"
+#include "config/maps.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define STAMP "maps"
+
+static bool has_maps(const struct config *config)
+{
+	for (int i = 0; i < WHOSE; i++)
+		if (config->map[i])
+			return true;
+	return false;
+}
+
+int places_check_maps(const struct config *config, const struct state *state, bool anew, struct report *report)
+{
+	char stamp[MAPS_STAMP], known[MAPS_STAMP];
+
+	if (!has_maps(config))
+		return 0;
+	maps_stamp(config, stamp);
+	if (state_recall(state, STAMP, known, sizeof(known), report) < 0)
+		return -1;
+	if (!anew && stamp[0] && strcmp(stamp, known) == 0)
+		return 0;
+	if (maps_check(config, report) < 0)
+		return -1;
+	return stamp[0] && strcmp(stamp, known) != 0 ? state_remember(state, STAMP, stamp, report) : 0;
+}
 
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report)
 {

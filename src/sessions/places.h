@@ -7,6 +7,14 @@
 
 /* Of several gateways: by which each session leaves. */
 
+/*
+ * places_check_maps - that all lines of the files of [maps] are good, where they are not known to be; under the lock
+ * @anew: even then
+ *
+ * Returns 0, or -1 with the reasons in @report.
+ */
+int places_check_maps(const struct config *config, const struct state *state, bool anew, struct report *report);
+
 /* places_gateway - that of a session; NULL with the reason in @report */
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
 
