@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "kernel/nftables.h"
 #include "kernel/rtnetlink.h"
+#include "kernel/setting.h"
 #include "model/script.h"
 
 #include <errno.h>
@@ -65,6 +66,18 @@ int apply_rehearse(const struct guard *guard, bool present, struct netlink *nft,
 	return send_guard(&batch, guard, nft, "this kernel would not load", report);
 }
 
+static int apply_setting(const struct setting_step *setting, struct report *report)
+{
+	int error = setting_write(setting->name, setting->value);
+
+	if (error == 0)
+		return 0;
+	return report_error(report, EX_OSERR, "can't write %d to /proc/sys/net/%s: %s: rp_filter would drop replies to clients "
+			    "there, so sessions are refused; run sysctl -w net/%s=%d, or start the container with it (compose: "
+			    "sysctls), or set rp_filter to 0", setting->value, setting->name, strerror(error), setting->name,
+			    setting->value);
+}
+
 static int apply_routing(const struct step *step, struct netlink *route, struct report *report)
 {
 	struct text command CLEANUP(text_free) = { 0 };
@@ -91,6 +104,8 @@ static int apply_routing(const struct step *step, struct netlink *route, struct 
 	case STEP_RULE_REMOVE:
 		message = rtnetlink_delete_rule(buffer, step->rule);
 		break;
+	case STEP_SETTING:
+		return apply_setting(step->setting, report);
 	case STEP_GUARD_LOAD:
 	case STEP_GUARD_REMOVE:
 	case STEP_SESSIONS:

@@ -3,6 +3,7 @@
 #include "kernel/apply.h"
 #include "kernel/left_out.h"
 #include "kernel/nftables.h"
+#include "kernel/reverse.h"
 #include "kernel/setting.h"
 
 #include <stdio.h>
@@ -55,12 +56,13 @@ static void add_formers(struct wanted *wanted, const struct choices *choices)
 
 /* What is wanted as far as it is known now; returns its digest. */
 static uint64_t make_wanted(struct situation *situation, const struct config *config,
-			    const struct remembered *remembered)
+			    const struct remembered *remembered, struct netlink *route)
 {
 	wanted_free(&situation->wanted);
 	wanted_make(&situation->wanted, config, &situation->exits, &situation->host);
 	wanted_place(&situation->wanted, config, &situation->placements, situation->partial);
 	add_formers(&situation->wanted, &remembered->choices);
+	reverse_find(route, config, &situation->exits, &situation->wanted);
 	return checkpoint_digest(&situation->wanted.guard);
 }
 
@@ -109,13 +111,13 @@ static int read_once(struct situation *situation, const struct config *config, e
 		name_interfaces(&remembered->choices, exits);
 	situation->host.ipsec = setting_ipsec();
 	checkpoint_read_left_out(checkpoint, &situation->host);
-	view.digest = make_wanted(situation, config, remembered);
+	view.digest = make_wanted(situation, config, remembered, &sockets->route);
 	if (observe(&situation->present, &view, sockets, report) < 0)
 		return -1;
 	if (!situation->present.guard.unchanged) {
 		if (goal == GOAL_INSTALL && left_out_find(&situation->host, config, &sockets->route, report) < 0)
 			return -1;
-		view.digest = make_wanted(situation, config, remembered);
+		view.digest = make_wanted(situation, config, remembered, &sockets->route);
 		nftables_compile(&situation->wanted.guard);
 	}
 	checkpoint_make(situation->checkpoint, &situation->present.guard, view.digest, &situation->host);

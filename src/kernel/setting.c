@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/setting.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -18,6 +19,21 @@ int setting_read(const char *name)
 		close(fd);
 	}
 	return got == 1 ? digit - '0' : -1;
+}
+
+int setting_write(const char *name, int value)
+{
+	char path[128], digit = (char)('0' + value);
+	int fd, error = 0;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	if (write(fd, &digit, 1) != 1)
+		error = errno ? errno : EIO;
+	close(fd);
+	return error;
 }
 
 /* Either is there where the kernel has XFRM, whatever of it a container may see. */

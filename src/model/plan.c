@@ -627,6 +627,18 @@ static void plan_neighbour(struct plan *plan, const struct neighbour *one, const
 		add_step(plan, STEP_NEIGHBOUR_REPLACE)->neighbour = one;
 }
 
+static void plan_settings(struct plan *plan, const struct wanted *wanted)
+{
+	for (size_t i = 0; i < wanted->settings; i++) {
+		const struct setting_step *setting = &wanted->setting[i];
+
+		if (setting->is_set)
+			continue;
+		lines_add(&plan->problems, "%s is not %d: rp_filter drops replies to clients there", setting->name, setting->value);
+		add_step(plan, STEP_SETTING)->setting = setting;
+	}
+}
+
 static void plan_neighbours(struct plan *plan, const struct wanted *wanted, const struct present *present)
 {
 	plan->intact_neighbour = allocate(wanted->neighbours, sizeof(const struct neighbour *));
@@ -952,6 +964,7 @@ int plan_install(struct plan *plan, const struct config *config, const struct wa
 	plan_guard(plan, wanted, present);
 	plan_sessions(plan, wanted, present);
 	plan->wrong[LAYER_KILLSWITCH] = plan->problems.count;
+	plan_settings(plan, wanted);
 	plan_neighbours(plan, wanted, present);
 	plan_routes(plan, config, wanted, present, owned);
 	plan_rules(plan, wanted, present, owned);

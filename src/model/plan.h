@@ -19,6 +19,7 @@ enum step_kind {
 	STEP_GUARD_LOAD,	/* the whole table in one transaction, in place of the old one */
 	STEP_GUARD_REMOVE,
 	STEP_SESSIONS,		/* the changes of the map of sessions, in one transaction */
+	STEP_SETTING,		/* a file of /proc/sys/net; it stays when all else is removed */
 	STEP_NEIGHBOUR_REPLACE, STEP_NEIGHBOUR_REMOVE,
 	STEP_ROUTE_ADD, STEP_ROUTE_REMOVE,
 	STEP_RULE_ADD, STEP_RULE_REMOVE,
@@ -34,6 +35,7 @@ struct step {
 	const struct route *route;
 	const struct rule *rule;
 	const struct neighbour *neighbour;
+	const struct setting_step *setting;
 };
 
 /* The two that fail closed, each by itself. */

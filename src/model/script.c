@@ -62,6 +62,11 @@ static void add_sessions(struct text *script, const struct step *step)
 	text_add_string(script, "END");
 }
 
+static void add_setting(struct text *script, const struct setting_step *setting)
+{
+	text_add(script, "sysctl -q -w net/%s=%d", setting->name, setting->value);
+}
+
 void script_add_step(struct text *script, const struct step *step)
 {
 	switch (step->kind) {
@@ -73,6 +78,9 @@ void script_add_step(struct text *script, const struct step *step)
 		break;
 	case STEP_SESSIONS:
 		add_sessions(script, step);
+		break;
+	case STEP_SETTING:
+		add_setting(script, step->setting);
 		break;
 	case STEP_NEIGHBOUR_REPLACE:
 	case STEP_NEIGHBOUR_REMOVE:
@@ -208,6 +216,14 @@ static void add_marked_sessions(struct text *diff, const struct step *step, bool
 	}
 }
 
+static void add_marked_setting(struct text *diff, const struct setting_step *setting, bool colour)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	add_setting(&line, setting);
+	add_marked(diff, MARK_NEW, text_string(&line), colour);
+}
+
 static void add_marked_step(struct text *diff, const struct step *step, bool colour)
 {
 	switch (step->kind) {
@@ -222,6 +238,9 @@ static void add_marked_step(struct text *diff, const struct step *step, bool col
 		break;
 	case STEP_SESSIONS:
 		add_marked_sessions(diff, step, colour);
+		break;
+	case STEP_SETTING:
+		add_marked_setting(diff, step->setting, colour);
 		break;
 	case STEP_NEIGHBOUR_REPLACE:
 	case STEP_NEIGHBOUR_REMOVE:

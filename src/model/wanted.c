@@ -177,6 +177,15 @@ void wanted_make(struct wanted *wanted, const struct config *config, const struc
 	wanted_guard_make(&wanted->guard, config, exits, host);
 }
 
+void wanted_add_setting(struct wanted *wanted, const struct setting_step *setting)
+{
+	for (size_t i = 0; i < wanted->settings; i++)
+		if (strcmp(wanted->setting[i].name, setting->name) == 0)
+			return;
+	wanted->setting = make_room_for_one(wanted->setting, wanted->settings, sizeof(*wanted->setting));
+	wanted->setting[wanted->settings++] = *setting;
+}
+
 void wanted_free(struct wanted *wanted)
 {
 	for (size_t i = 0; i < wanted->rules; i++)
@@ -187,6 +196,7 @@ void wanted_free(struct wanted *wanted)
 	free(wanted->route);
 	free(wanted->neighbour);
 	free(wanted->former);
+	free(wanted->setting);
 	guard_free(&wanted->guard);
 	*wanted = (struct wanted){ 0 };
 }

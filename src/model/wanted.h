@@ -7,6 +7,15 @@
 #include "model/host.h"
 #include "model/routing.h"
 
+#define SETTING_NAME 64		/* bytes of a name with its NUL */
+
+/* A file of /proc/sys/net that is to hold a digit. */
+struct setting_step {
+	char name[SETTING_NAME];	/* ipv4/conf/eth0/src_valid_mark */
+	int value;
+	bool is_set;			/* it holds it */
+};
+
 /* The state that the configuration asks of the kernel. */
 struct wanted {
 	struct rule *rule;	/* in the order of installation: the rules to the gateway are the last of a family */
@@ -17,6 +26,8 @@ struct wanted {
 	size_t neighbours;
 	struct address *former;	/* the gateways' at the run before */
 	size_t formers;
+	struct setting_step *setting;	/* see reverse.h */
+	size_t settings;
 	struct guard guard;	/* no chains where nothing is covered */
 };
 
@@ -55,6 +66,9 @@ void wanted_place(struct wanted *wanted, const struct config *config, const stru
 
 /* wanted_session_chain - in which a session's packets of this family are marked that leaves by @gateway: to_nl, to_block */
 void wanted_session_chain(char chain[GUARD_CHAIN_NAME], const struct config *config, const struct gateway *gateway, int family);
+
+/* wanted_add_setting - once */
+void wanted_add_setting(struct wanted *wanted, const struct setting_step *setting);
 
 /* wanted_guard_sessions - the maps of sessions alone, of several gateways */
 void wanted_guard_sessions(struct guard *guard, const struct config *config);

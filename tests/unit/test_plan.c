@@ -1952,6 +1952,7 @@ static void do_step(struct present *present, const struct step *step)
 		present_drop_guard(present);
 		break;
 	case STEP_SESSIONS:
+	case STEP_SETTING:
 		break;
 	case STEP_NEIGHBOUR_REPLACE:
 		present_set_neighbour(present, step->neighbour);
