@@ -28,7 +28,7 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "init", verb_init, 1, "co", "[GATEWAY]: write gateway.ini from ocserv.conf; asks for the gateway if none is given" },
-	{ "check", verb_check, 0, "cojv", "check the configuration against ocserv's and against this host" },
+	{ "check", verb_check, 0, "cojv", "check gateway.ini against ocserv.conf and this host" },
 	{ "up", verb_up, 0, "cndmtv", "install or repair routing and kill switch now" },
 	{ "down", verb_down, 0, "cndv", "remove our rules, routes and nft table" },
 	{ "status", verb_status, 0, "cjfswv", "what clients have, what is installed, what is wrong, live sessions, counters" },

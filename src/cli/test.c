@@ -465,7 +465,7 @@ static void print_text(const struct test *test)
 		puts("client       any");
 	for (int family = 0; family < FAMILIES; family++)
 		print_family(test, family);
-	puts(test->failed ? "result       something does NOT work" : "result       everything asked answers");
+	puts(test->failed ? "result       something does NOT work" : "result       everything answered");
 }
 
 static void add_json_string(struct text *json, const char *name, const char *value)

@@ -66,10 +66,10 @@ mv "$usual" /run/ocserv/ocserv.conf
 OCSERV_CONF=$usual
 ocserv_kill
 
-like "$(check)" "there is no $usual: compared is /run/ocserv/ocserv.conf; set .* ocserv_conf = /run/ocserv/ocserv.conf" \
+like "$(check)" "there is no $usual: checking /run/ocserv/ocserv.conf instead; set .* ocserv_conf = /run/ocserv/ocserv.conf" \
 	"without ocserv a file at a known place is compared"
 mount -t tmpfs none /var && mkdir /var/etc && mv /run/ocserv/ocserv.conf /var/etc/
-like "$(check)" "there is no $usual: compared is /var/etc/ocserv.conf" "OpenWrt's place is one"
+like "$(check)" "there is no $usual: checking /var/etc/ocserv.conf instead" "OpenWrt's place is one"
 
 # Any local user can have a process of that name, of which the files in /proc are root's once it is not dumpable.
 printf 'connect-script = /bin/true\n' >"$OGW_WORK/evil.conf"

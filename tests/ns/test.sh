@@ -104,7 +104,7 @@ test_all_fine() {
 	like "$(line 'IPv6 beyond')" "^2001:db8:100::80 answers in $TOOK$" "by IPv6"
 	like "$out" "IPv6 beyond  \[2001:db8:100::80\]:80 answers in $TOOK" "TCP, too"
 	like "$(line 'IPv4 world')" "^sees 172\.28\.0\.3, in $TOOK$" "the world sees the masqueraded address"
-	is "$(line result)" "everything asked answers" "the result"
+	is "$(line result)" "everything answered" "the result"
 	is "$err" "" "without a word of error"
 	same "$before" "$(remains)" >"$OGW_WORK/remains"
 	is "$(cat "$OGW_WORK/remains")" "" "nothing stays behind"
