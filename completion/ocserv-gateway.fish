@@ -8,9 +8,9 @@ complete -c ocserv-gateway -f
 complete -c ocserv-gateway -n $no_verb -a init -d 'Write gateway.ini from ocserv.conf'
 complete -c ocserv-gateway -n $no_verb -a check -d 'Read the configuration; say what does not fit it'
 complete -c ocserv-gateway -n $no_verb -a up -d 'Install or repair routing and kill switch now'
-complete -c ocserv-gateway -n $no_verb -a down -d 'Remove what is ours'
+complete -c ocserv-gateway -n $no_verb -a down -d 'Remove our rules, routes and nft table'
 complete -c ocserv-gateway -n $no_verb -a status -d 'What is installed, what is wrong, live sessions'
-complete -c ocserv-gateway -n $no_verb -a explain -d 'Which way a packet of a client would take now'
+complete -c ocserv-gateway -n $no_verb -a explain -d 'What happens to a packet of a client would take now'
 complete -c ocserv-gateway -n $no_verb -a test -d 'Does the gateway answer, and what is beyond it'
 
 complete -c ocserv-gateway -s c -l config -r -F -d 'Read this file as the configuration'
