@@ -436,7 +436,7 @@ situation() {
 	eval "$setup" >"$OGW_WORK/setup" 2>&1 || { tap_fail "$name: it can be made"; diag "$(<"$OGW_WORK/setup")"; }
 	read -r source target <<<"$asked"
 	program explain "$source" "$target"
-	tunnel=$(sed -n 's/^from .* by \([a-z0-9]*\).*/\1/p' <<<"$out")
+	tunnel=$(sed -n 's/^from .* on \([a-z0-9]*\).*/\1/p' <<<"$out")
 	traffic send "$tunnel" "$source" "$target"
 	wanted=$reply
 	case "$(tail -n 1 <<<"$out")" in
