@@ -27,13 +27,13 @@ static const struct verb {
 	const char *options;
 	const char *help;
 } verbs[] = {
-	{ "init", verb_init, 1, "co", "[GATEWAY]: write gateway.ini from ocserv.conf; asks for the gateway where none is named" },
-	{ "check", verb_check, 0, "cojv", "read the configuration; say what does not fit it, ocserv and this host" },
+	{ "init", verb_init, 1, "co", "[GATEWAY]: write gateway.ini from ocserv.conf; asks for the gateway if none is given" },
+	{ "check", verb_check, 0, "cojv", "check gateway.ini against ocserv.conf and this host" },
 	{ "up", verb_up, 0, "cndmtv", "install or repair routing and kill switch now" },
-	{ "down", verb_down, 0, "cndv", "remove what is ours" },
+	{ "down", verb_down, 0, "cndv", "remove our rules, routes and nft table" },
 	{ "status", verb_status, 0, "cjfswv", "what clients have, what is installed, what is wrong, live sessions, counters" },
-	{ "explain", verb_explain, 2, "cjv", "ADDRESS|USER [DESTINATION]: what becomes of a client's packet now" },
-	{ "test", verb_test, 1, "cjv", "[USER|ADDRESS]: does the gateway answer, and what is beyond it, by the way of clients" },
+	{ "explain", verb_explain, 2, "cjv", "ADDRESS|USER [DESTINATION]: what happens to a client's packet now" },
+	{ "test", verb_test, 1, "cjv", "[USER|ADDRESS]: ask the gateway, and what is beyond it, as a client would" },
 };
 
 static const struct verb hook = { "a hook", hook_run, 0, "cndv", "REASON=connect ...: as ocserv runs it" };
@@ -47,16 +47,16 @@ static const struct known_option {
 } known[] = {
 	{ "config", " FILE", "instead of " SYSCONFDIR "/ocserv/gateway.ini", 'c', required_argument },
 	{ "dry-run", "", "print what would be done, and do nothing: a shell script, or on a terminal a diff", 'n', no_argument },
-	{ "diff", "", "with -n: a diff in any case", 'd', no_argument },
-	{ "move", "", "choose the gateway's interface anew, where it has moved to another one", OPTION_MOVE, no_argument },
-	{ "wait", " SECONDS", "wait at most so long for the gateway's interface, where it is not there yet", OPTION_WAIT, required_argument },
+	{ "diff", "", "with -n: always a diff", 'd', no_argument },
+	{ "move", "", "choose the gateway's interface again, if it has moved to another one", OPTION_MOVE, no_argument },
+	{ "wait", " SECONDS", "wait at most this long for the gateway's interface, if it is not there yet", OPTION_WAIT, required_argument },
 	{ "json", "", "for programs", 'j', no_argument },
 	{ "format", " FORMAT", "json, or prometheus for node_exporter's textfile collector", 'f', required_argument },
 	{ "short", "", "one line, for a login banner or a monitor", 's', no_argument },
-	{ "watch", " [SECONDS]", "again and again (SECONDS else 2), until interrupted", 'w', optional_argument },
+	{ "watch", " [SECONDS]", "again every SECONDS (default 2), until interrupted", 'w', optional_argument },
 	{ "ocserv-conf", " FILE", "instead of " SYSCONFDIR "/ocserv/ocserv.conf", 'o', required_argument },
 	{ "verbose", "", "log each change of the kernel, as a command; check: each value; status: counters that are 0", 'v', no_argument },
-	{ "help", "", "this; with a verb, what it is and its options", 'h', no_argument },
+	{ "help", "", "this help; with a verb, what it does and its options", 'h', no_argument },
 	{ "version", "", "the version", 'V', no_argument },
 };
 
@@ -195,7 +195,7 @@ static int take_option(struct command *command, const struct known_option *optio
 		break;
 	case 'f':
 		if (strcmp(argument, "json") != 0 && strcmp(argument, "prometheus") != 0)
-			return usage_error("the format is to be json or prometheus, not %s", argument);
+			return usage_error("--format must be json or prometheus, not %s", argument);
 		options->format = argument;
 		break;
 	case 'o':
@@ -253,8 +253,8 @@ static int unknown_long_option(const char *word)
 {
 	char *name = strndup(word, strcspn(word, "="));
 	const char *near = name ? did_you_mean(name, option_name_at) : NULL;
-	int status = near ? usage_error("there is no option --%s; did you mean --%s?", name, near) :
-			    usage_error("there is no option --%s", word);
+	int status = near ? usage_error("unknown option --%s; did you mean --%s?", name, near) :
+			    usage_error("unknown option --%s", word);
 
 	free(name);
 	return status;
@@ -277,7 +277,7 @@ static int wrong_option(bool lacks_argument, char **argv)
 	if (!optopt)
 		return unknown_long_option(word + strspn(word, "-"));
 	if (!option || (!has_short_form(option) && word[1] != '-'))
-		return usage_error("there is no option -%c", optopt);
+		return usage_error("unknown option -%c", optopt);
 	return usage_error("--%s %s argument", option->name, lacks_argument ? "needs an" : "takes no");
 }
 
@@ -313,17 +313,17 @@ static int check_options(const struct command *command, const struct verb *verb)
 
 	for (size_t i = 0; i < KNOWN; i++)
 		if (command->given[i] && !verb_knows(verb, known[i].letter))
-			return usage_error("--%s is no option of %s", known[i].name, verb->name);
+			return usage_error("--%s is not an option of %s", known[i].name, verb->name);
 	if (options->diff && !options->dry_run)
-		return usage_error("--diff is for --dry-run alone");
+		return usage_error("--diff needs --dry-run");
 	if (options->wait && options->dry_run)
-		return usage_error("--wait and --dry-run exclude each other");
+		return usage_error("--wait and --dry-run can't be combined");
 	if (options->watch && (options->json || options->format))
-		return usage_error("--watch is for people: without --json and --format");
+		return usage_error("--watch can't be combined with --json or --format");
 	if (options->brief && (options->watch || options->json || options->format))
-		return usage_error("--short excludes --watch, --json and --format");
+		return usage_error("--short can't be combined with --watch, --json or --format");
 	if (options->json && options->format && strcmp(options->format, "json") != 0)
-		return usage_error("either --json or --format %s", options->format);
+		return usage_error("use either --json or --format %s, not both", options->format);
 	return EX_OK;
 }
 
@@ -356,8 +356,8 @@ static int run_word(struct command *command, char **words, int count)
 		if (strcmp(verbs[i].name, words[0]) == 0)
 			return run_verb(&verbs[i], command, words + 1, count - 1);
 	near = did_you_mean(words[0], verb_name_at);
-	return near ? usage_error("there is no verb %s; did you mean %s?", words[0], near) :
-		      usage_error("there is no verb %s", words[0]);
+	return near ? usage_error("unknown verb %s; did you mean %s?", words[0], near) :
+		      usage_error("unknown verb %s", words[0]);
 }
 
 int main(int argc, char **argv)
@@ -379,5 +379,5 @@ int main(int argc, char **argv)
 		return print_help_of(NULL);
 	if (getenv("REASON"))
 		return run_verb(&hook, &command, NULL, 0);
-	return usage_error("no verb, and no REASON in the environment");
+	return usage_error("no verb given, and no REASON in the environment");
 }

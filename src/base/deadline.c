@@ -45,7 +45,7 @@ void deadline_start(unsigned int seconds)
 	sigset_t alarm_only;
 
 	most = seconds;
-	snprintf(message, sizeof(message), "not done within %u seconds, given up; run it again", seconds);
+	snprintf(message, sizeof(message), "gave up after %u seconds; run it again", seconds);
 	sigaction(SIGALRM, &action, NULL);
 	sigemptyset(&alarm_only);
 	sigaddset(&alarm_only, SIGALRM);

@@ -97,7 +97,7 @@ size_t text_distance(const char *a, const char *b);
 /*
  * number_parse - a decimal number without sign or blanks
  *
- * Returns false where @string is anything else or lies outside @least..@most.
+ * Returns false where @string is anything else or is outside @least..@most.
  */
 bool number_parse(const char *string, unsigned long long least, unsigned long long most,
 		  unsigned long long *number);

@@ -55,7 +55,7 @@ static bool is_directory_trusted(const char *path, size_t length, bool last, str
 		return complain(wrong);
 	if (directory_is_trusted(&status) && !(last && others_can_write(&status)))
 		return true;
-	text_add(wrong, "lies in %.200s, a directory that others can write to (user %u, mode %04o); chown root and chmod go-w "
+	text_add(wrong, "is in %.200s, a directory that others can write to (user %u, mode %04o); chown root and chmod go-w "
 		 "that, or move it elsewhere", length ? directory : "/", (unsigned int)status.st_uid,
 		 (unsigned int)status.st_mode & 07777);
 	return false;

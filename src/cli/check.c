@@ -70,16 +70,16 @@ static void add_gateway(struct text *screen, const struct config *config, const 
 	switch (config_default(config)->to[family].mode) {
 	case GATEWAY_UNSET:
 	case GATEWAY_DIRECT:
-		text_add_string(screen, "leaves by this host's own route, without a kill switch\n");
+		text_add_string(screen, "leaves via this host's own route, without a kill switch\n");
 		break;
 	case GATEWAY_BLOCK:
 		text_add_string(screen, "blocked\n");
 		break;
 	case GATEWAY_LINK:
-		text_add(screen, "leaves by %s\n", exit->text);
+		text_add(screen, "leaves via %s\n", exit->text);
 		break;
 	case GATEWAY_ADDRESS:
-		text_add(screen, "leaves by %s on %s\n", exit->text, exit->interface.name);
+		text_add(screen, "leaves via %s on %s\n", exit->text, exit->interface.name);
 		break;
 	}
 }
@@ -108,7 +108,7 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 			capacity_advise(config, &sockets->nft, report);
 		}
 		if (situation.present.unprivileged)
-			report_warning(report, "the kill switch and other nft chains were not looked at, which needs CAP_NET_ADMIN; "
+			report_warning(report, "the kill switch and other nft chains were not checked: that needs CAP_NET_ADMIN; "
 				       "run it as root");
 		else if (goal_of(config) == GOAL_INSTALL)
 			examine(config, &situation, sockets, report);

@@ -128,12 +128,12 @@ static int parse_question(const struct config *config, const struct options *opt
 		return -1;
 	state_look(config->state_dir, take_session, question);
 	if (question->name && !question->user)
-		return report_error(report, EX_USAGE, "explain: '%s' is no address, and no user of that name has a live session "
+		return report_error(report, EX_USAGE, "explain: '%s' is not an address, and no user of that name has a live session "
 				    "with an %s address; see ocserv-gateway status", whose, family_name(question->family));
 	return 0;
 }
 
-/* The way */
+/* The path */
 
 /* What an error of a lookup means (ip-rule(8), ip-route(8)). */
 static const char *no_way_text(const struct netlink_error *error)
@@ -161,14 +161,14 @@ static const struct exit *exit_of(const struct findings *findings)
 	return exits_default(&findings->situation->exits, findings->config, family_index(findings->question->source.family));
 }
 
-/* To a client is to an address of theirs by a tunnel of theirs; where nothing is governed, by a tunnel. */
+/* To a client is to an address of theirs via a tunnel of theirs; where no family is covered, via a tunnel. */
 static bool is_to_client(const struct findings *findings)
 {
 	const struct config *config = findings->config;
 	const char *interface = findings->simulation.packet.outgoing;
 
 	return interface_matches(&config->clients, interface) && !host_leaves_out(&findings->situation->host, interface) &&
-	       (!config_governs(config, findings->question->family) ||
+	       (!config_covers(config, findings->question->family) ||
 		config_is_client(config, &findings->simulation.packet.destination));
 }
 
@@ -214,7 +214,7 @@ static void judge_end(struct findings *findings)
 
 	findings->conclusion = effect->deed == DEED_SEND ? LEAKS : effect->deed == DEED_TAKE ? TO_PROGRAM : DROPPED;
 	if (effect->deed == DEED_SEND)
-		text_add(verdict, "LEAKS by %s, sent there by ", effect->detail[0] ? effect->detail : "another interface");
+		text_add(verdict, "LEAKS via %s, sent there by ", effect->detail[0] ? effect->detail : "another interface");
 	else
 		text_add_string(verdict, effect->deed == DEED_TAKE ? "answered in place of its destination by " :
 				effect->deed == DEED_REJECT ? "rejected by " : "dropped by ");
@@ -248,7 +248,7 @@ static void judge_gateway(struct findings *findings)
 	findings->conclusion = TO_GATEWAY;
 	findings->arrives = has_wanted_source(findings, source);
 	if (exit_is_link(exit_of(findings)))
-		text_add(verdict, "leaves by %s", exit_of(findings)->text);
+		text_add(verdict, "leaves via %s", exit_of(findings)->text);
 	else
 		text_add_string(verdict, "reaches the gateway");
 	if (simulation->destination != NO_EFFECT) {
@@ -278,16 +278,16 @@ static void judge_out(struct findings *findings)
 	if (is_to_client(findings)) {
 		findings->conclusion = TO_CLIENT;
 		findings->arrives = true;
-		text_add(&findings->verdict, "reaches a client by %s", interface);
+		text_add(&findings->verdict, "reaches a client via %s", interface);
 	} else if (is_to_gateway(findings)) {
 		judge_gateway(findings);
-	} else if (!config_governs(findings->config, findings->question->family)) {
+	} else if (!config_covers(findings->config, findings->question->family)) {
 		findings->conclusion = DIRECT;
 		findings->arrives = true;
-		text_add(&findings->verdict, "leaves by this host's own route, on %s", interface);
+		text_add(&findings->verdict, "leaves via this host's own route, on %s", interface);
 	} else {
 		findings->conclusion = LEAKS;
-		text_add(&findings->verdict, "LEAKS by %s: run `ocserv-gateway up`", interface);
+		text_add(&findings->verdict, "LEAKS via %s: run `ocserv-gateway up`", interface);
 	}
 }
 
@@ -388,11 +388,11 @@ static bool is_routed(const struct findings *findings)
 static void add_table(struct text *text, uint32_t table)
 {
 	if (table == RT_TABLE_MAIN)
-		text_add_string(text, ", by table main");
+		text_add_string(text, ", in table main");
 	else if (table == RT_TABLE_LOCAL)
-		text_add_string(text, ", by table local");
+		text_add_string(text, ", in table local");
 	else
-		text_add(text, ", by table %u", table);
+		text_add(text, ", in table %u", table);
 }
 
 static void add_route(struct text *text, const struct findings *findings)
@@ -456,10 +456,10 @@ static void print_guard(const struct findings *findings)
 {
 	const struct plan *plan = &findings->situation->plan;
 
-	if (!config_governs(findings->config, findings->question->family))
+	if (!config_covers(findings->config, findings->question->family))
 		puts("kill switch  none: the family is left alone");
 	else if (plan->intact_guard)
-		printf("kill switch  whole, table inet %s\n", findings->config->killswitch_table);
+		printf("kill switch  complete, table inet %s\n", findings->config->killswitch_table);
 	else
 		printf("kill switch  %s\n", findings->situation->present.guard.exists ? "DAMAGED" : "MISSING");
 	print_lines("problem", &findings->problems);
@@ -509,7 +509,7 @@ static void print_findings(const struct findings *findings, bool verbose)
 	struct text open CLEANUP(text_free) = { 0 }, from CLEANUP(text_free) = { 0 };
 	char source[ADDRESS_TEXT], destination[ADDRESS_TEXT];
 
-	text_add(&from, "%s by %s%s%s", address_text(&question->source, source), question->device,
+	text_add(&from, "%s on %s%s%s", address_text(&question->source, source), question->device,
 		 question->user ? ", session of " : ", which no live session has", question->user ? question->user : "");
 	print_line("from", &from);
 	if (question->supposed)
@@ -679,7 +679,7 @@ static void explain_packet(struct findings *findings, struct run *run)
 		ask(findings, &ruleset, &run->sockets);
 		if (findings->simulation.arrival == HAS_NO_WAY && !can_ask(&findings->simulation.error))
 			result = report_error(&run->report, netlink_error_status(&findings->simulation.error),
-					      "asking for the way: %s", netlink_error_text(&findings->simulation.error));
+					      "looking up the route: %s", netlink_error_text(&findings->simulation.error));
 	}
 	if (result == 0) {
 		find_others(findings);
@@ -707,7 +707,7 @@ static void explain(struct run *run, struct question *question)
 
 	remembered_look(&remembered, config);
 	situation_read(&situation, config, goal_of(config), &remembered, sockets, &wrong);
-	/* A packet has its way where we can't make it the wanted one, too. */
+	/* A packet has its path even where we can't make it the wanted one. */
 	for (size_t i = 0; i < situation.plan.problems.count; i++)
 		lines_add(&findings.problems, "%s", situation.plan.problems.line[i]);
 	for (size_t i = 0; !situation.planned && i < wrong.errors.count; i++)

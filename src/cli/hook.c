@@ -58,10 +58,10 @@ static int check_id(const struct session *session, struct report *report)
 {
 	if (session_id_valid(session->id))
 		return 0;
-	return refuse_variable(report, EX_USAGE, "ID", "is not the number of a session; is this run by ocserv?");
+	return refuse_variable(report, EX_USAGE, "ID", "is not a session number; is this run by ocserv?");
 }
 
-/* Whether the rules would govern the address of this family. */
+/* Whether the rules would cover the address of this family. */
 static int check_address(const struct config *config, int family, const char *name, struct report *report)
 {
 	struct address address;
@@ -70,13 +70,13 @@ static int check_address(const struct config *config, int family, const char *na
 		return 0;
 	if (!address_parse_unscoped(&address, variable(name)) || address.family != family_of(family))
 		return refuse_variable(report, EX_USAGE, name, "is not an address of its family");
-	if (!config_governs(config, family) || config->subnets[family].count == 0)
+	if (!config_covers(config, family) || config->subnets[family].count == 0)
 		return 0;
 	if (config_is_client(config, &address))
 		return 0;
 	return refuse_variable(report, EX_CONFIG, name, family == IPV4 ?
-			       "lies outside [clients] subnet4, so no rule would govern it; add the pool to subnet4" :
-			       "lies outside [clients] subnet6, so no rule would govern it; add the pool to subnet6");
+			       "is outside [clients] subnet4, so no rule would cover it; add the pool to subnet4" :
+			       "is outside [clients] subnet6, so no rule would cover it; add the pool to subnet6");
 }
 
 static int check_session(const struct config *config, const struct session *session, struct report *report)
@@ -92,11 +92,11 @@ static int check_session(const struct config *config, const struct session *sess
 		return -1;
 	if (!config_is_plain(config) && !interface_matches(&config->clients, session->device))
 		return refuse_variable(report, EX_CONFIG, "DEVICE", "does not match [clients] interface, so no rule would "
-				       "govern it; set that to ocserv's `device` and a *");
+				       "cover it; set that to ocserv's `device` followed by *");
 	return 0;
 }
 
-/* A DNS server that is this host asks by the main route, not by the gateway. */
+/* A DNS server that is this host asks via the main route, not via the gateway. */
 static void advise_dns(struct sockets *sockets, struct report *report)
 {
 	char *list = duplicate(variable("OCSERV_DNS")), *save = NULL;
@@ -104,8 +104,8 @@ static void advise_dns(struct sockets *sockets, struct report *report)
 
 	for (char *item = strtok_r(list, " ", &save); item; item = strtok_r(NULL, " ", &save))
 		if (address_parse_unscoped(&address, item) && gateway_is_local(&sockets->route, &address))
-			report_warning(report, "the DNS server %s that clients get is this host: it asks by the host's own "
-				       "route, not by the gateway", item);
+			report_warning(report, "the DNS server %s that clients get is this host: it asks via the host's own "
+				       "route, not via the gateway", item);
 	free(list);
 }
 
@@ -335,7 +335,7 @@ static void dry_run_to_log(struct run *run)
 	int result = run_look(run, &situation, goal_of(&run->config), BY_HOOK);
 
 	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
-		log_line(LOG_LEVEL_INFO, "dry run: would mend: %s", situation.plan.problems.line[i]);
+		log_line(LOG_LEVEL_INFO, "dry run: would repair: %s", situation.plan.problems.line[i]);
 	situation_free(&situation);
 }
 
@@ -385,7 +385,7 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
 		run->harmless = true;
-		report_warning(report, "[log] dry_run = yes: this session is let in without a look at its kill switch");
+		report_warning(report, "[log] dry_run = yes: this session is accepted without checking its kill switch");
 		dry_run_to_log(run);
 		log_connect(config, &session, "dry-run", NULL, begun);
 		return 0;
@@ -439,8 +439,8 @@ static void remove_after_last(struct run *run, const struct session *session, en
 	if (state_visit(state, true, note_live, &any_live, report) < 0 || any_live)
 		return;
 	if (cover_unrecorded(config, state, session, tunnel)) {
-		report_warning(report, "tunnel %s has no record in %s, so its session may be live: nothing is removed after the "
-			       "last one; run `ocserv-gateway down` if that is meant", tunnel, state->path);
+		report_warning(report, "tunnel %s has no record in %s, so its session may still be live: nothing is removed after the "
+			       "last one; run `ocserv-gateway down` if that is intended", tunnel, state->path);
 		return;
 	}
 	state_trust(state);

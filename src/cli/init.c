@@ -17,7 +17,7 @@
 #define ANSWER_SHOWN 60		/* bytes of what was given for a gateway that a message quotes */
 #define SUBNETS_SHOWN 200	/* bytes of the subnets that a comment names */
 
-/* What clients are to leave by, as it was given. */
+/* What clients are to leave via, as it was given. */
 struct answer {
 	struct address address[FAMILIES];	/* AF_UNSPEC where none of the family was given */
 	char interface[IFNAMSIZ];		/* that leads there itself; "" where an address was given */
@@ -66,7 +66,7 @@ static bool take_interface(struct answer *answer, const char *word, struct text 
 	char own[IFNAMSIZ];
 
 	if (!index || !if_indextoname(index, own)) {
-		text_add(wrong, "'%.*s' is no interface of this host, nor an address; write an address like 172.28.0.2, or bring "
+		text_add(wrong, "'%.*s' is neither an address nor an interface of this host; write an address like 172.28.0.2, or bring "
 			 "the interface up first", ANSWER_SHOWN, word);
 		return false;
 	}
@@ -120,7 +120,7 @@ static int ask(struct answer *answer, struct report *report)
 		ok = given && is_answer(answer, line);
 	} while (given && !ok);
 	free(line);
-	return ok ? 0 : report_error(report, EX_USAGE, "init: no gateway was given, so nothing is written");
+	return ok ? 0 : report_error(report, EX_USAGE, "init: no gateway was given, so nothing was written");
 }
 
 static int take_gateway(struct draft *draft, const char *given, struct report *report)
@@ -226,10 +226,10 @@ static void add_clients(struct text *file, const struct draft *draft, const stru
 {
 	const struct ocserv_entry *device = ocserv_conf_find(&draft->ocserv.conf, "", "device");
 
-	text_add_string(file, "[clients]\n; auto: the pools that ocserv.conf has, those of virtual hosts, groups and users too.\n");
+	text_add_string(file, "[clients]\n; auto: all pools in ocserv.conf, also those of virtual hosts, groups and users.\n");
 	add_automatic(file, now, KEY_SUBNET4, draft->pools[IPV4], "10.20.0.0/24");
 	add_automatic(file, now, KEY_SUBNET6, draft->pools[IPV6], "fd20:aaaa:bbbb:1::/64");
-	text_add_string(file, "\n; The tunnels of clients: ocserv's device and a *.\n");
+	text_add_string(file, "\n; The tunnels of clients: ocserv's device followed by *.\n");
 	add_automatic(file, now, KEY_CLIENT_INTERFACE, device && device->value[0], "vpns*");
 	if (draft->ocserv_conf)
 		text_add(file, "\nocserv_conf = %s\n", draft->ocserv_conf);
@@ -237,8 +237,8 @@ static void add_clients(struct text *file, const struct draft *draft, const stru
 
 static void add_link(struct text *file, const char *interface)
 {
-	text_add(file, "; The interface leads there itself.\naddress4 = link\ninterface = %s\n"
-		 "; IPv6 of clients is blocked. Where the interface has an IPv6 address:\n;address6 = link\n", interface);
+	text_add(file, "; The interface itself leads to the gateway.\naddress4 = link\ninterface = %s\n"
+		 "; Clients' IPv6 is blocked. If the interface has an IPv6 address:\n;address6 = link\n", interface);
 }
 
 static void add_next_hop(struct text *file, const struct draft *draft, int family)
@@ -248,7 +248,7 @@ static void add_next_hop(struct text *file, const struct draft *draft, int famil
 	int number = family == IPV4 ? 4 : 6;
 
 	if (draft->answer.address[family].family == AF_UNSPEC)
-		text_add(file, "; %s of clients is blocked.\n;address%d = ADDRESS\n", name, number);
+		text_add(file, "; Clients' %s is blocked.\n;address%d = ADDRESS\n", name, number);
 	else
 		text_add(file, "; The next hop of clients' %s, on a network of this host.\naddress%d = %s\n", name, number,
 			 address_text(&draft->answer.address[family], text));
@@ -256,7 +256,7 @@ static void add_next_hop(struct text *file, const struct draft *draft, int famil
 
 static void compose(struct text *file, const struct draft *draft, const struct config *now)
 {
-	text_add_string(file, "; Configuration of ocserv-gateway. gateway.ini(5) has all keys. After an edit: ocserv-gateway check, then\n"
+	text_add_string(file, "; Configuration of ocserv-gateway. gateway.ini(5) describes all keys. After an edit: ocserv-gateway check, then\n"
 			      "; ocserv-gateway up.\n\n");
 	add_clients(file, draft, now);
 	text_add_string(file, "\n[gateway]\n");
@@ -287,10 +287,10 @@ static int make_file(struct text *file, const struct draft *draft, struct report
 static int can_not_write(const struct draft *draft, int error, struct report *report)
 {
 	if (error == EEXIST)
-		return report_error(report, EX_CANTCREAT, "init: %s is there already, and stays as it is; edit it, or move it away "
+		return report_error(report, EX_CANTCREAT, "init: %s already exists and is left as it is; edit it, or move it away "
 				    "first", draft->path);
 	return report_error(report, EX_CANTCREAT, "init: can't write %s: %s; %s", draft->path, strerror(error),
-			    error == ENOENT ? "make its directory first, or name another file with -c" :
+			    error == ENOENT ? "create its directory first, or name another file with -c" :
 			    privileges_remedy(error, "correct that, or name another file with -c"));
 }
 
@@ -306,7 +306,7 @@ static int fill(int fd, const struct text *file)
 	return fchown(fd, 0, 0) < 0 || fchmod(fd, 0600) < 0 ? -1 : fsync(fd);
 }
 
-/* Whole or not at all, and in place of nothing that came there meanwhile. */
+/* Completely or not at all, and without replacing a file that appeared meanwhile. */
 static int write_file(const struct draft *draft, const struct text *file, struct report *report)
 {
 	struct text name CLEANUP(text_free) = { 0 };
@@ -353,7 +353,7 @@ static void add_script_lines(struct text *text, const struct draft *draft)
 	if (names_script(conf, "connect-script", text_string(&script)) &&
 	    names_script(conf, "disconnect-script", text_string(&script)))
 		return;
-	text_add(text, " - write into %s, above any [vhost:NAME], in place of others of these names:\n"
+	text_add(text, " - write into %s, above any [vhost:NAME], replacing any lines with these names:\n"
 		 "       connect-script = %s\n       disconnect-script = %s\n", conf->path, text_string(&script),
 		 text_string(&script));
 }
@@ -366,10 +366,10 @@ static void print_next(const struct draft *draft, const struct options *options)
 	text_add_string(&next, "\nNext:\n");
 	add_script_lines(&next, draft);
 	if (strcmp(draft->path, config_path(NULL)) != 0)
-		text_add(&next, " - set OCSERV_GATEWAY_CONFIG=%s in ocserv's environment: its hooks read %s else\n",
+		text_add(&next, " - set OCSERV_GATEWAY_CONFIG=%s in ocserv's environment, else its hooks read %s\n",
 			 path ? path : draft->path, config_path(NULL));
 	free(path);
-	text_add_string(&next, " - mend what check finds, until it says ok, and see what would be done:\n");
+	text_add_string(&next, " - fix what check finds until it says ok, and see what would be done:\n");
 	add_command(&next, options, "check");
 	add_command(&next, options, "up --dry-run");
 	text_add_string(&next, " - restart ocserv:\n       systemctl restart ocserv\n");
@@ -380,7 +380,7 @@ static void show(const struct draft *draft, const struct options *options)
 {
 	const struct options check = { .config = options->config };
 
-	printf("%s is written. ocserv-gateway check says:\n\n", draft->path);
+	printf("%s was written. ocserv-gateway check says:\n\n", draft->path);
 	fflush(stdout);
 	verb_check(&check);
 	print_next(draft, options);
@@ -391,10 +391,10 @@ static int may_begin(const struct draft *draft, const char *given, struct report
 	struct stat status;
 
 	if (!given && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)))
-		return report_error(report, EX_USAGE, "init: no gateway is named, and there is no terminal to ask for it; write "
+		return report_error(report, EX_USAGE, "init: no gateway was given, and there is no terminal to ask on; write "
 				    "`ocserv-gateway init GATEWAY`, with an address like 172.28.0.2 or an interface like wg0");
 	if (geteuid() != 0)
-		return report_error(report, EX_NOPERM, "init: %s is to be root's; run it as root", draft->path);
+		return report_error(report, EX_NOPERM, "init: %s must belong to root; run it as root", draft->path);
 	if (lstat(draft->path, &status) == 0)
 		return can_not_write(draft, EEXIST, report);
 	return 0;

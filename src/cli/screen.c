@@ -52,7 +52,7 @@ static void add_state(struct text *screen, const struct status *status, const st
 		 status->verdict == INSTALLED ? GOOD : status->wrong ? BAD : NEUTRAL, display);
 }
 
-/* Red: they leave by another way, or have nothing, or nothing of ours is there. */
+/* Red: they leave by another route, or have nothing, or nothing of ours is there. */
 static void add_clients(struct text *screen, const struct status *status, const struct display *display)
 {
 	enum have worst = clients_worst(&status->clients);
@@ -71,7 +71,7 @@ static void add_contact(struct text *line, const struct contact *contact, int fa
 	else if (contact->asked)
 		text_add_string(line, "answers");
 	else if (contact->there)
-		text_add_string(line, "up; nobody to ask there (point-to-point)");
+		text_add_string(line, "up; can't be asked (point-to-point)");
 	else
 		text_add_string(line, contact->why);
 }
@@ -111,17 +111,6 @@ static const char *many(size_t count)
 	return count == 1 ? "" : "s";
 }
 
-/* For people; programs have the older layer_names. */
-static const char *layer_text(enum layer_verdict verdict)
-{
-	static const char *const names[] = {
-		[LAYER_NONE] = "none", [LAYER_WHOLE] = "complete", [LAYER_MISSING] = "missing", [LAYER_ALTERED] = "changed",
-		[LAYER_UNKNOWN] = "unknown",
-	};
-
-	return names[verdict];
-}
-
 /* Without a route to the gateway ours can't be complete, whatever else is. */
 static void add_layer(struct text *screen, const struct status *status, enum layer layer, const struct display *display)
 {
@@ -130,16 +119,16 @@ static void add_layer(struct text *screen, const struct status *status, enum lay
 	size_t wrong = status_wrong(status, layer);
 	struct text line CLEANUP(text_free) = { 0 };
 
-	if (verdict == LAYER_WHOLE && layer == LAYER_ROUTING)
+	if (verdict == LAYER_COMPLETE && layer == LAYER_ROUTING)
 		text_add(&line, "policy rules and routes complete");
 	else if (verdict == LAYER_ALTERED && layer == LAYER_ROUTING)
 		text_add(&line, "%zu problem%s in policy rules and routes", wrong, many(wrong));
 	else if (verdict == LAYER_ALTERED)
-		text_add(&line, "changed, %zu problem%s", wrong, many(wrong));
+		text_add(&line, "altered, %zu problem%s", wrong, many(wrong));
 	else
-		text_add_string(&line, layer_text(verdict));
+		text_add_string(&line, layer_names[verdict]);
 	add_line(screen, label[layer], text_string(&line),
-		 verdict == LAYER_WHOLE ? GOOD : verdict == LAYER_NONE || !status->wrong ? NEUTRAL : BAD, display);
+		 verdict == LAYER_COMPLETE ? GOOD : verdict == LAYER_NONE || !status->wrong ? NEUTRAL : BAD, display);
 }
 
 static void add_changed(struct text *screen, const struct status *status, const struct display *display)
@@ -392,7 +381,7 @@ void screen_add_short(struct text *screen, const struct status *status)
 	if (status->sessions.count)
 		text_add(screen, "; %zu session%s", status->sessions.count, many(status->sessions.count));
 	if (status->layer[LAYER_KILLSWITCH] != LAYER_NONE)
-		text_add(screen, "; kill switch %s", layer_text(status->layer[LAYER_KILLSWITCH]));
+		text_add(screen, "; kill switch %s", layer_names[status->layer[LAYER_KILLSWITCH]]);
 	if (problems)
 		text_add(screen, "; %zu problem%s", problems, many(problems));
 	text_add_string(screen, "\n");

@@ -16,7 +16,7 @@
 #include <sysexits.h>
 
 const char *const verdict_names[] = { "off", "installed", "absent", "degraded" };
-const char *const layer_names[] = { "none", "whole", "missing", "altered", "unknown" };
+const char *const layer_names[] = { "none", "complete", "missing", "altered", "unknown" };
 
 /* A visitor sees each during its call alone. */
 static bool copy_session(const struct session *session, void *data)
@@ -83,7 +83,7 @@ static enum verdict judge(const struct status *status)
 		return DEGRADED;
 	if (goal_of(status->config) == GOAL_REMOVE)
 		return plan->steps ? DEGRADED : OFF;
-	if (plan->steps == 0 && status->situation->wrong_ways == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
+	if (plan->steps == 0 && status->situation->wrong_routes == 0 && status->bypasses.count == 0 && status->overlaps.cut.count == 0)
 		return INSTALLED;
 	return plan->anything_present ? DEGRADED : ABSENT;
 }
@@ -102,7 +102,7 @@ size_t status_wrong(const struct status *status, enum layer layer)
 	const struct situation *situation = status->situation;
 
 	return situation->plan.wrong[layer] +
-	       (layer == LAYER_ROUTING ? situation->wrong_ways + status->bypasses.count + status->overlaps.cut.count : 0);
+	       (layer == LAYER_ROUTING ? situation->wrong_routes + status->bypasses.count + status->overlaps.cut.count : 0);
 }
 
 static enum layer_verdict judge_layer(const struct status *status, enum layer layer)
@@ -113,7 +113,7 @@ static enum layer_verdict judge_layer(const struct status *status, enum layer la
 	if (!situation->planned)
 		return LAYER_UNKNOWN;
 	if (wrong == 0)
-		return goal_of(status->config) == GOAL_REMOVE ? LAYER_NONE : LAYER_WHOLE;
+		return goal_of(status->config) == GOAL_REMOVE ? LAYER_NONE : LAYER_COMPLETE;
 	if (layer == LAYER_ROUTING ? any_routing(&situation->plan) : situation->present.guard.exists)
 		return LAYER_ALTERED;
 	return LAYER_MISSING;
@@ -122,7 +122,7 @@ static enum layer_verdict judge_layer(const struct status *status, enum layer la
 /* Whether a connect would not install what is absent. */
 static bool is_in_the_way(const struct status *status)
 {
-	return status->situation->wrong_ways || status->overlaps.cut.count;
+	return status->situation->wrong_routes || status->overlaps.cut.count;
 }
 
 /*
@@ -403,7 +403,7 @@ static void add_prometheus_gateways(struct text *text, const struct status *stat
 
 static void add_prometheus_clients(struct text *text, const struct clients *clients)
 {
-	add_gauge(text, "clients", "What clients have, or would have: of these, one is 1 in each family.");
+	add_gauge(text, "clients", "What clients have, or would have: in each family, exactly one is 1.");
 	for (int family = 0; family < FAMILIES; family++)
 		for (int have = 0; have < HAVES; have++)
 			text_add(text, "ocserv_gateway_clients{family=\"%s\",have=\"%s\"} %d\n", family_key(family),
@@ -433,13 +433,13 @@ static void add_prometheus_counters(struct text *text, const struct present_guar
 
 static void add_prometheus(struct text *text, const struct status *status, const struct report *report)
 {
-	add_gauge(text, "state", "Which state this host is in: of these, one is 1.");
+	add_gauge(text, "state", "Which state this host is in: exactly one is 1.");
 	for (size_t i = 0; i < sizeof(verdict_names) / sizeof(*verdict_names); i++)
 		text_add(text, "ocserv_gateway_state{state=\"%s\"} %d\n", verdict_names[i], i == status->verdict);
 	add_prometheus_clients(text, &status->clients);
 	add_gauge(text, "problems", "What is missing or wrong in routes, rules and kill switch.");
 	text_add(text, "ocserv_gateway_problems %zu\n", status->problems.count);
-	add_gauge(text, "warnings", "What of this host does not fit.");
+	add_gauge(text, "warnings", "Warnings about this host.");
 	text_add(text, "ocserv_gateway_warnings %zu\n", report->warnings.count);
 	add_gauge(text, "sessions", "Live sessions of clients.");
 	text_add(text, "ocserv_gateway_sessions %zu\n", status->sessions.count);

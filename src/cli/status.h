@@ -12,7 +12,7 @@
 
 enum verdict { OFF, INSTALLED, ABSENT, DEGRADED };
 
-enum layer_verdict { LAYER_NONE, LAYER_WHOLE, LAYER_MISSING, LAYER_ALTERED, LAYER_UNKNOWN };
+enum layer_verdict { LAYER_NONE, LAYER_COMPLETE, LAYER_MISSING, LAYER_ALTERED, LAYER_UNKNOWN };
 
 /* A live session, copied, and what its tunnel has carried. */
 struct live_session {

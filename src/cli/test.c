@@ -73,7 +73,7 @@ static int find_client(struct test *test, struct report *report)
 		return report_error(report, EX_USAGE, "test: %s is not within the clients' subnets", test->name);
 	state_look(test->config->state_dir, take_session, test);
 	if (!test->user)
-		return report_error(report, 1, "test: no live session is that of '%s'; ocserv-gateway status lists them", test->name);
+		return report_error(report, 1, "test: no live session belongs to '%s'; ocserv-gateway status lists them", test->name);
 	if (!if_nametoindex(test->client.device))
 		return report_error(report, 1, "test: %s, the tunnel of %s, is not there", test->client.device, test->name);
 	return 0;
@@ -97,7 +97,7 @@ static void look_for_gateway(struct test *test, struct findings *findings, const
 	contact_make(&contact, &test->run->sockets.route, exit);
 	findings->there = contact.there;
 	say_gateway(findings, exit, !contact.there ? contact.why : contact.asked ? "answers" : exit_is_link(exit) ? "is up" :
-		    "up; nobody to ask there (point-to-point)");
+		    "up; can't be asked (point-to-point)");
 }
 
 static void ask_for_gateway(struct test *test, struct findings *findings, const struct exit *exit)
@@ -147,7 +147,7 @@ static void try_gateway(struct test *test, int family)
 	if (!exit->interface.index && exit_is_link(exit))
 		say_gateway(findings, exit, "is NOT there");
 	else if (!exit->interface.index)
-		text_add(&findings->gateway, "%s, to which there is NO way", address_text(&exit->nexthop, address));
+		text_add(&findings->gateway, "%s is unreachable (no route)", address_text(&exit->nexthop, address));
 	else if (test->config->probes.neighbour)
 		ask_for_gateway(test, findings, exit);
 	else
@@ -166,7 +166,7 @@ static size_t collect_probes(const struct probes *probes, int family, struct ech
 	return count;
 }
 
-/* Probes go by the gateway alone: all of the kill switch must stand, and routing lead there at this moment. */
+/* Probes leave only via the gateway: the kill switch must be complete, and routing lead there at this moment. */
 static bool leads_to_gateway(struct test *test, const struct trial *trial, int family, const struct address *destination)
 {
 	const struct exit *exit = exits_default(&test->situation.exits, test->config, family);
@@ -404,7 +404,7 @@ static void print_unasked(const struct test *test, int family)
 		break;
 	case GATEWAY_UNSET:
 	case GATEWAY_DIRECT:
-		text_add_string(&line, "direct: leaves by this host's own route");
+		text_add_string(&line, "direct: leaves via this host's own route");
 		break;
 	}
 	print_line("", family, &line);
@@ -417,7 +417,7 @@ static void add_rules(struct text *text, const struct findings *findings)
 	if (findings->lot.have == HAVE_GATEWAY)
 		text_add_string(text, "lead to the gateway, and let it through");
 	else
-		text_add(text, findings->lot.have == HAVE_LEAK ? "LEAK %s" : "NO way: %s", why);
+		text_add(text, findings->lot.have == HAVE_LEAK ? "LEAK %s" : "NO internet: %s", why);
 }
 
 static void print_family(const struct test *test, int family)
@@ -459,13 +459,13 @@ static void print_text(const struct test *test)
 		address_text(&test->client.address[IPV6], six);
 	text_add_value(&user, test->user ? test->user : "", 64);
 	if (test->user)
-		printf("client       %s, %s%s%s by %s\n", text_string(&user), four, four[0] && six[0] ? " and " : "", six,
+		printf("client       %s, %s%s%s on %s\n", text_string(&user), four, four[0] && six[0] ? " and " : "", six,
 		       test->client.device);
 	else
 		puts("client       any");
 	for (int family = 0; family < FAMILIES; family++)
 		print_family(test, family);
-	puts(test->failed ? "result       NOT all is well" : "result       all that was asked answers");
+	puts(test->failed ? "result       something does NOT work" : "result       everything answered");
 }
 
 static void add_json_string(struct text *json, const char *name, const char *value)
@@ -575,7 +575,7 @@ static void try_client(struct test *test)
 {
 	struct report *report = &test->run->report;
 	struct remembered remembered;
-	bool whole;
+	bool complete;
 
 	if (goal_of(test->config) == GOAL_REMOVE) {
 		report_error(report, EX_CONFIG, "test: there is no gateway to ask; %s", plain_text(test->config));
@@ -584,7 +584,7 @@ static void try_client(struct test *test)
 	if (find_client(test, report) < 0 || sockets_open(&test->run->sockets, report) < 0)
 		return;
 	remembered_look(&remembered, test->config);
-	whole = situation_read(&test->situation, test->config, GOAL_INSTALL, &remembered, &test->run->sockets, report) == 0;
+	complete = situation_read(&test->situation, test->config, GOAL_INSTALL, &remembered, &test->run->sockets, report) == 0;
 	if (test->situation.present.unprivileged)
 		report_error(report, EX_NOPERM, "a test needs CAP_NET_ADMIN; run it as root");
 	if (test->situation.present.unprivileged || !test->situation.planned)
@@ -596,7 +596,7 @@ static void try_client(struct test *test)
 		print_text(test);
 	fflush(stdout);
 	test->run->harmless = true;
-	test->run->bad_news = test->failed || !whole;
+	test->run->bad_news = test->failed || !complete;
 }
 
 struct result verb_test(const struct options *options)

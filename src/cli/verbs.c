@@ -20,11 +20,11 @@
 const char *plain_text(const struct config *config)
 {
 	return !config_is_plain(config) ?
-	       "both families are direct: clients leave by this host's own route, without a kill switch" :
+	       "both families are direct: clients leave via this host's own route, without a kill switch" :
 	       config->file_read ?
-	       "neither [gateway] address4 nor address6 is set: clients leave by this host's own route, without a kill "
+	       "neither [gateway] address4 nor address6 is set: clients leave via this host's own route, without a kill "
 	       "switch" :
-	       "no gateway is configured, and there is no " SYSCONFDIR "/ocserv/gateway.ini: clients leave by this host's own "
+	       "no gateway is configured, and there is no " SYSCONFDIR "/ocserv/gateway.ini: clients leave via this host's own "
 	       "route, without a kill switch";
 }
 
@@ -58,7 +58,7 @@ static void warn_of_left(const struct config *config, const struct present *pres
 	if (config_is_plain(config))
 		cover_left(config, present, &left);
 	for (size_t i = 0; i < left.count; i++)
-		report_warning(report, "%s, of another configuration: name that with --config to remove it", left.line[i]);
+		report_warning(report, "%s, of another configuration: name that one with --config to remove it", left.line[i]);
 }
 
 static int change_locked(struct run *run, enum goal goal, enum doer doer)
@@ -106,8 +106,8 @@ static void warn_of_sessions(const struct state *state, struct report *report)
 
 	if (state_visit(state, true, count_session, &live, report) == 0 && live > 0)
 		report_warning(report, live == 1 ?
-			       "%u live session now leaves by this host's own route; `ocserv-gateway up` brings the kill switch back" :
-			       "%u live sessions now leave by this host's own route; `ocserv-gateway up` brings the kill switch back",
+			       "%u live session now leaves via this host's own route; `ocserv-gateway up` brings the kill switch back" :
+			       "%u live sessions now leave via this host's own route; `ocserv-gateway up` brings the kill switch back",
 			       live);
 }
 

@@ -80,7 +80,7 @@ bool config_masquerades(const struct config *config, int family)
 	return false;
 }
 
-bool config_governs(const struct config *config, int family)
+bool config_covers(const struct config *config, int family)
 {
 	for (unsigned int i = 0; i < config->gateways; i++)
 		if (gateway_leads(&config->gateway[i], family) || config->gateway[i].to[family].mode == GATEWAY_BLOCK)
@@ -90,7 +90,7 @@ bool config_governs(const struct config *config, int family)
 
 bool config_blocks(const struct config *config, int family)
 {
-	return config_governs(config, family) && !config_leads(config, family);
+	return config_covers(config, family) && !config_leads(config, family);
 }
 
 const struct gateway *config_default(const struct config *config)
@@ -198,8 +198,8 @@ static bool is_written_plainly(const struct key_description *key, const struct s
 	if (!commented && !strchr(value, '"') && !is_quote(value[0]) && !is_quote(value[length - 1]))
 		return true;
 	add_plain(&plain, value, length);
-	text_add(wrong, "%s; write %s%s%.*s%s", commented ? "behind a value # begins no comment, and belongs to it" :
-		 "quotes belong to a value here", file ? key->name : key->environment, file ? " = " : "=", VALUE_SHOWN,
+	text_add(wrong, "%s; write %s%s%.*s%s", commented ? "after a value, # starts no comment but is part of the value" :
+		 "quotes are taken as part of the value", file ? key->name : key->environment, file ? " = " : "=", VALUE_SHOWN,
 		 plain.length ? text_string(&plain) : "VALUE", commented && file ? ", and the comment on a line of its own" : "");
 	return false;
 }
@@ -262,7 +262,7 @@ static void take_pair(unsigned int line, const char *section, const char *name, 
 
 		if (!section[0]) {
 			near = keys_nearest(section, name, false);
-			snprintf(message, sizeof(message), "'%.60s' stands before any [section]; the nearest key is %s in [%s]",
+			snprintf(message, sizeof(message), "'%.60s' is before any [section]; the nearest key is %s in [%s]",
 				 name, near->name, near->section);
 		} else if (keys_section_known(section)) {
 			near = keys_nearest(section, name, false);
@@ -270,14 +270,14 @@ static void take_pair(unsigned int line, const char *section, const char *name, 
 				 name, section, near->name, near->section);
 		} else {
 			near = keys_nearest(section, section, true);
-			snprintf(message, sizeof(message), "'%.60s' stands in the unknown section [%.60s]; "
+			snprintf(message, sizeof(message), "'%.60s' is in the unknown section [%.60s]; "
 				 "the nearest is [%s]", name, section, near->section);
 		}
 		take_fault(line, message, reading);
 		return;
 	}
 	if (reading->seen[key]) {
-		snprintf(message, sizeof(message), "[%s] %s stands already in line %u; keep one of them",
+		snprintf(message, sizeof(message), "[%s] %s is already set in line %u; keep one of them",
 			 section, name, reading->seen[key]);
 		take_fault(line, message, reading);
 		return;
@@ -351,8 +351,8 @@ static int parse_file(struct reading *reading, int fd)
 	if (check_file(config, fd, report) < 0 || read_all(config, fd, &file, report) < 0)
 		return -1;
 	if (is_blank(&file))
-		return report_error(report, EX_CONFIG, "%s: is empty, as a full disk leaves it; write [gateway] address4 = "
-				    "ADDRESS, or remove the file if no gateway is meant", config->path);
+		return report_error(report, EX_CONFIG, "%s: is empty, perhaps because the disk was full; write [gateway] address4 = "
+				    "ADDRESS, or remove the file if no gateway is wanted", config->path);
 	parse_text(reading, &file);
 	return 0;
 }
@@ -376,7 +376,7 @@ static int read_file(struct reading *reading, bool named)
 	if (fd < 0)
 		return report_error(reading->report, EX_CONFIG, "configuration %s: %s; %s", config->path, strerror(error),
 				    privileges_remedy(error, error == ENOENT ?
-						      "write it (see the sample), or name another with -c or "
+						      "create it (see the sample), or name another with -c or "
 						      "OCSERV_GATEWAY_CONFIG" :
 						      "correct that, or name another with -c or OCSERV_GATEWAY_CONFIG"));
 	result = parse_file(reading, fd);
@@ -484,7 +484,7 @@ static int check_subnet(const struct config *config, int family, struct report *
 	bool needed = config_leads(config, family) || (config_blocks(config, family) && family == IPV4);
 
 	if (needed && !config->setting[subnet].value && !config->lines_refused)
-		return config_error(config, report, subnet, "it is needed, the %s subnet of the clients as in ocserv.conf",
+		return config_error(config, report, subnet, "write the %s subnet of the clients, as in ocserv.conf",
 				    family_name(family));
 	return 0;
 }
@@ -497,21 +497,21 @@ static int check_next_hop(const struct config *config, const struct gateway *gat
 
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(&subnets->prefix[i], address))
-			result = config_error(config, report, config_address_key(family), "lies inside the client subnet %s; the "
+			result = config_error(config, report, config_address_key(family), "is inside the client subnet %s; the "
 					      "gateway must be another host", subnets->text[i]);
 	if (address_is_link_local(address) && !gateway->interface[0])
 		result = config_error(config, report, config_address_key(family), "is link-local; set [gateway] interface to the "
-				      "interface that it is on");
+				      "interface it is on");
 	return result;
 }
 
 static int check_link(const struct config *config, const struct gateway *gateway, int family, struct report *report)
 {
 	if (!gateway->interface[0])
-		return config_error(config, report, config_address_key(family), "needs the interface that leads there; write "
+		return config_error(config, report, config_address_key(family), "needs the interface that leads to it; write "
 				    "[gateway] interface = NAME, such as wg0");
 	if (strcmp(gateway->interface, "lo") == 0)
-		return config_error(config, report, KEY_GATEWAY_INTERFACE, "leads nowhere but to this host itself; name the one by "
+		return config_error(config, report, KEY_GATEWAY_INTERFACE, "leads only to this host itself; name the one via "
 				    "which clients are to leave, such as wg0");
 	return 0;
 }
@@ -523,10 +523,10 @@ static int check_mac(const struct config *config, const struct gateway *gateway,
 	if (!gateway->to[family].mac.known || gateway->to[family].mode == GATEWAY_ADDRESS)
 		return 0;
 	if (gateway->to[family].mode == GATEWAY_LINK)
-		return config_error(config, report, key, "address%d = link has no next hop that could have it; take this out",
+		return config_error(config, report, key, "address%d = link has no next hop to have a hardware address; remove this",
 				    family == IPV4 ? 4 : 6);
-	return config_error(config, report, key, "there is no %s gateway that could have it; set [gateway] address%d to its "
-			    "address, or take this out", family_name(family), family == IPV4 ? 4 : 6);
+	return config_error(config, report, key, "there is no %s gateway to have this hardware address; set [gateway] address%d to its "
+			    "address, or remove this", family_name(family), family == IPV4 ? 4 : 6);
 }
 
 static int check_exit(const struct config *config, const struct gateway *gateway, int family, struct report *report)
@@ -563,7 +563,7 @@ static const enum config_key asking_variables[] = {
 };
 
 #define WRITE_AN_ADDRESS "write [gateway] address4 = ADDRESS, or direct for both address4 and address6 if clients are to " \
-			 "leave by this host's own route"
+			 "leave via this host's own route"
 
 struct strange_variables {
 	const struct config *config;
@@ -581,7 +581,7 @@ static void complain_of_variable(const struct strange_variable *variable, void *
 	if (!plain && !equals[1])
 		return;
 	if (variable->meant)
-		snprintf(what, sizeof(what), "environment: %.*s: is not read, and may be a slip of %s", variable->length, variable->name,
+		snprintf(what, sizeof(what), "environment: %.*s: is not read; perhaps it is a misspelt %s", variable->length, variable->name,
 			 variable->meant);
 	else
 		snprintf(what, sizeof(what), "environment: %.*s: is not understood by this program", variable->length,
@@ -628,7 +628,7 @@ static int check_together(struct config *config, struct report *report)
 		if (check_gateway(config, &config->gateway[i], report) < 0)
 			result = -1;
 	if (config->services.count && config->server != SERVER_SERVICES)
-		result = config_error(config, report, KEY_SERVICES_PORTS, "counts with [killswitch] server = services alone; set that, "
+		result = config_error(config, report, KEY_SERVICES_PORTS, "takes effect only with [killswitch] server = services; set that, "
 				      "or remove the line");
 	return result;
 }

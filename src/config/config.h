@@ -19,8 +19,8 @@
 
 enum gateway_mode {
 	GATEWAY_UNSET,
-	GATEWAY_ADDRESS,	/* clients leave by this next hop */
-	GATEWAY_LINK,		/* they leave by the interface, whatever is at its other end */
+	GATEWAY_ADDRESS,	/* clients leave via this next hop */
+	GATEWAY_LINK,		/* they leave via the interface, whatever is at its other end */
 	GATEWAY_BLOCK,		/* clients do not leave */
 	GATEWAY_DIRECT,		/* the family is left alone */
 };
@@ -90,7 +90,7 @@ struct gateway_to {
 	struct mac mac;			/* unknown where that is asked for it */
 };
 
-/* What clients leave by. */
+/* What clients leave via. */
 struct gateway {
 	char name[GATEWAY_NAME];	/* "default" of [gateway] */
 	struct gateway_to to[FAMILIES];
@@ -166,7 +166,7 @@ int config_load(struct config *config, const char *path, const char *ocserv_conf
 /* config_path - the file that config_load() reads for @path */
 const char *config_path(const char *path);
 
-/* config_try - as config_load(), were @file the whole of the file at @path, which is not looked at */
+/* config_try - as config_load(), as if @file were the complete file at @path, which is not read */
 int config_try(struct config *config, const char *path, const struct text *file, struct report *report);
 
 void config_free(struct config *config);
@@ -180,18 +180,18 @@ void subnets_free(struct subnets *subnets);
 bool config_is_plain(const struct config *config);
 
 /*
- * gateway_leads - whether clients of this family leave by the gateway, be it there or not
- * gateway_masquerades - whether they leave by it with an address of this host
+ * gateway_leads - whether clients of this family leave via the gateway, be it there or not
+ * gateway_masquerades - whether they leave via it with an address of this host
  */
 bool gateway_leads(const struct gateway *gateway, int family);
 bool gateway_masquerades(const struct gateway *gateway, int family);
 
 /*
- * config_governs - whether the rules of either layer are about this family
+ * config_covers - whether the rules of either layer are about this family
  * config_leads, config_masquerades - whether any gateway does, as above
  * config_blocks - whether clients of this family do not leave at all
  */
-bool config_governs(const struct config *config, int family);
+bool config_covers(const struct config *config, int family);
 bool config_leads(const struct config *config, int family);
 bool config_masquerades(const struct config *config, int family);
 bool config_blocks(const struct config *config, int family);

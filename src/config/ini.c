@@ -52,7 +52,7 @@ static const char *line_fault(const char *line, size_t length)
 	if (line[0] == '[' && !bracket)
 		return "the section has no closing ]";
 	if (line[0] == '[' && bracket != line + length - 1)
-		return "something stands behind the ]; a key needs a line of its own";
+		return "there is something after the ]; a key needs a line of its own";
 	if (line[0] == '[')
 		return NULL;
 	if (!memchr(line, '=', length))
@@ -98,7 +98,7 @@ static void take_line(struct stream *stream, char *start, size_t length)
 		length--;
 	}
 	if (has_controls(start, length)) {
-		line_error(stream, "the line holds control characters; is this a text file?");
+		line_error(stream, "the line contains control characters; is this a text file?");
 		/* One such line is enough to know. */
 		if (memchr(start, '\0', length))
 			stream->next = stream->end;
@@ -107,7 +107,7 @@ static void take_line(struct stream *stream, char *start, size_t length)
 	length = content_length(start, length);
 	fault = line_fault(start, length);
 	if (length > LINE_SIZE_MAX) {
-		snprintf(message, sizeof(message), "the line has %zu bytes, and %d is the most; does it lack a line break?", length,
+		snprintf(message, sizeof(message), "the line has %zu bytes, at most %d are allowed; is a line break missing?", length,
 			 LINE_SIZE_MAX);
 		fault = message;
 	}

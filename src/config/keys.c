@@ -143,7 +143,7 @@ static bool parse_pattern(const struct key *key, void *field, const char *value,
 		memcpy(pattern.name, value, length);
 	if (length >= sizeof(pattern.name) || !interface_name_valid(pattern.name))
 		return complain(wrong, "must be an interface name of 1 to 15 characters (A-Z a-z 0-9 _ . @ -), "
-				       "or its beginning and *, like vpns*");
+				       "or the beginning of one and *, like vpns*");
 	*(struct interface_pattern *)field = pattern;
 	return true;
 }
@@ -174,7 +174,7 @@ static bool parse_table(const struct key *key, void *field, const char *value, s
 
 	(void)key;
 	if (!number_parse(value, 1, UINT32_MAX, &number) || (number >= 253 && number <= 255))
-		return complain(wrong, "must be a number from 1 to 4294967295 but 253, 254 and 255, "
+		return complain(wrong, "must be a number from 1 to 4294967295 except 253, 254 and 255, "
 				       "which are the kernel's own tables default, main and local");
 	*(uint32_t *)field = (uint32_t)number;
 	return true;
@@ -198,7 +198,7 @@ static bool parse_flows(const struct key *key, void *field, const char *value, s
 
 	(void)key;
 	if (strcasecmp(value, "no") != 0 && !number_parse(value, 1, INT32_MAX, &number))
-		return complain(wrong, "must be a number from 1 to 2147483647, or no for any number");
+		return complain(wrong, "must be a number from 1 to 2147483647, or no for no limit");
 	*(uint32_t *)field = (uint32_t)number;
 	return true;
 }
@@ -263,7 +263,7 @@ static bool parse_probe(struct probes *probes, char *value, struct text *wrong)
 
 	if (colon && (bracket || strchr(colon + 1, ':') == NULL)) {
 		if (!number_parse(colon + 1 + bracket, 1, UINT16_MAX, &port))
-			return complain(wrong, "has no port behind its :, which is a number from 1 to 65535");
+			return complain(wrong, "has no port after its :, a number from 1 to 65535");
 		*colon = '\0';
 	}
 	if ((bracket && !colon) || !address_parse(&probe.address, address) || !address_is_usable(&probe.address))
@@ -320,7 +320,7 @@ static bool parse_http(const struct key *key, void *field, const char *value, st
 
 	(void)key;
 	if (strncasecmp(value, scheme, sizeof(scheme) - 1) != 0)
-		return complain(wrong, "must begin with http://; what clients see by TLS can't be asked for here");
+		return complain(wrong, "must begin with http://; https is not supported here");
 	bracket = host[0] == '[';
 	path = host + strcspn(host, "/");
 	host += bracket;
@@ -332,7 +332,7 @@ static bool parse_http(const struct key *key, void *field, const char *value, st
 	if (end + bracket != path) {
 		memcpy(number, end + bracket + 1, (size_t)(path - end) - bracket - 1);
 		if (!number_parse(number, 1, UINT16_MAX, &port))
-			return complain(wrong, "has no port behind its :, which is a number from 1 to 65535");
+			return complain(wrong, "has no port after its :, a number from 1 to 65535");
 	}
 	http.port = (uint16_t)port;
 	if (end == host || !take_part(http.host, host, (size_t)(end - host)) ||
@@ -351,8 +351,8 @@ static bool parse_killswitch_table(const struct key *key, void *field, const cha
 	(void)key;
 	if (length >= CONFIG_TABLE_NAME || strspn(value, letters) == 0 || strspn(value, allowed) != length ||
 	    !strchr(value, '_'))
-		return complain(wrong, "must be 1 to 63 letters, digits and _, begin with a letter and hold a _, "
-				       "so that it is no word of nft's language");
+		return complain(wrong, "must be 1 to 63 letters, digits and _, begin with a letter and contain a _, "
+				       "so that it is not an nft keyword");
 	memcpy(field, value, length + 1);
 	return true;
 }
@@ -401,7 +401,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_subnets, FIELD(subnets[IPV6]), .family = IPV6, .in_ocserv_conf = true },
 	[KEY_CLIENT_INTERFACE] = {
 		{ "clients", "interface", "VPN_IF", "vpns*",
-		  "tunnel interfaces: ocserv's `device` and a *, or auto" },
+		  "tunnel interfaces: ocserv's `device` followed by *, or auto" },
 		parse_pattern, FIELD(clients), .in_ocserv_conf = true },
 	[KEY_OCSERV_CONF] = {
 		{ "clients", "ocserv_conf", NULL, OCSERV_CONF,
@@ -409,7 +409,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_path, FIELD(ocserv_conf) },
 	[KEY_FLOWS] = {
 		{ "clients", "flows", NULL, "20000",
-		  "flows (connections) that one client may have open, or no for any number" },
+		  "flows (connections) that one client may have open, or no for no limit" },
 		parse_flows, FIELD(flows) },
 	[KEY_ADDRESS4] = {
 		{ "gateway", "address4", "VPN_GATEWAY", NULL,
@@ -425,11 +425,11 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_interface, FIELD(gateway[0].interface) },
 	[KEY_MAC4] = {
 		{ "gateway", "mac4", NULL, NULL,
-		  "hardware address of the IPv4 gateway: nobody else gets its packets by answering ARP for it" },
+		  "hardware address of the IPv4 gateway: nobody else gets its packets by answering ARP in its place" },
 		parse_mac, FIELD(gateway[0].to[IPV4].mac), .family = IPV4 },
 	[KEY_MAC6] = {
 		{ "gateway", "mac6", NULL, NULL,
-		  "the same for IPv6, and ND" },
+		  "the same for IPv6 (ND)" },
 		parse_mac, FIELD(gateway[0].to[IPV6].mac), .family = IPV6 },
 	[KEY_TABLE] = {
 		{ "gateway", "table", "VPN_GATEWAY_TABLE", "100",
@@ -437,7 +437,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_table, FIELD(gateway[0].table) },
 	[KEY_PRIORITY] = {
 		{ "gateway", "priority", "VPN_GATEWAY_RULE_PRIO", "1000",
-		  "priority of the policy rule; one less and one more are used too" },
+		  "priority of the policy rule; the numbers before and after it are used too" },
 		parse_priority, FIELD(priority) },
 	[KEY_MASQUERADE] = {
 		{ "gateway", "masquerade", NULL, "yes",
@@ -445,7 +445,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_boolean, FIELD(gateway[0].masquerade) },
 	[KEY_PORTS] = {
 		{ "gateway", "ports", NULL, "32768-60999",
-		  "source ports that clients get where they are masqueraded: a range in which this host listens on none" },
+		  "source ports for masqueraded clients: a range in which nothing on this host listens" },
 		parse_ports, FIELD(ports) },
 	[KEY_PROBE] = {
 		{ "gateway", "probe", NULL, "neighbour",
@@ -453,7 +453,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_probes, FIELD(probes) },
 	[KEY_PROBE_HTTP] = {
 		{ "gateway", "probe_http", NULL, NULL,
-		  "a page that tells who asks, such as http://ifconfig.me/ip: `test` says which address the world sees" },
+		  "a page that shows the caller's address, such as http://ifconfig.me/ip: `test` says which address the world sees" },
 		parse_http, FIELD(probe_http) },
 	[KEY_KILLSWITCH_TABLE] = {
 		{ "killswitch", "table", NULL, "ocserv_gw",
@@ -473,11 +473,11 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_choice, FIELD(inbound), .choices = inbound_choices },
 	[KEY_DNS] = {
 		{ "killswitch", "dns", NULL, "warn",
-		  "clients' questions to a DNS server on this host, which asks by its own route: warn, block or any" },
+		  "clients' queries to a DNS server on this host, which asks via its own route: warn, block or any" },
 		parse_choice, FIELD(dns), .choices = dns_choices },
 	[KEY_FORWARD_OTHERS] = {
 		{ "killswitch", "forward_others", NULL, "yes",
-		  "may this host forward packets of others than clients; no ends it, for Docker bridges and LANs too" },
+		  "may this host forward packets that are not clients'; no stops it, for Docker bridges and LANs too" },
 		parse_boolean, FIELD(forward_others) },
 	[KEY_SERVER] = {
 		{ "killswitch", "server", NULL, "any",
@@ -485,7 +485,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_choice, FIELD(server), .choices = server_choices },
 	[KEY_SERVICES_PORTS] = {
 		{ "killswitch", "services_ports", NULL, NULL,
-		  "with server = services: what clients may reach beside DNS and ICMP, such as tcp 443, udp 5353" },
+		  "with server = services: what clients may reach besides DNS and ICMP, such as tcp 443, udp 5353" },
 		parse_services, FIELD(services) },
 	[KEY_REMOVE_AFTER_LAST] = {
 		{ "session", "remove_after_last", NULL, "no",
@@ -509,7 +509,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_choice, FIELD(log_level), .choices = level_choices },
 	[KEY_LOG_DRY_RUN] = {
 		{ "log", "dry_run", NULL, "no",
-		  "hooks only log what they would do, and accept the session: NO kill switch" },
+		  "hooks only log what they would do and accept the session: NO kill switch" },
 		parse_boolean, FIELD(log_dry_run) },
 };
 

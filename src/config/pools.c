@@ -559,7 +559,7 @@ static const char *fault_of(const struct config *config, const struct prefix *po
 	if (!address_is_usable(&pool->address))
 		return "can't be addresses of clients";
 	if (named && pool->length < 2 * widest(pool) && !prefix_is_private(pool))
-		return ipv4 ? "is no private network, and wider than /16" : "is no private network, and wider than /32";
+		return ipv4 ? "is not a private network, and is wider than /16" : "is not a private network, and is wider than /32";
 	if (named && holds_gateway(config, pool))
 		return "holds the gateway";
 	return NULL;
@@ -584,7 +584,7 @@ static void take_own_pool(const struct ocserv_conf *conf, const struct ocserv_en
 		return;
 	if (fault)
 		own->result = config_error(own->config, own->report, family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6,
-					   "%s:%u: %s = %.200s: %s: no pool of clients; correct it, or write the subnets here",
+					   "%s:%u: %s = %.200s: %s: not a client pool; correct it, or write the subnets here",
 					   conf->path, entry->line, entry->name, entry->value, fault);
 	else
 		add_pool(own->pools, pool, 0);

@@ -85,13 +85,13 @@ static void examine_gateways(const struct config *config, const struct situation
 		contact_make(&contact, route, exit);
 		if (exit_is_link(exit) && contact.fault != CONTACT_GONE && contact_can_ask(route, interface))
 			report_warning(report, "[gateway] address%d = link, but %s asks by %s for each address that clients reach, "
-				       "as on an Ethernet, where none but a proxy answers; name the next hop there",
+				       "as an Ethernet does, and only a proxy would answer; name the next hop instead",
 				       exit->family == IPV4 ? 4 : 6, interface, exit->family == IPV4 ? "ARP" : "ND");
 		if (contact.there && exit_is_link(exit))
-			report_note(report, "%s is up; whether anybody is at its other end is not known%s", exit->text,
-				    config->probes.count ? "" : ": with addresses in [gateway] probe, `ocserv-gateway test` asks");
+			report_note(report, "%s is up; whether its other end answers is not known%s", exit->text,
+				    config->probes.count ? "" : "; set addresses in [gateway] probe, then run `ocserv-gateway test`");
 		else if (contact.there && !contact.asked)
-			report_note(report, "%s is on %s, which is up; nobody is to be asked there (point-to-point)", exit->text,
+			report_note(report, "%s is on %s, which is up; it can't be asked there (point-to-point)", exit->text,
 				    interface);
 		else if (!contact.there && contact.asked)
 			report_warning(report, "%s does not answer %s on %s: clients reach nothing until it does; is "
@@ -110,7 +110,7 @@ static void examine_reverse_path(const struct config *config, struct report *rep
 
 	if (config_leads(config, IPV4) && (all > tunnels ? all : tunnels) != 1)
 		report_note(report, "rp_filter is not 1 on new tunnels: while nftables is flushed, a client that forges its "
-			    "source address could send by this host's own route; sysctl -w%s%s",
+			    "source address could send via this host's own route; sysctl -w%s%s",
 			    tunnels == 1 ? "" : " net.ipv4.conf.default.rp_filter=1",
 			    all <= 1 ? "" : " net.ipv4.conf.all.rp_filter=0");
 }
@@ -121,8 +121,8 @@ static void examine_left_out(const struct config *config, const struct host *hos
 	char pattern[IFNAMSIZ + 1];
 
 	for (unsigned int i = 0; i < host->left_outs; i++)
-		report_note(report, "[clients] interface = %s matches %s, which has no address of the clients: it is taken for "
-			    "another program's and left alone", interface_pattern_text(&config->clients, pattern),
+		report_note(report, "[clients] interface = %s matches %s, which has no client address: it is taken for another "
+			    "program's and left alone", interface_pattern_text(&config->clients, pattern),
 			    host->left_out[i]);
 }
 
@@ -139,7 +139,7 @@ static bool leads_to_lan(const struct lans *lans, const struct route *route, cha
 {
 	int family = family_index(route->family);
 
-	return route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST && config_governs(lans->config, family) &&
+	return route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST && config_covers(lans->config, family) &&
 	       !address_is_link_local(&route->destination) && !config_is_client(lans->config, &route->destination) &&
 	       netlink_interface_name(lans->route, route->interface, interface) &&
 	       interface_matches(&lans->config->clients, interface) && !host_leaves_out(lans->host, interface);

@@ -119,7 +119,7 @@ bool bypass_rule(const struct config *config, const struct wanted *wanted, const
 {
 	const struct rule *rule = &present->rule[index];
 
-	return config_governs(config, family_index(rule->family)) && rule->protocol != ROUTING_PROTOCOL &&
+	return config_covers(config, family_index(rule->family)) && rule->protocol != ROUTING_PROTOCOL &&
 	       !is_wanted(wanted, rule) && is_asked_before(wanted, present, index, config->priority + 1) &&
 	       may_match(config, wanted, rule) && may_take(config, wanted, present, index);
 }
@@ -129,8 +129,8 @@ void bypass_rule_text(struct text *wrong, const struct config *config, const str
 	struct text text CLEANUP(text_free) = { 0 };
 
 	rule_add_text(&text, rule);
-	text_add(wrong, "the %s policy rule `%s` comes before ours: the kill switch alone drops what it takes of the clients' "
-		 "packets elsewhere; give it a priority above %u, or set [gateway] priority below %u",
+	text_add(wrong, "the %s policy rule `%s` comes before ours: only the kill switch drops the clients' packets that it "
+		 "sends elsewhere; give it a priority above %u, or set [gateway] priority below %u",
 		 rule->family == AF_INET ? "IPv4" : "IPv6", text_string(&text), config->priority + 1,
 		 rule->priority > 1 ? rule->priority - 1 : 1);
 }
@@ -154,12 +154,12 @@ static struct prefix destination_of(const struct route *route)
 	return (struct prefix){ .address = route->destination, .length = route->destination_length };
 }
 
-/* Into a tunnel or to the gateway is no other way, nor is none. */
+/* Into a tunnel or to the gateway is not elsewhere, nor is nowhere. */
 static bool leads_elsewhere(const struct search *search, const struct route *route)
 {
 	char interface[IFNAMSIZ];
 
-	if (route->type != RTN_UNICAST || !config_governs(search->config, family_index(route->family)) ||
+	if (route->type != RTN_UNICAST || !config_covers(search->config, family_index(route->family)) ||
 	    (route->source.address.family && !in_subnets(search->config, &route->source)))
 		return false;
 	for (size_t i = 0; i < search->wanted->routes; i++)
@@ -263,10 +263,10 @@ static void note_suspect(struct lines *found, const struct route *route)
 
 	route_add_text(&text, route);
 	lines_add(found, route->table == RT_TABLE_LOCAL ?
-		  "the %s route `%s%s%s` (protocol %u) is looked up before our policy rules, since it is in table local: the kill "
-		  "switch alone drops the clients' packets that it takes elsewhere; move it to table main" :
-		  "the %s route `%s%s%s` (protocol %u) is to clients' addresses, but not into a tunnel: the kill switch alone drops "
-		  "replies and other packets to clients there; remove it, or give these addresses to no client",
+		  "the %s route `%s%s%s` (protocol %u) is looked up before our policy rules, since it is in table local: only the "
+		  "kill switch drops the clients' packets that it sends elsewhere; move it to table main" :
+		  "the %s route `%s%s%s` (protocol %u) leads to clients' addresses, but not into a tunnel: only the kill switch drops "
+		  "replies and other packets to clients there; remove it, or don't give these addresses to clients",
 		  family_name(family_index(route->family)), text_string(&text), route->other ? " with " : "",
 		  route->other ? route->other : "", route->protocol);
 }

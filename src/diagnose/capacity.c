@@ -49,12 +49,12 @@ static bool is_near(unsigned long used, unsigned long most)
 static void advise_tracking(const struct config *config, unsigned long flows, unsigned long most, struct report *report)
 {
 	if (is_near(flows, most))
-		report_warning(report, "the kernel tracks %lu flows of at most %lu: when that is full, nobody connects any more, "
+		report_warning(report, "the kernel tracks %lu of at most %lu flows: when that table is full, nobody can connect any more, "
 			       "not even to ocserv; sysctl -w net.netfilter.nf_conntrack_max=%lu, or lower [clients] flows",
 			       flows, most, most * 4);
 	if (config->flows >= most)
-		report_warning(report, "[clients] flows = %u, but the kernel tracks at most %lu flows, so one client can use up "
-			       "all; lower it, or sysctl -w net.netfilter.nf_conntrack_max=%lu", config->flows, most,
+		report_warning(report, "[clients] flows = %u, but the kernel tracks at most %lu flows, so one client can use them all "
+			       "up; lower it, or sysctl -w net.netfilter.nf_conntrack_max=%lu", config->flows, most,
 			       config->flows * 8UL);
 }
 
@@ -155,7 +155,7 @@ static void say_short_of_ports(const struct config *config, const struct far_end
 
 	memcpy(address.bytes, far_end->bytes, sizeof(address.bytes));
 	report_warning(report, "clients use %zu of the %zu ports of [gateway] ports = %u-%u toward %s port %u (protocol %u): "
-		       "when all are used, no more of them reach it; choose a wider range", used, ports, config->ports.first,
+		       "when all are in use, no more clients reach it; choose a wider range", used, ports, config->ports.first,
 		       config->ports.last, address_text(&address, text), ntohs(far_end->port), far_end->protocol);
 }
 
@@ -210,7 +210,7 @@ struct listener {
 
 /*
  * A line of /proc/net/tcp, tcp6, udp or udp6 (proc_pid_net(5)); false where it is no listener, or one on a loopback
- * address, which nothing from outside reaches. @ephemeral: the ports that the kernel gives by itself.
+ * address, which nothing from outside reaches. @ephemeral: the ports that the kernel gives on its own.
  */
 static bool parse_listener(const char *line, uint8_t protocol, const struct port_range *ephemeral,
 			   struct listener *listener)
@@ -292,12 +292,12 @@ static void advise_listeners(const struct config *config, struct report *report)
 	read_listeners(config, "/proc/net/udp", IPPROTO_UDP, &ephemeral, &listeners);
 	read_listeners(config, "/proc/net/udp6", IPPROTO_UDP, &ephemeral, &listeners);
 	if (listeners.certain.length)
-		report_warning(report, "this host listens on %s, within [gateway] ports = %u-%u: a client can get what others send "
-			       "to that; choose a range without them", text_string(&listeners.certain), config->ports.first,
+		report_warning(report, "this host listens on %s, within [gateway] ports = %u-%u: a client may receive what others send "
+			       "to it; choose a range without these ports", text_string(&listeners.certain), config->ports.first,
 			       config->ports.last);
 	if (listeners.possible.length)
-		report_note(report, "sockets of %s are within [gateway] ports = %u-%u: if they are of a server, a client can get "
-			    "what others send to it; choose a range without them", text_string(&listeners.possible),
+		report_note(report, "sockets of %s are within [gateway] ports = %u-%u: if they belong to a server, a client may receive "
+			    "what others send to it; choose a range without these ports", text_string(&listeners.possible),
 			    config->ports.first, config->ports.last);
 	text_free(&listeners.certain);
 	text_free(&listeners.possible);

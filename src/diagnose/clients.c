@@ -144,7 +144,7 @@ static void look_for_stop(struct look *look, const char *interface)
 	else if (is_dropped(look, &packet, WALK_OURS, &by))
 		say(look, HAVE_NOTHING, "routing leads to %s, where what is left of the kill switch drops them: " REPAIR, interface);
 	else
-		say(look, HAVE_LEAK, "by %s: %s", interface, look->config->log_dry_run ?
+		say(look, HAVE_LEAK, "via %s: %s", interface, look->config->log_dry_run ?
 		    "[log] dry_run = yes, so that hooks install nothing" : REPAIR);
 }
 
@@ -158,7 +158,7 @@ static void look_elsewhere(struct look *look, const struct route *route, const s
 		look_for_stop(look, interface);
 }
 
-/* Where there is no way at all. */
+/* Where there is no route at all. */
 static void look_nowhere(struct look *look, const struct exit *exit)
 {
 	const struct situation *situation = look->situation;
@@ -168,7 +168,7 @@ static void look_nowhere(struct look *look, const struct exit *exit)
 	else if (exit && exit_is_link(exit) && !exit->interface.index)
 		say(look, HAVE_NOTHING, "%s is not there", exit->text);
 	else if (exit && !exit->interface.index)
-		say(look, HAVE_NOTHING, "there is no way to %s", exit->text);
+		say(look, HAVE_NOTHING, "there is no route to %s", exit->text);
 	else if (forwarding_is_off(look, exit))
 		return;
 	else if (situation->plan.wrong[LAYER_ROUTING])
@@ -177,7 +177,7 @@ static void look_nowhere(struct look *look, const struct exit *exit)
 		say(look, HAVE_NOTHING, "a policy rule or route of others stops them: ip rule");
 }
 
-/* Where the kernel knows no way to the gateway any more, our route to it may be there still. */
+/* Where the kernel has no route to the gateway any more, our route to it may be there still. */
 static bool leads_to(const struct route *route, const struct exit *exit)
 {
 	bool moved = exit && !exit_is_link(exit) && !exit->interface.index;
@@ -245,7 +245,7 @@ static void look_ahead(struct look *look)
 	client_make(&client, look->config);
 	take_client(look, &client);
 	if (look->config->log_dry_run && !situation->plan.anything_present)
-		say(look, HAVE_LEAK, "by this host's own route: [log] dry_run = yes, so that hooks install nothing");
+		say(look, HAVE_LEAK, "via this host's own route: [log] dry_run = yes, so that hooks install nothing");
 	else if (situation->plan.conflicts)
 		say(look, HAVE_NOTHING, "sessions are refused: see the problems");
 	else if (!exit || !exit->interface.index)
@@ -271,7 +271,7 @@ static void look_at_family(struct look *look, const struct client *client, size_
 	address_parse(&look->destination, far_away[look->family]);
 	if (!look->situation->planned || !look->ruleset)
 		say(look, HAVE_UNKNOWN, "%s", "");
-	else if (!config_governs(look->config, look->family))
+	else if (!config_covers(look->config, look->family))
 		return;	/* HAVE_DIRECT */
 	else if (count)
 		look_at_clients(look, client, count);
@@ -333,7 +333,7 @@ static void add_lot(struct text *text, const struct clients *clients, int family
 
 	switch (lot->have) {
 	case HAVE_DIRECT:
-		text_add_string(text, "leave by this host's own route");
+		text_add_string(text, "leave via this host's own route");
 		break;
 	case HAVE_BLOCKED:
 		text_add_string(text, "have no internet: blocked");
@@ -345,7 +345,7 @@ static void add_lot(struct text *text, const struct clients *clients, int family
 		text_add(text, "have NO internet: %s%s", text_string(&lot->why), clients->connected ? "; nothing leaks" : "");
 		break;
 	case HAVE_UNKNOWN:
-		text_add_string(text, "have nobody knows what: see the problems");
+		text_add_string(text, "have an unknown state: see the problems");
 		break;
 	case HAVE_LEAK:
 	case HAVES:

@@ -14,7 +14,7 @@ enum have {
 	HAVE_GATEWAY,
 	HAVE_NOTHING,		/* they should reach the gateway, and do not; nothing leaks */
 	HAVE_UNKNOWN,		/* the kernel could not be read */
-	HAVE_LEAK,		/* they leave by another way */
+	HAVE_LEAK,		/* they leave by another route */
 	HAVES
 };
 
@@ -47,7 +47,7 @@ void client_take(struct client *client, const char *ip4, const char *ip6, const 
  * @client, @count: who is connected
  * @contact: whether each gateway is there
  *
- * Asks the kernel for the way of each one's packets, so its cost grows with their number; chains of others are walked for
+ * Asks the kernel for the route of each one's packets, so its cost grows with their number; chains of others are walked for
  * some of them. clients_free() when done.
  */
 void clients_look(struct clients *clients, const struct config *config, const struct situation *situation,

@@ -698,7 +698,7 @@ static struct move take_dynset(struct evaluation *evaluation, const struct nftnl
 	return matching(answer);
 }
 
-/* What ends the rule, or the way */
+/* What ends the rule, or the path */
 
 static struct address address_in(const struct evaluation *evaluation, const struct nftnl_expr *expression, uint16_t from,
 				 uint16_t to)

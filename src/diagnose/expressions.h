@@ -22,7 +22,7 @@ enum deed {
 	DEED_MASQUERADE,	/* the source is an address of this host */
 	DEED_SOCKET,		/* a socket of this host gets it, if it is routed there (TPROXY) */
 	DEED_COPY,		/* goes on, and a copy goes elsewhere */
-	DEED_SEND,		/* leaves by another interface, past all that follows */
+	DEED_SEND,		/* leaves via another interface, past all that follows */
 	DEED_TAKE,		/* this host answers in place of the destination (synproxy) */
 	DEED_MARK,		/* gets `mark` */
 	DEED_FLOW_MARK,

@@ -12,7 +12,7 @@ uint32_t facts_flow_state(const struct packet *packet, const struct place *place
 /* facts_is_tracked - whether the kernel has looked for the packet's flow already */
 bool facts_is_tracked(const struct packet *packet, const struct place *place);
 
-/* facts_way_back - whether its source is reached by the interface that it came by; any interface with @loose */
+/* facts_way_back - whether its source is reached via the interface that it came in on; any interface with @loose */
 struct answer facts_way_back(const struct evaluation *evaluation, bool loose, bool by_mark);
 
 /* facts_type - RTN_UNICAST, ... of an address; RTN_UNSPEC where that is not known */

@@ -105,23 +105,23 @@ static void check_writing(const struct check *check, const struct ocserv_conf *c
 	const char *key = known_key(entry->name, strlen(entry->name)), *meant = key_in(entry->value);
 
 	if (entry->continued && meant)
-		finding(check, conf, entry, WARNING, "the line begins with a blank, so ocserv takes it for one more value of %s; "
+		finding(check, conf, entry, WARNING, "the line begins with a blank, so ocserv takes it for another value of %s; "
 			"write %s at the start of its line", entry->name, meant);
 	else if (key && strcmp(key, entry->name) != 0)
-		finding(check, conf, entry, WARNING, "ocserv passes over it, since it knows keys in lower case alone; write %s",
+		finding(check, conf, entry, WARNING, "ocserv ignores it, since it only knows keys in lower case; write %s",
 			key);
 	else if (key && is_spoilt(entry))
-		finding(check, conf, entry, WARNING, "behind a value `;` begins no comment, and belongs to the value; write #");
+		finding(check, conf, entry, WARNING, "after a value, `;` starts no comment but is part of the value; write #");
 }
 
 static void check_lines(const struct check *check, const struct ocserv_conf *conf)
 {
 	if (conf->too_long)
-		report_warning(check->report, "%s:%u: is longer than 2,047 bytes: ocserv 1.5 does not start with it, earlier ones take "
-			       "what is behind them for another line; shorten it", conf->path, conf->too_long);
+		report_warning(check->report, "%s:%u: is longer than 2,047 bytes: ocserv 1.5 does not start with it, earlier versions take "
+			       "the rest for another line; shorten it", conf->path, conf->too_long);
 	if (conf->fault && conf->outer)
-		report_warning(check->report, "%s:%u: is neither `name = value` nor a comment: ocserv reads no further, or refuses "
-			       "who has this file; correct that line", conf->path, conf->fault);
+		report_warning(check->report, "%s:%u: is neither `name = value` nor a comment: ocserv stops reading here, or refuses the "
+			       "user of this file; correct that line", conf->path, conf->fault);
 	else if (conf->fault)
 		report_error(check->report, EX_CONFIG, "%s:%u: is neither `name = value` nor [vhost:NAME]: ocserv does not start "
 			     "with it; correct that line", conf->path, conf->fault);
@@ -129,7 +129,7 @@ static void check_lines(const struct check *check, const struct ocserv_conf *con
 
 /* Addresses */
 
-static bool is_governed(const struct config *config, const struct prefix *pool, int family)
+static bool is_covered(const struct config *config, const struct prefix *pool, int family)
 {
 	const struct subnets *subnets = &config->subnets[family];
 
@@ -147,19 +147,19 @@ static void check_pool(const struct ocserv_conf *conf, const struct ocserv_entry
 	char text[PREFIX_TEXT];
 
 	/* What of its pools auto leaves out is told where it is read. */
-	if (!config_governs(check->config, family) || is_governed(check->config, pool, family) ||
+	if (!config_covers(check->config, family) || is_covered(check->config, pool, family) ||
 	    check->config->setting[family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6].automatic)
 		return;
 	prefix_text(pool, text);
 	if (family == IPV6 && check->config->subnets[IPV6].count == 0)
-		finding(check, conf, entry, WARNING, "no policy rule is about clients' IPv6, the kill switch alone stops it; "
+		finding(check, conf, entry, WARNING, "no policy rule covers clients' IPv6, only the kill switch stops it; "
 			"set [clients] subnet6 = %s", text);
 	else
 		finding(check, conf, entry, ERROR, "is not within [clients] subnet%c, so sessions with these addresses are "
 			"refused; add %s to it", family == IPV4 ? '4' : '6', text);
 }
 
-/* A LAN behind a client: ocserv adds a route to it by that tunnel, once the hook has said yes. */
+/* A LAN behind a client: ocserv adds a route to it via that tunnel, once the hook has succeeded. */
 static void check_lan(const struct ocserv_conf *conf, const struct ocserv_entry *entry, const struct prefix *lan,
 		      void *data)
 {
@@ -170,7 +170,7 @@ static void check_lan(const struct ocserv_conf *conf, const struct ocserv_entry 
 	if (!check->adds_routes)
 		finding(check, conf, entry, WARNING, "ocserv adds no route to this network behind a client, and nothing reaches it: "
 			"write route-add-cmd = \"ip route add %%{R} dev %%{D}\", and route-del-cmd, into ocserv.conf");
-	if (!config_governs(check->config, family) || is_governed(check->config, lan, family) ||
+	if (!config_covers(check->config, family) || is_covered(check->config, lan, family) ||
 	    check->config->setting[family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6].automatic)
 		return;
 	finding(check, conf, entry, WARNING, "is not within [clients] subnet%c, so what this network behind a client sends is "
@@ -197,11 +197,11 @@ static bool is_servers(const struct check *check, const struct address *address)
 static void check_own_dns(const struct check *check, const struct ocserv_conf *conf, const struct ocserv_entry *entry)
 {
 	if (check->config->dns == DNS_BLOCK)
-		finding(check, conf, entry, ERROR, "is this host, to which [killswitch] dns = block rejects clients' questions, "
-			"so they resolve no name; push a DNS server beyond the gateway");
+		finding(check, conf, entry, ERROR, "is this host, but [killswitch] dns = block rejects clients' queries to it, "
+			"so they can't resolve names; push a DNS server beyond the gateway");
 	else if (check->config->dns != DNS_ANY)
-		finding(check, conf, entry, WARNING, "is this host: it asks by the host's own route, not by the gateway; push "
-			"a DNS server beyond the gateway, or set [killswitch] dns = any if that is meant");
+		finding(check, conf, entry, WARNING, "is this host: it asks via the host's own route, not via the gateway; push "
+			"a DNS server beyond the gateway, or set [killswitch] dns = any if that is intended");
 }
 
 /* The gateway itself may well answer, and another client; and by an interface that leads there itself, what is beyond. */
@@ -226,8 +226,8 @@ static void note_private_dns(const struct check *check, const struct ocserv_conf
 	if (!exit || !prefix_is_private(&single) || !gateway_host_route(check->route, address, &network, interface) ||
 	    may_answer(check, exit, address, interface))
 		return;
-	finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route by %s, but clients ask it "
-		"by %s: unless it is beyond that too, they resolve no name; push a DNS server that is",
+	finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route via %s, but clients ask it "
+		"via %s: unless it is beyond that too, they can't resolve names; push a DNS server that is",
 		prefix_text(&network, text), interface, exit->text);
 }
 
@@ -262,10 +262,10 @@ static void check_script(const struct check *check, const struct ocserv_conf *co
 			entry->name[0] == 'c' ? "refuses every session" : "runs nothing when a session ends");
 	else if (strcmp(name, PROGRAM) == 0 && check->by_shell)
 		finding(check, conf, entry, ERROR, "with restrict-user-to-routes or restrict-user-to-ports, ocserv's firewall "
-			"script runs this with sh, which can't; write %s = %s", entry->name, check->script);
+			"script runs this with sh, which fails; write %s = %s", entry->name, check->script);
 	else if (strcmp(name, PROGRAM) != 0 && strcmp(name, SHIM) != 0)
-		finding(check, conf, entry, WARNING, "is another program: sessions are without a kill switch, unless it runs "
-			PROGRAM " and ends with its exit status; write %s = %s, and that program into [session] "
+		finding(check, conf, entry, WARNING, "is another program: sessions have no kill switch unless it runs "
+			PROGRAM " and exits with its status; write %s = %s, and that program in [session] "
 			"next_script", entry->name, check->script);
 }
 
@@ -277,12 +277,12 @@ static void check_scripts(const struct check *check, const struct ocserv_conf *c
 	if (connect)
 		check_script(check, conf, connect);
 	else
-		finding(check, conf, NULL, ERROR, "has no connect-script: sessions are without a kill switch until `up` is "
+		finding(check, conf, NULL, ERROR, "has no connect-script: sessions have no kill switch until `up` is "
 			"run, and nothing repairs it; write connect-script = %s", check->script);
 	if (disconnect)
 		check_script(check, conf, disconnect);
 	else
-		finding(check, conf, NULL, WARNING, "has no disconnect-script: the next holder of an address gets what is left "
+		finding(check, conf, NULL, WARNING, "has no disconnect-script: the next client with an address gets what is left "
 			"of the last one's flows; write disconnect-script = %s", check->script);
 }
 
@@ -291,8 +291,8 @@ static void check_host_entry(const struct check *check, const struct ocserv_conf
 {
 	if (entry->section[0] && (strcmp(entry->name, "connect-script") == 0 || strcmp(entry->name, "disconnect-script") == 0 ||
 				  strcmp(entry->name, "device") == 0))
-		finding(check, conf, entry, ERROR, "stands in [%s]: ocserv 1.4.2 and later do not start with that, and earlier ones "
-			"pass over it; write it above the first section", entry->section);
+		finding(check, conf, entry, ERROR, "is in [%s]: ocserv 1.4.2 and later do not start with that, and earlier "
+			"versions ignore it; write it above the first section", entry->section);
 }
 
 static void check_device(const struct check *check, const struct ocserv_conf *conf)
@@ -397,18 +397,18 @@ static void tell_place(const struct config *config, const struct ocserv_place *p
 	const char *usual = config->ocserv_conf;
 
 	if (!place->path)
-		report_note(report, "there is no %s, and no ocserv that runs here: nothing of its configuration is compared; name "
+		report_note(report, "there is no %s, and no ocserv is running here: its configuration is not checked; name "
 			    "its file with --ocserv-conf, or [clients] ocserv_conf", usual);
 	else if (place->copy)
-		report_note(report, "there is no %s: compared is %s, what ocserv (process %d) has read of its file; name that file "
+		report_note(report, "there is no %s: checking %s instead, the copy that ocserv (process %d) keeps of its file; name that file "
 			    "with --ocserv-conf, or [clients] ocserv_conf", usual, place->path, (int)place->process);
 	else if (!place->process)
-		report_note(report, "there is no %s: compared is %s; set [clients] ocserv_conf = %s", usual, place->path, place->path);
+		report_note(report, "there is no %s: checking %s instead; set [clients] ocserv_conf = %s", usual, place->path, place->path);
 	else if (is_automatic(config))
-		report_warning(report, "ocserv (process %d) runs with %s, but values that are auto are those of %s; set [clients] "
+		report_warning(report, "ocserv (process %d) runs with %s, but auto values come from %s; set [clients] "
 			       "ocserv_conf = %s", (int)place->process, place->path, usual, place->path);
 	else
-		report_note(report, "ocserv (process %d) runs with %s: that is compared, not %s; set [clients] ocserv_conf = %s",
+		report_note(report, "ocserv (process %d) runs with %s: that is checked, not %s; set [clients] ocserv_conf = %s",
 			    (int)place->process, place->path, usual, place->path);
 }
 

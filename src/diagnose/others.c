@@ -103,7 +103,7 @@ static const char *ending(const struct effect *effect)
 	return effect->deed == DEED_SEND ? "sends away" : effect->deed == DEED_TAKE ? "answers" : "drops";
 }
 
-/* What ends the way of each such packet, where @passage has ended, and else perhaps that of some. */
+/* What ends the path of each such packet, where @passage has ended, and otherwise perhaps that of some. */
 static void add_end(struct text *wrong, const struct config *config, const struct simulation *simulation,
 		    const struct passage *passage, const char *what)
 {
@@ -194,7 +194,7 @@ static void report_copy(const struct simulation *simulation, const struct passag
 	others_chain_text(&name, passage->chain);
 	others_cause_text(&cause, effect, passage->chain);
 	add_look(&look, passage->chain);
-	report_warning(report, "the nft chain `%s` %s %s to %s, by %s: whoever gets the copies reads what clients send; see "
+	report_warning(report, "the nft chain `%s` %s %s to %s, by %s: whoever gets the copies can read what clients send; see "
 		       "%s", text_string(&name),
 		       effect->answer.truth == YES ? "copies" : "may copy some of", what,
 		       effect->detail[0] ? effect->detail : "another host", text_string(&cause), text_string(&look));
@@ -205,8 +205,8 @@ static void report_cut_off(const struct passage *passage, const char *what, stru
 	struct text name CLEANUP(text_free) = { 0 };
 
 	others_chain_text(&name, passage->chain);
-	report_note(report, "the nft chain `%s` leads %s through more rules and elements of sets than are looked at: what the last "
-		    "ones do is not known", text_string(&name), what);
+	report_note(report, "the nft chain `%s` leads %s through more rules and set elements than are examined: what the rest of "
+		    "them do is not known", text_string(&name), what);
 }
 
 void others_report(const struct config *config, const struct simulation *simulation, const struct passage *passage,
@@ -236,8 +236,8 @@ static void add_tables(const struct config *config, int family, const char *path
 	}
 	if (file)
 		fclose(file);
-	if (tables.length && config_governs(config, family))
-		lines_add(unseen, "%s has tables of the legacy kind (%s), which can't be looked at from here: what their rules do to "
+	if (tables.length && config_covers(config, family))
+		lines_add(unseen, "%s has legacy tables (%s), which can't be read from here: what their rules do to "
 			  "clients' packets is not known; %s-legacy-save", tool, text_string(&tables), tool);
 }
 

@@ -18,14 +18,14 @@ void others_check(const struct config *config, const struct situation *situation
 
 /*
  * others_make_packet, others_make_answer - a packet that a client sends, and the answer to it
- * @nexthop: that it leaves by; AF_UNSPEC: not known
+ * @nexthop: that it leaves via; AF_UNSPEC: not known
  */
 void others_make_packet(struct packet *packet, const struct address *client, const char *tunnel,
 			 const struct address *destination, const char *outgoing, const struct address *nexthop);
 void others_make_answer(struct packet *answer, const struct packet *packet, bool masquerade);
 
 /*
- * others_drops - whether nft chains of others surely end the way of each such packet, and with @ours those of our table, too
+ * others_drops - whether nft chains of others surely end the path of each such packet, and with @ours those of our table, too
  * @by: a sentence that says which
  */
 bool others_drops(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,

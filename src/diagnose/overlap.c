@@ -34,13 +34,13 @@ struct search {
 	size_t owns;
 };
 
-/* The subnet that holds an address, of a family that is governed; NULL where none does. */
+/* The subnet that holds an address, of a family that is covered; NULL where none does. */
 static const struct prefix *subnet_of(const struct config *config, const struct address *address)
 {
 	int family = family_index(address->family);
 	const struct subnets *subnets = &config->subnets[family];
 
-	for (unsigned int i = 0; i < subnets->count && config_governs(config, family); i++)
+	for (unsigned int i = 0; i < subnets->count && config_covers(config, family); i++)
 		if (prefix_contains(&subnets->prefix[i], address))
 			return &subnets->prefix[i];
 	return NULL;
@@ -110,13 +110,13 @@ static void judge_network(struct search *search, const struct prefix *network, c
 	const struct subnets *subnets = &search->config->subnets[family_index(network->address.family)];
 	char own[PREFIX_TEXT], held[PREFIX_TEXT];
 
-	if (!config_governs(search->config, family_index(network->address.family)))
+	if (!config_covers(search->config, family_index(network->address.family)))
 		return;
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(network, &subnets->prefix[i].address) && network->length < subnets->prefix[i].length &&
 		    !is_proxy(family, interface, setting))
-			lines_add(&search->found->shared, "the client subnet %s is a part of the network %s on %s: this host no longer finds "
-				  "others there that have an address of it, nor do they find clients; if that is meant, "
+			lines_add(&search->found->shared, "the client subnet %s is a part of the network %s on %s: this host no longer reaches "
+				  "other hosts there with an address in it, nor do they reach clients; if that is intended, "
 				  "sysctl -w net.%s.conf.%s.%s=1", prefix_text(&subnets->prefix[i], held),
 				  prefix_text(network, own), interface, family, interface, setting);
 }
@@ -131,7 +131,7 @@ static void judge_address(struct search *search, const struct prefix *prefix, co
 		judge_network(search, &network, interface);
 	else if (leads_nowhere(search, interface))
 		lines_add(&search->found->shared, "the client subnet %s holds this host's own address %s on %s: what this host sends "
-			  "from that address to others than clients leaves by the gateway", prefix_text(subnet, held),
+			  "from that address to anyone but clients leaves via the gateway", prefix_text(subnet, held),
 			  prefix_text(prefix, own), interface);
 	else
 		add_cut(search, subnet, "the client subnet %s holds this host's own address %s on %s", prefix_text(subnet, held),
@@ -218,7 +218,7 @@ static void judge_route(struct search *search, const struct route *route)
 		search->route = make_room_for_one(search->route, search->routes, sizeof(*search->route));
 		search->route[search->routes++] = destination;
 	} else if (route->gateway.family || route->indirect) {
-		lines_add(&search->found->shared, "the client subnet %s is also that of a route by %s, which this host may lose: "
+		lines_add(&search->found->shared, "the client subnet %s is also that of a route via %s, which this host may lose: "
 			  "remove the route, or give clients another subnet", prefix_text(subnet, held), interface);
 	} else {
 		add_cut(search, subnet, "the client subnet %s is also the network on %s", prefix_text(subnet, held), interface);

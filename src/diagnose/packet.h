@@ -9,7 +9,7 @@
 
 #define USUAL_PORT 443U		/* what a usual packet is: the first one of a TCP connection to this port */
 
-/* A packet on its way through this host, as far as it is known. */
+/* A packet on its path through this host, as far as it is known. */
 struct packet {
 	int family;			/* IPV4, IPV6 */
 	char incoming[IFNAMSIZ], outgoing[IFNAMSIZ];	/* "" where it has none yet, or no more */

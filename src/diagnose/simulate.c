@@ -377,7 +377,7 @@ static bool ends_way(const struct effect *effect)
 	       (effect->deed == DEED_VERDICT && effect->verdict == NF_DROP);
 }
 
-/* The effect that ends the way of the usual packet; where none does, the first that may end another's. */
+/* The effect that ends the path of the usual packet; where none does, the first that may end another's. */
 static size_t find_cause(const struct simulation *simulation, const struct passage *passage)
 {
 	size_t may = NO_EFFECT;
@@ -417,7 +417,7 @@ static struct answer is_here(const struct simulation *simulation)
 	       answer_maybe(true, simulation->open);
 }
 
-/* What may end the way of some. That of what is beyond a limit is no doubt about what is not. */
+/* What may end the path of some. That of what is beyond a limit is no doubt about what is not. */
 static void note_ends(struct simulation *simulation, const struct passage *passage)
 {
 	for (size_t i = passage->first; i < simulation->effects; i++) {

@@ -6,7 +6,7 @@
 #include "kernel/netlink.h"
 
 /*
- * What becomes of a packet on its way through this host, told without sending one: through all chains of nf_tables in
+ * What happens to a packet on its path through this host, told without sending one: through all chains of nf_tables in
  * the order in which the kernel asks them, and by the kernel's own answer to where it is routed.
  */
 
@@ -24,7 +24,7 @@ struct effect {
 
 #define NO_EFFECT SIZE_MAX
 
-/* Its way through a base chain. */
+/* Its path through a base chain. */
 struct passage {
 	const struct nftnl_chain *chain;
 	struct place place;
@@ -36,9 +36,9 @@ struct passage {
 };
 
 enum arrival {
-	ARRIVES_OUT,		/* leaves by an interface */
+	ARRIVES_OUT,		/* leaves via an interface */
 	ARRIVES_HERE,		/* for this host */
-	ARRIVES_NOT,		/* a chain ends its way: see `cause` */
+	ARRIVES_NOT,		/* a chain ends its path: see `cause` */
 	HAS_NO_WAY,		/* routing does: see `error` */
 	HAS_A_SOCKET,		/* TPROXY gave it to a socket, but it is not routed to this host, which the kernel drops */
 	DOES_NOT_FORWARD,	/* IPv6 forwarding is off */

@@ -59,8 +59,8 @@ int trial_open(struct trial *trial, const struct config *config, struct report *
 	name_tunnel(trial, &config->clients);
 	memcpy(request.ifr_name, trial->name, IFNAMSIZ);
 	if (ioctl(trial->tunnel, TUNSETIFF, &request) < 0)
-		return report_error(report, errno == EBUSY ? EX_TEMPFAIL : EX_OSERR, "the tunnel %s can't be made: %s", trial->name,
-				    errno == EBUSY ? "it is there; is another test running?" : strerror(errno));
+		return report_error(report, errno == EBUSY ? EX_TEMPFAIL : EX_OSERR, "the tunnel %s can't be created: %s", trial->name,
+				    errno == EBUSY ? "it already exists; is another test running?" : strerror(errno));
 	trial->interface = if_nametoindex(trial->name);
 	if (bring_up(trial) < 0)
 		return report_error(report, EX_OSERR, "the tunnel %s can't be brought up: %s", trial->name, strerror(errno));
@@ -120,7 +120,7 @@ int trial_add_source(struct trial *trial, const struct config *config, int famil
 			continue;
 		route = make_route(trial, &address);
 		if (netlink_request(netlink, rtnetlink_add_route(buffer, &route), NULL, NULL, &error) < 0)
-			return report_error(report, netlink_error_status(&error), "%s can't be led to the tunnel %s: %s",
+			return report_error(report, netlink_error_status(&error), "%s can't be routed into the tunnel %s: %s",
 					    address_text(&address, text), trial->name, netlink_error_text(&error));
 		trial->source[family] = address;
 		return 0;

@@ -7,7 +7,7 @@
 #define ASK_PATIENCE_MS 1000
 
 /*
- * Ask a gateway by ARP or ND itself, not the kernel, which may know an older answer. The question leaves by the gateway's
+ * Ask a gateway by ARP or ND itself, not the kernel, which may know an older answer. The question leaves via the gateway's
  * interface and no other, and the kernel's table of neighbours stays as it is, but for what the answer refreshes.
  */
 

@@ -214,7 +214,7 @@ void conntrack_forget(struct netlink *netfilter, const struct address *address, 
 
 	if (forget(netfilter, address, &error) == 0)
 		return;
-	report_warning(report, "can't delete the flows of %s, so its next holder may get their packets: the kernel says: "
-		       "%s; `modprobe nf_conntrack_netlink` if it is missing, or [session] forget_flows = no",
+	report_warning(report, "can't delete the flows of %s, so the next client with this address may get their packets: the kernel says: "
+		       "%s; `modprobe nf_conntrack_netlink` if it is missing, or set [session] forget_flows = no",
 		       address_text(address, text), netlink_error_text(&error));
 }

@@ -15,7 +15,7 @@ enum contact_fault { CONTACT_FINE, CONTACT_GONE, CONTACT_DOWN, CONTACT_NO_ADDRES
  * there is no next hop.
  */
 struct contact {
-	bool asked;		/* ARP or ND; false where there is nobody to ask, or no way */
+	bool asked;		/* ARP or ND; false where nothing can be asked, or there is no route */
 	bool there;		/* it answers, or its interface is fit to carry what clients send */
 	enum contact_fault fault;
 	char why[CONTACT_WHY];	/* where not, behind the exit's text: `does not answer`; else "" */

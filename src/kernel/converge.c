@@ -13,7 +13,7 @@
 #define REPAIRS_TOLD 10	/* one by one */
 
 /*
- * Where the kernel knows no way to a gateway, its interface is taken to be the one that it was, so that all else can be
+ * Where the kernel has no route to a gateway, its interface is taken to be the one that it was, so that all else can be
  * compared. Where that is not known either, no rule of the kill switch is as wanted.
  */
 static void name_interfaces(const struct choices *was, struct exits *exits)
@@ -76,9 +76,9 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	*situation = (struct situation){ .goal = goal };
 	exits_make(exits, config);
 	if (goal == GOAL_INSTALL)
-		situation->wrong_ways = gateway_find(&sockets->route, config, remembered->move ? NULL : &remembered->choices,
+		situation->wrong_routes = gateway_find(&sockets->route, config, remembered->move ? NULL : &remembered->choices,
 						     exits, report);
-	if (situation->wrong_ways)
+	if (situation->wrong_routes)
 		name_interfaces(&remembered->choices, exits);
 	situation->host.ipsec = setting_ipsec();
 	checkpoint_read_left_out(checkpoint, &situation->host);
@@ -97,12 +97,12 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->wanted, present,
 								report) < 0)
 		return -1;
-	return situation->wrong_ways ? -1 : 0;
+	return situation->wrong_routes ? -1 : 0;
 }
 
 enum goal goal_of(const struct config *config)
 {
-	return config_governs(config, IPV4) || config_governs(config, IPV6) ? GOAL_INSTALL : GOAL_REMOVE;
+	return config_covers(config, IPV4) || config_covers(config, IPV6) ? GOAL_INSTALL : GOAL_REMOVE;
 }
 
 void situation_free(struct situation *situation)
@@ -158,7 +158,7 @@ int converge(struct situation *situation, const struct config *config, const str
 		int result;
 
 		if (round == ROUNDS)
-			return report_error(report, EX_OSERR, "the kernel is not as it was told: %s; is another program "
+			return report_error(report, EX_OSERR, "the kernel does not keep what was set: %s; is another program "
 					    "changing it?", situation->plan.problems.line[0]);
 		result = apply_plan(&situation->plan, outdated < OUTDATED ? situation->present.guard.generation : 0, sockets, report);
 		if (result < 0)

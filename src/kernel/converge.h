@@ -6,7 +6,7 @@
 #include "kernel/observe.h"
 #include "model/plan.h"
 
-/* One look at the kernel and what it means, and the way from there to the wanted state. */
+/* One look at the kernel and what it means, and the steps from there to the wanted state. */
 
 enum goal { GOAL_INSTALL, GOAL_REMOVE };
 
@@ -23,7 +23,7 @@ struct situation {
 	enum goal goal;		/* that it was read for */
 	struct host host;
 	struct exits exits;	/* with the goal to install they are looked for */
-	unsigned int wrong_ways;	/* reasons for which the kernel knows no way to a gateway: see gateway_find() */
+	unsigned int wrong_routes;	/* reasons for which the kernel has no route to a gateway: see gateway_find() */
 	struct wanted wanted;
 	struct present present;
 	struct plan plan;
@@ -36,14 +36,14 @@ struct situation {
  *
  * Without CAP_NET_ADMIN the plan is that for an empty kernel. Returns 0, or -1 with the reasons in
  * @report; what could be read is there all the same, and compared but for the interface of a gateway to which the
- * kernel knows no way.
+ * kernel has no route.
  * situation_free() in either case.
  */
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report);
 void situation_free(struct situation *situation);
 
-/* goal_of - what the configuration asks for: nothing of ours where no family is governed */
+/* goal_of - what the configuration asks for: nothing of ours where no family is covered */
 enum goal goal_of(const struct config *config);
 
 enum change { CHANGE_NONE, CHANGE_INSTALLED, CHANGE_REPAIRED, CHANGE_REMOVED };

@@ -35,15 +35,15 @@ bool device_read_traffic(struct netlink *route, const char *name, struct device_
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	char whole_name[IFNAMSIZ] = { 0 };
+	char padded_name[IFNAMSIZ] = { 0 };
 	struct netlink_error error;
 
 	if (!name[0] || strlen(name) >= IFNAMSIZ)
 		return false;
 	*bytes = (struct device_traffic){ 0 };
-	snprintf(whole_name, sizeof(whole_name), "%s", name);
+	snprintf(padded_name, sizeof(padded_name), "%s", name);
 	message->nlmsg_type = RTM_GETLINK;
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
-	mnl_attr_put(message, IFLA_IFNAME, sizeof(whole_name), whole_name);
+	mnl_attr_put(message, IFLA_IFNAME, sizeof(padded_name), padded_name);
 	return netlink_request(route, message, device_take_traffic, bytes, &error) == 0;
 }

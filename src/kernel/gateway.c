@@ -19,7 +19,7 @@ static int look_up(struct netlink *netlink, const struct address *address, unsig
 	return netlink_request(netlink, rtnetlink_get_route(buffer, address, interface), rtnetlink_take_route, route, error);
 }
 
-/* What a lookup says where there is no way: by the routes, or by a rule or route that denies. */
+/* What a lookup says where there is no route, or where a rule or route denies. */
 static bool is_unreachable(int number)
 {
 	return number == ENETUNREACH || number == EHOSTUNREACH || number == ENETDOWN || number == ENODEV ||
@@ -125,7 +125,7 @@ static int find_own_route(struct netlink *netlink, const struct exit *exit, char
 	return 0;
 }
 
-/* What the choice is made from, but for the way itself. */
+/* What the choice is made from, except for the route itself. */
 static int look_around(struct netlink *netlink, const struct exit *exit, const struct choices *chosen,
 		       struct gateway_sight *sight, char remembered[IFNAMSIZ], struct netlink_error *error)
 {
@@ -159,11 +159,11 @@ static int check_mac(const struct netlink *netlink, const struct config *config,
 	if (ioctl(fd, SIOCGIFFLAGS, &flags) < 0 || ioctl(fd, SIOCGIFHWADDR, &hardware) < 0)
 		return config_error(config, report, key, "%s: %s", name, strerror(errno));
 	if (flags.ifr_flags & (IFF_NOARP | IFF_POINTOPOINT | IFF_LOOPBACK))
-		return config_error(config, report, key, "%s asks for no hardware address (it is point-to-point, or NOARP): what "
-				    "leaves there reaches the one at its other end; take this out", name);
+		return config_error(config, report, key, "%s uses no hardware addresses (it is point-to-point, or NOARP): "
+				    "what leaves there reaches its other end; remove this", name);
 	if (hardware.ifr_hwaddr.sa_family != ARPHRD_ETHER)
-		return config_error(config, report, key, "%s is no Ethernet interface (type %u of linux/if_arp.h), its "
-				    "neighbours have other addresses; take this out", name,
+		return config_error(config, report, key, "%s is not an Ethernet interface (type %u of linux/if_arp.h), and its neighbours "
+				    "have another kind of address; remove this", name,
 				    hardware.ifr_hwaddr.sa_family);
 	return 0;
 }
@@ -176,7 +176,7 @@ static bool refuse_other_name(struct netlink *netlink, const struct config *conf
 
 	if (!netlink_interface_name(netlink, index, own) || strcmp(own, name) == 0)
 		return false;
-	config_error(config, report, KEY_GATEWAY_INTERFACE, "is another name of %s; write that", own);
+	config_error(config, report, KEY_GATEWAY_INTERFACE, "is an alternative name of %s; write that", own);
 	return true;
 }
 
@@ -209,7 +209,7 @@ static enum found find_one(struct netlink *netlink, const struct config *config,
 		sight.interface[0] = '\0';
 	sight.remembered = remembered;
 	if (sight.error && !is_unreachable(sight.error))
-		result = fail(report, &error, exit->family, "asking for the way to");
+		result = fail(report, &error, exit->family, "looking up the route to");
 	else if (look_around(netlink, exit, chosen, &sight, remembered, &other) < 0)
 		result = fail(report, &other, exit->family, "looking for the network of");
 	else
@@ -231,23 +231,23 @@ static enum found find_link(struct netlink *netlink, const struct config *config
 	exit->interface.index = if_nametoindex(name);
 	contact_make(&contact, netlink, exit);
 	if (!exit->interface.index) {
-		config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface, and clients leave by it "
-			     "alone: sessions are refused until it is there; start what makes it, such as wg-quick up %s", name);
+		config_error(config, report, KEY_GATEWAY_INTERFACE, "there is no such interface, and clients leave only via "
+			     "it: sessions are refused until it exists; start what creates it, such as wg-quick up %s", name);
 		return NO_INTERFACE;
 	}
 	if (refuse_other_name(netlink, config, exit->interface.index, name, report))
 		return NO_INTERFACE;
 	if (contact.fault == CONTACT_DOWN) {
-		config_error(config, report, KEY_GATEWAY_INTERFACE, "it is down, and clients leave by it alone: sessions "
+		config_error(config, report, KEY_GATEWAY_INTERFACE, "it is down, and clients leave only via it: sessions "
 			     "are refused until it is up; ip link set %s up", name);
 		return NO_INTERFACE;
 	}
 	if (contact.fault != CONTACT_NO_ADDRESS)
 		return FOUND;
 	config_error(config, report, config_address_key(exit->family), "%s has no %s address to give clients, so "
-		     "they would leave with another one of this host: sessions are refused until it has; ip addr "
-		     "show dev %s, or set address%d = block, or [gateway] masquerade = no if what is behind %s knows the "
-		     "way to clients", name, family, name, exit->family == IPV4 ? 4 : 6, name);
+		     "they would leave with another address of this host: sessions are refused until it has one; ip addr "
+		     "show dev %s, or set address%d = block, or [gateway] masquerade = no if what is behind %s has a route "
+		     "to the clients", name, family, name, exit->family == IPV4 ? 4 : 6, name);
 	return NO_WAY;
 }
 
@@ -280,8 +280,8 @@ static void advise_exit(struct netlink *route, const struct config *config, cons
 		report_error(report, netlink_error_status(&error), "can't see which interfaces have an address in the "
 			     "network of the gateway %s: %s", address, netlink_error_text(&error));
 	else if (choice_candidates(config, &sight, &names) > 1)
-		report_warning(report, "the gateway %s is taken to be on %s, but %s have an address in its network: where "
-			       "that is forgotten, sessions are refused; set [gateway] interface = %s", address,
+		report_warning(report, "the gateway %s is assumed to be on %s, but %s have an address in its network: once "
+			       "that choice is forgotten, sessions are refused; set [gateway] interface = %s", address,
 			       exit->interface.name, text_string(&names), exit->interface.name);
 	sight_free(&sight);
 }

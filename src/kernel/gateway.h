@@ -9,7 +9,7 @@
  * gateway_find - on which interface each gateway is
  * @route: a NETLINK_ROUTE socket
  * @chosen: what is remembered; NULL to choose anew, whatever the kernel has of ours
- * @exits: their interfaces are set, but where there is no way, or one that was not chosen; those without a next hop are
+ * @exits: their interfaces are set, except where there is no route, or one that was not chosen; those without a next hop are
  *	there, up, and have an address to masquerade with, or that is a reason too
  *
  * Where nothing is remembered, a route of ours to the very gateway tells what was chosen. Looks at one interface alone

@@ -26,7 +26,7 @@ static bool may_be_of_clients(const struct config *config, const struct address 
 {
 	int family = family_index(address->family);
 
-	return !config_governs(config, family) || config->subnets[family].count == 0 || config_is_client(config, address);
+	return !config_covers(config, family) || config->subnets[family].count == 0 || config_is_client(config, address);
 }
 
 static int take_address(const struct nlmsghdr *message, void *data)
@@ -60,15 +60,15 @@ static int compare_seen(const void *a, const void *b)
 static int leave_out(struct host *host, const struct config *config, const char *name, struct report *report)
 {
 	if (!config->clients.wildcard)
-		return config_error(config, report, KEY_CLIENT_INTERFACE, "has no address of the clients, so it is none of "
-				    "their tunnels; set it to ocserv's `device` and a *");
+		return config_error(config, report, KEY_CLIENT_INTERFACE, "has no client address, so it is not one of "
+				    "their tunnels; set it to ocserv's `device` followed by *");
 	if (!interface_name_valid(name))
-		report_warning(report, "[clients] interface matches '%s', which is no tunnel of clients, but whose name can't be "
-			       "written in a rule of the kill switch: what comes in there is dropped; rename it", name);
+		report_warning(report, "[clients] interface matches '%s', which is not a client tunnel, but its name can't "
+			       "be used in a kill switch rule: what comes in there is dropped; rename it", name);
 	else if (host->left_outs == GUARD_LEFT_OUT)
-		report_warning(report, "[clients] interface matches %s and %d other interfaces that are no tunnels of clients, and no "
-			       "more are left out: what comes in there is dropped; set it, and ocserv's `device`, to a name that no "
-			       "other has", name, GUARD_LEFT_OUT);
+		report_warning(report, "[clients] interface matches %s and %d other interfaces that are not client tunnels, and no more "
+			       "can be left out: what comes in there is dropped; set it, and ocserv's `device`, to a name that nothing "
+			       "else has", name, GUARD_LEFT_OUT);
 	else
 		snprintf(host->left_out[host->left_outs++], IFNAMSIZ, "%s", name);
 	return 0;

@@ -11,7 +11,7 @@
  * @route: a NETLINK_ROUTE socket
  *
  * An interface is left out where it has addresses, and all of them lie outside the clients' subnets of families that
- * are governed. One without an address is a client's, lest a tunnel is left out that is about to get its own.
+ * are covered. One without an address is a client's, lest a tunnel is left out that is about to get its own.
  * Its cost grows with the number of interfaces. No more than GUARD_LEFT_OUT are left out; of further ones is warned. Returns 0, or
  * -1 with the reason in @report (EX_CONFIG where it is the one that [clients] interface names).
  */

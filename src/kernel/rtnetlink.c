@@ -472,7 +472,7 @@ bool rtnetlink_parse_route(const struct nlmsghdr *message, struct route *route)
 			break;
 		}
 	}
-	/* The kernel tells the way of a nexthop object along with it, but for net.ipv4.nexthop_compat_mode = 0. */
+	/* The kernel tells the route of a nexthop object along with it, unless net.ipv4.nexthop_compat_mode = 0. */
 	if (nexthop && !route->interface && !route->indirect && route->type == RTN_UNICAST) {
 		add_word(&other, "nexthop object");
 		text_add(&other, " %u", nexthop);

@@ -26,13 +26,13 @@ struct nlmsghdr *rtnetlink_replace_neighbour(void *buffer, const struct neighbou
 struct nlmsghdr *rtnetlink_delete_neighbour(void *buffer, const struct neighbour *neighbour);
 
 /*
- * rtnetlink_get_route - ask for the way to @destination
- * @interface: index that it must leave by; 0 for any. The answer then shows the matching entry of the
+ * rtnetlink_get_route - ask for the route to @destination
+ * @interface: index that it must leave via; 0 for any. The answer then shows the matching entry of the
  *	table, since the kernel takes every destination for on-link on an interface that is named.
  */
 struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destination, unsigned int interface);
 
-/* rtnetlink_get_client_route - ask for the way of a packet that comes in by the interface with this index */
+/* rtnetlink_get_client_route - ask for the route of a packet that comes in on the interface with this index */
 struct nlmsghdr *rtnetlink_get_client_route(void *buffer, const struct address *source,
 					    const struct address *destination, unsigned int incoming);
 

@@ -101,21 +101,21 @@ static int check_way(const struct config *config, enum config_key key, const str
 	if (sight->error)
 		return config_error(config, report, key, "is not on a network of this host%s%s (the kernel says: %s)%s%s",
 				    exit->gateway->interface[0] ? " on " : "", exit->gateway->interface, sight->said, was,
-				    was[0] ? ": is that up, with its address?" : "");
+				    was[0] ? ": is that interface up, and does it have its address?" : "");
 	if (route->type == RTN_LOCAL)
-		return config_error(config, report, key, "is an address of this host; name the gateway's%s", was);
+		return config_error(config, report, key, "is an address of this host; write the gateway's%s", was);
 	if (route->type != RTN_UNICAST || !interface[0])
 		return config_error(config, report, key, "is not on a network of this host%s", was);
 	/* Through itself: by a default route to it, which a rule may prefer to that of its network. */
 	if (route->gateway.family && !address_equal(&route->gateway, &exit->nexthop))
-		return config_error(config, report, key, "is not on a network of this host, but reached through "
-				    "%s on %s; clients need a gateway that is on-link%s",
+		return config_error(config, report, key, "is not on a network of this host, but reached via "
+				    "%s on %s; clients need an on-link gateway%s",
 				    address_text(&route->gateway, address), interface, was);
 	if (!interface_name_valid(interface))
-		return config_error(config, report, key, "is reached through '%s', a name that can't be written in a rule of "
-				    "the kill switch; rename the interface%s", interface, was);
+		return config_error(config, report, key, "is reached via '%s', an interface name that can't be used in a "
+				    "kill switch rule; rename the interface%s", interface, was);
 	if (interface_matches(&config->clients, interface))
-		return config_error(config, report, key, "is reached through %s, which is a tunnel of the clients%s",
+		return config_error(config, report, key, "is reached via %s, which is a tunnel of the clients%s",
 				    interface, was);
 	return 0;
 }
@@ -126,9 +126,9 @@ static int refuse_move(const struct config *config, enum config_key key, const s
 	const char *was = sight->remembered, *now = sight->interface;
 	char address[ADDRESS_TEXT];
 
-	return config_error(config, report, key, "the gateway is seen on %s, it was on %s: nothing is changed and new sessions "
-			    "are refused, while live clients go by %s or nowhere; find what leads there (ip route get %s) and "
-			    "remove that, or set [gateway] interface = %s; if the gateway has really moved to %s, run "
+	return config_error(config, report, key, "the gateway is now seen on %s, it was on %s: nothing is changed and new sessions "
+			    "are refused, while live clients leave via %s or not at all; find what leads there (ip route get %s) and "
+			    "remove it, or set [gateway] interface = %s; if the gateway has really moved to %s, run "
 			    "`ocserv-gateway up --move`", now, was, was, address_text(gateway, address), was, now);
 }
 
@@ -153,14 +153,14 @@ static int choose(const struct config *config, enum config_key key, const struct
 
 	if (candidates == 0)
 		return config_error(config, report, key, "is not on a network of this host: no interface has an address in its "
-				    "network, only a route leads there, by %s; set [gateway] interface = %s if that is meant",
+				    "network, only a route leads there, via %s; set [gateway] interface = %s if that is intended",
 				    seen, seen);
 	if (candidates > 1)
-		return config_error(config, report, key, "may be on %s, which have an address in its network each; say which "
+		return config_error(config, report, key, "may be on %s, which each have an address in its network; say which "
 				    "with [gateway] interface = %s", text_string(&names), first);
 	if (could_be(config, sight, sight->route.interface))
 		return 0;
-	return config_error(config, report, key, "is seen on %s, but it is %s that has an address in its network; remove what "
+	return config_error(config, report, key, "is seen on %s, but %s has an address in its network; remove what "
 			    "leads to %s (ip route get %s), or say which with [gateway] interface = %s", seen, first, seen,
 			    address_text(gateway, address), first);
 }

@@ -36,9 +36,9 @@ void choice_text(const struct gateway_choice *choice, char text[CHOICE_TEXT]);
 
 /* What is known of one gateway. */
 struct gateway_sight {
-	int error;			/* errno of the kernel's lookup; 0 where it found a way */
+	int error;			/* errno of the kernel's lookup; 0 where it found a route */
 	const char *said;		/* what the kernel said with it */
-	struct route route;		/* the way that it found */
+	struct route route;		/* the route that it found */
 	char interface[IFNAMSIZ];	/* the name of its interface; "" where it has none */
 	const char *remembered;		/* the interface that was chosen before; "" for none */
 	/*

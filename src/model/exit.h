@@ -17,7 +17,7 @@ struct exit {
 	const struct gateway *gateway;
 	int family;			/* IPV4, IPV6 */
 	struct address nexthop;		/* AF_UNSPEC: none, the interface itself leads there (link) */
-	struct interface interface;	/* its index is 0 where the kernel knows no way to the next hop, or it is not there */
+	struct interface interface;	/* its index is 0 where the kernel has no route to the next hop, or it does not exist */
 	char text[EXIT_TEXT];		/* `the gateway 172.28.0.2`, `the interface wg0` */
 };
 
@@ -38,10 +38,10 @@ const char *exit_goes(const struct exit *exit);
 /* exits_make - of all gateways, before their interfaces are looked for: see gateway.h */
 void exits_make(struct exits *exits, const struct config *config);
 
-/* exits_find - that of @gateway in @family; NULL where nobody leaves by it */
+/* exits_find - that of @gateway in @family; NULL where nobody leaves via it */
 const struct exit *exits_find(const struct exits *exits, const struct gateway *gateway, int family);
 
-/* exits_default - that of [gateway]: whom nothing else sends elsewhere leaves by it */
+/* exits_default - that of [gateway]: whom nothing else sends elsewhere leaves via it */
 const struct exit *exits_default(const struct exits *exits, const struct config *config, int family);
 
 #endif

@@ -42,7 +42,7 @@ enum guard_match_kind {
 	MATCH_SADDR,		/* a prefix */
 	MATCH_DADDR,
 	MATCH_NEXTHOP,		/* the gateway that the packet's route has */
-	MATCH_NO_WAY_BACK,	/* no route to the source by the interface that the packet came from */
+	MATCH_NO_WAY_BACK,	/* no route to the source via the interface that the packet came from */
 	MATCH_CT_STATE,		/* CT_... */
 	MATCH_FIRST,		/* the first packet of its flow: with every other one the kernel has the flow in its table */
 	MATCH_IP_OPTIONS,	/* an IPv4 header with options */
@@ -112,7 +112,7 @@ struct guard_chain {
 	size_t rules;
 };
 
-/* The set in which the kernel counts flows by the interface (its index) that they come in by. */
+/* The set in which the kernel counts flows by the interface (its index) that they come in on. */
 #define GUARD_FLOWS_SET "flows"
 #define GUARD_FLOWS_SIZE 65535	/* interfaces; more are not counted, and not limited */
 /* The sets of clients' subnets. */

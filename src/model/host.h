@@ -4,7 +4,7 @@
 
 #include "model/guard.h"
 
-/* What of this host the kill switch depends on, beside the configuration and the ways to the gateways. */
+/* What of this host the kill switch depends on, besides the configuration and the routes to the gateways. */
 struct host {
 	bool ipsec;		/* setting_ipsec() */
 	/* Interfaces that [clients] interface matches, but that are no tunnels of clients: the host's other VPN. */

@@ -189,7 +189,7 @@ static void note_others_rule(struct lines *problems, const struct present_chain 
 			      const struct present_rule *rule, bool altered)
 {
 	lines_add(problems, "chain %s: rule \"%s\" (handle %llu) %s", chain->name, rule->comment,
-		  (unsigned long long)rule->handle, altered ? "is altered or there twice" : "does not belong there");
+		  (unsigned long long)rule->handle, altered ? "is altered or duplicated" : "does not belong there");
 }
 
 static void compare_rules(const struct guard_chain *wanted, const struct present_chain *present,
@@ -249,7 +249,7 @@ static void note_range(struct lines *problems, const char *set, const struct ran
 
 	range_add_text(&text, range);
 	lines_add(problems, "kill switch: set %s holds %s, which %s", set, text.data,
-		  address_equal(&range->first, &range->last) ? "is no address of clients" : "are not all addresses of clients");
+		  address_equal(&range->first, &range->last) ? "is not a client address" : "are not all client addresses");
 }
 
 static void compare_elements(const struct guard_set *wanted, const struct present_set *present, struct lines *problems)
@@ -344,14 +344,14 @@ static int check_guard(const struct config *config, const struct present_guard *
 	struct key_description key;
 
 	if (present->owned)
-		return report_error(report, EX_OSERR, "the kernel lets nobody else change the kill switch, table inet %s: it "
-				    "has the flag owner, of a running process (nft -i?); end that", config->killswitch_table);
+		return report_error(report, EX_OSERR, "the kernel lets no other process change the kill switch, table inet %s: it "
+				    "has the flag owner and belongs to a running process (nft -i?); end that process", config->killswitch_table);
 	config_describe_key(KEY_KILLSWITCH_TABLE, &key);
 	if (present->unchanged || strcmp(config->killswitch_table, key.fallback) == 0 || (present->chains == 0 && present->others == 0) ||
 	    find_present(present, "from_client"))
 		return 0;
 	return config_error(config, report, KEY_KILLSWITCH_TABLE, "this nft table exists and is not ours, since it has no "
-			    "chain from_client; take another name, or remove it with `nft delete table inet %s`",
+			    "chain from_client; choose another name, or remove it with `nft delete table inet %s`",
 			    config->killswitch_table);
 }
 
@@ -410,7 +410,7 @@ static bool goes_to_gateway(const struct wanted *wanted, const struct route *rou
 	return false;
 }
 
-/* Whether clients' packets to some addresses would go another way: not nowhere, and not to the gateway. */
+/* Whether clients' packets to some addresses would go elsewhere: neither nowhere nor to the gateway. */
 static bool takes_clients(const struct config *config, const struct wanted *wanted, const struct route *route)
 {
 	if (route->source.address.family && !in_subnets(config, &route->source))
@@ -418,7 +418,7 @@ static bool takes_clients(const struct config *config, const struct wanted *want
 	return route->destination_length == 0 || (!route_denies(route) && !goes_to_gateway(wanted, route));
 }
 
-/* Whether clients of that family leave by what the table says. */
+/* Whether clients of that family leave via what the table says. */
 static bool is_gateways_table(const struct wanted *wanted, uint8_t family, uint32_t table)
 {
 	for (size_t i = 0; i < wanted->routes; i++)
@@ -437,11 +437,11 @@ static int check_others_route(const struct config *config, const struct wanted *
 		return 0;
 	route_add_text(&text, route);
 	if (route->destination_length == 0)
-		return config_error(config, report, KEY_TABLE, "another default route is in this routing table already: "
+		return config_error(config, report, KEY_TABLE, "this routing table already has another default route: "
 				    "`ip -%c route show table %u` has `%s` (protocol %u); remove it, or choose another table",
 				    route->family == AF_INET ? '4' : '6', route->table, text.data, route->protocol);
-	return config_error(config, report, KEY_TABLE, "a route of others is in this routing table, which takes clients' "
-			    "packets past the gateway: `ip -%c route show table %u` has `%s%s%s` (protocol %u); remove it, "
+	return config_error(config, report, KEY_TABLE, "this routing table has another program's route, which takes clients' packets "
+			    "past the gateway: `ip -%c route show table %u` has `%s%s%s` (protocol %u); remove it, "
 			    "or choose another table", route->family == AF_INET ? '4' : '6', route->table, text.data,
 			    route->other ? " with " : "", route->other ? route->other : "", route->protocol);
 }
@@ -543,7 +543,7 @@ static int check_others_neighbour(const struct config *config, const struct neig
 	    present->protocol == ROUTING_PROTOCOL || mac_equal(&present->mac, &wanted->mac))
 		return 0;
 	address_text(&wanted->address, address);
-	return config_error(config, report, key, "somebody else has set %s as the hardware address of %s on %s (a permanent "
+	return config_error(config, report, key, "another program has set %s as the hardware address of %s on %s (a permanent "
 			    "neighbour of protocol %u); correct this key, or remove that: ip neigh del %s dev %s",
 			    present->mac.known ? mac_text(&present->mac, mac) : "another", address, wanted->interface_name,
 			    present->protocol, address, wanted->interface_name);
@@ -582,8 +582,8 @@ static int check_others_rule(const struct config *config, const struct wanted *w
 	if (!selects_ours)
 		return 0;
 	rule_add_text(&text, rule);
-	return config_error(config, report, KEY_PRIORITY, "another %s policy rule for clients is at our priorities "
-			    "already: `%s` (protocol %u); remove it, or choose another priority",
+	return config_error(config, report, KEY_PRIORITY, "another %s policy rule for clients already has one of our "
+			    "priorities: `%s` (protocol %u); remove it, or choose another priority",
 			    rule->family == AF_INET ? "IPv4" : "IPv6", text.data, rule->protocol);
 }
 
@@ -769,10 +769,10 @@ bool plan_lacks_local(const struct config *config, const struct wanted *wanted, 
 			return false;
 		for (size_t j = 0; j < wanted->rules; j++)
 			if (rule_equal(rule, &wanted->rule[j]))
-				return config_governs(config, family);
+				return config_covers(config, family);
 	}
 	/* A kernel without this family has no rule at all. */
-	return any && config_governs(config, family);
+	return any && config_covers(config, family);
 }
 
 /* What is for this host itself would meet the rule about others before it is found to be for this host. */
@@ -844,7 +844,7 @@ static void plan_guard_removal(struct plan *plan, const struct wanted *wanted, c
 }
 
 /*
- * What permits goes first, then what denies, then the way to the VPN's own addresses; of each, what names
+ * What permits goes first, then what denies, then the route to the VPN's own addresses; of each, what names
  * more goes first.
  */
 static int removal_rank(const struct rule *rule)

@@ -74,7 +74,7 @@ void plan_free(struct plan *plan);
 /*
  * plan_lacks_local - whether packets to this host itself would meet our rules before a rule that looks up table local
  *
- * The kernel's own stands at priority 0; hosts with VRFs move it behind the rule of these. Of a governed family alone.
+ * The kernel's own stands at priority 0; hosts with VRFs move it behind the rule of these. Of a covered family alone.
  */
 bool plan_lacks_local(const struct config *config, const struct wanted *wanted, const struct present *present, int family);
 

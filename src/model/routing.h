@@ -52,7 +52,7 @@ struct route {
 	uint8_t tos;
 	struct prefix source;		/* AF_UNSPEC: from all */
 	char *other;			/* what it has beyond the above, in words; NULL where nothing */
-	bool indirect;			/* its way is not, or not alone, `gateway` on `interface` */
+	bool indirect;			/* its route is not, or not only, `gateway` on `interface` */
 	struct text message;		/* the payload of its RTM_NEWROUTE, to delete exactly this one */
 };
 

@@ -168,7 +168,7 @@ static void add_marked_step(struct text *diff, const struct step *step, bool col
 	case STEP_GUARD_LOAD:
 		if (step->replace)
 			add_marked_guard(diff, MARK_GONE, step->guard, ", as it is now", colour);
-		add_marked_guard(diff, MARK_NEW, step->guard, step->replace ? ", whole, in the same instant" : "",
+		add_marked_guard(diff, MARK_NEW, step->guard, step->replace ? ", complete, in the same transaction" : "",
 				 colour);
 		break;
 	case STEP_GUARD_REMOVE:

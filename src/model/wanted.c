@@ -8,7 +8,7 @@
 #include <string.h>
 
 /*
- * Policy routing, for each governed family and subnet:
+ * Policy routing, for each covered family and subnet:
  *
  *   PRIORITY - 1: to SUBNET lookup main suppress_prefixlength N	the VPN's own addresses
  *   PRIORITY:     from SUBNET lookup TABLE				with a gateway
@@ -21,8 +21,8 @@
  *
  * N is the length of SUBNET: ocserv gives each client a longer route, and a shorter one, be it a half of
  * the default, goes elsewhere. Of several subnets each may be a LAN behind a client (iroute), to which ocserv has one route
- * just as long: N is one less then. Blackholes are silent, since an error would go to the sender by the main route.
- * What is for this host itself finds table local first, and what it sends comes in by lo.
+ * just as long: N is one less then. Blackholes are silent, since an error would go to the sender via the main route.
+ * What is for this host itself finds table local first, and what it sends comes in on lo.
  */
 
 static struct rule *add_rule(struct wanted *wanted, uint8_t family, uint32_t priority)
@@ -152,7 +152,7 @@ void wanted_make(struct wanted *wanted, const struct config *config, const struc
 			add_neighbour(wanted, exit);
 	}
 	for (int family = 0; family < FAMILIES; family++)
-		if (config_governs(config, family))
+		if (config_covers(config, family))
 			add_rules(wanted, config, exits, family);
 	wanted_guard_make(&wanted->guard, config, exits, host);
 }

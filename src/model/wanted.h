@@ -17,7 +17,7 @@ struct wanted {
 	size_t neighbours;
 	struct address former[EXITS];	/* the gateways' at the run before */
 	size_t formers;
-	struct guard guard;	/* no chains where nothing is governed */
+	struct guard guard;	/* no chains where nothing is covered */
 };
 
 /*

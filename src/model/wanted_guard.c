@@ -91,19 +91,19 @@ static void match_addresses(struct guard_rule *rule, const struct addresses *add
 
 static bool has_clients(const struct config *config, int family)
 {
-	return config_governs(config, family) && config->subnets[family].count > 0;
+	return config_covers(config, family) && config->subnets[family].count > 0;
 }
 
-/* Where one family alone is governed, rules for both are confined to it. */
-static void match_governed(struct guard_rule *rule, const struct config *config)
+/* Where only one family is covered, rules for both are confined to it. */
+static void match_covered(struct guard_rule *rule, const struct config *config)
 {
-	if (!config_governs(config, IPV4))
+	if (!config_covers(config, IPV4))
 		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET6;
-	else if (!config_governs(config, IPV6))
+	else if (!config_covers(config, IPV6))
 		guard_add_match(rule, MATCH_FAMILY)->family = AF_INET;
 }
 
-/* What leaves by a gateway: oifname "eth0" rt ip nexthop 172.28.0.2, or oifname "wg0" */
+/* What leaves via a gateway: oifname "eth0" rt ip nexthop 172.28.0.2, or oifname "wg0" */
 static void match_exit(struct guard_rule *rule, const struct exit *exit)
 {
 	match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
@@ -123,7 +123,7 @@ static void match_protocol(struct guard_rule *rule, uint8_t protocol, bool negat
 static bool stops_errors(const struct config *config, int family)
 {
 	return has_clients(config, family) || config_masquerades(config, family) ||
-	       (family == IPV6 && config_governs(config, IPV6));
+	       (family == IPV6 && config_covers(config, IPV6));
 }
 
 static struct guard_rule *add_counted(struct guard_chain *chain, enum guard_verdict verdict)
@@ -169,7 +169,7 @@ static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host, before routing: dropped");
 	rule = add_goto(chain, "from_tunnel");
 	match_tunnels(rule, MATCH_IIFNAME, of);
-	match_governed(rule, of->config);
+	match_covered(rule, of->config);
 	COMMENT(rule, "from a client: see from_tunnel");
 }
 
@@ -185,13 +185,13 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 {
 	struct guard_rule *rule;
 
-	if (config_governs(config, IPV4)) {
+	if (config_covers(config, IPV4)) {
 		rule = add_counted(chain, VERDICT_DROP);
 		guard_add_match(rule, MATCH_IP_OPTIONS);
 		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
 	}
 	for (int family = 0; family < FAMILIES; family++) {
-		if (!config_governs(config, family))
+		if (!config_covers(config, family))
 			continue;
 		rule = add_counted(chain, VERDICT_DROP);
 		if (has_clients(config, family)) {
@@ -199,12 +199,12 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 			COMMENT(rule, family_name(family), " from a client with a source outside its subnet: dropped");
 		} else {
 			guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
-			COMMENT(rule, family_name(family), " from a client, which has none: dropped");
+			COMMENT(rule, family_name(family), " from a client, but no such subnet is configured: dropped");
 		}
 	}
 	rule = add_counted(chain, VERDICT_DROP);
 	guard_add_match(rule, MATCH_NO_WAY_BACK);
-	COMMENT(rule, "from a client with an address of another client, or of none: dropped");
+	COMMENT(rule, "from a client with a source address that is not its own: dropped");
 }
 
 /*
@@ -222,7 +222,7 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 	struct guard_rule *rule = add_goto(chain, "from_client");
 
 	match_tunnels(rule, MATCH_IIFNAME, of);
-	match_governed(rule, config);
+	match_covered(rule, config);
 	COMMENT(rule, "from a client: leaves only as from_client allows");
 
 	rule = add_counted(chain, VERDICT_DROP);
@@ -230,18 +230,18 @@ static void fill_forward(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client, unpacked by a tunnel that ends at this host: dropped");
 
 	for (int family = 0; family < FAMILIES; family++) {
-		for (unsigned int i = 0; config_governs(config, family) && i < count_address_rules(config, family); i++) {
+		for (unsigned int i = 0; config_covers(config, family) && i < count_address_rules(config, family); i++) {
 			const struct addresses addresses = addresses_at(config, family, i);
 
 			rule = add_counted(chain, VERDICT_DROP);
 			match_addresses(rule, &addresses, true);
-			COMMENT(rule, "client address of ", addresses.text, ", but not from a tunnel: dropped");
+			COMMENT(rule, "client address in ", addresses.text, ", but not from a tunnel: dropped");
 		}
 	}
 
 	rule = any ? add_counted(chain, VERDICT_ACCEPT) : add_goto(chain, "to_client");
 	match_tunnels(rule, MATCH_OIFNAME, of);
-	match_governed(rule, config);
+	match_covered(rule, config);
 	COMMENT(rule, any ? "to a client, inbound = any: let through" : "to a client: see to_client");
 }
 
@@ -273,7 +273,7 @@ static void limit_flows(struct guard_chain *chain, const struct terms *of, const
 	rule = add_counted(chain, VERDICT_DROP);
 	guard_add_match(rule, MATCH_FIRST);
 	guard_add_match(rule, MATCH_FLOWS_OVER)->flows = of->config->flows;
-	COMMENT(rule, "new flow", where, " of a client that has ", guard_keep(of->guard, "%u", of->config->flows),
+	COMMENT(rule, "new flow", where, " of a client that already has ", guard_keep(of->guard, "%u", of->config->flows),
 		": dropped ([clients] flows)");
 }
 
@@ -322,10 +322,10 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		rule = add_counted(chain, VERDICT_REJECT);
 		rule->reject_family = family_of(family);
 		guard_add_match(rule, MATCH_FAMILY)->family = family_of(family);
-		COMMENT(rule, family_name(family), " of a client, which has no gateway: rejected");
+		COMMENT(rule, family_name(family), " of a client, for which there is no gateway: rejected");
 	}
 	rule = add_counted(chain, VERDICT_DROP);
-	COMMENT(rule, "from a client by any other way: dropped");
+	COMMENT(rule, "from a client by any other route: dropped");
 }
 
 /* The chains that packets which leave are sorted into, by their family. */
@@ -347,15 +347,15 @@ static void fill_leaving(struct guard_chain *chain, const struct config *config)
 	struct guard_rule *rule;
 
 	for (int family = 0; family < FAMILIES; family++) {
-		for (unsigned int i = 0; config_governs(config, family) && i < count_address_rules(config, family); i++) {
+		for (unsigned int i = 0; config_covers(config, family) && i < count_address_rules(config, family); i++) {
 			const struct addresses addresses = addresses_at(config, family, i);
 
 			rule = add_goto(chain, leaving_chains[family].of_subnet);
 			match_addresses(rule, &addresses, true);
-			COMMENT(rule, "from a client address of ", addresses.text, ": see ", rule->chain);
+			COMMENT(rule, "from a client address in ", addresses.text, ": see ", rule->chain);
 			rule = add_goto(chain, leaving_chains[family].to_subnet);
 			match_addresses(rule, &addresses, false);
-			COMMENT(rule, "to a client address of ", addresses.text, ": see ", rule->chain);
+			COMMENT(rule, "to a client address in ", addresses.text, ": see ", rule->chain);
 		}
 		if (stops_errors(config, family)) {
 			rule = add_goto(chain, leaving_chains[family].icmp_error);
@@ -383,7 +383,7 @@ static void accept_multicast(struct guard_chain *chain, const struct terms *of, 
 	prefix_parse(&multicast, family == IPV4 ? "224.0.0.0/4" : "ff00::/8");
 	match_tunnels(rule, MATCH_OIFNAME, of);
 	guard_add_match(rule, MATCH_DADDR)->prefix = multicast;
-	COMMENT(rule, family_name(family), " multicast by a tunnel, in ", chain->name, ": let through");
+	COMMENT(rule, family_name(family), " multicast via a tunnel, in ", chain->name, ": let through");
 }
 
 /*
@@ -398,7 +398,7 @@ static void fill_of_subnet(struct guard_chain *chain, const struct terms *of, in
 	struct guard_rule *rule = add_goto(chain, leaving_chains[family].to_subnet);
 
 	match_clients(rule, MATCH_DADDR_IN, family);
-	COMMENT(rule, "from an ", family_name(family), " address of clients to another: see ", rule->chain);
+	COMMENT(rule, family_name(family), " from a client address to another one: see ", rule->chain);
 	for (unsigned int i = 0; i < of->exits->count; i++) {
 		const struct exit *exit = &of->exits->exit[i];
 
@@ -406,13 +406,13 @@ static void fill_of_subnet(struct guard_chain *chain, const struct terms *of, in
 			continue;
 		rule = add_counted(chain, VERDICT_ACCEPT);
 		match_exit(rule, exit);
-		COMMENT(rule, "from an ", family_name(family), " address of clients ", exit_goes(exit), " ",
+		COMMENT(rule, family_name(family), " from a client address ", exit_goes(exit), " ",
 			exit->text, ": let through");
 	}
 	accept_to_host(chain);
 	accept_multicast(chain, of, family);
 	rule = add_counted(chain, VERDICT_DROP);
-	COMMENT(rule, "from an ", family_name(family), " address of clients by any other way: dropped");
+	COMMENT(rule, family_name(family), " from a client address by any other route: dropped");
 }
 
 /*
@@ -425,10 +425,10 @@ static void fill_to_subnet(struct guard_chain *chain, const struct terms *of, in
 	struct guard_rule *rule = add_accept(chain);
 
 	match_tunnels(rule, MATCH_OIFNAME, of);
-	COMMENT(rule, family_name(family), " to a client by a tunnel: let through");
+	COMMENT(rule, family_name(family), " to a client via a tunnel: let through");
 	accept_to_host(chain);
 	rule = add_counted(chain, VERDICT_DROP);
-	COMMENT(rule, "to an ", family_name(family), " address of clients that none has: dropped");
+	COMMENT(rule, family_name(family), " to a client address that no client has: dropped");
 }
 
 /* @th,192,24 0xa1400 counter drop */
@@ -437,7 +437,7 @@ static void drop_errors_about(struct guard_chain *chain, const struct subnets *s
 	struct guard_rule *rule = add_counted(chain, VERDICT_DROP);
 
 	guard_add_match(rule, MATCH_QUOTED_DADDR)->prefix = subnets->prefix[i];
-	COMMENT(rule, "an ICMP error about a packet to a client of ", subnets->text[i], ": dropped");
+	COMMENT(rule, "an ICMP error about a packet to a client in ", subnets->text[i], ": dropped");
 }
 
 static struct guard_rule *drop_icmp_error(struct guard_chain *chain, uint8_t family, uint8_t type, uint8_t code,
@@ -449,7 +449,7 @@ static struct guard_rule *drop_icmp_error(struct guard_chain *chain, uint8_t fam
 	match->icmp.family = family;
 	match->icmp.type = type;
 	match->icmp.code = code;
-	COMMENT(rule, "an ICMP", family == AF_INET ? "" : "v6", " error, which may be about a reply to a client, ", what,
+	COMMENT(rule, "an ICMP", family == AF_INET ? "" : "v6", " error, perhaps about a reply to a client, ", what,
 		": dropped");
 	return rule;
 }
@@ -531,11 +531,11 @@ static void reject_dns(struct guard_chain *chain, const struct config *config)
 		struct guard_rule *rule = add_counted(chain, VERDICT_REJECT);
 		struct guard_match *match;
 
-		match_governed(rule, config);
+		match_covered(rule, config);
 		match = guard_add_match(rule, MATCH_DPORT);
 		match->protocol = dns[i].protocol;
 		match->port = dns[i].port;
-		COMMENT(rule, "a client's question to a DNS server on this host, ", dns[i].text, ": rejected");
+		COMMENT(rule, "a client's query to a DNS server on this host, ", dns[i].text, ": rejected");
 	}
 }
 
@@ -572,7 +572,7 @@ static void allow_services(struct guard_chain *chain, const struct terms *of)
 			accept_port(chain, of, services->service[i].protocol, services->service[i].port);
 	}
 	rule = add_counted(chain, VERDICT_DROP);
-	COMMENT(rule, "from a client to this host, beside what [killswitch] server lets through: dropped");
+	COMMENT(rule, "from a client to this host, not allowed by [killswitch] server: dropped");
 }
 
 /*
@@ -588,7 +588,7 @@ static void fill_to_server(struct guard_chain *chain, const struct terms *of)
 	struct guard_rule *rule = guard_add_rule(chain);
 
 	rule->verdict = VERDICT_MARK;
-	COMMENT(rule, "marked, so that forward knows it where a tunnel of this host unpacks it");
+	COMMENT(rule, "marked, so that forward recognises it if a tunnel of this host unpacks it");
 	limit_flows(chain, of, " to this host");
 	if (config->dns == DNS_BLOCK)
 		reject_dns(chain, config);
@@ -625,7 +625,7 @@ static void fill_input(struct guard_chain *chain, const struct terms *of)
 		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
 		guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_INVALID | CT_NEW | CT_UNTRACKED;
 		COMMENT(rule, family_name(exit->family),
-			" by the gateway's interface, of no known flow: see from_gateway");
+			" from the gateway's interface, of no known flow: see from_gateway");
 	}
 }
 
@@ -636,7 +636,7 @@ static const struct { uint8_t protocol; const char *name; } with_ports[] = {
 };
 
 /*
- * No answer to what no program here waits for, since it would go by the main route:
+ * No answer to what no program here waits for, since it would go via the main route:
  *   socket transparent <= 1 accept
  *   meta l4proto tcp counter drop
  *   ... udp, udplite, sctp, dccp
@@ -646,11 +646,11 @@ static void fill_from_gateway(struct guard_chain *chain)
 	struct guard_rule *rule = add_accept(chain);
 
 	guard_add_match(rule, MATCH_SOCKET);
-	COMMENT(rule, "for a program of this host: let through");
+	COMMENT(rule, "for a program on this host: let through");
 	for (size_t i = 0; i < sizeof(with_ports) / sizeof(*with_ports); i++) {
 		rule = add_counted(chain, VERDICT_DROP);
 		match_protocol(rule, with_ports[i].protocol, false);
-		COMMENT(rule, with_ports[i].name, " for nobody here, may be a reply to a client that has gone: dropped");
+		COMMENT(rule, with_ports[i].name, " to a closed port, perhaps a reply to a client that has gone: dropped");
 	}
 }
 
@@ -668,7 +668,7 @@ static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 			rule->counter = true;
 			match_addresses(rule, &addresses, true);
 			match_interface(rule, MATCH_OIFNAME, exact(exit->interface.name));
-			COMMENT(rule, "clients of ", addresses.text, " get our address toward the gateway");
+			COMMENT(rule, "clients in ", addresses.text, " get this host's address toward the gateway");
 		}
 	}
 }
@@ -775,7 +775,7 @@ void wanted_guard_make(struct guard *guard, const struct config *config, const s
 
 	*guard = (struct guard){ 0 };
 	memcpy(guard->table, config->killswitch_table, sizeof(guard->table));
-	if (!config_governs(config, IPV4) && !config_governs(config, IPV6))
+	if (!config_covers(config, IPV4) && !config_covers(config, IPV6))
 		return;
 	add_sets(guard, config);
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), &of);

@@ -56,13 +56,13 @@ static int refuse_removal(const struct config *config, const struct situation *s
 	if (count > SHOWN)
 		text_add(&what, "; and %zu more", count - SHOWN);
 	if (plain)
-		return report_error(report, EX_CONFIG, "no gateway is configured, and this is left as it is: %s; write [gateway] "
-				    "address4 = ADDRESS, or run `ocserv-gateway down` to remove it", text_string(&what));
-	return report_error(report, EX_CONFIG, "both families are direct, and a hook removes nothing: %s; run `ocserv-gateway "
-			    "up`, which does", text_string(&what));
+		return report_error(report, EX_CONFIG, "no gateway is configured, but something from an earlier configuration is left "
+				    "in place: %s; write [gateway] address4 = ADDRESS, or run `ocserv-gateway down` to remove it", text_string(&what));
+	return report_error(report, EX_CONFIG, "both families are direct, but a hook removes nothing: %s; run `ocserv-gateway up` "
+			    "to remove it", text_string(&what));
 }
 
-/* What a hook would take away from a whole family */
+/* What a hook would take away from an entire family */
 
 static bool denies(const struct rule *rule)
 {
@@ -79,7 +79,7 @@ static bool is_lost(const struct config *config, const struct rule *rule)
 {
 	int family = family_index(rule->family);
 
-	if (!config_governs(config, family))
+	if (!config_covers(config, family))
 		return true;
 	return subject(rule)->address.family ? config->subnets[family].count == 0 : config->forward_others;
 }
@@ -88,7 +88,7 @@ static const char *loss(const struct config *config, const struct rule *rule)
 {
 	int family = family_index(rule->family);
 
-	if (!config_governs(config, family))
+	if (!config_covers(config, family))
 		return family == IPV4 ? "[gateway] address4 is direct" : "[gateway] address6 is direct";
 	if (subject(rule)->address.family)
 		return family == IPV4 ? "[clients] subnet4 names no subnet" : "[clients] subnet6 names no subnet";
@@ -105,7 +105,7 @@ static int refuse_lost_rules(const struct config *config, const struct plan *pla
 			continue;
 		rule_add_text(&text, rule);
 		return report_error(report, EX_CONFIG, "%s, but the %s policy rule `%s` still denies, and a hook removes nothing "
-				    "that does: run `ocserv-gateway up` if that is meant, else correct the configuration",
+				    "that denies: run `ocserv-gateway up` if that is intended, else correct the configuration",
 				    loss(config, rule), family_name(family_index(rule->family)), text_string(&text));
 	}
 	return 0;
@@ -160,11 +160,11 @@ static const char *find_denial(const struct config *config, const struct situati
 static int refuse_lost_guard(const struct config *config, const struct situation *situation, struct report *report)
 {
 	for (int family = 0; family < FAMILIES; family++) {
-		const char *denial = config_governs(config, family) ? NULL : find_denial(config, situation, family);
+		const char *denial = config_covers(config, family) ? NULL : find_denial(config, situation, family);
 
 		if (denial)
 			return report_error(report, EX_CONFIG, "[gateway] address%d is direct, but the kill switch still has \"%s\", "
-					    "and a hook removes nothing that denies: run `ocserv-gateway up` if that is meant, "
+					    "and a hook removes nothing that denies: run `ocserv-gateway up` if that is intended, "
 					    "else correct the configuration", family == IPV4 ? 4 : 6, denial);
 	}
 	return 0;
@@ -211,7 +211,7 @@ static bool is_covered(const struct cover *cover, int family, const struct addre
 {
 	const struct subnets *subnets = &cover->config->subnets[family];
 
-	if (!config_governs(cover->config, family))
+	if (!config_covers(cover->config, family))
 		return !config_is_plain(cover->config);
 	for (unsigned int i = 0; i < subnets->count; i++)
 		if (prefix_contains(&subnets->prefix[i], address))
@@ -247,8 +247,8 @@ static bool check_session(const struct session *session, void *data)
 		cover->result = refuse_session(cover, session, "ip4", session->ip4,
 					       "its device does not match [clients] interface any more");
 	if (host_leaves_out(cover->host, session->device))
-		cover->result = refuse_session(cover, session, "ip4", session->ip4, "its tunnel has no address of the clients any "
-					       "more, and would be taken for another program's; give it back its address");
+		cover->result = refuse_session(cover, session, "ip4", session->ip4, "its tunnel no longer has a client "
+					       "address, and would be taken for another program's; give it its address back");
 	if (check_address(cover, session, IPV4, session->ip4) < 0 || check_address(cover, session, IPV6, session->ip6) < 0)
 		cover->result = -1;
 	return true;
@@ -317,8 +317,8 @@ static int check_unrecorded(const struct config *config, const struct plan *plan
 		if (!cover_unrecorded(config, state, own, name))
 			return 0;
 		rule_add_text(&text, rule);
-		return report_error(report, EX_CONFIG, "tunnel %s has no record in %s, so its client may be one of those to whom `%s` "
-				    "denies, and that would go: nothing is changed; take [session] state_dir back to what it was, or end "
+		return report_error(report, EX_CONFIG, "tunnel %s has no record in %s, so `%s`, which would be removed, may be "
+				    "what protects its client: nothing is changed; set [session] state_dir back to what it was, or end "
 				    "that session first", name, state->path, text_string(&text));
 	}
 	return 0;

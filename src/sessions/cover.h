@@ -11,7 +11,7 @@
  */
 
 enum doer {
-	BY_HOOK,	/* never removes what denies to a whole family, to others, or at all */
+	BY_HOOK,	/* never removes what denies to an entire family, to others, or at all */
 	BY_ADMIN,	/* `up`: removes what the configuration says is to be direct */
 	BY_REMOVAL,	/* `down`, or the last session's end: may take all away */
 };

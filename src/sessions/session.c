@@ -46,7 +46,7 @@ static int complain(const struct state *state, const char *name, struct report *
 static int refuse_owner(const struct state *state, const char *name, struct report *report)
 {
 	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s must belong to user %u and be writable by "
-			    "nobody else; remove it, and it will be made", state->path, name[0] ? "/" : "", name,
+			    "nobody else; remove it, and it will be created anew", state->path, name[0] ? "/" : "", name,
 			    (unsigned int)geteuid());
 }
 
@@ -59,8 +59,8 @@ static int check_parent(const struct state *state, struct report *report)
 		return complain(state, "..", report);
 	if (directory_is_trusted(&status))
 		return 0;
-	return report_error(report, EX_CANTCREAT, "state directory: %s lies in a directory that others can write to (user %u, "
-			    "mode %04o), so it may be taken away; name another in [session] state_dir", state->path,
+	return report_error(report, EX_CANTCREAT, "state directory: %s is in a directory that others can write to (user %u, "
+			    "mode %04o), so it could be replaced; name another in [session] state_dir", state->path,
 			    (unsigned int)status.st_uid, (unsigned int)status.st_mode & 07777);
 }
 
@@ -179,7 +179,7 @@ void state_trust(const struct state *state)
 	unlinkat(state->directory, DOUBT, 0);
 }
 
-/* Reads a small file whole, with a NUL behind it; its length, or -1. */
+/* Reads a small file completely, with a NUL behind it; its length, or -1. */
 static ssize_t read_file(int directory, const char *name, char *buffer, size_t size)
 {
 	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -253,7 +253,7 @@ static void address_name(char name[NAME_SIZE], const char *address)
 	snprintf(name, NAME_SIZE, "addresses/%s", address);
 }
 
-static int write_whole(int fd, const struct text *text)
+static int write_all(int fd, const struct text *text)
 {
 	size_t done = 0;
 
@@ -304,7 +304,7 @@ int state_record(const struct state *state, const struct session *session, struc
 	fd = openat(state->directory, NEW_SESSION, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return complain(state, name, report);
-	if (write_whole(fd, &record) < 0) {
+	if (write_all(fd, &record) < 0) {
 		complain(state, name, report);
 		close(fd);
 		unlinkat(state->directory, NEW_SESSION, 0);

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A DNS server on the server itself asks by the main route: it is warned of, and closed with dns = block.
+# A DNS server on the server itself asks via the main route: it is warned of, and closed with dns = block.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -58,10 +58,10 @@ client_disconnect client1
 
 gateway_ini gateway.address4="$UPSTREAM4" killswitch.dns=block
 syslog_clear
-checks 78 "error: /etc/ocserv/ocserv.conf:[0-9]+: dns = $SERVER_VPN4: is this host.*resolve no name"
+checks 78 "error: /etc/ocserv/ocserv.conf:[0-9]+: dns = $SERVER_VPN4: is this host.*can't resolve names"
 ok "dns = block: alice connects" client_connect client1 alice
 each_question '^refused' "it can't be asked"
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 is "$(in_namespace server bash -c "head -n 1 </dev/tcp/127.0.0.1/53")" answer \
 	"the server itself can ask"
 client_disconnect client1
@@ -74,11 +74,11 @@ notes() {	# ADDRESS
 
 gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6"
 for address in "$ROUTER4" "$ROUTER6"; do
-	like "$(notes "$address")" "^$address: is in the private network [^ ]*, to which this host has a route by eth0, but clients \
-ask it by the gateway [^ ]*: unless" "check notes a private resolver on this host's network: $address"
+	like "$(notes "$address")" "^$address: is in the private network [^ ]*, to which this host has a route via eth0, but clients \
+ask it via the gateway [^ ]*: unless" "check notes a private resolver on this host's network: $address"
 done
 ip -n server route add 192.168.7.0/24 via "$UPLINK2_4"
-like "$(notes 192.168.7.53)" "^192.168.7.53: is in the private network 192.168.7.0/24, to which this host has a route by eth1" \
+like "$(notes 192.168.7.53)" "^192.168.7.53: is in the private network 192.168.7.0/24, to which this host has a route via eth1" \
 	"and one behind a router"
 for address in "$UPSTREAM4" 10.99.0.53 fd99::53 "${CLIENTS4%0/24}77" 9.9.9.9 "$UPLINK2_4"; do
 	is "$(notes "$address")" "" "none of $address"

@@ -15,13 +15,13 @@ ok "ocserv starts with the variables of a container" \
 	ocserv_start -u OCSERV_GATEWAY_CONFIG VPN_GATEWAY="$UPSTREAM4" \
 	VPN_SUBNET="$CLIENTS4" IPV6_SUBNET="$CLIENTS6"
 ok "there is no file: alice connects" client_connect client1 alice
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 is "$(connect_error client1 "$INTERNET6")" "Permission denied" "her IPv6 is told at once"
 client_disconnect client1
 
 gateway_ini gateway.address4="$ROUTER4" gateway.address6="$UPSTREAM6"
 ok "there is a file with another gateway: alice connects" client_connect client1 alice
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the one in the environment"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the one in the environment"
 is "$(exit_address client1 6)" "$UPSTREAM_EXIT6" "and by the file's where the environment has none"
 client_disconnect client1
 ocserv_stop
@@ -30,7 +30,7 @@ ok "ocserv starts with variables that are empty" \
 	ocserv_start VPN_SUBNET= IPV6_SUBNET= VPN_GATEWAY=
 gateway_ini gateway.address4="$UPSTREAM4"
 ok "alice connects" client_connect client1 alice
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the file's gateway"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the file's gateway"
 client_disconnect client1
 ocserv_stop
 

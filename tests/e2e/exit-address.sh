@@ -19,7 +19,7 @@ install -m 600 /dev/null "$GATEWAY_INI"
 echo "; nothing is configured yet" >"$GATEWAY_INI"
 ok "no gateway is configured: a client connects" client_connect client1 alice
 must "captures run" leak_captures_start
-is "$(exit_address client1 4)" "$ROUTER_EXIT4" "it leaves by the server's own router"
+is "$(exit_address client1 4)" "$ROUTER_EXIT4" "it leaves via the server's own router"
 is "$(exit_address client1 6)" "$ROUTER_EXIT6" "by IPv6 as well"
 must "the captures end" leak_captures_stop
 like "$(leaked)" "on router wan0: .*$INTERNET4" "they saw it: such a packet would be found"
@@ -49,7 +49,7 @@ line=$(logged "connect .*user=bob")
 is "$(field "$line" routing)" intact "it says that routing was intact"
 is "$(field "$line" device)" vpns1 "it has his device"
 
-is "$(exit_address server 4)" "$ROUTER_EXIT4" "the server's own traffic leaves by its router"
+is "$(exit_address server 4)" "$ROUTER_EXIT4" "the server's own traffic leaves via its router"
 is "$(exit_address server 6)" "$ROUTER_EXIT6" "by IPv6 as well"
 like "$(server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" status 2>&1)" alice "status knows alice"
 is "$(server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" status --json |
@@ -71,6 +71,6 @@ gateway_ini gateway.address4=direct gateway.address6=direct
 ok "the gateway is taken out: up" server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" up
 ok "alice connects" client_connect client1 alice
 ok "nothing is left of it" nothing_installed
-is "$(exit_address client1 4)" "$ROUTER_EXIT4" "she leaves by the server's own router"
+is "$(exit_address client1 4)" "$ROUTER_EXIT4" "she leaves via the server's own router"
 
 done_testing

@@ -51,7 +51,7 @@ ok "which repairs" wait_for 5 logged "connect .*user=bob.*routing=repaired"
 not_ok "the server forwards for others no more" forwarded 1
 for family in 4 6; do
 	exit=UPSTREAM_EXIT$family router=ROUTER_EXIT$family vpn=SERVER_VPN$family server=SERVER$family
-	is "$(exit_address client1 "$family")" "${!exit}" "IPv$family of the first leaves by the upstream"
+	is "$(exit_address client1 "$family")" "${!exit}" "IPv$family of the first leaves via the upstream"
 	is "$(exit_address client2 "$family")" "${!exit}" "that of the second, too"
 	is "$(exit_address server "$family")" "${!router}" "the server's own by its router"
 	ok "the clients reach each other" pings client1 "$(client_address client2 "$family")"
@@ -64,7 +64,7 @@ server_exec nft flush ruleset
 not_ok "without the kill switch: a forged source gets no answer" forge 4
 not_ok "nor by IPv6" forge 6
 not_ok "honest packets neither, without the SNAT" has_internet client1 4
-ok "no packet left by another way" no_leak
+ok "no packet left another way" no_leak
 
 # Adding an IPv6 route, the kernel asks the policy rules, of which one stops all others.
 ip -n server -6 route flush table 100

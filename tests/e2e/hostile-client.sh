@@ -19,7 +19,7 @@ gateway_ini gateway.address4="$UPSTREAM4"
 must "there is a user with a strange name" ocserv_user "$name"
 ok "it connects" client_connect client1 "$name" --useragent "$said" \
 	--local-hostname "$said" --os=android --version-string "$said"
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "it leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "it leaves via the upstream"
 ok "the log has a line of it" wait_for 5 logged "connect .*eve"
 is "$(logged "connect .*eve" | wc -l)" 1 "and only one"
 is "$(field "$(logged "connect .*eve")" routing)" installed "in which it cannot write fields"

@@ -88,7 +88,7 @@ is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves with the gateway's 
 ok "status shows her" status_is "^  alice "
 ok "nft flush ruleset" server_exec nft flush ruleset
 ok "status says what is wrong" status_is "^state        degraded"
-like "$(exit_address client1 4)" "^$" "she does not leave by the server's own router"
+like "$(exit_address client1 4)" "^$" "she does not leave via the server's own router"
 ok "the timer repairs it" unit_runs
 ok "status has nothing to say" status_is "^state        installed"
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves with the gateway's address again"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A LAN behind a client (iroute): it leaves by the gateway where its network is among the clients' subnets, as part of that
+# A LAN behind a client (iroute): it leaves via the gateway where its network is among the clients' subnets, as part of that
 # client alone. Elsewhere it gets nowhere.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
@@ -57,7 +57,7 @@ must "a LAN is behind client1" lan_up
 
 gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6"
 ok "alice connects, her LAN is no client's subnet" connect_alice
-is "$(exit_address client1 4) $(exit_address client1 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "she leaves by the upstream"
+is "$(exit_address client1 4) $(exit_address client1 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "she leaves via the upstream"
 must "captures run" lan_captures_start
 not_ok "her LAN has no internet" has_internet lan 4
 not_ok "of IPv6 either" has_internet lan 6
@@ -73,7 +73,7 @@ gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6" clients.
 	clients.subnet6="$CLIENTS6, $LAN6"
 ok "alice connects, with her LAN in subnet4 and subnet6" connect_alice
 ok "bob connects" client_connect client2 bob
-is "$(exit_address lan 4) $(exit_address lan 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "the LAN leaves by the upstream"
+is "$(exit_address lan 4) $(exit_address lan 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "the LAN leaves via the upstream"
 is "$(exit_address client1 4) $(exit_address client1 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "so does alice"
 is "$(exit_address client2 4) $(exit_address client2 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "so does bob"
 ok "bob reaches the LAN" pings client2 "$HOST4"
@@ -94,17 +94,17 @@ must "captures run" lan_captures_start
 server_exec nft flush ruleset
 not_ok "without the kill switch the LAN has no internet, since nobody masquerades it" has_internet lan 4
 not_ok "of IPv6 either" has_internet lan 6
-ok "and it leaves by no other way" no_leak
+ok "and it leaves via no other way" no_leak
 capture_stop router vpnnet
 ok "all is put back" server_exec "$OGW_PROGRAM" up
-is "$(exit_address lan 4) $(exit_address lan 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "the LAN leaves by the upstream"
+is "$(exit_address lan 4) $(exit_address lan 6)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT6" "the LAN leaves via the upstream"
 
 must "captures run" lan_captures_start
 ip -n server rule flush protocol 111
 ip -n server -6 rule flush protocol 111
 not_ok "without policy rules the LAN has no internet" has_internet lan 4
 not_ok "of IPv6 either" has_internet lan 6
-ok "and it leaves by no other way" lan_captures_stop
+ok "and it leaves via no other way" lan_captures_stop
 ok "all is put back" server_exec "$OGW_PROGRAM" up
 
 must "captures run" lan_captures_start
@@ -120,7 +120,7 @@ ip -n server route add "$LAN4" via "$UPLINK2_4"
 like "$(server_exec "$OGW_PROGRAM" check 2>&1)" "$LAN4 via $UPLINK2_4" "check names a route of others to the LAN"
 must "captures run" lan_captures_start
 not_ok "bob does not reach the LAN by it" pings client2 "$HOST4"
-ok "nothing left by it" lan_captures_stop
+ok "nothing left via it" lan_captures_stop
 ip -n server route del "$LAN4" via "$UPLINK2_4"
 
 # With auto, no file of a user makes a network one of the clients'.
@@ -130,7 +130,7 @@ gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6" clients.
 ok "alice connects, with auto" connect_alice
 must "captures run" lan_captures_start
 not_ok "the LAN has no internet" has_internet lan 4
-ok "and leaves by no other way" lan_captures_stop
+ok "and leaves via no other way" lan_captures_stop
 like "$(server_exec "$OGW_PROGRAM" check 2>&1)" "is behind the client of .*not within .clients. subnet4" "check says so"
 
 done_testing

@@ -22,7 +22,7 @@ stays_shut() {
 	not_ok "$1: no way out" has_internet client1 4
 	not_ok "nor by IPv6" has_internet client1 6
 	wait $!
-	ok "no packet left by another way" no_leak
+	ok "no packet left another way" no_leak
 	"${3:-:}"
 	repaired_by_bob
 }
@@ -38,7 +38,7 @@ repaired_by_bob() {
 	ok "the log says that he found damage" \
 		wait_for 5 logged "connect .*user=bob.*routing=(installed|repaired)"
 	is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice has her way out"
-	ok "all is whole" whole
+	ok "all is complete" whole
 	client_disconnect client2
 }
 
@@ -119,7 +119,7 @@ another_router() {
 }
 
 ok "alice connects" client_connect client1 alice
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 
 stays_shut "the default route is gone" no_default_route
 stays_shut "the policy rule is gone" no_policy_rule
@@ -135,7 +135,7 @@ stays_shut "all tables are flushed, the link is down" flushed_and_down link_up
 
 no_rule_behind
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" \
-	"the rules behind the policy rule are gone: alice leaves by the upstream"
+	"the rules behind the policy rule are gone: alice leaves via the upstream"
 repaired_by_bob
 no_guard
 repaired_by_bob
@@ -154,6 +154,6 @@ not_ok "nor from the gateway itself" \
 must "the capture ends" capture_stop server eth0
 must "so does the other" capture_stop server eth1
 is "$(capture_read server eth0; capture_read server eth1)" "" \
-	"no packet left, not by the gateway either"
+	"no packet left, not via the gateway either"
 
 done_testing

@@ -13,12 +13,12 @@ begin
 gateway_ini gateway.address4="$UPSTREAM4" log.dry_run=yes
 ok "alice connects" client_connect client1 alice
 ok "nothing is installed" nothing_installed
-is "$(exit_address client1 4)" "$ROUTER_EXIT4" "she leaves by the server's own router"
+is "$(exit_address client1 4)" "$ROUTER_EXIT4" "she leaves via the server's own router"
 ok "the log says what would be done" wait_for 5 logged "dry.run"
 ok "she leaves" client_disconnect client1
 
 gateway_ini gateway.address4="$UPSTREAM4"
 ok "dry_run is off: alice connects" client_connect client1 alice
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 
 done_testing

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The gateway's address is lost while a client is connected: the next client is refused, and the one that is there leaves by
+# The gateway's address is lost while a client is connected: the next client is refused, and the one that is there leaves via
 # the gateway as before, or not at all.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
@@ -26,7 +26,7 @@ still_held() {
 	ok "$1: the log says why" wait_for 5 logged "$2"
 	ok "$1: and who" wait_for 5 logged "session refused: user=bob .*status=78"
 	is "$(server_state)" "$installed" "$1: rules, routes and kill switch are as before"
-	is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "$1: alice leaves by the upstream"
+	is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "$1: alice leaves via the upstream"
 	not_ok "$1: her IPv6 by no way" has_internet client1 6
 	server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" up >/dev/null 2>&1
 	is "$?" 78 "$1: up is refused, too"
@@ -36,7 +36,7 @@ still_held() {
 begin
 gateway_ini gateway.address4="$UPSTREAM4"
 ok "alice connects" client_connect client1 alice
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 installed=$(server_state)
 must "captures run" leak_captures_start
 
@@ -45,11 +45,11 @@ still_held "without address4" "asks for a gateway, but neither address4 nor addr
 gateway_ini gateway.interface=eth0
 still_held "with the interface alone" "asks for a gateway, but neither address4"
 (umask 077; printf '; all gone\n' >"$GATEWAY_INI")
-still_held "with comments alone" "no gateway is configured, and this is left as it is"
+still_held "with comments alone" "no gateway is configured, but something from an earlier configuration is left in place"
 : >"$GATEWAY_INI"
-still_held "with an empty file" "is empty, as a full disk leaves it"
+still_held "with an empty file" "is empty, perhaps because the disk was full"
 gateway_ini gateway.address4="$UPSTREAM4" clients.subnet4=10.77.0.0/24
-still_held "with another pool" "lies outside \[clients\] subnet4"
+still_held "with another pool" "is outside \[clients\] subnet4"
 gateway_ini gateway.address4=direct gateway.address6=direct
 syslog_clear
 not_ok "with both families direct: bob is refused" client_connect client2 bob
@@ -63,13 +63,13 @@ not_ok "without the route: alice has no internet" has_internet client1 4
 syslog_clear
 not_ok "without the route: bob is refused" client_connect client2 bob
 not_ok "without the route: alice still has none" has_internet client1 4
-ok "no packet of hers left by another way" no_leak
+ok "no packet of hers left another way" no_leak
 
 gateway_ini gateway.address4="$UPSTREAM4"
 syslog_clear
 ok "the address is back: bob connects" client_connect client2 bob
 ok "which repairs" wait_for 5 logged "connect .*user=bob .*routing=repaired"
-is "$(exit_address client1 4) $(exit_address client2 4)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT4" "both leave by the upstream"
+is "$(exit_address client1 4) $(exit_address client2 4)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT4" "both leave via the upstream"
 client_disconnect client1
 client_disconnect client2
 

@@ -38,7 +38,7 @@ unlike "$(check)" "compared|no ocserv" "at its usual place nothing is said"
 ocserv_kill
 
 rm -f "$OCSERV_CONF"
-like "$(check)" "note: there is no $OCSERV_CONF, and no ocserv that runs here: nothing of its configuration is compared" \
+like "$(check)" "note: there is no $OCSERV_CONF, and no ocserv is running here: its configuration is not checked" \
 	"with no file and no ocserv check says so"
 like "$(check --ocserv-conf /nowhere)" "ocserv-conf /nowhere: No such file" "a file that was named is to be there"
 gateway_ini clients.subnet4=auto gateway.address4="$UPSTREAM4"
@@ -50,12 +50,12 @@ OCSERV_CONF=/etc/ocserv/another.conf
 ocserv_conf ipv4-network=10.77.0.0/24
 must "ocserv runs with another file" ocserv_start
 said=$(check)
-like "$said" "note: there is no $usual: compared is (/proc/[0-9]+/fd/[0-9]+), what ocserv \(process [0-9]+\) has read" \
+like "$said" "note: there is no $usual: checking (/proc/[0-9]+/fd/[0-9]+) instead, the copy that ocserv \(process [0-9]+\) keeps" \
 	"check finds what it has read"
 like "$said" "/proc/$OCSERV_PID/fd/[0-9]+:[0-9]+: ipv4-network = 10.77.0.0/24: is not within" "and compares it"
 mkdir /run/ocserv
 cp "$OCSERV_CONF" /run/ocserv/ocserv.conf
-like "$(check)" "ocserv \(process $OCSERV_PID\) runs with /run/ocserv/ocserv.conf: that is compared, not $usual" \
+like "$(check)" "ocserv \(process $OCSERV_PID\) runs with /run/ocserv/ocserv.conf: that is checked, not $usual" \
 	"at a known place it finds its file"
 mv /run/ocserv/ocserv.conf "$usual"
 unlike "$(check)" "compared" "at the usual place there is nothing to say"
@@ -66,10 +66,10 @@ mv "$usual" /run/ocserv/ocserv.conf
 OCSERV_CONF=$usual
 ocserv_kill
 
-like "$(check)" "there is no $usual: compared is /run/ocserv/ocserv.conf; set .* ocserv_conf = /run/ocserv/ocserv.conf" \
+like "$(check)" "there is no $usual: checking /run/ocserv/ocserv.conf instead; set .* ocserv_conf = /run/ocserv/ocserv.conf" \
 	"without ocserv a file at a known place is compared"
 mount -t tmpfs none /var && mkdir /var/etc && mv /run/ocserv/ocserv.conf /var/etc/
-like "$(check)" "there is no $usual: compared is /var/etc/ocserv.conf" "OpenWrt's place is one"
+like "$(check)" "there is no $usual: checking /var/etc/ocserv.conf instead" "OpenWrt's place is one"
 
 # Any local user can have a process of that name, of which the files in /proc are root's once it is not dumpable.
 printf 'connect-script = /bin/true\n' >"$OGW_WORK/evil.conf"
@@ -93,14 +93,14 @@ for option in "-c $OGW_WORK/there.conf" "-c$OGW_WORK/there.conf" "--config $OGW_
 	      "-f --config=$OGW_WORK/there.conf" "-fc $OGW_WORK/there.conf"; do
 	# shellcheck disable=SC2086
 	must "an ocserv runs with $option" stand_in $option
-	like "$(check)" "ocserv \(process $STAND_IN\) runs with $OGW_WORK/there.conf: that is compared" "check finds it"
+	like "$(check)" "ocserv \(process $STAND_IN\) runs with $OGW_WORK/there.conf: that is checked" "check finds it"
 	stand_in_ends
 done
 must "an ocserv runs with a file from where it began" stand_in -c there.conf
-like "$(check)" "ocserv \(process $STAND_IN\) runs with /proc/$STAND_IN/cwd/there.conf: that is compared" "check finds it"
+like "$(check)" "ocserv \(process $STAND_IN\) runs with /proc/$STAND_IN/cwd/there.conf: that is checked" "check finds it"
 cp "$OGW_WORK/there.conf" "$usual"
 gateway_ini gateway.address4="$UPSTREAM4" clients.subnet4=auto
-like "$(check)" "warning: ocserv .* runs with .*there.conf, but values that are auto are those of $usual; set" \
+like "$(check)" "warning: ocserv .* runs with .*there.conf, but auto values come from $usual; set" \
 	"auto of another file is a warning"
 stand_in_ends
 

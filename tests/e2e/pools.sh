@@ -1,5 +1,5 @@
 #!/bin/bash
-# Pools of groups: each is governed that is listed in subnet4, or found by itself.
+# Pools of groups: each is covered that is listed in subnet4, or found by itself.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -17,7 +17,7 @@ gateway_ini gateway.address4="$UPSTREAM4" clients.subnet4="$CLIENTS4, 10.30.0.0/
 ok "alice connects" client_connect client1 alice
 ok "carol connects" client_connect client2 carol
 like "$(client_address client2 4)" '^10\.30\.0\.' "her address is of her group's pool"
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice leaves via the upstream"
 is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "so does carol"
 ok "the log has carol" wait_for 5 logged "connect .*user=carol"
 is "$(field "$(logged "connect .*user=carol")" group)" staff "with her group"
@@ -34,7 +34,7 @@ for priority in 999 1000 1001; do
 	done
 done
 not_ok "the rules are gone: carol has no way out" has_internet client2 4
-ok "no packet left by another way" no_leak
+ok "no packet left another way" no_leak
 must "the other ends" capture_stop router vpnnet
 is "$(capture_read router vpnnet)" "" "nor one with carol's address"
 
@@ -48,7 +48,7 @@ syslog_clear
 ok "alice connects" client_connect client1 alice
 ok "carol connects" client_connect client2 carol
 ok "all was put back" wait_for 5 logged "connect .*user=alice.*routing=repaired"
-is "$(exit_address client1 4) $(exit_address client2 4)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT4" "both leave by the upstream"
+is "$(exit_address client1 4) $(exit_address client2 4)" "$UPSTREAM_EXIT4 $UPSTREAM_EXIT4" "both leave via the upstream"
 is "$(server_exec ip rule show priority 1000 | sed 's/.*from \([^ ]*\) .*/\1/' | xargs)" "$CLIENTS4 10.30.0.0/24" \
 	"a rule for each pool"
 echo "ipv4-network = 10.31.0.0/24" >/etc/ocserv/groups/staff
@@ -56,6 +56,6 @@ client_disconnect client2
 ok "carol connects again" client_connect client2 carol
 is "$(server_exec ip rule show priority 1000 | sed 's/.*from \([^ ]*\) .*/\1/' | xargs)" "$CLIENTS4 10.31.0.0/24" \
 	"an edit counts from the next session on"
-is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 
 done_testing

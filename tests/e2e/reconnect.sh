@@ -72,24 +72,24 @@ ok "now it runs" wait_for 5 logged "disconnect .*user=alice"
 is "$(field "$(logged "disconnect .*user=alice")" id)" "$first" "for the old session"
 is "$(field "$(logged "disconnect .*user=alice")" ip4)" "$before" "with the same address"
 ok "nothing was taken away meanwhile" nothing_vanished
-ok "all is whole" whole
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+ok "all is complete" whole
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 
 syslog_clear
 ok "she drops her connection and comes back" client_reconnect client1
 ok "the old session's disconnect runs" wait_for 10 logged "disconnect .*user=alice"
 ok "so does the new one's connect" wait_for 10 logged "connect .*user=alice"
-ok "all is whole" whole
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+ok "all is complete" whole
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 
 syslog_clear
 client_moves client1 "$CLIENT1_4"
 ok "she moves back, both hooks run at once" client_reconnect client1
 ok "the old session's disconnect runs" wait_for 10 logged "disconnect .*user=alice"
 ok "so does the new one's connect" wait_for 10 logged "connect .*user=alice"
-ok "all is whole" whole
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
-ok "no packet left by another way" no_leak
+ok "all is complete" whole
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
+ok "no packet left another way" no_leak
 
 ok "she leaves" client_disconnect client1
 ok "all is gone with her" wait_for 5 nothing_installed

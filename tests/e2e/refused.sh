@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the rules would not govern is refused, and nothing is done.
+# What the rules would not cover is refused, and nothing is done.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -62,10 +62,10 @@ ok "all is right: bob connects" client_connect client2 bob
 refused "carol's pool is still wrong" carol "10\.30\.0\.[0-9]+"
 gateway_ini gateway.adress4="$UPSTREAM4"
 refused "the key is misspelt again" alice "adress4.*address4"
-ok "what is installed stays whole" whole
-is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "bob leaves by the upstream as before"
+ok "what is installed stays complete" whole
+is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "bob leaves via the upstream as before"
 gateway_ini gateway.address4="$UPSTREAM4"
 ok "all is right again: alice connects" client_connect client1 alice
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 
 done_testing

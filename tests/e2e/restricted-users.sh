@@ -27,7 +27,7 @@ must "ocserv listens, with restrict-user-to-routes" ocserv_start
 ok "check finds nothing to say" server_exec "$OGW_PROGRAM" check
 ok "alice connects" client_connect client1 alice
 ok "the hook has run" wait_for 5 logged "connect .*user=alice.*routing=installed"
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "where alice may go, she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "where alice may go, she leaves via the upstream"
 not_ok "where she may not, she does not get: ocserv's own firewall script has run, too" pings client1 203.0.113.254
 # The rules of that script are known as ocserv's, and nothing is proposed that undoes them.
 ok "explain: where alice may go, she gets to the gateway" server_exec "$OGW_PROGRAM" explain alice "$INTERNET4"

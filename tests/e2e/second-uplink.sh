@@ -20,9 +20,9 @@ strict
 gateway_ini gateway.address4="$UPLINK2_4" gateway.address6="$UPLINK2_6"
 ok "alice connects" client_connect client1 alice
 is "$(server_exec cat /proc/sys/net/ipv4/conf/vpns0/rp_filter)" 1 "her tunnel filters strictly"
-is "$(exit_address client1 4)" "$UPLINK2_EXIT4" "she leaves by the second uplink"
+is "$(exit_address client1 4)" "$UPLINK2_EXIT4" "she leaves via the second uplink"
 is "$(exit_address client1 6)" "$UPLINK2_EXIT6" "by IPv6 as well"
-is "$(exit_address server 4)" "$ROUTER_EXIT4" "the server's own traffic leaves by its router"
+is "$(exit_address server 4)" "$ROUTER_EXIT4" "the server's own traffic leaves via its router"
 unlike "$(server_exec "$OGW_PROGRAM" -c "$GATEWAY_INI" check 2>&1)" "rp_filter on" "check does not say that answers are dropped"
 ok "the server's VPN address answers" pings client1 "$SERVER_VPN4"
 ok "bob connects" client_connect client2 bob
@@ -38,6 +38,6 @@ not_ok "and nobody can connect" client_connect client2 bob
 must "the capture ends" capture_stop router wan0
 must "so does the other" capture_stop server eth0
 is "$(capture_read router wan0; capture_read server eth0)" "" \
-	"no packet left by the first uplink"
+	"no packet left via the first uplink"
 
 done_testing

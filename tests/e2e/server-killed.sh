@@ -23,18 +23,18 @@ syslog_clear
 must "captures run" leak_captures_start
 ok "ocserv is killed" ocserv_kill
 not_ok "no hook ran" logged "disconnect"
-ok "what is installed stays whole" whole
+ok "what is installed stays complete" whole
 is "$(live_sessions)" "" "status counts no session any more"
 client_disconnect client1
 client_disconnect client2
 
 ok "ocserv starts again" ocserv_start
 ok "alice connects" client_connect client1 alice
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 ok "she found all intact" wait_for 5 logged "connect .*user=alice.*routing=intact"
 is "$(live_sessions)" "alice" "status knows her alone"
 ok "she leaves" client_disconnect client1
 ok "all is gone: the stale records do not count" wait_for 5 nothing_installed
-ok "no packet left by another way" no_leak
+ok "no packet left another way" no_leak
 
 done_testing

@@ -40,7 +40,7 @@ always() {
 	for address in "${addresses[@]}"; do
 		ok "$mode: $address answers echo" pings client1 "$address"
 	done
-	is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "$mode: the client leaves by the upstream"
+	is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "$mode: the client leaves via the upstream"
 	asks_client
 }
 

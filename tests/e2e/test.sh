@@ -24,7 +24,7 @@ have() {	# "STATUS REGEX" DESCRIPTION
 
 has_gone() {	# USER
 	gateway test "$1"
-	[[ $out == *"no live session is that of '$1'"* ]]
+	[[ $out == *"no live session belongs to '$1'"* ]]
 }
 
 begin
@@ -33,12 +33,12 @@ gateway_ini gateway.address4="$UPSTREAM4" gateway.address6="$UPSTREAM6" \
 	gateway.probe="$INTERNET4, [$INTERNET6]:80" gateway.probe_http="http://$INTERNET4/"
 ok "alice connects" client_connect client1 alice
 ok "bob connects" client_connect client2 bob
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice leaves via the upstream"
 have '^0 reach the gateway$' "status says so"
 must "captures run" leak_captures_start
 gateway test alice
 is "$status" 0 "a test of alice"
-like "$(line client)" "^alice, $(client_address client1 4) and $(client_address client1 6) by vpns[0-9]+$" "it is hers"
+like "$(line client)" "^alice, $(client_address client1 4) and $(client_address client1 6) on vpns[0-9]+$" "it is hers"
 like "$(line 'IPv4 beyond')" "^$INTERNET4 answers in " "the internet answers"
 like "$(line 'IPv6 beyond')" "^\[$INTERNET6\]:80 answers in " "by IPv6"
 like "$(line 'IPv4 world')" "^sees $UPSTREAM_EXIT4, in " "it sees the upstream's address, as of her"
@@ -59,10 +59,10 @@ ip -n server neigh flush dev eth0
 have "^1 IPv4: have NO internet: the gateway $UPSTREAM4 does not answer; nothing leaks; IPv6: have NO internet" "the upstream is gone"
 upstream_link up
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice comes back with it"
-ok "no packet left by another way" no_leak
+ok "no packet left another way" no_leak
 gateway down
 gateway status
-like "$status $(head -n 1 <<<"$out")" '^1 clients +LEAK by eth0: run ocserv-gateway up$' "after down, status says at first that they leak"
+like "$status $(head -n 1 <<<"$out")" '^1 clients +LEAK via eth0: run ocserv-gateway up$' "after down, status says at first that they leak"
 is "$(exit_address client1 4)" "$ROUTER_EXIT4" "and so they do"
 gateway up
 have '^0 reach the gateway$' "up ends it"

@@ -13,7 +13,7 @@ begin
 gateway_ini gateway.address4="$UPSTREAM4"
 ok "alice connects" client_connect client1 alice
 ok "bob connects" client_connect client2 bob
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice leaves via the upstream"
 must "captures run" leak_captures_start
 
 upstream_tunnel down
@@ -46,8 +46,8 @@ not_ok "the link is down, the default route is by the second uplink: no way out"
 	has_internet client1 4
 server_link up
 ok "the link is up again: bob connects" client_connect client2 bob
-is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "he leaves by the upstream"
+is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "he leaves via the upstream"
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "so does alice"
-ok "no packet left by another way" no_leak
+ok "no packet left another way" no_leak
 
 done_testing

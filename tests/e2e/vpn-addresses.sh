@@ -1,5 +1,5 @@
 #!/bin/bash
-# The VPN's own addresses are reached inside it, not by the gateway.
+# The VPN's own addresses are reached inside it, not via the gateway.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -27,7 +27,7 @@ ok "bob connects" client_connect client2 bob
 not_ok "alice does not reach bob" pings client1 "$(client_address client2 4)"
 not_ok "nor by IPv6" pings client1 "$(client_address client2 6)"
 ok "the server's VPN address answers" pings client1 "$SERVER_VPN4"
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "alice leaves via the upstream"
 is "$(exit_address client2 4)" "$UPSTREAM_EXIT4" "so does bob"
 
 ip -n router route replace "$CLIENTS4" via "$SERVER4"
@@ -43,6 +43,6 @@ in_namespace upstream nft insert rule inet forward forward \
 ok "inbound = any, masquerade = no: alice connects" client_connect client1 alice
 ok "the upstream reaches alice" \
 	in_namespace upstream ping -n -c 1 -W 2 "$(client_address client1 4)"
-is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves by the upstream"
+is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "she leaves via the upstream"
 
 done_testing

@@ -5,7 +5,7 @@ Sends from the far end of vpns0 in namespace `outside`, round after round of the
 same packets, and looks at every frame that leaves the host by another interface
 than a tunnel. One word says what a round has met:
 
-    open      a frame left by another way than the gateway's: a leak
+    open      a frame left another way than the gateway's: a leak
     former    a frame went to the gateway of before, and none elsewhere
     gateway   a frame reached the gateway, and none went elsewhere
     closed    nothing left
@@ -16,7 +16,7 @@ Commands on stdin, each answered by a line:
     begin honest|all           forget the rounds so far; with forged sources or without
     look                       the word of now, then those of all rounds since begin, each as
                                often as it changed
-    leak                       the first frame that left by another way since begin
+    leak                       the first frame that left another way since begin
 
 Arguments, where it is another client: TUNNEL UPLINK ADDRESS ADDRESS6 NUMBER.
 """

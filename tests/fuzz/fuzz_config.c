@@ -150,7 +150,7 @@ static void use(const struct config *config)
 	struct exits exits;
 	struct plan plan;
 	uint32_t sequence = 0;
-	bool governed = config_governs(config, IPV4) || config_governs(config, IPV6);
+	bool covered = config_covers(config, IPV4) || config_covers(config, IPV6);
 
 	exits_make(&exits, config);
 	for (unsigned int i = 0; i < exits.count; i++)
@@ -159,12 +159,12 @@ static void use(const struct config *config)
 	nftables_compile(&wanted.guard);
 	nftables_make_batch(&batch, &wanted.guard, true, true, 0, &sequence);
 	free(batch.buffer);
-	require((governed ? plan_install : plan_remove)(&plan, config, &wanted, &empty, &report) == 0,
+	require((covered ? plan_install : plan_remove)(&plan, config, &wanted, &empty, &report) == 0,
 		"an empty kernel has no conflict");
-	if (governed)
+	if (covered)
 		require(plan.steps > 0 && plan.step[0].kind == STEP_GUARD_LOAD, "the kill switch is the first step");
 	else
-		require(plan.steps == 0, "where nothing is governed, nothing is installed");
+		require(plan.steps == 0, "where nothing is covered, nothing is installed");
 	require(!config_is_plain(config) || !config->asking_line, "what asks for a gateway is not plain");
 	script_add_plan(&script, "fuzz", &plan);
 	plan_free(&plan);

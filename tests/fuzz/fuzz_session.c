@@ -107,7 +107,7 @@ static void check_pair(const char *value)
 	key = text_next_pair(&cursor, &again);
 	require(key && strcmp(key, "key") == 0 && strcmp(again, value) == 0, "a value reads back as it was");
 	key = text_next_pair(&cursor, &again);
-	require(key && strcmp(key, "next") == 0 && strcmp(again, "1") == 0, "the pair behind it is whole");
+	require(key && strcmp(key, "next") == 0 && strcmp(again, "1") == 0, "the pair behind it is complete");
 	require(!text_next_pair(&cursor, &again), "there are as many pairs as were written");
 }
 

@@ -1,5 +1,5 @@
 """Attacks that need something beside the client: tables and interfaces of others on the server,
-neighbours that lie, addresses that are elsewhere now. Each is tried with both layers whole and with
+neighbours that lie, addresses that are elsewhere now. Each is tried with both layers complete and with
 one of them gone, and the host's own traffic must go on beside it.
 """
 
@@ -167,7 +167,7 @@ def internet_served(bench: Bench, family: int) -> Iterator[Finding]:
 
 
 def question_answered(bench: Bench, family: int) -> Iterator[Finding]:
-    """What the host itself asks leaves by the main route, and the answer comes in."""
+    """What the host itself asks leaves via the main route, and the answer comes in."""
     here, far = SERVER["eth0"][family], FAR[family]
     kind = socket.AF_INET if family == 4 else socket.AF_INET6
     with socket.socket(kind, socket.SOCK_DGRAM) as asker:
@@ -484,7 +484,7 @@ def tunnels_reached(bench: Bench) -> None:
     bench.send_all()
     if bench.damage.layer == troubles.GUARD:
         return
-    for family, protocol in itertools.product(bench.governed, NO_SERVICE):
+    for family, protocol in itertools.product(bench.covered, NO_SERVICE):
         if delivered_to_server(bench, family, protocol):
             bench.problems.append(f"{protocol} of a client reaches the server, IPv{family}")
 
@@ -571,7 +571,7 @@ class Beside(NamedTuple):
     """The host's own other VPN or bridge, with a host behind it."""
 
     interface: str
-    frames: bool  # what leaves by it has a link header
+    frames: bool  # what leaves via it has a link header
 
     def enter(self, bench: Bench, packet: bytes) -> None:
         """The host behind it sends a packet."""
@@ -705,7 +705,7 @@ def shadowing(bench: Bench) -> None:
     """The client has flows to the far host that would take what that sends to the server."""
     bench.server.tell_lan("answering", yes=False)
     kernel.conntrack_flush()
-    for family, protocol in itertools.product(bench.governed, WITH_PORTS):
+    for family, protocol in itertools.product(bench.covered, WITH_PORTS):
         client = WORDS[family].client
         for port, victim in itertools.product(SERVICES, VICTIMS):
             payload = wire.marker(0, bench.case)
@@ -897,7 +897,7 @@ def spared(bench: Bench, attack: Attack) -> list[Finding]:
         for ends in (FAR, packets.OTHER_VPN, *(uplink.neighbour for uplink in UPLINKS))
         for address in ends.values()
     }
-    found = (finding for family in bench.governed for finding in attack.spared(bench, family))
+    found = (finding for family in bench.covered for finding in attack.spared(bench, family))
     told = list(itertools.islice(found, FINDINGS))
     bench.capture.peers = set()
     return told

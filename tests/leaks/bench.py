@@ -69,7 +69,7 @@ class Bench:
         rules.install(variant)
         network.conntrack_sysctls()
         network.reverse_path_filter(variant.reverse_path_filter)
-        self.governed = [
+        self.covered = [
             family for family in variant.watched if f"clients subnet{family}" in variant.settings
         ]
         self.routing = kernel.routing()
@@ -244,10 +244,10 @@ class Bench:
             return self.own_answer(leak)
         sent = self.catalogue.by_number.get(leak.number)
         held = sent and sent.family == 4 and self.variant.reverse_path_filter
-        if sent and not held and not (sent.pooled and sent.family in self.governed):
+        if sent and not held and not (sent.pooled and sent.family in self.covered):
             return True
         packet = leak.frame.data[14:]
-        inward = tuple(POOL_PREFIXES[family] for family in self.governed)
+        inward = tuple(POOL_PREFIXES[family] for family in self.covered)
         return capture.is_answer(packet) and not capture.addresses(packet)[1].startswith(inward)
 
     def own_answer(self, leak: capture.Leak) -> bool:
@@ -260,9 +260,9 @@ class Bench:
         """
         packet = leak.frame.data[14:]
         source, target = capture.addresses(packet)
-        inward = tuple(POOL_PREFIXES[family] for family in self.governed)
+        inward = tuple(POOL_PREFIXES[family] for family in self.covered)
         # Of a family without subnets nobody knows the pool, nor that an address of this host is in it.
-        own = network.OWN | {network.IN_VPN[family] for family in {4, 6} - set(self.governed)}
+        own = network.OWN | {network.IN_VPN[family] for family in {4, 6} - set(self.covered)}
         if source not in own or target.startswith(inward) or not capture.is_answer(packet):
             return False
         if packet[0] >> 4 == 6 or not self.variant.reverse_path_filter:

@@ -259,4 +259,4 @@ def works_in(bench: Bench, family: int) -> Iterator[Found]:
 
 
 def works(bench: Bench) -> list[Found]:
-    return [found for family in bench.governed for found in works_in(bench, family)]
+    return [found for family in bench.covered for found in works_in(bench, family)]

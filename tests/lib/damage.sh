@@ -296,7 +296,7 @@ remade_table() {
 SET_DAMAGES='without an element|does not hold|delete element SET { ELEMENT }
 without any|does not hold|flush set SET
 with one more|holds .*, which are not all|add element SET { OTHER }
-with a single address more|holds .*, which is no address of clients|add element SET { ONE }
+with a single address more|holds .*, which is not a client address|add element SET { ONE }
 with another one instead|does not hold|delete element SET { ELEMENT };;add element SET { OTHER }'
 # The same set made anew: a sed expression on its lines of the listing
 SET_CHANGES='that is wider|s,10\.20\.0\.0/24,10.20.0.0/23,;s,fd20::/64,fd20::/63,

@@ -68,7 +68,7 @@ begin_faults() {
 	absent=$empty_state
 	traffic begin all
 	look
-	is "$now" open "with nothing installed, its packets leave by any way"
+	is "$now" open "with nothing installed, its packets leave via any way"
 	start_installed
 	installed=$(state)
 	look

@@ -213,7 +213,7 @@ test_routes() {
 	configuration dual-stack
 	while IFS='|' read -r tool commands; do
 		ok "$tool $commands" damage "$tool" "$commands"
-		each_run says_void "$tool $commands" "route .*(is looked up before our policy rules|is to clients. addresses)"
+		each_run says_void "$tool $commands" "route .*(is looked up before our policy rules|leads to clients. addresses)"
 		ok "$tool $commands: is gone" undone "$tool" "$commands"
 	done <<<"$LEADING"
 	while IFS='|' read -r tool commands; do
@@ -297,7 +297,7 @@ test_silent_gateway() {
 }
 
 notes() {
-	sed -n '/nothing of its configuration is compared/d;s/^ocserv-gateway: note: //p' <<<"$err"
+	sed -n '/its configuration is not checked/d;s/^ocserv-gateway: note: //p' <<<"$err"
 }
 
 isnt_set() {

@@ -248,7 +248,7 @@ test_configurations() {
 	is "$status" 73 "up as another user: status 73"
 	like "$err" "state directory: .*: Permission denied; run it as root$" "up as another user: what to do"
 	captured setpriv --reuid 65534 --regid 65534 --clear-groups env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" check
-	like "$err" "not looked at, which needs CAP_NET_ADMIN${nl} *run it as root" "check as another user: what it can't see"
+	like "$err" "not checked: that needs CAP_NET_ADMIN${nl} *run it as root" "check as another user: what it can't see"
 	is "$status" 1 "check as another user is not all well"
 	ini killswitch.client_to_client=maybe gateway.table=254 gateway.priority=1 clients.subnet4=10.20.0.7/24 \
 		gateway.address6=172.28.0.2 killswitch.tabel=x
@@ -441,7 +441,7 @@ test_deadline() {
 	for call in sendto:1 sendto:9 flock:1; do
 		inject "${call%:*}:signal=SIGALRM:when=${call#*:}"
 		is "$status" 75 "deadline at $call: status 75"
-		is "$err" "ocserv-gateway: error: not done within 5 seconds, given up; run it again" "deadline at $call: it says so"
+		is "$err" "ocserv-gateway: error: gave up after 5 seconds; run it again" "deadline at $call: it says so"
 		ok "deadline at $call: in the log" wait_for 5 grep -qF "<27>$err" "$SYSLOG"
 		ok "deadline at $call: the next connect" hook connect
 		ok "deadline at $call: makes it whole" state_is "$installed"

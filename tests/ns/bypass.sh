@@ -132,7 +132,7 @@ harmless() {
 	meets "$name: nor without the gateway" "gateway|closed"
 }
 
-# to_client SOURCE CLIENT NEIGHBOUR: prints whether a packet to a client, that comes in from the gateway, leaves by eth1.
+# to_client SOURCE CLIENT NEIGHBOUR: prints whether a packet to a client, that comes in from the gateway, leaves via eth1.
 # One to a neighbour there is sent after it, and leaves after it.
 to_client() {
 	ip netns exec outside python3 - "$FAULTS/../leaks" "$@" <<-'END'
@@ -168,7 +168,7 @@ test_replies() {
 	ok "IPv$family replies: a route of others for a client" ip "-$family" route add "$client" dev eth1
 	ok "IPv$family replies: up, with the kill switch again" program up
 	ok "IPv$family replies: status names it" named
-	like "$out" "is to clients. addresses, but not into a tunnel" "IPv$family replies: for what it is"
+	like "$out" "leads to clients. addresses, but not into a tunnel" "IPv$family replies: for what it is"
 	is "$(to_client "$3" "$client" "$4")" held "IPv$family replies: the kill switch holds them"
 	nft flush ruleset
 	is "$(to_client "$3" "$client" "$4")" leaves "IPv$family replies: without it they go there"

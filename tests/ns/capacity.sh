@@ -128,7 +128,7 @@ test_flows() {
 	most=$(</proc/sys/net/netfilter/nf_conntrack_max)
 	ini clients.flows="$most"
 	program status
-	like "$(warnings)" "\[clients\] flows = $most, but the kernel tracks at most $most flows, so one client can use up all" \
+	like "$(warnings)" "\[clients\] flows = $most, but the kernel tracks at most $most flows, so one client can use them all up" \
 		"as many flows for one client as the kernel tracks: status warns"
 	ini clients.flows="$((most - 1))"
 	program status

@@ -1,5 +1,5 @@
 #!/bin/bash
-# A kill switch that was found whole is not read again until nf_tables counts a change; a change is always seen.
+# A kill switch that was found complete is not read again until nf_tables counts a change; a change is always seen.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib

@@ -58,9 +58,9 @@ test_gateway() {
 	have "nobody is connected; they would ${NOTHING}the gateway 172.28.0.2 does not answer" 1 "nobody is there to see it"
 	start
 	ip link set eth0 down
-	have "${NOTHING}there is no way to the gateway 172.28.0.2$SAFE" 1 "its interface is down"
+	have "${NOTHING}there is no route to the gateway 172.28.0.2$SAFE" 1 "its interface is down"
 	hook disconnect
-	have "nobody is connected; they would ${NOTHING}there is no way to the gateway 172.28.0.2" 1 "and nobody is connected"
+	have "nobody is connected; they would ${NOTHING}there is no route to the gateway 172.28.0.2" 1 "and nobody is connected"
 	ip link set eth0 up
 	ip addr add fd28::3/64 dev eth0 nodad
 	ip addr add fe80::3/64 dev eth0 nodad
@@ -125,18 +125,18 @@ test_layers() {
 	program up
 	ip rule flush protocol 111
 	ip -6 rule flush protocol 111
-	have "${NOTHING}routing leads to eth0, where the kill switch drops them: $UP$SAFE" 1 "routing is gone, the kill switch is whole"
+	have "${NOTHING}routing leads to eth0, where the kill switch drops them: $UP$SAFE" 1 "routing is gone, the kill switch is complete"
 	have_json '["nothing","blocked"]' "routing is gone"
 	nft add rule inet ocserv_gw forward counter
 	ip route replace default via 192.0.2.1
 	have "${NOTHING}routing leads to eth1, where what is left of the kill switch drops them: $UP$SAFE" 1 \
 		"what is left of the kill switch drops them"
 	nft flush ruleset
-	have "IPv4: LEAK by eth1: $UP; IPv6: LEAK by eth0: $UP" 1 "both are gone"
+	have "IPv4: LEAK via eth1: $UP; IPv6: LEAK via eth0: $UP" 1 "both are gone"
 	is "$(head -c 7 <<<"$out")" clients "which is the first line"
 	have_json '["leak","leak"]' "both are gone"
 	setting ipv6/conf/all/forwarding=0
-	have "LEAK by eth1: $UP" 1 "IPv6 is not forwarded, and does not leak"
+	have "LEAK via eth1: $UP" 1 "IPv6 is not forwarded, and does not leak"
 	setting ipv6/conf/all/forwarding=1
 	ip -6 route replace default via fd28::1
 	ip route replace default via 172.28.0.1
@@ -160,7 +160,7 @@ test_layers() {
 test_down() {
 	start
 	program down
-	have "LEAK by eth0: $UP" 1 "after down"
+	have "LEAK via eth0: $UP" 1 "after down"
 	is "$(sed -n '1s/ .*//p; 2s/  */ /p' <<<"$out" | paste -sd ' ')" "clients state absent" "that comes first"
 	nft 'add table inet other; add chain inet other forward { type filter hook forward priority 0; policy drop; }'
 	program status
@@ -193,7 +193,7 @@ test_doubt() {
 	chmod -R 700 "$STATE_DIR"
 	ln -sf yes "$STATE_DIR/doubt"
 	program status
-	like "$status $(line clients)" "^1 .*LEAK by eth0: $UP" "a tunnel without a record counts where there may be such sessions"
+	like "$status $(line clients)" "^1 .*LEAK via eth0: $UP" "a tunnel without a record counts where there may be such sessions"
 }
 
 test_other_modes() {
@@ -203,22 +203,22 @@ test_other_modes() {
 	start gateway.address4=block gateway.address6=block
 	have "have no internet: blocked" 0 "all is blocked"
 	start gateway.address6=direct clients.subnet6=
-	have "IPv4: $REACH; IPv6: leave by this host's own route" 0 "IPv6 is direct"
+	have "IPv4: $REACH; IPv6: leave via this host's own route" 0 "IPv6 is direct"
 	have_json '["gateway","direct"]' "IPv6 is direct"
 	start
 	program down
 	echo '; nothing' >"$INI"
-	have "leave by this host's own route" 0 "plain"
+	have "leave via this host's own route" 0 "plain"
 	have_json '["direct","direct"]' "plain"
 	start log.dry_run=yes
-	have "nobody is connected; they would LEAK by this host's own route: [log] dry_run = yes, so that hooks install nothing" 1 \
+	have "nobody is connected; they would LEAK via this host's own route: [log] dry_run = yes, so that hooks install nothing" 1 \
 		"hooks only log"
 	ini
 	hook connect
 	program down
 	ini log.dry_run=yes
 	program status
-	like "$(line clients)" "LEAK by eth0: \[log\] dry_run = yes, so that hooks install nothing" "and somebody is connected"
+	like "$(line clients)" "LEAK via eth0: \[log\] dry_run = yes, so that hooks install nothing" "and somebody is connected"
 	program up
 	have "$REACH" 0 "but up has installed all"
 }
@@ -226,7 +226,7 @@ test_other_modes() {
 test_unknown() {
 	start
 	captured env "${ENVIRONMENT[@]}" strace -o /dev/null -e inject=sendto:error=ENOBUFS:when=3 "$OGW_PROGRAM" status
-	is "$status $(line clients)" "1 have nobody knows what: see the problems" "the kernel does not tell"
+	is "$status $(line clients)" "1 have an unknown state: see the problems" "the kernel does not tell"
 }
 
 # tun_up NAME ADDRESS...: a point-to-point interface, as OpenVPN's, that a process carries
@@ -253,8 +253,8 @@ test_point_to_point() {
 	start gateway.address4=10.9.0.1 gateway.interface=tun7 gateway.address6=fd09::1
 	is "$status" 0 "a client connects"
 	have "$REACH" 0 "the gateway is at the far end of a tunnel"
-	is "$(line IPv4)" "gateway 10.9.0.1 on tun7, up; nobody to ask there (point-to-point)" "IPv4 says so"
-	is "$(line IPv6)" "gateway fd09::1 on tun7, up; nobody to ask there (point-to-point)" "IPv6 says so"
+	is "$(line IPv4)" "gateway 10.9.0.1 on tun7, up; can't be asked (point-to-point)" "IPv4 says so"
+	is "$(line IPv6)" "gateway fd09::1 on tun7, up; can't be asked (point-to-point)" "IPv6 says so"
 	program status --json
 	is "$(jq -c '.gateway[] | [.answers, .there]' <<<"$out" | paste -sd ' ')" "[null,true] [null,true]" "JSON says so"
 	program status --format=prometheus
@@ -262,7 +262,7 @@ test_point_to_point() {
 	like "$out" 'gateway_gateway_there\{family="ipv4",address="10.9.0.1"\} 1' "but one that it is there"
 	program check
 	unlike "$err" "does not answer" "check does not call it silent"
-	like "$err" "note: the gateway 10.9.0.1 is on tun7, which is up; nobody is to be asked there" "it says so, too"
+	like "$err" "note: the gateway 10.9.0.1 is on tun7, which is up; it can't be asked there" "it says so, too"
 	ip addr del fd09::2/64 dev tun7
 	program status
 	like "$status $(line clients)" "^1 IPv4: $REACH; IPv6: ${NOTHING}the gateway fd09::1 is on no network of this host" \
@@ -283,7 +283,7 @@ test_point_to_point() {
 	have "${NOTHING}the gateway 10.9.1.1 is on tun8, which has no carrier$SAFE" 1 "nobody carries its packets"
 	ip link set tun8 down
 	program status
-	like "$status $(line clients)" "^1 ${NOTHING}there is no way to the gateway 10.9.1.1" "it is down"
+	like "$status $(line clients)" "^1 ${NOTHING}there is no route to the gateway 10.9.1.1" "it is down"
 	kill "$carrier"
 	for each in 'dummy7 type dummy' 'sit7 type sit local 172.28.0.3 remote 172.28.0.9'; do
 		# shellcheck disable=SC2086

@@ -28,10 +28,10 @@ test_options() {
 	for verb in $verbs; do
 		for option in $(comm -23 <(options_of) <(options_of "$verb")); do
 			case $option in
-			--format) usage "$verb --format json" "--format is no option of $verb; see" ;;
-			--wait) usage "$verb $option 5" "$option is no option of $verb; see" ;;
-			--config | --ocserv-conf) usage "$verb $option /x" "$option is no option of $verb; see" ;;
-			*) usage "$verb $option" "$option is no option of $verb; see" ;;
+			--format) usage "$verb --format json" "--format is not an option of $verb; see" ;;
+			--wait) usage "$verb $option 5" "$option is not an option of $verb; see" ;;
+			--config | --ocserv-conf) usage "$verb $option /x" "$option is not an option of $verb; see" ;;
+			*) usage "$verb $option" "$option is not an option of $verb; see" ;;
 			esac
 		done
 		program "$verb" --config /nowhere
@@ -41,7 +41,7 @@ test_options() {
 	is "$(options_of up | tr '\n' ' ')" "--config --diff --dry-run --help --move --verbose --version --wait " "up: its help"
 	hook connect -- --json
 	is "$status" 64 "a hook takes no --json"
-	like "$err" "json is no option of a hook" "a hook: why"
+	like "$err" "json is not an option of a hook" "a hook: why"
 	ok "nothing is done" state_is "$empty_state"
 }
 
@@ -50,22 +50,22 @@ test_misspelt() {
 	while IFS='|' read -r words said; do
 		usage "$words" "$said"
 	done <<-'END'
-		statsu|there is no verb statsu; did you mean status\?$
-		chekc|there is no verb chekc; did you mean check\?$
-		dwon|there is no verb dwon; did you mean down\?$
-		frobnicate|there is no verb frobnicate; see
-		x|there is no verb x; see
-		status --jsno|there is no option --jsno; did you mean --json\?$
-		status --formt=json|there is no option --formt; did you mean --format\?$
-		status --frobnicate|there is no option --frobnicate; see
-		status -x|there is no option -x; see
-		up -m|there is no option -m; see
+		statsu|unknown verb statsu; did you mean status\?$
+		chekc|unknown verb chekc; did you mean check\?$
+		dwon|unknown verb dwon; did you mean down\?$
+		frobnicate|unknown verb frobnicate; see
+		x|unknown verb x; see
+		status --jsno|unknown option --jsno; did you mean --json\?$
+		status --formt=json|unknown option --formt; did you mean --format\?$
+		status --frobnicate|unknown option --frobnicate; see
+		status -x|unknown option -x; see
+		up -m|unknown option -m; see
 		up 5|unexpected argument '5'; see
 		up down|unexpected argument 'down'; see
-		int|there is no verb int; did you mean init\?$
+		int|unknown verb int; did you mean init\?$
 		init 172.28.0.2 172.28.0.3|unexpected argument '172.28.0.3'; see
-		init|init: no gateway is named, and there is no terminal to ask for it; write .ocserv-gateway init GATEWAY.
-		init --dry-run 172.28.0.2|--dry-run is no option of init; see
+		init|init: no gateway was given, and there is no terminal to ask on; write .ocserv-gateway init GATEWAY.
+		init --dry-run 172.28.0.2|--dry-run is not an option of init; see
 		explain 10.20.0.50 192.0.2.1 more|unexpected argument 'more'; see
 		status --json=5|--json takes no argument; see
 		status --config|--config needs an argument; see
@@ -73,11 +73,11 @@ test_misspelt() {
 		status --watch=x|--watch takes seconds, 1 to 86400, not x; see
 		status -w 0|--watch takes seconds, 1 to 86400, not 0; see
 		status -w 5 6|unexpected argument '6'; see
-		up --diff|--diff is for --dry-run alone; see
-		status --short --json|--short excludes --watch, --json and --format; see
-		status -s --watch|--short excludes --watch, --json and --format; see
-		status --short --format prometheus|--short excludes --watch, --json and --format; see
-		status --json --format prometheus|either --json or --format prometheus; see
+		up --diff|--diff needs --dry-run; see
+		status --short --json|--short can't be combined with --watch, --json or --format; see
+		status -s --watch|--short can't be combined with --watch, --json or --format; see
+		status --short --format prometheus|--short can't be combined with --watch, --json or --format; see
+		status --json --format prometheus|use either --json or --format prometheus, not both; see
 	END
 	ok "nothing is done" state_is "$empty_state"
 }
@@ -166,7 +166,7 @@ test_check_colours() {
 	unlike "$out$err" "$escape" "check: without colours where there is no terminal"
 }
 
-# Much more than anybody has: the kernel takes it, and it is found whole.
+# Much more than anybody has: the kernel takes it, and it is found complete.
 test_largest() {
 	local i list4='' list6='' services='' link
 	for i in {0..127}; do
@@ -184,7 +184,7 @@ test_largest() {
 		killswitch.services_ports="$services" killswitch.dns=block killswitch.client_to_client=no killswitch.forward_others=no
 	ok "the largest configuration: a session" hook connect IPV6_REMOTE=fd20:1234:5678:9abc:def0:1234:5678:a001
 	program status
-	like "$out" $'\n''state +installed'$'\n' "the largest configuration: it is whole"
+	like "$out" $'\n''state +installed'$'\n' "the largest configuration: it is complete"
 	program up
 	is "$out" "intact" "the largest configuration: nothing is to be done"
 	ok "the largest configuration: down" program down

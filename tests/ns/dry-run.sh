@@ -185,7 +185,7 @@ test_diff() {
 	nft flush chain inet ocserv_gw postrouting
 	ok "diff: of a damage" program up -dn
 	like "$out" "! chain postrouting: rule \".*\" is missing" "diff: it says what is wrong"
-	like "$out" $'\n'"- nft table inet ocserv_gw, as it is now"$'\n'"\+ nft table inet ocserv_gw, whole" "diff: and what it does"
+	like "$out" $'\n'"- nft table inet ocserv_gw, as it is now"$'\n'"\+ nft table inet ocserv_gw, complete" "diff: and what it does"
 	is "$(marked '+') $(marked '-') $(marked ' ')" "2 1 7" "diff: to the rule and the kill switch alone"
 	on_terminal
 	like "$out" $'\e\\[32m\\+ ip -4 rule priority 1000 ' "diff: a terminal gets it by itself, in colours"

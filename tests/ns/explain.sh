@@ -31,14 +31,14 @@ test_whole() {
 	ini
 	hook connect
 	explains 0 "^reaches the gateway, with this host's address on eth0$" "far away" 10.20.0.50
-	shows "from +10\.20\.0\.50 by vpns0, session of alice" "it names the session"
+	shows "from +10\.20\.0\.50 on vpns0, session of alice" "it names the session"
 	shows "to +1\.1\.1\.1" "a far destination is taken"
 	is "$(steps)" "rule priority 1000 from 10.20.0.0/24 lookup 100
-route via 172.28.0.2 on eth0, by table 100
-kill switch whole, table inet ocserv_gw
+route via 172.28.0.2 on eth0, in table 100
+kill switch complete, table inet ocserv_gw
 guard rule from_client: IPv4 to the gateway 172.28.0.2: let through
-guard rule of_subnet: from an IPv4 address of clients to the gateway 172.28.0.2: let through
-NAT postrouting: clients of 10.20.0.0/24 get our address toward the gateway
+guard rule of_subnet: IPv4 from a client address to the gateway 172.28.0.2: let through
+NAT postrouting: clients in 10.20.0.0/24 get this host's address toward the gateway
 guard rule encrypted: no IPsec policy takes it: let through" "it shows each step"
 	program explain -v 10.20.0.50
 	is "$(sed -n 's/^passes *//p' <<<"$out")" "prerouting -450: inet ocserv_gw prerouting
@@ -47,13 +47,13 @@ postrouting 90: inet ocserv_gw leaving
 postrouting 100: inet ocserv_gw postrouting
 postrouting 110: inet ocserv_gw encrypted" "with -v it shows each chain"
 	explains 0 "^reaches this host$" "the server's VPN address" 10.20.0.50 10.20.0.1
-	explains 0 "^reaches a client by vpns0$" "a client" 10.20.0.51 10.20.0.50
-	shows "from +10\.20\.0\.51 by vpns1, which no live session has" "it says that nobody has the address"
+	explains 0 "^reaches a client via vpns0$" "a client" 10.20.0.51 10.20.0.50
+	shows "from +10\.20\.0\.51 on vpns1, which no live session has" "it says that nobody has the address"
 	is "$(steps)" "rule priority 999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24
-route on vpns0, by table main
-kill switch whole, table inet ocserv_gw
+route on vpns0, in table main
+kill switch complete, table inet ocserv_gw
 guard rule from_client: IPv4 client to client: let through
-guard rule to_subnet: IPv4 to a client by a tunnel: let through
+guard rule to_subnet: IPv4 to a client via a tunnel: let through
 guard rule encrypted: no IPsec policy takes it: let through" "it shows each step there"
 	explains 1 "^dropped by routing: a policy rule or route prohibits it$" "a blocked family" fd20::50
 	is "$(steps | head -n 2)" "rule priority 1001 from fd20::/64 prohibit
@@ -64,10 +64,10 @@ test_users() {
 	ini gateway.address6=fd28::2
 	hook connect
 	explains 0 "^reaches the gateway" "a user" alice
-	shows "from +10\.20\.0\.50 by vpns0, session of alice" "it finds the address"
+	shows "from +10\.20\.0\.50 on vpns0, session of alice" "it finds the address"
 	explains 0 "^reaches the gateway" "a user, and a destination" alice 2001:db8:ffff::9
-	shows "from +fd20::50 by vpns0, session of alice" "it finds the address of that family"
-	refused 64 "'bob' is no address, and no user of that name has a live session with an IPv4 address" "another user" bob
+	shows "from +fd20::50 on vpns0, session of alice" "it finds the address of that family"
+	refused 64 "'bob' is not an address, and no user of that name has a live session with an IPv4 address" "another user" bob
 }
 
 test_json() {
@@ -120,12 +120,12 @@ test_options() {
 	explains 0 "^reaches the gateway, with the client's own address$" "masquerade = no" 10.20.0.50
 	unlike "$out" "NAT " "there is no NAT"
 	explains 0 "^reaches the gateway" "IPv6" fd20::50
-	shows "route +via fd28::2 on eth0, by table 100" "it shows the route"
+	shows "route +via fd28::2 on eth0, in table 100" "it shows the route"
 	explains 1 "^dropped by the kill switch, chain from_client: .*client_to_client = no" "client_to_client = no" \
 		10.20.0.51 10.20.0.50
 	ini gateway.address6=direct
 	program up
-	explains 0 "^leaves by this host's own route, on eth0$" "direct" fd20::50
+	explains 0 "^leaves via this host's own route, on eth0$" "direct" fd20::50
 }
 
 # refused STATUS REGEX WHAT ARGUMENT...
@@ -141,7 +141,7 @@ test_refused() {
 	ini
 	program up
 	refused 64 "name a client's address, or a user" "no address"
-	refused 64 "'carol' is no address, and no user of that name has a live session" "a name" carol
+	refused 64 "'carol' is not an address, and no user of that name has a live session" "a name" carol
 	refused 64 "'::1' is not an IPv4 address" "two families" 10.20.0.50 ::1
 	refused 64 "'here' is not an IPv4 address" "no destination" 10.20.0.50 here
 	refused 64 "unexpected argument 'more'" "too much" 10.20.0.50 1.1.1.1 more
@@ -160,11 +160,11 @@ test_supposed() {
 	explains 0 "^reaches the gateway, with this host's address on eth0$" "no tunnel" 10.20.0.50
 	shows "session +no client is connected: as if one had this address, behind vpns0" "it says so"
 	explains 0 "^reaches the gateway" "no tunnel, IPv6" fd20::50
-	explains 1 "^dropped by the kill switch, chain to_subnet: .*that none has" "no tunnel, to another" 10.20.0.50 10.20.0.77
+	explains 1 "^dropped by the kill switch, chain to_subnet: .*that no client has" "no tunnel, to another" 10.20.0.50 10.20.0.77
 	explains 1 "^dropped by the kill switch, chain from_tunnel: .*outside its subnet" "no tunnel, a forged source" 10.99.0.1
 	nft flush ruleset
 	ip rule flush protocol 111
-	explains 1 "^LEAKS by eth0: run .ocserv-gateway up.$" "no tunnel, nothing installed" 10.20.0.50
+	explains 1 "^LEAKS via eth0: run .ocserv-gateway up.$" "no tunnel, nothing installed" 10.20.0.50
 	ip link set tun0 name vpns0
 	ip link set tun1 name vpns1
 }
@@ -186,7 +186,7 @@ protocol and its ports" "it names the rule, and what is not known"
 	explains 1 "^dropped by ip f c, .* \(or not, as said above\)$" "chance" 10.20.0.50
 	nft 'flush chain ip f c; add rule ip f c dup to 192.0.2.7 device eth1' &&
 		explains 0 "^reaches the gateway" "a copy" 10.20.0.50 &&
-		shows "others +the nft chain .ip f c. copies this packet to 192\.0\.2\.7, .*whoever gets the copies reads" "it is named"
+		shows "others +the nft chain .ip f c. copies this packet to 192\.0\.2\.7, .*whoever gets the copies can read" "it is named"
 	nft delete table ip f
 	restricted
 	explains 1 "^rejected by ocserv's own restriction of this session .*inet ocserv_vpns0 ocserv_fwd, its rule" \
@@ -359,7 +359,7 @@ TPROXY without a rule|dropped by the kernel|chain ip prerouting -150 "meta l4pro
 ingress|its rule|netdev ingress vpns0 "ip daddr 203.0.113.9 drop"|
 ingress of another|reaches the gateway|netdev ingress vpns1 "drop"|
 egress|its rule|netdev egress eth0 "drop"|
-sent away|LEAKS by eth1|netdev ingress vpns0 "ip daddr 203.0.113.9 fwd to eth1"|
+sent away|LEAKS via eth1|netdev ingress vpns0 "ip daddr 203.0.113.9 fwd to eth1"|
 restricted to routes|rejected by ocserv.s own restriction.*inet ocserv_vpns0|restricted|
 restricted to routes, one of them|reaches the gateway|restricted|10.20.0.50 198.51.100.7
 restricted to routes, another session|reaches the gateway|restricted|10.20.0.51 203.0.113.9
@@ -392,10 +392,10 @@ ours without its allow-list|reaches the gateway|nft flush chain inet ocserv_gw f
 ours without its masquerade|with the client.s own address|nft flush chain inet ocserv_gw our_address|
 ours with a rule before it|ocserv_gw\|kill switch|nft "insert rule inet ocserv_gw leaving ip daddr 203.0.113.9 drop"|
 our rules gone|chain from_client|ip rule flush protocol 111|
-our rules and table gone|LEAKS by eth0|ip rule flush protocol 111;nft flush ruleset|
+our rules and table gone|LEAKS via eth0|ip rule flush protocol 111;nft flush ruleset|
 our route gone|dropped by routing|ip route flush table 100|
 a route of others|chain from_client|ip route add 203.0.113.0/24 via 192.0.2.7 table 100|
-a route of others, our table gone|LEAKS by eth1|ip route add 203.0.113.0/24 via 192.0.2.7 table 100;nft flush ruleset|
+a route of others, our table gone|LEAKS via eth1|ip route add 203.0.113.0/24 via 192.0.2.7 table 100;nft flush ruleset|
 a route that denies|dropped by routing|ip route add blackhole 203.0.113.0/24 table 100|
 forwarding off|dropped by routing|setting ipv4/ip_forward 0|
 IPv6, forwarding off|IPv6 forwarding is off|setting ipv6/conf/all/forwarding 0|fd20::50 2001:db8:ffff::9
@@ -436,15 +436,15 @@ situation() {
 	eval "$setup" >"$OGW_WORK/setup" 2>&1 || { tap_fail "$name: it can be made"; diag "$(<"$OGW_WORK/setup")"; }
 	read -r source target <<<"$asked"
 	program explain "$source" "$target"
-	tunnel=$(sed -n 's/^from .* by \([a-z0-9]*\).*/\1/p' <<<"$out")
+	tunnel=$(sed -n 's/^from .* on \([a-z0-9]*\).*/\1/p' <<<"$out")
 	traffic send "$tunnel" "$source" "$target"
 	wanted=$reply
 	case "$(tail -n 1 <<<"$out")" in
-	*"reaches a client by"*) wanted=$(sed -n 's/.*reaches a client by \([a-z0-9]*\).*/\1/p' <<<"$out") ;;
+	*"reaches a client via"*) wanted=$(sed -n 's/.*reaches a client via \([a-z0-9]*\).*/\1/p' <<<"$out") ;;
 	*"reaches this host"*) wanted=nowhere ;;
 	*"with the client's own address"* | *"with the source"*) wanted=misnamed ;;
 	*"reaches the gateway"*) wanted=gateway ;;
-	*"LEAKS by "*) wanted=$(sed -n 's/.*LEAKS by \([a-z0-9]*\).*/\1/p' <<<"$out") ;;
+	*"LEAKS via "*) wanted=$(sed -n 's/.*LEAKS via \([a-z0-9]*\).*/\1/p' <<<"$out") ;;
 	*) wanted=nowhere ;;
 	esac
 	like "$(tail -n 1 <<<"$out")" "$regex" "$name: it says so"

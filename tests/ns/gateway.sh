@@ -125,7 +125,7 @@ UP='ip link set eth0 up; ip addr replace fd28::3/64 dev eth0 nodad; ip addr repl
 	ip route replace default via 172.28.0.1; ip -6 route replace default via fd28::1; neighbours_up; wait_for 10 carriers_seen'
 BY_PPP='ip route replace default dev ppp0; ip -6 route replace default dev ppp0 metric 1'
 NO_PPP='ip route del default dev ppp0; ip -6 route del default dev ppp0 metric 1'
-MOVED='the gateway is seen on eth1, it was on eth0'
+MOVED='the gateway is now seen on eth1, it was on eth0'
 attack() {
 	local name=$1 words=$2
 	ok "$name: it happens" eval "$3"
@@ -157,9 +157,9 @@ attack() {
 }
 
 test_attacks() {
-	attack "a default route without next hop, the interface down" "is seen on ppp0, it was on eth0" \
+	attack "a default route without next hop, the interface down" "is now seen on ppp0, it was on eth0" \
 		"$BY_PPP; $DOWN" "$NO_PPP; $UP"
-	attack "a default route without next hop, the interface gone" "is seen on ppp0, it was on eth0" \
+	attack "a default route without next hop, the interface gone" "is now seen on ppp0, it was on eth0" \
 		"ip link add spare type dummy; $BY_PPP; ip link set eth0 down; ip link set eth0 name gone" \
 		"ip link del spare; $NO_PPP; ip link set gone name eth0; $UP"
 	attack "a route of DHCP option 121" "$MOVED" "ip route add 172.28.0.2/32 dev eth1" "ip route del 172.28.0.2/32"
@@ -180,7 +180,7 @@ test_attacks() {
 	attack "an IPv6 policy rule" "$MOVED" \
 		"ip -6 rule add priority 5 to fd28::2 lookup 77; ip -6 route add default dev eth1 table 77" \
 		"ip -6 rule del priority 5; ip -6 route flush table 77"
-	attack "another router before it" "reached through 192.0.2.1 on eth1.*; it was on eth0" \
+	attack "another router before it" "reached via 192.0.2.1 on eth1.*; it was on eth0" \
 		"ip route add 172.28.0.2 via 192.0.2.1" "ip route del 172.28.0.2"
 	attack "its route prohibited" "is not on a network of this host.*; it was on eth0" \
 		"ip route add prohibit 172.28.0.2; ip route add prohibit fd28::2" "ip route del 172.28.0.2; ip route del fd28::2"
@@ -192,7 +192,7 @@ test_attacks() {
 	attack "the address gone, a route left" "eth0, which it was on, has no address in its network" \
 		"ip addr del 172.28.0.3/24 dev eth0; ip addr add 172.29.0.3/32 dev eth0; ip route add 172.28.0.0/24 dev eth0" \
 		"ip route del 172.28.0.0/24; ip addr del 172.29.0.3/32 dev eth0; ip addr add 172.28.0.3/24 dev eth0; $UP"
-	attack "another interface with its name" "is seen on was0, it was on eth0" \
+	attack "another interface with its name" "is now seen on was0, it was on eth0" \
 		"ip link set eth0 down; ip link set eth0 name was0; ip link set eth1 down; ip link set eth1 name eth0;
 		 ip link set was0 up; ip link set eth0 up; ip addr replace fd28::3/64 dev was0 nodad; wait_for 10 carriers_seen" \
 		"ip link set eth0 down; ip link set eth0 name eth1; ip link set was0 down; ip link set was0 name eth0;
@@ -209,8 +209,8 @@ test_duplicates() {
 	gateways_known
 	program check
 	is "$status" 1 "the same addresses on two: check warns"
-	like "$err" "gateway 172.28.0.2 is taken to be on eth0, but eth0 and eth1 have" "the same addresses on two: IPv4"
-	like "$err" "gateway fd28::2 is taken to be on eth0, but eth0 and eth1 have" "the same addresses on two: IPv6"
+	like "$err" "gateway 172.28.0.2 is assumed to be on eth0, but eth0 and eth1 have" "the same addresses on two: IPv4"
+	like "$err" "gateway fd28::2 is assumed to be on eth0, but eth0 and eth1 have" "the same addresses on two: IPv6"
 	ip addr del 172.28.0.3/24 dev eth1
 	ip addr del fd28::3/64 dev eth1
 }
@@ -218,7 +218,7 @@ test_duplicates() {
 # By the kernel's hash of the packet it is either; nothing moves.
 test_several_hops() {
 	local before
-	attack "a route of several next hops that leaves it out" "is seen on (eth1|ppp0), it was on eth0" \
+	attack "a route of several next hops that leaves it out" "is now seen on (eth1|ppp0), it was on eth0" \
 		"ip route add 172.28.0.2 nexthop dev eth1 nexthop dev ppp0" "ip route del 172.28.0.2"
 	ip route add 172.28.0.2 nexthop dev eth0 nexthop dev eth1
 	before=$(state)
@@ -260,19 +260,19 @@ first() {
 
 test_first() {
 	first "a default route without next hop, the interface down" \
-		"seen on ppp0, but it is eth0 that has an address in its network.*interface = eth0" "$BY_PPP; $DOWN" "$NO_PPP; $UP"
-	like "$err" "address6 = fd28::2: is not on a network.*only a route leads there, by ppp0; set .gateway. interface = ppp0" \
+		"seen on ppp0, but eth0 has an address in its network.*interface = eth0" "$BY_PPP; $DOWN" "$NO_PPP; $UP"
+	like "$err" "address6 = fd28::2: is not on a network.*only a route leads there, via ppp0; set .gateway. interface = ppp0" \
 		"first run: IPv6 loses its address with the interface"
-	first "a default route without next hop, the interface gone" "only a route leads there, by ppp0" \
+	first "a default route without next hop, the interface gone" "only a route leads there, via ppp0" \
 		"$BY_PPP; $DOWN; ip addr flush dev eth0" "$NO_PPP; ip addr add 172.28.0.3/24 dev eth0; $UP"
-	first "a route alone" "seen on eth1, but it is eth0 that has" "ip route add 172.28.0.2 dev eth1" "ip route del 172.28.0.2"
+	first "a route alone" "seen on eth1, but eth0 has" "ip route add 172.28.0.2 dev eth1" "ip route del 172.28.0.2"
 	first "a rogue lease" "address4 = 172.28.0.2: may be on eth0 and eth1, .*interface = eth0" \
 		"ip addr add 172.28.0.66/25 dev eth1" "ip addr del 172.28.0.66/25 dev eth1"
 	first "a rogue lease that comes first" "may be on eth1 and eth0, |may be on eth0 and eth1, " \
 		"ip addr add 172.28.0.66/16 dev eth1" "ip addr del 172.28.0.66/16 dev eth1"
 	first "a rogue address of IPv6" "address6 = fd28::2: may be on eth0 and eth1, " \
 		"ip addr add fd28::66/64 dev eth1 nodad noprefixroute" "ip addr del fd28::66/64 dev eth1"
-	first "an address of the whole internet" "only a route leads there, by eth1" \
+	first "an address of the whole internet" "only a route leads there, via eth1" \
 		"ip addr del 172.28.0.3/24 dev eth0; ip addr add 9.9.9.9/0 dev eth1; ip route add 172.28.0.2 dev eth1" \
 		"ip addr del 9.9.9.9/0 dev eth1; ip addr add 172.28.0.3/24 dev eth0; ip route del 172.28.0.2; $UP"
 	forgotten
@@ -478,7 +478,7 @@ test_mac_conflicts() {
 	before=$(state)
 	hook connect
 	is "$status" 78 "mac: somebody else's other one: a connect is refused"
-	like "$err" "mac4 = $mac: somebody else has set 02:00:00:00:0b:02 .*ip neigh del 172.28.0.2 dev eth0" "mac: it says which"
+	like "$err" "mac4 = $mac: another program has set 02:00:00:00:0b:02 .*ip neigh del 172.28.0.2 dev eth0" "mac: it says which"
 	ok "mac: nothing is done" state_is "$before"
 	is "$(neighbours)" "172.28.0.2 lladdr 02:00:00:00:0b:02 PERMANENT" "mac: it stays"
 	ip neigh del 172.28.0.2 dev eth0
@@ -490,7 +490,7 @@ test_mac_conflicts() {
 	ini clients.subnet6= gateway.address4=203.0.113.1 gateway.interface=ppp0 gateway.mac4=$mac
 	program up
 	is "$status" 78 "mac: an interface without hardware addresses: up fails"
-	like "$err" "mac4 = $mac: ppp0 asks for no hardware address" "mac: it says why"
+	like "$err" "mac4 = $mac: ppp0 uses no hardware addresses" "mac: it says why"
 	ini gateway.mac6=$mac
 	program up
 	is "$status" 78 "mac6 without address6: up fails"

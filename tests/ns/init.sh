@@ -72,7 +72,7 @@ address4 = 172.28.0.2" "written: what counts in it"
 	like "$(<"$INI")" "; [^$nl]*: 10.20.0.0/24${nl}subnet4 = auto" "written: what auto is now, IPv4"
 	like "$(<"$INI")" "; [^$nl]*: fd20::/64${nl}subnet6 = auto" "written: IPv6"
 	like "$(<"$INI")" "; [^$nl]*: vpns\*${nl}interface = auto" "written: tunnels"
-	like "$out" "^$INI is written.*${nl}1 error" "written: it is said, with the summary of check"
+	like "$out" "^$INI was written.*${nl}1 error" "written: it is said, with the summary of check"
 	like "$err" "error: $CONF: has no connect-script" "written: with its findings"
 	like "$out" "Next:.*into $CONF.*${nl} *connect-script = $SCRIPT${nl} *disconnect-script = $SCRIPT$nl.*ocserv-gateway check$nl" \
 		"written: the lines for ocserv.conf, and what comes next"
@@ -127,9 +127,9 @@ test_hostile() {
 		refused 64 "init: " "gateway '$(printf %q "${gateway:0:40}")'" "$gateway"
 		ok "and its line is one" test "$(wc -l <<<"$err")/$(LC_ALL=C grep -c '[^ -~]' <<<"$err")" = 1/0
 	done
-	refused 78 ".*address4 = 10.20.0.9: lies inside the client subnet" "a client as the gateway" 10.20.0.9
+	refused 78 ".*address4 = 10.20.0.9: is inside the client subnet" "a client as the gateway" 10.20.0.9
 	refused 78 ".*interface = vpns0: is a tunnel interface of the clients" "a client's tunnel" vpns0
-	refused 78 ".*interface = lo: leads nowhere" "the loopback" lo
+	refused 78 ".*interface = lo: leads only to this host" "the loopback" lo
 	refused 78 ".*address6 = fe80::2: is link-local" "a link-local gateway" fe80::2
 }
 
@@ -137,7 +137,7 @@ test_ocserv_conf() {
 	conf "device = vpns" "dns = 9.9.9.9"
 	refused 78 ".*ocserv.conf has no ipv4-network and no ipv6-network" "no pool" 172.28.0.2
 	conf "ipv6-network = fd20::/64"
-	refused 78 ".*subnet4 is not set: it is needed" "no pool of the gateway's family" 172.28.0.2
+	refused 78 ".*subnet4 is not set: write the IPv4 subnet of the clients" "no pool of the gateway's family" 172.28.0.2
 	conf "${POOLS[@]}" "this is no line"
 	refused 78 "$CONF:4: is neither" "a line with which ocserv does not start" 172.28.0.2
 	conf
@@ -173,7 +173,7 @@ test_place() {
 	mv /etc/ocserv/ocserv.conf "$CONF"
 	rm -f "$INI" "$DIRECTORY/other.ini"
 	(cd "$OGW_WORK" && program init -o ocserv.conf -c etc/gateway.ini 172.28.0.2)
-	is "$(grep '^ocserv_conf' "$INI")" "ocserv_conf = $CONF" "named from here: it is written whole"
+	is "$(grep '^ocserv_conf' "$INI")" "ocserv_conf = $CONF" "named from here: it is written completely"
 	conf
 	printf 'ipv4-network = 10.20.0.0/24\n' >"$OGW_WORK/a # b"
 	program init -o "$OGW_WORK/a # b" 172.28.0.2
@@ -190,7 +190,7 @@ test_existing() {
 		before=$(stat -c '%i %F %y' "$INI")
 		init 172.28.0.2
 		is "$status" 73 "there already ($kind): status 73"
-		is "$err" "ocserv-gateway: error: init: $INI is there already, and stays as it is; edit it, or move it away first" \
+		is "$err" "ocserv-gateway: error: init: $INI already exists and is left as it is; edit it, or move it away first" \
 			"there already ($kind): it is named"
 		is "$(stat -c '%i %F %y' "$INI")/$(ls -A "$DIRECTORY")" "$before/gateway.ini" "there already ($kind): as it was"
 	done
@@ -210,11 +210,11 @@ test_unwritable() {
 	rmdir "$DIRECTORY"
 	init 172.28.0.2
 	is "$status" 73 "no directory: status 73"
-	like "$err" "No such file or directory; make its directory first" "no directory: what to do"
+	like "$err" "No such file or directory; create its directory first" "no directory: what to do"
 	conf "${POOLS[@]}"
 	chmod 777 "$DIRECTORY"
 	captured setpriv --reuid 65534 --regid 65534 --clear-groups env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" init -o "$CONF" 172.28.0.2
-	is "$status/$err" "77/ocserv-gateway: error: init: $INI is to be root's; run it as root" "another user"
+	is "$status/$err" "77/ocserv-gateway: error: init: $INI must belong to root; run it as root" "another user"
 	nothing_written "another user"
 }
 
@@ -238,29 +238,29 @@ test_meanwhile() {
 	exec 3>&-
 	wait "$asking"
 	is "$?/$(<"$INI")/$(ls -A "$DIRECTORY")" "73/theirs/gateway.ini" "a file that came meanwhile stays as it is"
-	like "$(<"$OGW_WORK/asked")" "$INI is there already" "a file that came meanwhile: it is named"
+	like "$(<"$OGW_WORK/asked")" "$INI already exists" "a file that came meanwhile: it is named"
 }
 
 test_terminal() {
 	conf "${POOLS[@]}"
 	on_terminal '172.28.0.2\n'
 	is "$status/$(without_comments | tail -n 1)" "0/address4 = 172.28.0.2" "asked on a terminal: the answer is written"
-	like "$out" "gateway: .*is written.*1 error.*Next:" "asked on a terminal: and the rest is as without"
+	like "$out" "gateway: .*was written.*1 error.*Next:" "asked on a terminal: and the rest is as without"
 	conf "${POOLS[@]}"
 	on_terminal 'nonsense\n\n%s\n fd28::2, 172.28.0.2 \n'
-	like "$out" "'nonsense' is no interface.*the gateway is empty.*'%s' is no interface" "wrong answers: it is said what is wrong"
+	like "$out" "'nonsense' is neither an address nor an interface.*the gateway is empty.*'%s' is neither an address nor an interface" "wrong answers: it is said what is wrong"
 	is "$status/$(without_comments | tail -n 1)" "0/address6 = fd28::2" "wrong answers: it is asked again"
 	conf "${POOLS[@]}"
 	on_terminal 'nonsense\n'
 	is "$status" 64 "no answer: status 64"
-	like "$out" "no gateway was given, so nothing is written" "no answer: it is said"
+	like "$out" "no gateway was given, so nothing was written" "no answer: it is said"
 	nothing_written "no answer"
 	test_meanwhile
 	conf "device = vpns"
 	on_terminal '172.28.0.2\n'
 	unlike "$out" "Where are clients to leave" "nobody is asked where ocserv.conf has no pool"
 	conf "${POOLS[@]}"
-	refused 64 "init: no gateway is named, and there is no terminal" "no terminal"
+	refused 64 "init: no gateway was given, and there is no terminal" "no terminal"
 }
 
 begin script sha256sum

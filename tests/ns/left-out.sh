@@ -41,7 +41,7 @@ test_left_out() {
 	ok "up again" program up
 	is "$out" intact "nothing is to be done"
 	program check
-	like "$err" "note: \[clients\] interface = vpns\* matches vpns-office, which has no address of the clients" \
+	like "$err" "note: \[clients\] interface = vpns\* matches vpns-office, which has no client address" \
 		"check says so"
 	ok "connect" hook connect
 	is "$(field routing)" intact "a session finds it as it is"
@@ -128,7 +128,7 @@ test_live_session() {
 	ip addr add 192.168.77.1/24 dev vpns0
 	ok "her tunnel has another address, and somebody changes nftables" nft add table ip other
 	worker_start
-	refused "the next one" "live session user=alice .*device=vpns0 .*: its tunnel has no address of the clients any more" \
+	refused "the next one" "live session user=alice .*device=vpns0 .*: its tunnel no longer has a client address" \
 		ID="$worker" DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=
 	fails_with 78 "up" program up
 	is "$(left_out)" "" "her tunnel is not left out"
@@ -164,7 +164,7 @@ test_too_many() {
 		ok "interface $number" add_other "vpns-x$number" "10.8.$number.1/24"
 	done
 	ok "up with five of them" program up
-	like "$err" "matches vpns-x5 and 4 other interfaces that are no tunnels of clients, and no more are left out" \
+	like "$err" "matches vpns-x5 and 4 other interfaces that are not client tunnels, and no more can be left out" \
 		"it warns of the fifth"
 	is "$(left_out)" "vpns-x1 vpns-x2 vpns-x3 vpns-x4" "four are left out"
 	ok "connect" hook connect
@@ -177,7 +177,7 @@ test_too_many() {
 	ini clients.interface=eth1
 	clear_state >/dev/null
 	fails_with 78 "a name without a *, of the host's own interface" program up
-	like "$err" "interface = eth1: has no address of the clients, so it is none of their tunnels" "it says so"
+	like "$err" "interface = eth1: has no client address, so it is not one of their tunnels" "it says so"
 }
 
 begin

@@ -9,8 +9,8 @@ lib=${0%/*}/../lib
 
 BOTH=(gateway.address4=link gateway.address6=link gateway.interface=wg0)
 FOUR=(gateway.address4=link gateway.interface=wg0)
-GONE='interface = wg0: there is no such interface, and clients leave by it alone: sessions are refused.*wg-quick up wg0'
-DOWN='interface = wg0: it is down, and clients leave by it alone: sessions are refused.*ip link set wg0 up'
+GONE='interface = wg0: there is no such interface, and clients leave only via it: sessions are refused.*wg-quick up wg0'
+DOWN='interface = wg0: it is down, and clients leave only via it: sessions are refused.*ip link set wg0 up'
 
 tunnel_pid=
 
@@ -89,8 +89,8 @@ default dev wg0 proto 111 metric 1024 pref medium" "the routes are by the interf
 	is "$(guard_rules 'via the interface')" \
 		'meta nfproto ipv4 oifname "wg0" counter accept comment "IPv4 via the interface wg0: let through"
 meta nfproto ipv6 oifname "wg0" counter accept comment "IPv6 via the interface wg0: let through"
-oifname "wg0" counter accept comment "from an IPv4 address of clients via the interface wg0: let through"
-oifname "wg0" counter accept comment "from an IPv6 address of clients via the interface wg0: let through"' \
+oifname "wg0" counter accept comment "IPv4 from a client address via the interface wg0: let through"
+oifname "wg0" counter accept comment "IPv6 from a client address via the interface wg0: let through"' \
 		"so are the rules of the kill switch, in words"
 	wanted=$(state)
 	ok "up again" program up
@@ -124,11 +124,11 @@ test_verbs() {
 ocserv_gateway_gateway_there{family="ipv6",address="link",interface="wg0"} 1' "and Prometheus"
 	program check
 	is "$status" 0 "check has nothing to warn of"
-	like "$out" "IPv4 of clients: leaves by the interface wg0" "check says where clients leave"
-	like "$err" "the interface wg0 is up; whether anybody is at its other end is not known" "and what it can't know"
+	like "$out" "IPv4 of clients: leaves via the interface wg0" "check says where clients leave"
+	like "$err" "the interface wg0 is up; whether its other end answers is not known" "and what it can't know"
 	unlike "$err" "silent|does not answer|ARP" "nobody is said to be silent"
 	program explain 10.20.0.50 198.51.100.80
-	is "$status $(tail -n 1 <<<"$out")" "0 leaves by the interface wg0, with this host's address on wg0" "explain"
+	is "$status $(tail -n 1 <<<"$out")" "0 leaves via the interface wg0, with this host's address on wg0" "explain"
 	is "$(line route)" "on wg0, by table 100" "explain names the route"
 	program explain 10.20.0.50 198.51.100.80 --json
 	is "$(jq -r .state <<<"$out")" gateway "explain, for programs"
@@ -166,7 +166,7 @@ refused() {
 	is "$status" 78 "$1: up is refused"
 	ok "$1: nothing is changed" state_is "$before"
 	program status
-	is "$status $(line state) $(line 'kill switch')" "1 degraded complete" "$1: status, the kill switch is whole"
+	is "$status $(line state) $(line 'kill switch')" "1 degraded complete" "$1: status, the kill switch is complete"
 	like "$out" "problem +.*$2" "$1: the problem is shown"
 	like "$(line clients)" "have NO internet: the interface wg0 $3; nothing leaks" "$1: what clients have"
 	is "$(line IPv4)" "interface wg0 $3" "$1: the interface"
@@ -250,12 +250,12 @@ test_other_name() {
 	start gateway.address4=link gateway.interface=vpn-exit
 	hook connect
 	is "$status" 78 "another name of the interface: a connect is refused"
-	like "$err" "interface = vpn-exit: is another name of wg0; write that" "and says which name to write"
+	like "$err" "interface = vpn-exit: is an alternative name of wg0; write that" "and says which name to write"
 	ip link property add dev eth0 altname uplink
 	start gateway.interface=uplink
 	program up
 	is "$status" 78 "also for a next hop"
-	like "$err" "interface = uplink: is another name of eth0; write that" "with the same words"
+	like "$err" "interface = uplink: is an alternative name of eth0; write that" "with the same words"
 	ip link property del dev eth0 altname uplink
 	ip link property del dev wg0 altname vpn-exit
 }
@@ -276,7 +276,7 @@ test_ownership() {
 	ip route replace default dev eth1 table 100 proto static
 	program up
 	is "$status" 78 "another one is a conflict"
-	like "$err" "another default route is in this routing table already" "which is said"
+	like "$err" "this routing table already has another default route" "which is said"
 	ip route flush table 100
 	ip route add 198.51.0.0/16 dev eth1 table 100
 	program up
@@ -326,7 +326,7 @@ test_environment() {
 	captured env -i PATH="$PATH" ASAN_OPTIONS="${ASAN_OPTIONS:-}" UBSAN_OPTIONS="${UBSAN_OPTIONS:-}" VPN_GATEWAY=link \
 		VPN_SUBNET=10.20.0.0/24 "$OGW_PROGRAM" up
 	is "$status" 78 "without WAN_IF"
-	like "$err" "environment: VPN_GATEWAY=link: needs the interface that leads there; write \[gateway\] interface = NAME" \
+	like "$err" "environment: VPN_GATEWAY=link: needs the interface that leads to it; write \[gateway\] interface = NAME" \
 		"it says what is missing"
 }
 

@@ -87,13 +87,13 @@ test_addresses() {
 	test_lost "the kill switch alone is left" "gateway.ini:2: asks for a gateway.*$or" kill_switch_alone
 	test_lost "address4 is empty" "gateway.ini:5: \[gateway\] address4 is empty; write a value" address_empty
 	test_lost "address4 is empty, the other direct" "address4 is empty" address_empty_other_direct
-	test_lost "the file is empty" "gateway.ini: is empty, as a full disk" file_empty
-	test_lost "the file is blank" "gateway.ini: is empty, as a full disk" file_blank
+	test_lost "the file is empty" "gateway.ini: is empty, perhaps because the disk was full" file_empty
+	test_lost "the file is blank" "gateway.ini: is empty, perhaps because the disk was full" file_blank
 	test_lost "the file is missing" "gateway.ini: No such file" file_missing
 	test_lost "the file has no name" "OCSERV_GATEWAY_CONFIG is empty" file_unnamed
 	test_lost "the file is a link to nowhere" "$DEFAULT_INI: No such file" file_dangling
 	test_lost "VPN_GATEWAY is empty" "environment: VPN_GATEWAY=: is empty.*$or" variable_empty
-	test_lost "VPN_GATEWAY is misspelt" "VPN_GATWAY: is not read, and may be a slip of VPN_GATEWAY.*$or" variable_misspelt
+	test_lost "VPN_GATEWAY is misspelt" "VPN_GATWAY: is not read; perhaps it is a misspelt VPN_GATEWAY.*$or" variable_misspelt
 	test_lost "VPN_GATEWAY is in lower case" "vpn_gateway: is not read" variable_in_lower_case
 	test_lost "VPN_GATEWAYS is not understood" "VPN_GATEWAYS: is not understood" variable_of_the_image
 	test_lost "VPN_GATEWAYS is not understood, nor empty" "VPN_GATEWAYS: is not understood" variable_of_the_image_empty
@@ -102,7 +102,7 @@ test_addresses() {
 
 # Nothing asks for a gateway any more, but the kernel has one.
 test_plain() {
-	local each left='no gateway is configured, and this is left as it is: .*; write .* or run .ocserv-gateway down'
+	local each left='no gateway is configured, but something from an earlier configuration is left in place: .*; write .* or run .ocserv-gateway down'
 	for each in of_comments of_log nowhere; do
 		test_lost "the file, ${each//_/ }" "$left" "file_$each"
 	done
@@ -161,7 +161,7 @@ refused_hook() {
 # What the configuration says is done, but not by a hook.
 test_direct() {
 	ok "both direct: alice is connected" live
-	refused_hook "both direct" "both families are direct, and a hook removes nothing: .*policy rule" \
+	refused_hook "both direct" "both families are direct, but a hook removes nothing: .*policy rule" \
 		gateway.address4=direct gateway.address6=direct
 	ok "both direct: nothing is left" state_is "$empty_state"
 	ok "IPv6 direct: alice is connected" live
@@ -339,7 +339,7 @@ test_pools() {
 	ok "pools: alice is connected" live clients.subnet4=auto clients.subnet6=auto clients.ocserv_conf="$OGW_WORK/ocserv.conf"
 	echo 'ipv4-network = 198.0.0.0/8' >"$users/eve"
 	ok "pools: with eve's a connect" hook connect "${BOB[@]}"
-	like "$err" "warning: $users/eve: the pool 198.0.0.0/8 is no private network.*left out" "pools: warns of hers"
+	like "$err" "warning: $users/eve: the pool 198.0.0.0/8 is not a private network.*left out" "pools: warns of hers"
 	ok "pools: and leaves all as it is" state_is "$installed"
 	hook connect DEVICE=vpns1 IP_REMOTE=198.1.2.3 IPV6_REMOTE=
 	is "$status" 78 "pools: she herself is refused"
@@ -405,7 +405,7 @@ test_harmless() {
 	ip rule del priority 1000
 	installed=$(state)
 	ok "dry_run: a connect is let in, as the key says" hook connect "${BOB[@]}"
-	like "$err" "warning: \[log\] dry_run = yes: this session is let in without a look at its kill switch" \
+	like "$err" "warning: \[log\] dry_run = yes: this session is accepted without checking its kill switch" \
 		"dry_run: which the log warns of"
 	ini log.dry_run=yes clients.subnet4=10.99.0.0/16
 	ok "dry_run: a configuration that does not suit alice" hook connect "${BOB[@]}" IP_REMOTE=10.99.0.51

@@ -250,9 +250,9 @@ test_legacy() {
 	fi
 	program check
 	is "$status" 0 "a table of the legacy kind: exit status"
-	like "$err" "note: iptables has tables of the legacy kind \(filter\), .*iptables-legacy-save" "a table of the legacy kind"
+	like "$err" "note: iptables has legacy tables \(filter\), .*iptables-legacy-save" "a table of the legacy kind"
 	program explain 10.20.0.50
-	like "$out" "not seen +iptables has tables of the legacy kind \(filter\)" "explain says so, too"
+	like "$out" "not seen +iptables has legacy tables \(filter\)" "explain says so, too"
 }
 
 # jumps DEPTH WIDTH: chains that jump to the next one again and again, and nothing else

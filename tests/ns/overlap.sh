@@ -48,7 +48,7 @@ a part of the own network|192.0.2.128/26|192\.0\.2\.128/26 is a part of the netw
 a part of the own network, with proxy ARP|192.0.2.128/26||sysctl|ipv4/conf/eth1/proxy_arp=1
 a part of the own IPv6 network|2001:db8:192:0:8000::/65|is a part of the network 2001:db8:192::/64 on eth1.*proxy_ndp=1||
 an address on lo|10.20.0.0/24|holds this host.s own address 10\.20\.0\.53/32 on lo|ip4|addr add 10.20.0.53/32 dev lo
-the same network by a next hop|10.20.0.0/24|also that of a route by eth1|ip4|route add 10.20.0.0/24 via 192.0.2.1
+the same network by a next hop|10.20.0.0/24|also that of a route via eth1|ip4|route add 10.20.0.0/24 via 192.0.2.1
 a resolver at the server.s own address|10.20.0.0/24||resolver|10.20.0.1
 a resolver elsewhere|10.20.0.0/24||resolver|192.0.2.1
 a route that denies|10.20.0.0/24||ip4|route add blackhole 10.20.0.0/24'
@@ -115,7 +115,7 @@ test_reached() {
 	ok "a next hop among the clients has a route of its own" damage ip4 \
 		'route add 192.0.2.129 dev eth1;;route add 203.0.113.0/24 via 192.0.2.129'
 	ok "up" program up
-	like "$err" "192\.0\.2\.129/32 dev eth1 .*is to clients' addresses" "which tells that no client can have its address"
+	like "$err" "192\.0\.2\.129/32 dev eth1 .*leads to clients' addresses" "which tells that no client can have its address"
 	is "$(ip -o route get 192.0.2.129 | cut -d' ' -f1-3)" "192.0.2.129 dev eth1" "it is reached"
 	ok "all is gone" undo ip4 'route add 192.0.2.129 dev eth1;;route add 203.0.113.0/24 via 192.0.2.129'
 }

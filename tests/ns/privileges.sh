@@ -88,7 +88,7 @@ test_deadlines() {
 			-e inject=recvmsg,recvfrom:signal=SIGALRM:when=1
 		wait "$run_pid"
 		is "$?" 75 "$run: the deadline: status 75"
-		like "$(cat "$OGW_WORK/${run// /}.err")" "error: not done within $seconds seconds, given up; run it again" \
+		like "$(cat "$OGW_WORK/${run// /}.err")" "error: gave up after $seconds seconds; run it again" \
 			"$run: the deadline: says so"
 		like "$(grep -m 1 '' "$OGW_WORK/trace")" "^setitimer\(ITIMER_REAL, .*it_value=\{tv_sec=$seconds, tv_usec=0\}" \
 			"$run: the deadline: it is set"

@@ -97,7 +97,7 @@ program status
 is "$status $(grep -m 1 ^state <<<"$out")" "1 state        absent" "everything gone: status says that nothing is there"
 ok "everything gone: a connect installs all" hook connect
 is "$(field routing)" installed "everything gone: its log says so"
-ok "everything gone: the state is whole" state_is "$installed"
+ok "everything gone: the state is complete" state_is "$installed"
 if [ -z "${OGW_SANITIZERS:-}" ]; then
 	damages=$(some_damages | awk 'NR % 14 == 0')
 	test_pairs <<<"$damages"
@@ -113,12 +113,12 @@ damages=$(no_others_damages | sampled)
 test_all no-others <<<"$damages"
 everything_gone
 ok "no-others: everything gone: a connect installs all" hook connect
-ok "no-others: everything gone: the state is whole" state_is "$installed"
+ok "no-others: everything gone: the state is complete" state_is "$installed"
 
 # Its own route of yes serves, and the other way round.
 configuration dual-stack
 not_ok "forward_others = yes: a connect is refused" hook connect
-like "$err" "run .ocserv-gateway up. if that is meant" "forward_others = yes: its log says what to do"
+like "$err" "run .ocserv-gateway up. if that is intended" "forward_others = yes: its log says what to do"
 ok "forward_others = yes: up" program up
 like "$err" "policy rule .*not from all iif lo blackhole. does not belong there" "forward_others = yes: says what went"
 not_ok "forward_others = yes: the rule has gone" grep -q "not from all" <<<"$(state)"

@@ -24,7 +24,7 @@ flood() {
 	END
 }
 
-# left: how many of these have left by eth0, but not to the gateway, of which a table of the test counts each
+# left: how many of these have left via eth0, but not to the gateway, of which a table of the test counts each
 left() {
 	nft list chain inet watch leaves | sed -n 's/.*counter packets \([0-9]*\).*/\1/p'
 }

@@ -73,7 +73,7 @@ state_differs_from_empty() {
 	! gone >/dev/null
 }
 
-# test_order NAME STEP...: in which the state is whole until the last is gone.
+# test_order NAME STEP...: in which the state is complete until the last is gone.
 # A step is + or - and a session: +A -A +B -B
 test_order() {
 	local name=$1 step live='' variables
@@ -91,7 +91,7 @@ test_order() {
 			live=${live/${step#?}/}
 		fi
 		if [ -n "$live" ]; then
-			ok "$name: $step: all is whole" whole
+			ok "$name: $step: all is complete" whole
 		else
 			ok "$name: $step: all is gone" gone
 		fi
@@ -122,7 +122,7 @@ test_reconnect() {
 		ok "reconnect, $order: the old disconnect" disconnect A
 		ok "reconnect, $order: the new connect" connect B DEVICE="$device"
 	fi
-	ok "reconnect, $order, $device: all is whole" whole
+	ok "reconnect, $order, $device: all is complete" whole
 	is "$(records)" "$B" "reconnect, $order, $device: the new one is recorded"
 	ok "reconnect, $order, $device: status knows it" session_in_status "$B" "$device"
 	ok "reconnect, $order, $device: the last disconnect" disconnect B DEVICE="$device"
@@ -148,7 +148,7 @@ test_reconnect_races() {
 		stop A
 		A=$B
 	done
-	is "$bad" "" "races: each leaves the new session whole"
+	is "$bad" "" "races: each leaves the new session complete"
 	ok "races: the last disconnect" disconnect A
 	ok "races: all is gone" gone
 	stop A
@@ -170,7 +170,7 @@ test_dead_worker() {
 	stop A
 	program status --json
 	is "$(jq -c '[.sessions[].id]' <<<"$out")" "[$B]" "dead worker: status counts the live one"
-	ok "dead worker: it is whole as long as one lives" whole
+	ok "dead worker: it is complete as long as one lives" whole
 	ok "dead worker: the last one's disconnect" disconnect B "${BOB[@]}"
 	ok "dead worker: all is gone" gone
 	is "$(records)" "" "dead worker: its record too"
@@ -223,7 +223,7 @@ test_container() {
 	ok "container: after a restart another worker of that pid" process_again 31004
 	program status --json
 	is "$(jq -c '.sessions' <<<"$out")" "[]" "container: it is not taken for the old session"
-	ok "container: all is whole" whole
+	ok "container: all is complete" whole
 	ok "container: its session" hook connect ID=31004 USERNAME=bob
 	is "$(field routing)" intact "container: finds all in place"
 	is "$(record_value 31004 user)" bob "container: the record is the new one's"
@@ -276,7 +276,7 @@ test_strangers() {
 	ok "strangers: nothing is there" gone
 	ok "strangers: a connect" connect A
 	ok "strangers: a disconnect without a connect" disconnect B
-	ok "strangers: all is whole" whole
+	ok "strangers: all is complete" whole
 	echo rubbish >"$STATE_DIR/sessions/17"
 	: >"$STATE_DIR/sessions/$B"
 	mkdir "$STATE_DIR/sessions/18" "$STATE_DIR/sessions/x"
@@ -337,9 +337,9 @@ test_next_script() {
 	test_next_wrong writable "others can write to it"
 	test_next_wrong group_writable "others can write to it"
 	test_next_wrong of_somebody "belongs to user 65534"
-	test_next_wrong directory_writable "lies in $OGW_WORK, a directory that others can write to"
-	test_next_wrong directory_of_somebody "lies in $OGW_WORK, a directory that others can write to"
-	test_next_wrong link_of_somebody "lies in /run/ogw-next, a directory"
+	test_next_wrong directory_writable "is in $OGW_WORK, a directory that others can write to"
+	test_next_wrong directory_of_somebody "is in $OGW_WORK, a directory that others can write to"
+	test_next_wrong link_of_somebody "is in /run/ogw-next, a directory"
 	test_next_wrong directory "not an executable"
 	stop A
 }
@@ -409,7 +409,7 @@ test_sigterm() {
 	terminate_hook
 	is "$?" 143 "SIGTERM: the hook dies of it"
 	ok "SIGTERM: so does the script" wait_for 10 process_gone "$(<"$OGW_WORK/next.pid")"
-	ok "SIGTERM: all is whole" whole
+	ok "SIGTERM: all is complete" whole
 	next_script "exit 0"
 	ok "SIGTERM: the lock is free" connect A
 	ok "SIGTERM: disconnect" disconnect A
@@ -609,7 +609,7 @@ test_parallel() {
 	is "$(count '[Dd]elete')" 0 "$many at once: nothing is taken away"
 	is "$(grep -c routing=installed "$OGW_WORK/at-once")" 1 "$many at once: one says that it installed"
 	is "$(grep -c routing=intact "$OGW_WORK/at-once")" "$((many - 1))" "$many at once: the others found it so"
-	ok "$many at once: all is whole" whole
+	ok "$many at once: all is complete" whole
 	program status --json
 	is "$(jq '.sessions | length' <<<"$out")" "$many" "$many at once: all are recorded"
 	ok "$many at once: disconnects" events_of at_once disconnect

@@ -59,7 +59,7 @@ test_prometheus() {
 	is "$(metric ocserv_gateway_sessions)" 1 "prometheus: a session"
 	is "$(metric ocserv_gateway_problems)" 0 "prometheus: no problem"
 	is "$(metric 'ocserv_gateway_gateway_answers{family="ipv4",address="172.28.0.2"}')" 0 "prometheus: no gateway"
-	is "$(metric 'ocserv_gateway_rule_packets_total{chain="from_client",rule="from a client by any other way: dropped"}')" \
+	is "$(metric 'ocserv_gateway_rule_packets_total{chain="from_client",rule="from a client by any other route: dropped"}')" \
 		0 "prometheus: no drop"
 	ok "prometheus: no metric stands there twice" test -z "$(grep -v '^#' <<<"$out" | sort | uniq -d)"
 	ip route flush table 100
@@ -132,23 +132,23 @@ start() {	# all is installed, without sessions, and the gateways are there
 
 test_layers() {
 	start
-	layers_are "policy rules and routes complete|complete" "both layers are whole"
-	is "$(json .layers)" '{"routing":"whole","kill_switch":"whole"}' "status --json says so"
+	layers_are "policy rules and routes complete|complete" "both layers are complete"
+	is "$(json .layers)" '{"routing":"complete","kill_switch":"complete"}' "status --json says so"
 	ip rule del priority 1000
-	layers_are "1 problem in policy rules and routes|complete" "a rule is missing: the kill switch is whole"
-	is "$(json .layers)" '{"routing":"altered","kill_switch":"whole"}' "status --json says so"
+	layers_are "1 problem in policy rules and routes|complete" "a rule is missing: the kill switch is complete"
+	is "$(json .layers)" '{"routing":"altered","kill_switch":"complete"}' "status --json says so"
 	ip rule del priority 999
 	nft flush chain inet ocserv_gw postrouting
-	layers_are "2 problems in policy rules and routes|changed, 1 problem" "both are damaged"
+	layers_are "2 problems in policy rules and routes|altered, 1 problem" "both are damaged"
 	is "$(json '.problems | length')" 3 "status --json has the problems of both"
 	program up
 	nft flush ruleset
-	layers_are "policy rules and routes complete|missing" "nft is flushed: routing is whole"
+	layers_are "policy rules and routes complete|missing" "nft is flushed: routing is complete"
 	program up
 	ip rule flush protocol 111
 	ip -6 rule flush protocol 111
 	ip route flush table 100
-	layers_are "missing|complete" "routing is flushed: the kill switch is whole"
+	layers_are "missing|complete" "routing is flushed: the kill switch is complete"
 	is "$(json '.state, .layers.routing' | tr '\n' ' ')" '"degraded" "missing" ' "status --json says so"
 	nft flush ruleset
 	layers_are "missing|missing" "nothing is there"
@@ -164,7 +164,7 @@ test_layers() {
 	start
 	echo '; nothing' >"$INI"
 	program status
-	like "$(layers)" '^[0-9]+ problems in policy rules and routes\|changed, 1 problem$' "but all is there"
+	like "$(layers)" '^[0-9]+ problems in policy rules and routes\|altered, 1 problem$' "but all is there"
 	is "$status $(line state)" "1 state        degraded" "which is wrong"
 	start
 	ip route add default dev lo table 100 protocol static metric 7
@@ -190,7 +190,7 @@ test_lost_gateway() {
 	local why='is not on a network of this host'
 	start
 	ip link set eth0 down
-	layers_are "1 problem in policy rules and routes|complete" "the gateway's interface is down: the kill switch is whole"
+	layers_are "1 problem in policy rules and routes|complete" "the gateway's interface is down: the kill switch is complete"
 	ok "that is the one problem" alone "$why"
 	is "$status $(line state)" "1 state        degraded" "the state is degraded"
 	is "$(line IPv4)" "IPv4         gateway 172.28.0.2 is unreachable (no route)" "the gateway can't be reached"
@@ -203,7 +203,7 @@ test_lost_gateway() {
 	unlike "$err" "altered|missing" "it says nothing else"
 	nft add rule inet ocserv_gw forward counter comment '"of somebody else"'
 	ip rule del priority 999
-	layers_are "2 problems in policy rules and routes|changed, 1 problem" "what else is wrong is told, too"
+	layers_are "2 problems in policy rules and routes|altered, 1 problem" "what else is wrong is told, too"
 	like "$(problems)" "\"of somebody else\" \(handle [0-9]+\) does not belong there" "a foreign rule"
 	like "$(problems)" "priority 999 .* is missing" "a missing one"
 	ok "the interface is up again" gateway_interface_up
@@ -214,7 +214,7 @@ test_lost_gateway() {
 		oifname eth1 rt ip nexthop 172.28.0.2 counter accept comment '"IPv4 to the gateway 172.28.0.2: let through"'
 	ip link set eth0 down
 	program status
-	like "$(layers)" "\|changed, [1-9]" "two interfaces in the kill switch can't both be the gateway's"
+	like "$(layers)" "\|altered, [1-9]" "two interfaces in the kill switch can't both be the gateway's"
 	nft flush ruleset
 	ip rule flush protocol 111
 	ip -6 rule flush protocol 111
@@ -238,7 +238,7 @@ test_lost_gateway() {
 	ok "that is the one problem" alone "eth9: there is no such interface"
 	start
 	ini gateway.interface=eth9
-	layers_are "1 problem in policy rules and routes|complete" "the configuration names another interface: the rest is whole"
+	layers_are "1 problem in policy rules and routes|complete" "the configuration names another interface: the rest is complete"
 	ok "that is the one problem" alone "eth9: there is no such interface"
 	ini gateway.address4=172.28.0.3
 	program status
@@ -283,7 +283,7 @@ test_sessions() {
 	program status
 	like "$out" $'\n''1 live session'$'\n' "one is told as one"
 	program down
-	like "$err" "warning: 1 live session now leaves by this host's own route" "so it is by down"
+	like "$err" "warning: 1 live session now leaves via this host's own route" "so it is by down"
 	worker_start
 	ok "somebody connects" hook connect ID="$worker" USERNAME=$'m\e[31m\n "x" \xc3\xa9' GROUPNAME= DEVICE=vpns1 \
 		IP_REMOTE=10.20.0.51 IPV6_REMOTE=
@@ -301,7 +301,7 @@ test_sessions() {
 		paste -sd ' ')" "devi vpns vpns" "the columns are aligned"
 	is "$(grep -c $'\e' <<<"$out")" 0 "no escape sequence gets out"
 	program down
-	like "$err" "warning: 2 live sessions now leave by this host's own route" "down counts them"
+	like "$err" "warning: 2 live sessions now leave via this host's own route" "down counts them"
 	ip link set vpns1 name gone
 	is "$(json '.sessions[] | select(.user != "alice") | [.bytes_in, .bytes_out]')" "[null,null]" "a device is gone: null"
 	wide_status
@@ -327,7 +327,7 @@ test_counters() {
 	like "$(section stopped)" ': rejected' "what rejects, too"
 	unlike "$(section stopped)" 'let through|our address|somebody' "and nothing else is there"
 	is "$(section 'let through' | grep -vc ': let through$')" 0 "what lets through has its own"
-	like "$(section 'other rules')" 'clients of 10.20.0.0/24 get our address' "so have others"
+	like "$(section 'other rules')" "clients in 10.20.0.0/24 get this host's address" "so have others"
 	like "$(section 'other rules')" 'forward +of somebody else'$'\n''.*forward +without a comment' "foreign ones, too"
 	nft 'add rule inet ocserv_gw forward ip saddr 203.0.113.9 counter drop comment "of another: let through"'
 	wide_status -v
@@ -355,7 +355,7 @@ test_short() {
 	is "$out" "ocserv-gateway: $clients and fd28::2 via eth0; 1 session; kill switch complete" "short: both families"
 	nft flush chain inet ocserv_gw postrouting
 	program status --short
-	like "$status $out" "^1 ocserv-gateway: .*; 1 session; kill switch changed; 2 problems$" "short: a damage"
+	like "$status $out" "^1 ocserv-gateway: .*; 1 session; kill switch altered; 2 problems$" "short: a damage"
 	echo 0 >/proc/sys/net/ipv4/ip_forward
 	program up
 	program status --short
@@ -442,7 +442,7 @@ test_deadline() {
 	is "$status" 0 "watch: it lives still"
 	wait "$slow"
 	is "$?" 75 "the kernel does not answer: the time of a run ends"
-	like "$(<"$OGW_WORK/slow.err")" "not done within 5 seconds" "and it says so"
+	like "$(<"$OGW_WORK/slow.err")" "gave up after 5 seconds" "and it says so"
 }
 
 test_watch() {
@@ -577,7 +577,7 @@ test_rates() {
 test_watch_usage() {
 	program status --watch --json
 	is "$status" 64 "watch: with --json is wrong usage"
-	like "$err" "watch is for people" "watch: and why"
+	like "$err" "watch can't be combined with --json" "watch: and why"
 	program status --format=prometheus -w
 	is "$status" 64 "watch: with --format, too"
 	program status --watch=0

@@ -104,7 +104,7 @@ test_all_fine() {
 	like "$(line 'IPv6 beyond')" "^2001:db8:100::80 answers in $TOOK$" "by IPv6"
 	like "$out" "IPv6 beyond  \[2001:db8:100::80\]:80 answers in $TOOK" "TCP, too"
 	like "$(line 'IPv4 world')" "^sees 172\.28\.0\.3, in $TOOK$" "the world sees the masqueraded address"
-	is "$(line result)" "all that was asked answers" "the result"
+	is "$(line result)" "everything answered" "the result"
 	is "$err" "" "without a word of error"
 	same "$before" "$(remains)" >"$OGW_WORK/remains"
 	is "$(cat "$OGW_WORK/remains")" "" "nothing stays behind"
@@ -127,12 +127,12 @@ test_json() {
 test_who() {
 	start "${ALL[@]}"
 	program test alice
-	is "$status $(line client)" "0 alice, 10.20.0.50 and fd20::50 by vpns0" "a user"
+	is "$status $(line client)" "0 alice, 10.20.0.50 and fd20::50 on vpns0" "a user"
 	program test fd20::50
-	is "$status $(line client)" "0 alice, 10.20.0.50 and fd20::50 by vpns0" "an address"
+	is "$status $(line client)" "0 alice, 10.20.0.50 and fd20::50 on vpns0" "an address"
 	program test bob
 	is "$status $out" "1 " "a user without a session"
-	like "$err" "no live session is that of 'bob'" "why"
+	like "$err" "no live session belongs to 'bob'" "why"
 	program test 10.20.0.51
 	is "$status $out" "1 " "an address without one"
 	program test 192.0.2.9
@@ -151,7 +151,7 @@ test_who() {
 	# By her own rules, not only by those of all.
 	ip rule add priority 500 from 10.20.0.50 prohibit
 	program test alice
-	like "$status $(line 'IPv4 rules')" "^1 NO way: a policy rule or route of others stops them" "a rule that stops her alone"
+	like "$status $(line 'IPv4 rules')" "^1 NO internet: a policy rule or route of others stops them" "a rule that stops her alone"
 	program test
 	is "$status" 0 "others are not stopped"
 	ip rule del priority 500
@@ -176,7 +176,7 @@ test_silence() {
 	like "$status $(line 'IPv4 gateway')" "^1 172\.28\.0\.2 on eth0, answers ARP" "the gateway answers"
 	is "$(line 'IPv4 beyond')" "198.51.100.80 does NOT answer" "what is beyond does not"
 	is "$(line 'IPv4 world')" "NO answer: no answer" "nor does the page"
-	is "$(line result)" "NOT all is well" "the result"
+	is "$(line result)" "something does NOT work" "the result"
 	program test --json
 	is "$status $(jq -c '[.ok, .ipv4.gateway.there, .ipv4.beyond[0].answers, .ipv4.beyond[0].ms]' <<<"$out")" \
 		"1 [false,true,false,null]" "JSON says so"
@@ -229,7 +229,7 @@ test_keys() {
 	like "$status $(line 'IPv4 world')" "^0 sees 10\.20\.0\.0, in" "without masquerade the gateway sees an address of clients"
 }
 
-# Nothing is sent where it could leave by another way.
+# Nothing is sent where it could leave another way.
 test_damage() {
 	local each
 	for each in 'nft flush ruleset' 'nft flush chain inet ocserv_gw leaving' 'ip rule del priority 1000' \
@@ -276,7 +276,7 @@ test_damage() {
 	is "$status" 0 "one tunnel for all, by name: the neighbour"
 	start clients.interface=vpns0 gateway.probe=198.51.100.80
 	program test
-	like "$status $(line 'IPv4 beyond')" "^1 not asked: the tunnel vpns0 can't be made" "and nothing beyond, since there is no room"
+	like "$status $(line 'IPv4 beyond')" "^1 not asked: the tunnel vpns0 can't be created" "and nothing beyond, since there is no room"
 	start gateway.probe=198.51.100.80
 	captured setpriv --bounding-set=-net_admin --inh-caps=-net_admin env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" test
 	is "$status" 77 "without CAP_NET_ADMIN"
@@ -291,7 +291,7 @@ test_killed() {
 	env -i "${ENVIRONMENT[@]}" "$OGW_PROGRAM" test >/dev/null &
 	ok "its tunnel is there" wait_for 10 ip link show vpns-test
 	program test
-	like "$status $out" "^1 .*the tunnel vpns-test can't be made: it is there; is another test running\?" "another one says so"
+	like "$status $out" "^1 .*the tunnel vpns-test can't be created: it already exists; is another test running\?" "another one says so"
 	kill -KILL $!
 	wait $! 2>/dev/null
 	ok "it goes with the process" wait_for 10 eval '! ip link show vpns-test'

@@ -50,7 +50,7 @@ test_upgrade() {
 	is "$history" gateway "$1: meanwhile nothing has left but by the gateway"
 	ok "$1: the state is as if it had been installed" state_is "$installed"
 	ok "$1: status" program status
-	like "$out" $'\n''state +installed'$'\n' "$1: it is whole"
+	like "$out" $'\n''state +installed'$'\n' "$1: it is complete"
 	like "$out" $'\n'"2 live sessions" "$1: both sessions live"
 	program up
 	is "$out" intact "$1: and nothing is to be done"

@@ -128,7 +128,7 @@ test_usage() {
 	program status --wait=5
 	is "$status" 64 "usage: of another verb"
 	program up -t
-	like "$err" "there is no option -t" "usage: it has no short form"
+	like "$err" "unknown option -t" "usage: it has no short form"
 }
 
 begin

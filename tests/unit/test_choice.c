@@ -95,17 +95,17 @@ static void the_one_with_an_address_in_its_network_is_chosen(void **state)
 		{ "eth0", NULL, "", { "eth0 172.28.0.2/32" }, "eth0", { NULL } },
 		{ "eth0", NULL, "", { "eth0 172.28.0.3/24", "lo 172.28.0.3/24", "vpns0 172.28.0.3/24" }, "eth0", { NULL } },
 		{ "ppp0", NULL, "", { "eth1 192.0.2.2/24" }, NULL,
-		  { "is not on a network of this host: no interface has", "by ppp0; set [gateway] interface = ppp0" } },
+		  { "is not on a network of this host: no interface has", "via ppp0; set [gateway] interface = ppp0" } },
 		{ "eth1", NULL, "", { "eth1 0.0.0.0/0" }, NULL, { "no interface has an address" } },
 		{ "lo", NULL, "", { "lo 172.28.0.3/24" }, NULL, { "no interface has an address" } },
 		{ "ppp0", NULL, "", { "eth0 172.28.0.3/24" }, NULL,
-		  { "is seen on ppp0, but it is eth0 that has an address", "say which with [gateway] interface = eth0" } },
+		  { "is seen on ppp0, but eth0 has an address", "say which with [gateway] interface = eth0" } },
 		{ "eth0", NULL, "", { "eth0 172.28.0.3/24", "eth1 172.28.0.66/25" }, NULL,
 		  { "may be on eth0 and eth1, which", "with [gateway] interface = eth0" } },
 		{ "eth1", NULL, "", { "eth0 172.28.0.3/24", "eth1 172.28.0.66/25", "ppp0 172.28.0.2/32" }, NULL,
 		  { "may be on eth0, eth1 and ppp0, which" } },
 		{ "vpns0", NULL, "", { "vpns0 172.28.0.2/32" }, NULL, { "which is a tunnel of the clients" } },
-		{ "eth1", "192.0.2.1", "", { "eth0 172.28.0.3/24" }, NULL, { "reached through 192.0.2.1 on eth1" } },
+		{ "eth1", "192.0.2.1", "", { "eth0 172.28.0.3/24" }, NULL, { "reached via 192.0.2.1 on eth1" } },
 	};
 
 	(void)state;
@@ -119,12 +119,12 @@ static void what_was_chosen_stays(void **state)
 		{ "eth0", NULL, "eth0", { "eth0 2001:db8::3/64" }, NULL,
 		  { "eth0, which it was on, has no address in its network any more" } },
 		{ "eth1", NULL, "eth0", { "eth1 fd28::66/120" }, NULL,
-		  { "address6 = fd28::2: the gateway is seen on eth1, it was on eth0: nothing is changed",
+		  { "address6 = fd28::2: the gateway is now seen on eth1, it was on eth0: nothing is changed",
 		    "set [gateway] interface = eth0; if the gateway has really moved to eth1, run `ocserv-gateway up --move`" } },
-		{ "eth1", NULL, "eth0", { NULL }, NULL, { "the gateway is seen on eth1, it was on eth0" } },
-		{ "eth0", NULL, "eth9", { "eth0 fd28::3/64" }, NULL, { "the gateway is seen on eth0, it was on eth9" } },
+		{ "eth1", NULL, "eth0", { NULL }, NULL, { "the gateway is now seen on eth1, it was on eth0" } },
+		{ "eth0", NULL, "eth9", { "eth0 fd28::3/64" }, NULL, { "the gateway is now seen on eth0, it was on eth9" } },
 		{ "vpns0", NULL, "eth0", { NULL }, NULL, { "a tunnel of the clients; it was on eth0" } },
-		{ "eth1", "2001:db8::1", "eth0", { NULL }, NULL, { "through 2001:db8::1 on eth1;", "; it was on eth0" } },
+		{ "eth1", "2001:db8::1", "eth0", { NULL }, NULL, { "via 2001:db8::1 on eth1;", "; it was on eth0" } },
 	};
 
 	(void)state;
@@ -135,7 +135,7 @@ static void one_that_is_named_needs_no_address(void **state)
 {
 	static const struct trial trials[] = {
 		{ "ppp0", NULL, "", { NULL }, "ppp0", { NULL } },
-		{ "ppp0", "192.0.2.1", "", { NULL }, NULL, { "reached through 192.0.2.1 on ppp0" } },
+		{ "ppp0", "192.0.2.1", "", { NULL }, NULL, { "reached via 192.0.2.1 on ppp0" } },
 	};
 
 	(void)state;
@@ -146,11 +146,11 @@ static void where_there_is_no_way_none_is_chosen(void **state)
 {
 	static const struct { int error; uint8_t type; const char *interface, *remembered, *said; } cases[] = {
 		{ ENETUNREACH, 0, "", "", "is not on a network of this host (the kernel says: unreachable)" },
-		{ ENETUNREACH, 0, "", "eth0", "(the kernel says: unreachable); it was on eth0: is that up, with its address?" },
-		{ 0, RTN_LOCAL, "lo", "eth0", "is an address of this host; name the gateway's; it was on eth0" },
+		{ ENETUNREACH, 0, "", "eth0", "(the kernel says: unreachable); it was on eth0: is that interface up, and does it have its address?" },
+		{ 0, RTN_LOCAL, "lo", "eth0", "is an address of this host; write the gateway's; it was on eth0" },
 		{ 0, RTN_UNREACHABLE, "eth0", "", "is not on a network of this host" },
 		{ 0, RTN_UNICAST, "", "", "is not on a network of this host" },
-		{ 0, RTN_UNICAST, "a b", "", "is reached through 'a b', a name that can't be written" },
+		{ 0, RTN_UNICAST, "a b", "", "is reached via 'a b', an interface name that can't be used" },
 	};
 	struct config config;
 

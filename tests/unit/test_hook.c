@@ -179,11 +179,11 @@ static void a_connect_is_refused_where_a_variable_makes_no_sense(void **state)
 		{ "REASON", "connect\n", EX_USAGE, "REASON=\"connect\\x0a\": must be" },
 		{ "REASON", "\xff;`id`", EX_USAGE, "REASON=\"\\xff;`id`\": must be" },
 		{ "REASON", endless, EX_USAGE, "xxx...\": must be" },
-		{ "ID", NULL, EX_USAGE, "ID=\"\": is not the number of a session; is this run by ocserv?" },
-		{ "ID", "0", EX_USAGE, "ID=0: is not the number of a session" },
-		{ "ID", "-1", EX_USAGE, "ID=-1: is not the number of a session" },
-		{ "ID", "../1", EX_USAGE, "ID=../1: is not the number of a session" },
-		{ "ID", "99999999999", EX_USAGE, "ID=99999999999: is not the number of a session" },
+		{ "ID", NULL, EX_USAGE, "ID=\"\": is not a session number; is this run by ocserv?" },
+		{ "ID", "0", EX_USAGE, "ID=0: is not a session number" },
+		{ "ID", "-1", EX_USAGE, "ID=-1: is not a session number" },
+		{ "ID", "../1", EX_USAGE, "ID=../1: is not a session number" },
+		{ "ID", "99999999999", EX_USAGE, "ID=99999999999: is not a session number" },
 		{ "DEVICE", NULL, EX_USAGE, "DEVICE=\"\": is not the name of an interface" },
 		{ "DEVICE", "vpns0123456789012", EX_USAGE, "DEVICE=vpns0123456789012: is not the name of an" },
 		{ "DEVICE", "vpns0\nvpns1", EX_USAGE, "DEVICE=\"vpns0\\x0avpns1\": is not the name of an interface" },
@@ -195,11 +195,11 @@ static void a_connect_is_refused_where_a_variable_makes_no_sense(void **state)
 		{ "IP_REMOTE", "10.20.0.50 ", EX_USAGE, "IP_REMOTE=\"10.20.0.50 \": is not an address of its family" },
 		{ "IP_REMOTE", "fd20::50", EX_USAGE, "IP_REMOTE=fd20::50: is not an address of its family" },
 		{ "IP_REMOTE", endless, EX_USAGE, "is not an address of its family" },
-		{ "IP_REMOTE", "10.20.1.1", EX_CONFIG, "IP_REMOTE=10.20.1.1: lies outside [clients] subnet4" },
+		{ "IP_REMOTE", "10.20.1.1", EX_CONFIG, "IP_REMOTE=10.20.1.1: is outside [clients] subnet4" },
 		{ "IPV6_REMOTE", "10.20.0.50", EX_USAGE, "IPV6_REMOTE=10.20.0.50: is not an address of its family" },
 		{ "IPV6_REMOTE", "%1", EX_USAGE, "IPV6_REMOTE=%1: is not an address of its family" },
-		{ "IPV6_REMOTE", "fd21::1", EX_CONFIG, "IPV6_REMOTE=fd21::1: lies outside [clients] subnet6" },
-		{ "IPV6_REMOTE", "fd21::1%3318224896", EX_CONFIG, "lies outside [clients] subnet6" },
+		{ "IPV6_REMOTE", "fd21::1", EX_CONFIG, "IPV6_REMOTE=fd21::1: is outside [clients] subnet6" },
+		{ "IPV6_REMOTE", "fd21::1%3318224896", EX_CONFIG, "is outside [clients] subnet6" },
 	};
 
 	(void)state;
@@ -239,7 +239,7 @@ static void without_net_admin_a_session_is_refused_and_not_recorded(void **state
 	assert_false(recorded());
 }
 
-static void sessions_that_the_rules_govern_come_to_the_kernel(void **state)
+static void sessions_that_the_rules_cover_come_to_the_kernel(void **state)
 {
 	static const struct { const char *ip4, *ip6, *config; } cases[] = {
 		{ "10.20.0.50", "fd20::50", BLOCK },
@@ -382,7 +382,7 @@ static void a_disconnect_of_no_session_is_refused(void **state)
 	record_own_session();
 	setenv("REASON", "disconnect", 1);
 	setenv("ID", "../lock", 1);
-	check_run(EX_USAGE, "ID=../lock: is not the number of a session");
+	check_run(EX_USAGE, "ID=../lock: is not a session number");
 	assert_true(recorded());
 }
 
@@ -469,7 +469,7 @@ static void a_dry_run_by_configuration_accepts_and_only_logs(void **state)
 	write_config(BLOCK "[log]\ndry_run = yes\n");
 	outcome = run();
 	assert_int_equal(outcome.status, 0);
-	assert_contains(outcome.err, "dry run: would mend: kill switch: table inet ocserv_gw is missing\n");
+	assert_contains(outcome.err, "dry run: would repair: kill switch: table inet ocserv_gw is missing\n");
 	assert_contains(outcome.err, "connect user=alice group=staff vhost=default id=");
 	assert_contains(outcome.err, " routing=dry-run took_us=");
 	assert_int_equal(access("state", F_OK), -1);
@@ -544,7 +544,7 @@ int main(void)
 		in_session(a_connect_is_refused_where_a_variable_makes_no_sense),
 		in_session(a_refusal_says_whose_session_it_was),
 		in_session(without_net_admin_a_session_is_refused_and_not_recorded),
-		in_session(sessions_that_the_rules_govern_come_to_the_kernel),
+		in_session(sessions_that_the_rules_cover_come_to_the_kernel),
 		in_session(a_wrong_configuration_refuses_whatever_is_asked_for),
 		in_session(a_connect_needs_its_state_directory),
 		in_session(a_connect_waits_three_seconds_for_the_lock),

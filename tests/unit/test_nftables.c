@@ -516,7 +516,7 @@ static void the_expression_at_fault_is_named_with_its_module(void **state)
 	check_expressions(&batch, "IPv4 client to client",
 			  ", expression meta, expression cmp, expression meta, expression cmp, expression payload, expression lookup, expression counter"
 			  ", expression immediate");
-	check_expressions(&batch, "IPv6 of a client, which has no gateway",
+	check_expressions(&batch, "IPv6 of a client, for which there is no gateway",
 			  ", expression meta, expression cmp, expression counter"
 			  ", expression reject (needs nft_reject_inet)");
 	check_expressions(&batch, "TCP of a client gets",

@@ -144,8 +144,8 @@ static void without_subnet6_the_kill_switch_is_alone(void **state)
 	assert_int_equal(netlink_open(&route, NETLINK_ROUTE, &report), 0);
 	look(&config, &route, &report);
 	assert_int_equal(report.errors.count, 0);
-	assert_line(&report.warnings, "ocserv.conf:3: ipv6-network = fd20::/64: no policy rule is about clients' IPv6, the "
-		    "kill switch alone stops it; set [clients] subnet6 = fd20::/64");
+	assert_line(&report.warnings, "ocserv.conf:3: ipv6-network = fd20::/64: no policy rule covers clients' IPv6, only "
+		    "the kill switch stops it; set [clients] subnet6 = fd20::/64");
 	report_free(&report);
 	netlink_close(&route);
 	config_free(&config);
@@ -168,8 +168,8 @@ static void a_dns_server_that_is_this_host_is_told(void **state)
 		struct text text CLEANUP(text_free) = { 0 };
 
 		text_add(&text, "%s%s\n", FITTING, own[i]);
-		expect(WARNING, "", text_string(&text), "is this host: it asks by the host's own route, not by the gateway");
-		expect(ERROR, "[killswitch]\ndns = block\n", text_string(&text), "so they resolve no name");
+		expect(WARNING, "", text_string(&text), "is this host: it asks via the host's own route, not via the gateway");
+		expect(ERROR, "[killswitch]\ndns = block\n", text_string(&text), "so they can't resolve names");
 		expect_nothing("[killswitch]\ndns = any\n", text_string(&text));
 	}
 }
@@ -182,7 +182,7 @@ static void scripts_are_to_name_this_program(void **state)
 	write_file("another", "");
 	chmod("another", 0755);
 	expect(WARNING, "", "connect-script = ./another\ndisconnect-script = ./ocserv-gateway\n",
-	       "ocserv.conf:1: connect-script = ./another: is another program: sessions are without a kill switch");
+	       "ocserv.conf:1: connect-script = ./another: is another program: sessions have no kill switch");
 	expect(ERROR, "", "connect-script = ./gone/ocserv-gateway\ndisconnect-script = ./ocserv-gateway\n",
 	       "connect-script = ./gone/ocserv-gateway: No such file or directory; ocserv refuses every session");
 	expect(ERROR, "", "connect-script =\ndisconnect-script = ./ocserv-gateway\n", "ocserv.conf:1: connect-script = : No such");
@@ -194,9 +194,9 @@ static void what_counts_for_all_stands_above_virtual_hosts(void **state)
 {
 	(void)state;
 	expect(ERROR, "", FITTING "[vhost:two.example]\nconnect-script = ./ocserv-gateway\n",
-	       "ocserv.conf:8: connect-script = ./ocserv-gateway: stands in [vhost:two.example]: ocserv 1.4.2 and later do not "
-	       "start with that, and earlier ones pass over it; write it above the first section");
-	expect(ERROR, "", FITTING "[vhost:two.example]\ndevice = tun\n", ":8: device = tun: stands in [vhost:two.example]");
+	       "ocserv.conf:8: connect-script = ./ocserv-gateway: is in [vhost:two.example]: ocserv 1.4.2 and later do not "
+	       "start with that, and earlier versions ignore it; write it above the first section");
+	expect(ERROR, "", FITTING "[vhost:two.example]\ndevice = tun\n", ":8: device = tun: is in [vhost:two.example]");
 }
 
 static void what_is_not_read_as_it_looks_is_told(void **state)
@@ -205,12 +205,12 @@ static void what_is_not_read_as_it_looks_is_told(void **state)
 
 	(void)state;
 	expect(WARNING, "", FITTING "keepalive = 60\n\tconnect-script = ./another\n", "ocserv.conf:8: keepalive = connect-script = "
-	       "./another: the line begins with a blank, so ocserv takes it for one more value of keepalive; write connect-script "
+	       "./another: the line begins with a blank, so ocserv takes it for another value of keepalive; write connect-script "
 	       "at the start of its line");
 	expect_nothing("", FITTING "banner = x\n  another = line\n");
-	expect(WARNING, "", FITTING "Connect-Script = ./another\n", "ocserv.conf:7: Connect-Script = ./another: ocserv passes over "
-	       "it, since it knows keys in lower case alone; write connect-script");
-	expect(WARNING, "", FITTING "config-per-user = users ; theirs\n", "behind a value `;` begins no comment, and belongs to the");
+	expect(WARNING, "", FITTING "Connect-Script = ./another\n", "ocserv.conf:7: Connect-Script = ./another: ocserv ignores it, "
+	       "since it only knows keys in lower case; write connect-script");
+	expect(WARNING, "", FITTING "config-per-user = users ; theirs\n", "after a value, `;` starts no comment but is part of the");
 	expect_nothing("", FITTING "banner = no comment ; at all\nconfig-per-user = us;ers\n");
 	expect(ERROR, "", FITTING "neither\nipv4-network = 10.30.0.0/24\n", "ocserv.conf:7: is neither `name = value` nor "
 	       "[vhost:NAME]: ocserv does not start with it; correct that line");
@@ -223,7 +223,7 @@ static void a_firewall_script_needs_the_shim(void **state)
 	(void)state;
 	expect(ERROR, "", "connect-script = ./ocserv-gateway\ndisconnect-script = ./ocserv-gateway-hook\n"
 	       "restrict-user-to-ports = \"tcp(443)\"\n", "ocserv.conf:1: connect-script = ./ocserv-gateway: with "
-	       "restrict-user-to-routes or restrict-user-to-ports, ocserv's firewall script runs this with sh, which can't");
+	       "restrict-user-to-routes or restrict-user-to-ports, ocserv's firewall script runs this with sh, which fails");
 }
 
 static void files_for_groups_and_users_are_read(void **state)
@@ -242,7 +242,7 @@ static void files_for_groups_and_users_are_read(void **state)
 	       "subnet4, so sessions with these addresses are refused; add 10.31.0.0/24 to it");
 	write_file("groups/staff", "neither\n");
 	expect(WARNING, "", FITTING "config-per-group = groups\n", "groups/staff:1: is neither `name = value` nor a comment: ocserv "
-	       "reads no further");
+	       "stops reading here");
 	write_file("groups/staff", "");
 	write_file("default", "explicit-ipv4 = 10.33.0.1\n");
 	expect(ERROR, "", FITTING "config-per-user = groups\ndefault-user-config = default\n",
@@ -368,9 +368,9 @@ static void what_ocserv_conf_does_not_say_can_not_be_auto(void **state)
 	/* What it says is checked as if it stood here. */
 	expect_automatic(AUTO, "block", "device = a/b\nipv4-network = 10.20.0.0/24\n",
 			 "gateway.ini:4: [clients] interface = auto (a/b*): must be an interface name of 1 to 15 characters "
-			 "(A-Z a-z 0-9 _ . @ -), or its beginning and *, like vpns*");
+			 "(A-Z a-z 0-9 _ . @ -), or the beginning of one and *, like vpns*");
 	expect_automatic(AUTO, "block", "device = x\nipv4-network = 172.28.0.0/16\n",
-			 "gateway.ini:7: [gateway] address4 = 172.28.0.2: lies inside the client subnet 172.28.0.0/16; the "
+			 "gateway.ini:7: [gateway] address4 = 172.28.0.2: is inside the client subnet 172.28.0.0/16; the "
 			 "gateway must be another host");
 }
 

@@ -494,18 +494,18 @@ static void every_difference_of_the_guard_is_repaired_in_one_step(void **state)
 		{ add_set, false, { "kill switch: set clients7 does not belong there" } },
 		{ drop_elements, false, { "kill switch: set clients4 does not hold 10.20.0.0/24, or not all of it" } },
 		{ narrow_element, false, { "kill switch: set clients4 does not hold 10.20.0.0/24, or not all of it" } },
-		{ widen_element, false, { "set clients4 holds 10.20.0.0-10.20.1.255, which are not all addresses of clients" } },
-		{ open_element, false, { "holds 10.20.0.0-255.255.255.255, which are not all addresses of clients" } },
-		{ add_element, false, { "set clients4 holds 1.1.1.1, which is no address of clients" } },
+		{ widen_element, false, { "set clients4 holds 10.20.0.0-10.20.1.255, which are not all client addresses" } },
+		{ open_element, false, { "holds 10.20.0.0-255.255.255.255, which are not all client addresses" } },
+		{ add_element, false, { "set clients4 holds 1.1.1.1, which is not a client address" } },
 		{ let_element_expire, false, { "set clients4 has an element with a timeout, a counter or another expression" } },
 		{ drop_chain, false, { "chain forward is missing" } },
 		{ add_chain, false, { "chain backdoor does not belong in table inet ocserv_gw" } },
 		{ drop_rule, false, { "chain forward: " SAYS_LAST " is missing" } },
 		{ add_others_rule, false, { "chain forward: rule \"mine\" (handle 77) does not belong there" } },
 		{ add_nameless_rule, false, { "chain forward: rule \"\" (handle 77) does not belong there" } },
-		{ add_copy, false, { "chain forward: " SAYS_SECOND " (handle 77) is altered or there twice" } },
+		{ add_copy, false, { "chain forward: " SAYS_SECOND " (handle 77) is altered or duplicated" } },
 		{ alter_rule, false, { "chain forward: " SAYS_SECOND " is missing",
-				       "chain forward: " SAYS_SECOND " (handle 2) is altered or there twice" } },
+				       "chain forward: " SAYS_SECOND " (handle 2) is altered or duplicated" } },
 		{ alter_comment, false, { "chain forward: " SAYS_SECOND " is missing",
 					  "rule \"let all through\" (handle 2) does not belong there" } },
 		{ swap_rules, false, { "chain forward: its rules are in another order" } },
@@ -555,7 +555,7 @@ static void elements_may_be_cut_otherwise(void **state)
 	trial_end(&trial);
 }
 
-/* It was not read, and was whole when it was. */
+/* It was not read, and was complete when it was. */
 static void a_guard_that_is_unchanged_is_intact(void **state)
 {
 	struct trial trial;
@@ -614,7 +614,7 @@ static void a_table_of_somebody_else_is_left_alone(void **state)
 	assert_int_equal(trial.report.status, EX_CONFIG);
 	assert_line(&trial.report.errors,
 		    "gateway.ini:9: [killswitch] table = site_guard: this nft table exists and is not ours, since it "
-		    "has no chain from_client; take another name, or remove it with `nft delete table inet "
+		    "has no chain from_client; choose another name, or remove it with `nft delete table inet "
 		    "site_guard`");
 	trial_remove(&trial);
 	assert_int_equal(trial.result, -1);
@@ -798,7 +798,7 @@ static void another_default_route_in_our_table_is_a_conflict(void **state)
 	assert_int_equal(trial.result, -1);
 	assert_int_equal(trial.report.status, EX_CONFIG);
 	assert_line(&trial.report.errors,
-		    "[gateway] table = 100: another default route is in this routing table already: "
+		    "[gateway] table = 100: this routing table already has another default route: "
 		    "`ip -4 route show table 100` has `default via 172.28.0.99 dev eth0 table 100 metric 5` "
 		    "(protocol 3); remove it, or choose another table");
 	trial_end(&trial);
@@ -867,8 +867,8 @@ static void a_others_route_past_the_gateway_in_our_table_is_a_conflict(void **st
 	foreign[8] = a_longer_route6("fd28::9");
 	foreign[8].source = prefix_of("fd20:aaaa:bbbb:1::50/128");
 	for (size_t i = 0; i < COUNT(foreign); i++)
-		assert_int_equal(install_beside(&foreign[i], "both-families", "[gateway] table = 100: a route of others is in this "
-						"routing table, which takes clients' packets past the gateway: `ip -"), -1);
+		assert_int_equal(install_beside(&foreign[i], "both-families", "[gateway] table = 100: this routing table has another program's "
+						"route, which takes clients' packets past the gateway: `ip -"), -1);
 	install_beside(&foreign[0], "both-families", "`ip -4 route show table 100` has `192.0.2.0/24 via 172.28.0.99 dev eth0 table "
 		       "100` (protocol 4); remove it, or choose another table");
 	install_beside(&foreign[5], "both-families", "via 172.28.0.2 dev eth0 table 100 with an encapsulation` (protocol 4)");
@@ -1281,7 +1281,7 @@ static void a_others_rule_with_our_selector_and_priority_is_a_conflict(void **st
 		assert_int_equal(trial.result, -1);
 		assert_int_equal(trial.report.status, EX_CONFIG);
 		assert_line(&trial.report.errors,
-			    "[gateway] priority = 1000: another IPv4 policy rule for clients is at our priorities");
+			    "[gateway] priority = 1000: another IPv4 policy rule for clients already has one of our priorities");
 		assert_line(&trial.report.errors, texts[i]);
 		assert_line(&trial.report.errors, "(protocol 3); remove it, or choose another priority");
 		trial_end(&trial);
@@ -1873,10 +1873,10 @@ static void a_neighbour_of_somebody_else_serves_or_is_a_conflict(void **state)
 	trial_install(&trial);
 	assert_int_equal(trial.result, -1);
 	assert_int_equal(trial.plan.conflicts, 1);
-	assert_line(&trial.report.errors, "mac4 = 02:00:00:00:00:02: somebody else has set 02:00:00:00:00:09 as the hardware address");
+	assert_line(&trial.report.errors, "mac4 = 02:00:00:00:00:02: another program has set 02:00:00:00:00:09 as the hardware address");
 	neighbour->mac.known = false;
 	trial_install(&trial);
-	assert_line(&trial.report.errors, "somebody else has set another as the hardware address");
+	assert_line(&trial.report.errors, "another program has set another as the hardware address");
 	trial_end(&trial);
 }
 

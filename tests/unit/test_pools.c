@@ -80,8 +80,8 @@ static void settle(const char *path)
 static void what_no_pool_is_counts_for_nobody_else(void **state)
 {
 	static const struct { const char *line, *warning; } cases[] = {
-		{ "ipv4-network = 198.0.0.0/8", "users/eve: the pool 198.0.0.0/8 is no private network, and wider than /16: it is" },
-		{ "ipv4-network = 198.51.0.0/15", "the pool 198.50.0.0/15 is no private network, and wider than /16" },
+		{ "ipv4-network = 198.0.0.0/8", "users/eve: the pool 198.0.0.0/8 is not a private network, and is wider than /16: it is" },
+		{ "ipv4-network = 198.51.0.0/15", "the pool 198.50.0.0/15 is not a private network, and is wider than /16" },
 		{ "ipv4-network = 0.0.0.0/1", "the pool 0.0.0.0/1 is wider than /8" },
 		{ "ipv4-network = 0.0.0.0/0", "the pool 0.0.0.0/24 can't be addresses of clients" },
 		{ "ipv4-network = 10.0.0.0/7", "the pool 10.0.0.0/7 is wider than /8" },
@@ -89,7 +89,7 @@ static void what_no_pool_is_counts_for_nobody_else(void **state)
 		{ "explicit-ipv4 = 224.0.0.1", "the pool 224.0.0.1/32 can't be addresses of clients" },
 		{ "ipv4-network = 172.28.0.0/24", "the pool 172.28.0.0/24 holds the gateway" },
 		{ "explicit-ipv4 = 172.28.0.2", "the pool 172.28.0.2/32 holds the gateway" },
-		{ "ipv6-network = 2001:db8::/31", "the pool 2001:db8::/31 is no private network, and wider than /32" },
+		{ "ipv6-network = 2001:db8::/31", "the pool 2001:db8::/31 is not a private network, and is wider than /32" },
 		{ "ipv6-network = ::/1", "the pool ::/1 is wider than /16" },
 		{ "ipv6-network = fc00::/7", "the pool fc00::/7 is wider than /16" },
 		{ "ipv6-network = ff02::/64", "the pool ff02::/64 can't be addresses of clients" },
@@ -132,11 +132,11 @@ static void ocserv_conf_itself_may_be_wider_but_not_wrong(void **state)
 	write_file("ocserv.conf", "ipv4-network = 198.0.0.0/8\nipv6-network = 2001::/16\n");
 	becomes("198.0.0.0/8|2001::/16");
 	write_file("ocserv.conf", "ipv4-network = 198.0.0.0/7\n");
-	becomes("gateway.ini:2: [clients] subnet4 = auto: ocserv.conf:1: ipv4-network = 198.0.0.0/7: is wider than /8: no pool of "
-		"clients; correct it, or write the subnets here");
+	becomes("gateway.ini:2: [clients] subnet4 = auto: ocserv.conf:1: ipv4-network = 198.0.0.0/7: is wider than /8: not a client "
+		"pool; correct it, or write the subnets here");
 	write_file("ocserv.conf", MAIN "[vhost:x]\nipv6-network = 2001::/15\n");
-	becomes("gateway.ini:3: [clients] subnet6 = auto: ocserv.conf:6: ipv6-network = 2001::/15: is wider than /16: no pool of "
-		"clients; correct it, or write the subnets here");
+	becomes("gateway.ini:3: [clients] subnet6 = auto: ocserv.conf:6: ipv6-network = 2001::/15: is wider than /16: not a client "
+		"pool; correct it, or write the subnets here");
 }
 
 static void pools_side_by_side_are_one(void **state)

@@ -681,7 +681,7 @@ static void a_directory_that_others_can_take_away_is_refused(void **unused)
 	(void)unused;
 	assert_int_equal(mkdir("parent", 0755), 0);
 	assert_int_equal(chmod("parent", 0777), 0);
-	check_refused("parent/state", true, "parent/state lies in a directory that others can write to (user ");
+	check_refused("parent/state", true, "parent/state is in a directory that others can write to (user ");
 	/* In a sticky one they can't. */
 	assert_int_equal(chmod("parent", 01777), 0);
 	assert_int_equal(state_open(&state, "parent/state", true, &(struct report){ 0 }), 0);
@@ -690,7 +690,7 @@ static void a_directory_that_others_can_take_away_is_refused(void **unused)
 		return;
 	assert_int_equal(chmod("parent", 0755), 0);
 	assert_int_equal(chown("parent", 4711, 0), 0);
-	check_refused("parent/state", true, "lies in a directory that others can write to (user 4711, mode 0755)");
+	check_refused("parent/state", true, "is in a directory that others can write to (user 4711, mode 0755)");
 }
 
 static void a_directory_of_another_user_is_refused(void **unused)

@@ -52,7 +52,7 @@ static void each_directory_on_the_way_counts(void **state)
 	for (size_t i = 0; i < COUNT(directories); i++) {
 		struct text said CLEANUP(text_free) = { 0 };
 
-		text_add(&said, "lies in %s/%s, a directory that others can write to", directory_path(), directories[i]);
+		text_add(&said, "is in %s/%s, a directory that others can write to", directory_path(), directories[i]);
 		assert_int_equal(chmod(directories[i], 0757), 0);
 		says("a/b/file", text_string(&said));
 		assert_int_equal(chmod(directories[i], 0755), 0);

@@ -233,7 +233,7 @@ def host_sends(family, text):
 def test_ipsec(mode, host, selectors, whose):
     ipsec("add", selectors)
     for family in selectors:
-        closed(f"{mode}, a policy for {whose}: no IPv{family} of a client leaves by IPsec", from_client(family))
+        closed(f"{mode}, a policy for {whose}: no IPv{family} of a client leaves via IPsec", from_client(family))
         answered(f"{mode}, a policy for {whose}: IPv{family} to elsewhere goes to the gateway",
                  lambda text, f=family: udp(CLIENT[f], ELSEWHERE[f], text),
                  lambda name, data, text: data[:6] == GATEWAY and text in data)
@@ -242,7 +242,7 @@ def test_ipsec(mode, host, selectors, whose):
             host_sends(family, net.marker())
             esp = net.wait(lambda name, data: net.marker() in data)
             tap.check(esp and esp[1][:6] == ROUTER and destination(esp[1][14:]) == wire.raw(IPSEC_PEER[family]),
-                      f"{mode}: the host's own IPv{family} leaves by IPsec", *told(net.frames))
+                      f"{mode}: the host's own IPv{family} leaves via IPsec", *told(net.frames))
     ipsec("delete", selectors)
 
 

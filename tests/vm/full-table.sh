@@ -34,7 +34,7 @@ done
 ok "850 flows" flows 1701 1850
 for verb in up check status; do
 	ok "$verb warns" says_full "$verb"
-	like "$out$err" "tracks 8[5-9][0-9] flows of at most 1000" "with how many there are"
+	like "$out$err" "tracks 8[5-9][0-9] of at most 1000 flows" "with how many there are"
 done
 ok "the flows end" conntrack -F
 not_ok "check has nothing to say any more" says_full check

@@ -121,14 +121,14 @@ like "$out" "IPv4 +interface wg0 is up" "which takes WireGuard's unknown state f
 ok "test" program test
 ok "check" program check
 program explain 10.20.0.50 $BEYOND4
-is "$status $(tail -n 1 <<<"$out")" "0 leaves by the interface wg0, with this host's address on wg0" "explain"
+is "$status $(tail -n 1 <<<"$out")" "0 leaves via the interface wg0, with this host's address on wg0" "explain"
 
 ok "ip link del wg0" ip link del wg0
 not_ok "nothing of a client gets out" client_reaches $BEYOND4 2
 not_ok "nor by IPv6" client_reaches $BEYOND6 2
 hook connect
 is "$status" 78 "the next connect is refused"
-like "$err" "interface = wg0: there is no such interface, and clients leave by it alone.*wg-quick up wg0" "and says so"
+like "$err" "interface = wg0: there is no such interface, and clients leave only via it.*wg-quick up wg0" "and says so"
 ok "wg-quick up again" wg_quick up
 not_ok "which makes another interface: still nothing" client_reaches $BEYOND4 2
 hook connect
