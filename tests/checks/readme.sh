@@ -51,5 +51,5 @@ for command in $(readme_block demo | grep -o '^tests/[a-z]*'); do
 	ok "$command is there" test -x "$top/$command"
 done
 lines=$(wc -l <"$README")
-ok "it is a first page: $lines lines" test "$lines" -le 220
+ok "it is a first page: $lines lines" test "$lines" -le 210
 done_testing

@@ -107,7 +107,7 @@ wireguard_conf
 must "wg-quick up" wg_quick up
 
 # As README.md says, with IPv6 too.
-readme_block wireguard-ini | sed -e 's/^subnet4.*/&\nsubnet6 = fd20::\/64/' -e 's/^address4.*/&\naddress6 = link/' \
+{ readme_block ini | sed '/^\[gateway\]/,$d'; readme_block wireguard-ini; } | sed -e 's/^subnet4.*/&\nsubnet6 = fd20::\/64/' -e 's/^address4.*/&\naddress6 = link/' \
 	-e "s/^probe.*/probe = $BEYOND4/" | install -m 600 /dev/stdin "$INI"
 ok "up" program up
 is "$out $err" "installed " "with nothing to warn of"
