@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The keys of the configuration, from the table that the parser works by: the table of README.md, or with
+ * The keys of the configuration, from the table that the parser works by: the table of docs/configuration.md, or with
  * `mdoc` the list of gateway.ini(5).
  */
 #include "config/config.h"

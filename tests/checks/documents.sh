@@ -1,8 +1,8 @@
 #!/bin/bash
-# README, man pages and sample configuration say what the program does.
+# Documents, man pages and sample configuration say what the program does.
 #
 #   tests/checks/documents.sh             test
-#   tests/checks/documents.sh --write     write the keys of README.md and gateway.ini(5) anew
+#   tests/checks/documents.sh --write     write the keys of docs/configuration.md and gateway.ini(5) anew
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 top=$(cd "${0%/*}/../.." && pwd)
@@ -37,13 +37,13 @@ write_between() {	# FILE BEGIN END TEXT
 }
 
 if [ "${1:-}" = --write ]; then
-	ok "write README.md" write_between "$top/README.md" "${markdown[@]}" "$("$keys")"
+	ok "write configuration.md" write_between "$top/docs/configuration.md" "${markdown[@]}" "$("$keys")"
 	ok "write gateway.ini.5" write_between "$top/docs/gateway.ini.5" "${mdoc[@]}" "$("$keys" mdoc)"
 	done_testing
 fi
 
-is "$(between "$top/README.md" "${markdown[@]}")" "$("$keys")" \
-	"the table of keys in README.md is that of the parser"
+is "$(between "$top/docs/configuration.md" "${markdown[@]}")" "$("$keys")" \
+	"the table of keys in docs/configuration.md is that of the parser"
 is "$(between "$top/docs/gateway.ini.5" "${mdoc[@]}")" "$("$keys" mdoc)" \
 	"the keys in gateway.ini(5) are those of the parser"
 
@@ -79,7 +79,7 @@ help=$(mktemp)
 "$program" --help >"$help"
 for word in init check up down status explain test --dry-run --json --config --ocserv-conf --version; do
 	ok "--help names $word" grep -qe "$word" "$help"
-	ok "README.md names $word" grep -qe "$word" "$top/README.md"
+	ok "docs/operation.md names $word" grep -qe "$word" "$top/docs/operation.md"
 done
 rm -f "$help"
 

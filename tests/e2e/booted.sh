@@ -9,6 +9,7 @@ lib=${0%/*}/../lib
 . "$lib/topology.sh"
 . "$lib/ocserv.sh"
 . "$lib/package.sh"
+. "$lib/readme.sh"
 . "$lib/boot.sh"
 program=/usr/sbin/ocserv-gateway
 
@@ -16,15 +17,6 @@ program=/usr/sbin/ocserv-gateway
 tap_context() {
 	booted journalctl --boot --no-pager --lines=60 2>&1 | sed 's/^/#   /'
 	diag_file "$OGW_WORK"/client?.log
-}
-
-# ocserv as its package leaves it, with users and a certificate, and without our lines.
-ocserv_is_set_up() {
-	ocserv_certificate && ocserv_user alice && tunnel_script &&
-		ocserv_conf socket-file=/run/ocserv.socket occtl-socket-file=/run/occtl.socket \
-			connect-script= disconnect-script= &&
-		cp -r /etc/ocserv/. "$BOOT_ROOT/etc/ocserv/" && booted systemctl enable --now ocserv.service &&
-		wait_for 10 listens server 443
 }
 
 # same_ocserv: its main process is the one that it was when `keep` was run
@@ -43,11 +35,6 @@ same_ocserv() {
 # In the root, gateway.ini's lines.
 ini_lines() {
 	(umask 077 && cat >>"$BOOT_ROOT/etc/ocserv/gateway.ini")
-}
-
-# As soon as it has started for good: it listens before it can tell a password.
-connects() {
-	wait_for 20 client_connect client1 alice
 }
 
 # alice_leaves_by_gateway DESCRIPTION
@@ -100,7 +87,7 @@ must "a network with a gateway" topology_up
 must "a root file system" boot_root
 cp "$package" "$BOOT_ROOT/root/this.deb" && cp "$next" "$BOOT_ROOT/root/next.deb"
 must "it boots" boot_start
-must "ocserv runs, without the package" ocserv_is_set_up
+must "ocserv runs, without the package" boot_ocserv
 keep
 
 # Installed: nothing acts until the admin says so.
@@ -114,9 +101,9 @@ ok "without gateway.ini ocserv restarts as ever" booted systemctl restart ocserv
 like "$(booted systemctl show --property=ConditionResult --value ocserv-gateway.service)" no \
 	"without gateway.ini the unit is skipped"
 keep
-from_readme "[clients]" | ini_lines
+readme_block ini | ini_lines
 sed -i "s|^subnet4.*|&\nsubnet6 = $CLIENTS6|" "$BOOT_ROOT/etc/ocserv/gateway.ini"
-from_readme connect-script >>"$BOOT_ROOT/etc/ocserv/ocserv.conf"
+readme_block hooks >>"$BOOT_ROOT/etc/ocserv/ocserv.conf"
 ok "check is content" booted ocserv-gateway check
 ok "gateway.ini alone does nothing: no kill switch" nothing_installed
 
@@ -129,8 +116,7 @@ keep
 is "$(journal_count "connect user=alice")" 1 "its line is in the journal once"
 is "$(journal_count "connect user=alice" --unit=ocserv.service)" 1 "among those of ocserv.service"
 is "$(journal_count "connect user=alice" --priority=info..info)" 1 "with its priority"
-# shellcheck disable=SC2046 # words of README.md
-ok "the timer is enabled with README's line" booted $(grep -om 1 'systemctl enable --now ocserv-gateway.timer' "$OGW_TOP/README.md")
+ok "the timer is enabled with README's line" booted sh -c "$(readme_block start | grep ocserv-gateway.timer)"
 ok "the timer runs" unit_is ocserv-gateway.timer active
 
 # Restarted, stopped, edited.

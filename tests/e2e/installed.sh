@@ -8,6 +8,7 @@ lib=${0%/*}/../lib
 . "$lib/topology.sh"
 . "$lib/ocserv.sh"
 . "$lib/package.sh"
+. "$lib/readme.sh"
 
 # Changes to the root file system are gone with this test's mount namespace.
 cover_root() {
@@ -69,11 +70,11 @@ OGW_PROGRAM=/usr/sbin/ocserv-gateway
 ok "check misses gateway.ini" check_is 1 "no gateway is configured, and there is no /etc/ocserv/gateway.ini"
 
 mkdir -p /etc/ocserv
-(umask 077 && from_readme "[clients]" >/etc/ocserv/gateway.ini)
+(umask 077 && readme_block ini >/etc/ocserv/gateway.ini)
 like "$(</etc/ocserv/gateway.ini)" "subnet4 = 10.20.0.0/24.*address4 = 172.28.0.2" "gateway.ini is README's"
 must "ocserv is configured, without our lines" ocserv_conf connect-script= disconnect-script=
 ok "check misses the hook" check_is 78 "has no connect-script.*write connect-script = $OGW_PROGRAM"
-from_readme connect-script >>/etc/ocserv/ocserv.conf
+readme_block hooks >>/etc/ocserv/ocserv.conf
 like "$(tail -n 3 /etc/ocserv/ocserv.conf)" "connect-script.*disconnect-script" "both lines of README are in ocserv.conf"
 ok "check asks for subnet6" check_is 1 "set .clients. subnet6 = $CLIENTS6"
 sed -i "s|^subnet4.*|&\nsubnet6 = $CLIENTS6|" /etc/ocserv/gateway.ini

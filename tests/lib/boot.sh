@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A root file system with systemd as its first process, booted by systemd-nspawn(1) in the network namespace `server`.
-# Needs sandbox.sh, tap.sh and topology.sh.
+# Needs sandbox.sh, tap.sh and topology.sh, and boot_ocserv ocserv.sh.
 #
 # It is this machine's own root, as its packages left it, under a layer in memory that takes each change, and outlives a
 # reboot. Without units that others have enabled, it boots in seconds. With the sandbox all of it is gone; of a test
@@ -87,4 +87,18 @@ unit_is() {
 # main_pid UNIT
 main_pid() {
 	booted systemctl show --property=MainPID --value "$1"
+}
+
+# boot_ocserv: there, ocserv as its package leaves it, with a user and a certificate, and without our lines
+boot_ocserv() {
+	ocserv_certificate && ocserv_user alice && tunnel_script &&
+		ocserv_conf socket-file=/run/ocserv.socket occtl-socket-file=/run/occtl.socket \
+			connect-script= disconnect-script= &&
+		cp -r /etc/ocserv/. "$BOOT_ROOT/etc/ocserv/" && booted systemctl enable --now ocserv.service &&
+		wait_for 10 listens server 443
+}
+
+# connects: the first client, as soon as ocserv has started for good: it listens before it can tell a password
+connects() {
+	wait_for 20 client_connect client1 alice
 }

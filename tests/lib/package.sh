@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Packages, built from the tree as it is, and what README.md says of them.
+# Packages, built from the tree as it is.
 
 # copy_tree TOP DIRECTORY: what is in git, with what is not committed yet, and without what a build left
 copy_tree() {
@@ -28,10 +28,4 @@ package_next() {
 	# shellcheck disable=SC2034 # for those who source this
 	next=$1/next.deb
 	dpkg-deb --root-owner-group --build "$1/next" "$next"
-}
-
-# from_readme FIRST: in $OGW_TOP, the indented lines of README.md from this one on, without their indent
-from_readme() {
-	awk -v first="$1" 'index($0, "       " first) == 1 { on = 1 }
-		on && /./ && !/^       / { exit } on { print substr($0, 8) }' "$OGW_TOP/README.md"
 }

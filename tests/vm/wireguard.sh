@@ -1,12 +1,13 @@
 #!/bin/bash
-# The way out is WireGuard on this very host, brought up by wg-quick with Table = off. On a kernel that has it: see
-# tests/vm.sh.
+# The way out is WireGuard on this very host, brought up by wg-quick with the lines of README.md. On a kernel that has it:
+# see tests/vm.sh.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
 . "$lib/sandbox.sh"
 . "$lib/tap.sh"
 . "$lib/host.sh"
+. "$lib/readme.sh"
 
 BEYOND4=198.51.100.80 BEYOND6=2001:db8:100::80
 
@@ -63,7 +64,7 @@ wireguard_conf() {
 		PrivateKey = $our_key
 		Address = 10.8.0.2/32, fd08::2/128
 		ListenPort = 7000
-		Table = off
+		$(readme_block wireguard | grep ^Table)
 		[Peer]
 		PublicKey = $(wg pubkey <<<"$their_key")
 		Endpoint = 172.28.0.2:51820
@@ -105,7 +106,9 @@ must "the peer has WireGuard" wireguard_peer
 wireguard_conf
 must "wg-quick up" wg_quick up
 
-ini gateway.address4=link gateway.address6=link gateway.interface=wg0
+# As README.md says, with IPv6 too.
+{ readme_block ini | sed '/^\[gateway\]/,$d'; readme_block wireguard-ini; } | sed -e 's/^subnet4.*/&\nsubnet6 = fd20::\/64/' -e 's/^address4.*/&\naddress6 = link/' \
+	-e "s/^probe.*/probe = $BEYOND4/" | install -m 600 /dev/stdin "$INI"
 ok "up" program up
 is "$out $err" "installed " "with nothing to warn of"
 capture_begin
@@ -136,7 +139,8 @@ is "$status $(field routing)" "0 repaired" "the next connect repairs it"
 ok "IPv4 is answered again" client_reaches $BEYOND4
 ok "and IPv6" client_reaches $BEYOND6
 ok "wg-quick down" wg_quick down
-sed -i "/^Table/aPostUp = env -i PATH=$PATH OCSERV_GATEWAY_CONFIG=$INI $OGW_PROGRAM up || true" "$OGW_WORK/wg0.conf"
+post_up=$(readme_block wireguard | sed -n "s|^PostUp = ocserv-gateway|PostUp = env -i PATH=$PATH OCSERV_GATEWAY_CONFIG=$INI $OGW_PROGRAM|p")
+sed -i "/^Table/a$post_up" "$OGW_WORK/wg0.conf"
 ok "with PostUp = ocserv-gateway up: wg-quick up" wg_quick up
 ok "a client goes on at once, without a connect" client_reaches $BEYOND4
 ok "by IPv6, too" client_reaches $BEYOND6
