@@ -25,6 +25,7 @@ $units/ocserv-gateway.service
 $units/ocserv-gateway.timer
 $units/ocserv.service.d/ocserv-gateway.conf
 $units/wg-quick@.service.d/ocserv-gateway.conf
+/usr/libexec/ocserv-gateway/before-removal
 /usr/libexec/ocserv-gateway/ocserv-gateway-hook
 /usr/sbin/ocserv-gateway
 /usr/share/bash-completion/completions/ocserv-gateway.bash
@@ -39,6 +40,7 @@ $units/wg-quick@.service.d/ocserv-gateway.conf
 /usr/share/doc/ocserv-gateway/docs/how-it-works.md.gz
 /usr/share/doc/ocserv-gateway/docs/latency.svg
 /usr/share/doc/ocserv-gateway/docs/ocserv-hooks.md.gz
+/usr/share/doc/ocserv-gateway/docs/packaging.md.gz
 /usr/share/doc/ocserv-gateway/docs/performance.md.gz
 /usr/share/doc/ocserv-gateway/docs/throughput.svg
 /usr/share/doc/ocserv-gateway/docs/troubleshooting.md.gz
