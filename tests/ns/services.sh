@@ -32,6 +32,13 @@ openrc_service() {	# NAME DEPENDENCY
 	END
 }
 
+# openrc_order SERVICE KIND: what OpenRC has found it to come before, after, to need...
+openrc_order() {
+	local number
+	number=$(sed -n "s/^depinfo_\([0-9]*\)_service='$1'$/\1/p" /run/openrc/deptree)
+	sed -n "s/^depinfo_${number}_$2_[0-9]*='\(.*\)'$/\1/p" /run/openrc/deptree
+}
+
 openrc_restart() {
 	rc-service --quiet ocserv zap && rc-service --quiet ocserv-gateway zap && rc-service ocserv start
 }
@@ -153,6 +160,7 @@ given
 ok "OpenRC: it starts" rc-service ocserv-gateway start
 ok "the kill switch is there" intact
 is "$(<"$STARTED")" net "after the network"
+like "$(openrc_order ocserv-gateway ibefore)" ocserv "at boot ocserv comes after it"
 given gateway.table=200
 ok "reload applies an edit" rc-service ocserv-gateway reload
 ok "it does" intact
