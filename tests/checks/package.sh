@@ -25,6 +25,7 @@ $units/ocserv-gateway.service
 $units/ocserv-gateway.timer
 $units/ocserv.service.d/ocserv-gateway.conf
 $units/wg-quick@.service.d/ocserv-gateway.conf
+/usr/libexec/ocserv-gateway/before-removal
 /usr/libexec/ocserv-gateway/ocserv-gateway-hook
 /usr/sbin/ocserv-gateway
 /usr/share/bash-completion/completions/ocserv-gateway.bash
@@ -43,6 +44,7 @@ $units/wg-quick@.service.d/ocserv-gateway.conf
 /usr/share/doc/ocserv-gateway/docs/leak-battery.md
 /usr/share/doc/ocserv-gateway/docs/ocserv-hooks.md.gz
 /usr/share/doc/ocserv-gateway/docs/operation.md.gz
+/usr/share/doc/ocserv-gateway/docs/packaging.md.gz
 /usr/share/doc/ocserv-gateway/docs/performance.md.gz
 /usr/share/doc/ocserv-gateway/docs/pictures/check.svg
 /usr/share/doc/ocserv-gateway/docs/pictures/dry-run.svg

@@ -2,6 +2,7 @@
 #include "base/trust.h"
 #include "support.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,7 +100,7 @@ static void links_are_followed(void **state)
 	says("links/relative", "");
 	says("links/link", "");
 	says("links/directory/b/file", "");
-	says("links/loop", "Too many levels of symbolic links");
+	says("links/loop", strerror(ELOOP));
 	says("links/nowhere", "No such file or directory");
 	/* Where the file is, and where the link is. */
 	assert_int_equal(chmod("a", 0777), 0);
@@ -118,7 +119,7 @@ static void a_name_of_any_length_is_looked_at(void **state)
 	(void)state;
 	for (int i = 0; i < 2000; i++)
 		text_add(&path, "x/./");
-	says(text_string(&path), "File name too long");
+	says(text_string(&path), strerror(ENAMETOOLONG));
 	make_directories();
 	text_free(&path);
 	text_add(&path, "a");
@@ -132,7 +133,7 @@ static void a_name_of_any_length_is_looked_at(void **state)
 	text_add(&path, "long");
 	while (path.length + strlen(directory_path()) < 4050)
 		text_add(&path, "/.");
-	says(text_string(&path), "File name too long");
+	says(text_string(&path), strerror(ENAMETOOLONG));
 }
 
 static void the_file_itself_is_nobody_elses(void **state)
