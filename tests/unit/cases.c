@@ -174,6 +174,31 @@ const struct config_case config_cases[CONFIG_CASES] = {
 	  "[killswitch]\n"
 	  "dns = block\n"
 	  "server = none\n" },
+	{ "many",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24\n"
+	  "subnet6 = fd20::/64\n"
+	  "[gateway]\n"
+	  "address4 = 172.28.0.2\n"
+	  "[gateway nl]\n"
+	  "address4 = 172.28.0.4\n"
+	  "address6 = fd28::4\n"
+	  "[gateway us]\n"
+	  "address4 = link\n"
+	  "interface = wg0\n"
+	  "masquerade = no\n"
+	  "[users]\n"
+	  "alice = nl\n" },
+	{ "many-drop",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24, 10.30.0.0/16\n"
+	  "[gateway]\n"
+	  "mark_mask = 0x00f00000\n"
+	  "[gateway nl]\n"
+	  "address4 = 172.28.0.4\n"
+	  "[killswitch]\n"
+	  "blocked = drop\n"
+	  "forward_others = no\n" },
 	{ "plain",
 	  "[log]\n"
 	  "level = warning\n" },

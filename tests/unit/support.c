@@ -310,7 +310,7 @@ void present_drop_guard(struct present *present)
 
 static void take_set(struct present_set *present, const struct guard_set *set)
 {
-	*present = (struct present_set){ .name = set->name, .family = set->family, .bounds = 2 * set->prefixes };
+	*present = (struct present_set){ .name = set->name, .kind = set->kind, .family = set->family, .bounds = 2 * set->prefixes };
 	present->bound = allocate(present->bounds, sizeof(*present->bound));
 	for (size_t i = 0; i < set->prefixes; i++) {
 		struct range range = prefix_range(&set->prefix[i]);
@@ -319,6 +319,11 @@ static void take_set(struct present_set *present, const struct guard_set *set)
 		present->bound[2 * i + 1].end = true;
 		assert_true(range_next(&range, &present->bound[2 * i + 1].address));
 	}
+	/* What is not to be there is not taken. */
+	present->element = allocate(set->elements, sizeof(*present->element));
+	for (size_t i = 0; i < set->elements; i++)
+		if (!guard_set_is_map(set) || set->element[i].chain[0])
+			present->element[present->elements++] = set->element[i];
 }
 
 void present_set_guard(struct present *present, const struct guard *guard)

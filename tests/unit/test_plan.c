@@ -62,6 +62,7 @@ static void add_step_text(struct text *text, const struct step *step)
 {
 	static const char *const names[] = {
 		[STEP_GUARD_LOAD] = "load", [STEP_GUARD_REMOVE] = "remove guard",
+		[STEP_SESSIONS] = "sessions", [STEP_SETTING] = "setting",
 		[STEP_NEIGHBOUR_REPLACE] = "set ", [STEP_NEIGHBOUR_REMOVE] = "remove ",
 		[STEP_ROUTE_ADD] = "add ", [STEP_ROUTE_REMOVE] = "remove ",
 		[STEP_RULE_ADD] = "add ", [STEP_RULE_REMOVE] = "remove ",
@@ -416,8 +417,11 @@ static void unhook_chain(struct present *present)
 
 static void drop_set(struct present *present)
 {
-	if (present->guard.sets > 0)
-		free(present->guard.set[--present->guard.sets].bound);
+	if (present->guard.sets > 0) {
+		present->guard.sets--;
+		free(present->guard.set[present->guard.sets].bound);
+		free(present->guard.set[present->guard.sets].element);
+	}
 }
 
 static void add_set(struct present *present)

@@ -67,7 +67,8 @@ static void rules_and_routes_are_read_back_as_sent(void **state)
 		assert_true(rule_equal(&read, sent));
 		assert_false(read.shadows && !sent->inverted);
 		assert_int_equal(read.protocol, ROUTING_PROTOCOL);
-		assert_null(read.other);
+		assert_int_equal(read.mark, sent->mark);
+		assert_int_equal(read.mask, sent->mask);
 		rule_free(&read);
 	}
 	for (size_t i = 0; i < example.wanted.routes; i++) {
