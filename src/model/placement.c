@@ -32,6 +32,22 @@ static void place(struct guard_set *map, const struct config *config, const stru
 		wanted_session_chain(element->chain, config, placement->gateway, family_index(placement->address.family));
 }
 
+/* Two sessions with a tunnel and an address, and nobody knows who has it: by one gateway both leave, by two neither. */
+static void merge_equals(struct guard_set *map, const struct config *config)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < map->elements; i++) {
+		struct guard_element *last = kept ? &map->element[kept - 1] : NULL;
+
+		if (!last || memcmp(last->key, map->element[i].key, sizeof(last->key)) != 0)
+			map->element[kept++] = map->element[i];
+		else if (strcmp(last->chain, map->element[i].chain) != 0)
+			wanted_session_chain(last->chain, config, &config->block, family_index(map->family));
+	}
+	map->elements = kept;
+}
+
 void wanted_place(struct wanted *wanted, const struct config *config, const struct placements *placements, bool partial)
 {
 	for (size_t i = 0; i < wanted->guard.sets; i++) {
@@ -45,5 +61,6 @@ void wanted_place(struct wanted *wanted, const struct config *config, const stru
 			if (placements->placement[j].address.family == map->family)
 				place(map, config, &placements->placement[j]);
 		guard_sort_elements(map);
+		merge_equals(map, config);
 	}
 }

@@ -38,9 +38,18 @@ const struct gateway *places_gateway(const struct config *config, const struct s
 	return config_gateway_of(config, &who, NULL, report);
 }
 
+bool places_has_device(const struct state *state, const struct session *session)
+{
+	char id[DEVICE_TEXT];
+
+	state_device(state, session->device, id);
+	return !id[0] || strcmp(id, session->id) == 0;
+}
+
 struct visit {
 	struct placements *all;
 	const struct config *config;
+	const struct state *state;
 	struct report *report;
 	int result;
 };
@@ -60,7 +69,7 @@ static bool add_session(const struct session *session, void *data)
 
 	if (!gateway)
 		visit->result = -1;
-	else if (session->device[0]) {
+	else if (session->device[0] && places_has_device(visit->state, session)) {
 		add_address(visit->all, session->device, session->ip4, gateway);
 		add_address(visit->all, session->device, session->ip6, gateway);
 	}
@@ -69,7 +78,7 @@ static bool add_session(const struct session *session, void *data)
 
 int places_all(struct placements *all, const struct config *config, const struct state *state, struct report *report)
 {
-	struct visit visit = { all, config, report, 0 };
+	struct visit visit = { all, config, state, report, 0 };
 
 	return state_visit(state, false, add_session, &visit, report) < 0 ? -1 : visit.result;
 }

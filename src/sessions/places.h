@@ -19,7 +19,13 @@ int places_check_maps(const struct config *config, const struct state *state, bo
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
 
 /*
- * places_all - those of all live sessions
+ * places_has_device - whether a session has its device still. A tunnel is one session's at a time: the last that got it. Where
+ *	nobody is known to have it, such as after a change from one gateway to several, any session may.
+ */
+bool places_has_device(const struct state *state, const struct session *session);
+
+/*
+ * places_all - those of all live sessions that have their devices
  *
  * Returns 0, or -1 with the reason in @report: a record that can't be read, too.
  */

@@ -193,6 +193,41 @@ test_a_tunnel_that_another_gets() {
 	is "$(entries)" "" "tunnel: nobody is left"
 }
 
+# The former one's hook may be late, and its worker still there.
+test_a_tunnel_that_is_taken_over() {
+	local his=("vpns0 10.20.0.50 us" "vpns0 fd20::50 block") hers=("vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl")
+	fresh_start
+	start A B
+	connect A "${ALICE[@]}"
+	ok "taken over: bob connects with tunnel and addresses of alice" connect B "${ALICE[@]}" USERNAME=bob
+	unlike "$err" 'moved user=alice' "taken over: nobody says that she has moved"
+	ok "taken over: the entries are his" entries_are "${his[@]}"
+	ok "taken over: up changes nothing" program up
+	is "$out" intact "taken over: up says so"
+	ok "taken over: the entries are his" entries_are "${his[@]}"
+	nft flush ruleset
+	ok "taken over: after a flush, up" program up
+	ok "taken over: the entries are his" entries_are "${his[@]}"
+	disconnect A "${ALICE[@]}"
+	ok "taken over: when her session ends his entries stay" entries_are "${his[@]}"
+	disconnect B "${ALICE[@]}" USERNAME=bob
+	is "$(entries)" "" "taken over: and go with his"
+	connect A "${ALICE[@]}"
+	connect B "${ALICE[@]}"
+	nft flush ruleset
+	ok "taken over: up, after a reconnect and a flush" program up
+	ok "taken over: the entries are there once" entries_are "${hers[@]}"
+	rm "$STATE_DIR/devices/vpns0"
+	nft flush ruleset
+	ok "taken over: up, where nobody knows whose the tunnel is" program up
+	ok "taken over: both sessions leave via one gateway" entries_are "${hers[@]}"
+	connect B "${ALICE[@]}" USERNAME=bob
+	rm "$STATE_DIR/devices/vpns0"
+	ok "taken over: up, where it may be of two gateways" program up
+	ok "taken over: neither leaves" entries_are "vpns0 10.20.0.50 block" "vpns0 fd20::50 block"
+	stop A B
+}
+
 test_what_is_lost_comes_back() {
 	local all=("vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns1 10.20.0.51 us" "vpns1 fd20::51 block")
 	fresh_start
@@ -261,6 +296,7 @@ test_nothing_else_is_written
 test_the_checkpoint_lasts
 test_reconnects
 test_a_tunnel_that_another_gets
+test_a_tunnel_that_is_taken_over
 test_what_is_lost_comes_back
 test_moves
 test_a_gateway_that_is_not_there
