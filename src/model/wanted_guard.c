@@ -238,7 +238,7 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
 	}
 	if (config_is_mapped(config))
-		add_session_maps(chain, config, " from a client: marked for its gateway, which its session has");
+		add_session_maps(chain, config, " from a client: marked for the gateway of its session");
 	for (int family = 0; family < FAMILIES && !config_is_mapped(config); family++) {
 		if (!config_covers(config, family))
 			continue;
@@ -327,7 +327,8 @@ static void limit_flows(struct guard_chain *chain, const struct terms *of, const
 		": dropped ([clients] flows)");
 }
 
-static void accept_exit(struct guard_chain *chain, const struct exit *exit)
+/* @whose: of several gateways "nl: " */
+static void accept_exit(struct guard_chain *chain, const struct exit *exit, const char *whose)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
 
@@ -335,7 +336,7 @@ static void accept_exit(struct guard_chain *chain, const struct exit *exit)
 	if (exit_is_link(exit))
 		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
 	match_exit(rule, exit);
-	COMMENT(rule, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": let through");
+	COMMENT(rule, whose, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": let through");
 }
 
 /* With several gateways, what is left in from_client is not to leave by any. */
@@ -343,12 +344,12 @@ static void refuse_blocked(struct guard_chain *chain, const struct config *confi
 {
 	struct guard_rule *rule = add_mark_map(chain, GUARD_GATEWAYS_MAP, SUBJECT_MARK, config);
 
-	COMMENT(rule, "from a client: leaves only as the chain of its gateway allows");
+	COMMENT(rule, "from a client: leaves only as its gateway's chain allows");
 	if (config->blocked != BLOCKED_REJECT)
 		return;
 	rule = add_counted(chain, VERDICT_REJECT);
 	rule->reject_family = AF_UNSPEC;
-	COMMENT(rule, "from a client that has no gateway: rejected");
+	COMMENT(rule, "from a client without a gateway: rejected");
 }
 
 /*
@@ -380,10 +381,10 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 	if (config_is_mapped(config)) {
 		rule = add_goto(chain, "whose");
 		rule->verdict = VERDICT_JUMP;
-		COMMENT(rule, "whatever else marks packets: marked anew for the gateway of its session");
+		COMMENT(rule, "from a client: marked again for the gateway of its session, whoever else set marks");
 	}
 	for (unsigned int i = 0; i < of->exits->count && !config_is_mapped(config); i++)
-		accept_exit(chain, &of->exits->exit[i]);
+		accept_exit(chain, &of->exits->exit[i], "");
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
 		if (!has_clients(config, family))
 			continue;
@@ -479,7 +480,7 @@ static void fill_of_subnet(struct guard_chain *chain, const struct terms *of, in
 	COMMENT(rule, family_name(family), " from a client address to another one: see ", rule->chain);
 	if (config_is_mapped(of->config)) {
 		rule = add_mark_map(chain, GUARD_GATEWAYS_MAP, SUBJECT_MARK, of->config);
-		COMMENT(rule, "from an ", family_name(family), " address of clients: see the chain of its gateway");
+		COMMENT(rule, family_name(family), " from a client address: see its gateway's chain");
 	}
 	for (unsigned int i = 0; i < of->exits->count && !config_is_mapped(of->config); i++) {
 		const struct exit *exit = &of->exits->exit[i];
@@ -755,7 +756,7 @@ static void masquerade_by_mark(struct guard_chain *chain, const struct config *c
 			struct guard_rule *rule = add_mark_map(chain, GUARD_MASQUERADED_MAP, SUBJECT_MARK, config);
 
 			match_addresses(rule, &addresses, true);
-			COMMENT(rule, "clients of ", addresses.text, " get our address toward their gateway");
+			COMMENT(rule, "clients in ", addresses.text, " get this host's address toward their gateway");
 		}
 	}
 }
@@ -865,7 +866,7 @@ static void fill_mark(struct guard_chain *chain, const struct config *config, co
 	rule->verdict = verdict;
 	rule->mark = (struct mark_bits){ mark_of(config, gateway), config->mark_mask };
 	if (verdict == VERDICT_CT_MARK)
-		COMMENT(rule, "a flow by ", gateway->name, ", so that its replies are known");
+		COMMENT(rule, "flow via ", gateway->name, ", so that its replies get its mark");
 	else
 		COMMENT(rule, "of a client ", gateway == &config->block ? "that has no gateway" :
 			gateway == &config->direct ? "that is " : "of ", gateway == &config->block ? NULL : gateway->name);
@@ -881,14 +882,14 @@ static void fill_by(struct guard_chain *chain, const struct terms *of, const str
 
 	if (gateway == &of->config->direct) {
 		rule = add_counted(chain, VERDICT_ACCEPT);
-		COMMENT(rule, "a client that is direct, by this host's own route: let through");
+		COMMENT(rule, "a direct client, via this host's own route: let through");
 		return;
 	}
 	for (unsigned int i = 0; i < of->exits->count; i++)
 		if (of->exits->exit[i].gateway == gateway)
-			accept_exit(chain, &of->exits->exit[i]);
+			accept_exit(chain, &of->exits->exit[i], guard_keep(of->guard, "%s: ", gateway->name));
 	rule = add_counted(chain, VERDICT_DROP);
-	COMMENT(rule, "from a client of ", gateway->name, " by any other way: dropped");
+	COMMENT(rule, "from a client of ", gateway->name, " by any other route: dropped");
 }
 
 static void add_mark_element(struct guard_set *map, const struct config *config, const struct gateway *gateway,
@@ -1006,7 +1007,7 @@ static void fill_keep(struct guard_chain *chain, const struct terms *of)
 	COMMENT(rule, "from a client: see keep_client");
 	rule = add_mark_map(chain, GUARD_REPLIES_MAP, SUBJECT_CT_MARK, of->config);
 	guard_add_match(rule, MATCH_REPLY);
-	COMMENT(rule, "a reply to a client: marked as its flow is");
+	COMMENT(rule, "reply to a client: gets the mark of its flow");
 }
 
 /* ct direction original meta mark & 0xff000000 vmap @kept */
@@ -1015,7 +1016,7 @@ static void fill_keep_client(struct guard_chain *chain, const struct config *con
 	struct guard_rule *rule = add_mark_map(chain, GUARD_KEPT_MAP, SUBJECT_MARK, config);
 
 	guard_add_match(rule, MATCH_REPLY)->negated = true;
-	COMMENT(rule, "a flow of a client: keeps the mark of its gateway");
+	COMMENT(rule, "flow of a client: keeps the mark of its gateway");
 }
 
 static const struct guard_chain keep_chain = {
@@ -1032,8 +1033,8 @@ static void add_gateway_chains(struct guard *guard, const struct terms *of)
 	fill_keep(guard_add_chain(guard, &keep_chain), of);
 	fill_keep_client(guard_add_chain(guard, &(struct guard_chain){ .name = "keep_client" }), config);
 	add_session_maps(guard_add_chain(guard, &(struct guard_chain){ .name = "whose" }), config,
-			 " of a session: marked for its gateway");
-	COMMENT(add_counted(&guard->chain[guard->chains - 1], VERDICT_DROP), "from a client, of no session: dropped");
+			 " of a client: marked for the gateway of its session");
+	COMMENT(add_counted(&guard->chain[guard->chains - 1], VERDICT_DROP), "from a client without a session: dropped");
 	for (unsigned int i = 0; i < count; i++) {
 		fill_mark(add_gateway_chain(guard, "to", gateway[i]), config, gateway[i], VERDICT_MARK);
 		if (gateway[i] == &config->block)

@@ -19,7 +19,8 @@ installed() {
 }
 
 installed_rules() {
-	nft -s list ruleset | grep -E '^[[:space:]]+(.* )?(accept|drop|goto .*|reject.*|masquerade|masquerade to .*|meta mark set .*)( comment .*)?$'
+	nft -s list ruleset | grep -v '^[[:space:]]*elements = ' |
+		grep -E '^[[:space:]]+(.* )?(accept|drop|goto .*|jump .*|vmap .*|reject.*|masquerade|masquerade to .*|(meta|ct) mark set .*)( comment .*)?$'
 }
 
 # Every rule of the kill switch says what it does, and no two say the same.
