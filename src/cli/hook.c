@@ -41,6 +41,7 @@ static struct session read_session(void)
 		.real = variable("IP_REAL"),
 		.ip4 = variable("IP_REMOTE"),
 		.ip6 = variable("IPV6_REMOTE"),
+		.length6 = variable("IPV6_PREFIX"),
 		.gateway = "",
 		.since = (unsigned long long)time(NULL),
 	};
@@ -330,7 +331,8 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 	checkpoint_load(state, remembered->checkpoint);
 	checkpoint_read_left_out(remembered->checkpoint, &host);
 	remembered->distrusts = host_leaves_out(&host, session->device);
-	if (remembered_read(remembered, config, state, report) < 0)
+	if (remembered_read(remembered, config, state, report) < 0 ||
+	    (config_is_mapped(config) && places_hold_length(&remembered->known, session, state, report) < 0))
 		return -1;
 	result = situation_read(&situation, config, goal_of(config), remembered, sockets, report);
 

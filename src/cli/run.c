@@ -73,11 +73,14 @@ struct moves {
 
 static bool is_of(const struct guard_change *change, const struct session *session)
 {
-	struct address address = guard_session_address(change->set, change->element.key), own;
+	struct prefix placed = { guard_session_address(change->set, change->element.key), 32 };
+	struct address own;
 
+	if (placed.address.family == AF_INET6)
+		placed.length = places_length(session);
 	return strcmp((const char *)change->element.key, session->device) == 0 &&
-	       address_parse_unscoped(&own, address.family == AF_INET ? session->ip4 : session->ip6) &&
-	       address_equal(&own, &address);
+	       address_parse_unscoped(&own, placed.address.family == AF_INET ? session->ip4 : session->ip6) &&
+	       prefix_contains(&placed, &own);
 }
 
 /* to_nl: nl */

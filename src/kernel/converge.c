@@ -109,6 +109,7 @@ static int read_once(struct situation *situation, const struct config *config, e
 						     exits, report);
 	if (situation->wrong_routes || config_is_mapped(config))
 		name_interfaces(&remembered->choices, exits);
+	situation->host = remembered->known;
 	situation->host.ipsec = setting_ipsec();
 	checkpoint_read_left_out(checkpoint, &situation->host);
 	view.digest = make_wanted(situation, config, remembered, &sockets->route);

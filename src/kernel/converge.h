@@ -15,6 +15,7 @@ struct remembered {
 	char checkpoint[CHECKPOINT_TEXT];	/* of a kill switch that was found complete, and then is not read again; "" for none */
 	bool distrusts;		/* it is read again, whatever the checkpoint */
 	struct choices choices;
+	struct host known;	/* of this host: the lengths of IPv6 networks */
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	const struct placements *own;	/* as a hook looks: of its session alone; NULL: of all */
 	int (*place_all)(struct placements *all, void *data, struct report *report);	/* which are asked for then, and where a table is to be loaded */

@@ -176,18 +176,29 @@ static struct guard_rule *add_mark_map(struct guard_chain *chain, const char *na
 	return rule;
 }
 
-/* iifname . ip saddr vmap @session4, where the family has clients */
-static void add_session_maps(struct guard_chain *chain, const struct config *config, const char *what)
+static void add_session_map(struct guard_chain *chain, int family, uint8_t length, const char *what)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	set_map(rule, family == IPV4 ? GUARD_SESSION4_MAP : GUARD_SESSION6_MAP, SUBJECT_SESSION);
+	rule->map.family = family_of(family);
+	rule->map.length = length;
+	COMMENT(rule, family_name(family), what);
+}
+
+/*
+ * iifname . ip saddr vmap @session4, where the family has clients; for each length of networks that sessions have:
+ * iifname . ip6 saddr & ffff:ffff:ffff:ffff:: vmap @session6
+ */
+static void add_session_maps(struct guard_chain *chain, const struct terms *of, const char *what)
 {
 	for (int family = 0; family < FAMILIES; family++) {
-		struct guard_rule *rule;
-
-		if (!has_clients(config, family))
+		if (!has_clients(of->config, family))
 			continue;
-		rule = guard_add_rule(chain);
-		set_map(rule, family == IPV4 ? GUARD_SESSION4_MAP : GUARD_SESSION6_MAP, SUBJECT_SESSION);
-		rule->map.family = family_of(family);
-		COMMENT(rule, family_name(family), what);
+		add_session_map(chain, family, 0, what);
+		for (unsigned int i = 0; family == IPV6 && i < of->host->lengths; i++)
+			add_session_map(chain, family, of->host->length[i],
+					guard_keep(of->guard, ", a network of /%u,%s", of->host->length[i], what));
 	}
 }
 
@@ -228,8 +239,9 @@ static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
  *   iifname . ip saddr vmap @session4
  *   counter drop
  */
-static void fill_from_tunnel(struct guard_chain *chain, const struct config *config)
+static void fill_from_tunnel(struct guard_chain *chain, const struct terms *of)
 {
+	const struct config *config = of->config;
 	struct guard_rule *rule;
 
 	if (config_covers(config, IPV4)) {
@@ -238,7 +250,7 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
 	}
 	if (config_is_mapped(config))
-		add_session_maps(chain, config, " from a client: marked for the gateway of its session");
+		add_session_maps(chain, of, " from a client: marked for the gateway of its session");
 	for (int family = 0; family < FAMILIES && !config_is_mapped(config); family++) {
 		if (!config_covers(config, family))
 			continue;
@@ -1032,7 +1044,7 @@ static void add_gateway_chains(struct guard *guard, const struct terms *of)
 
 	fill_keep(guard_add_chain(guard, &keep_chain), of);
 	fill_keep_client(guard_add_chain(guard, &(struct guard_chain){ .name = "keep_client" }), config);
-	add_session_maps(guard_add_chain(guard, &(struct guard_chain){ .name = "whose" }), config,
+	add_session_maps(guard_add_chain(guard, &(struct guard_chain){ .name = "whose" }), of,
 			 " of a client: marked for the gateway of its session");
 	COMMENT(add_counted(&guard->chain[guard->chains - 1], VERDICT_DROP), "from a client without a session: dropped");
 	for (unsigned int i = 0; i < count; i++) {
@@ -1108,7 +1120,7 @@ void wanted_guard_make(struct guard *guard, const struct config *config, const s
 	if (config_is_mapped(config))
 		add_gateway_sets(guard, &of);
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), &of);
-	fill_from_tunnel(guard_add_chain(guard, &from_tunnel_chain), config);
+	fill_from_tunnel(guard_add_chain(guard, &from_tunnel_chain), &of);
 	fill_forward(guard_add_chain(guard, &forward_chain), &of);
 	fill_from_client(guard_add_chain(guard, &from_client_chain), &of);
 	if (config->inbound != INBOUND_ANY)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sessions/places.h"
 #include "config/maps.h"
+#include "sessions/remembered.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #define STAMP "maps"
 
@@ -54,12 +56,39 @@ struct visit {
 	int result;
 };
 
-static void add_address(struct placements *placements, const char *device, const char *text, const struct gateway *gateway)
+uint8_t places_length(const struct session *session)
 {
-	struct address address;
+	unsigned long long length;
 
-	if (address_parse_unscoped(&address, text))
-		placements_add(placements, device, &address, gateway);
+	return number_parse(session->length6, 1, 128, &length) ? (uint8_t)length : 128;
+}
+
+int places_hold_length(struct host *host, const struct session *session, const struct state *state, struct report *report)
+{
+	uint8_t length = places_length(session);
+	unsigned int before = host->lengths;
+	char text[HOST_LENGTHS_TEXT];
+
+	if (!session->ip6[0] || length == 128)
+		return 0;
+	if (!host_add_length(host, length))
+		return report_error(report, EX_CONFIG, "IPV6_PREFIX: /%u is one length of clients' IPv6 networks too many, beside %s: "
+				    "give all groups and virtual hosts the same ipv6-subnet-prefix in ocserv.conf", length,
+				    host_lengths_text(host, text));
+	return host->lengths == before ? 0 : state_remember(state, LENGTHS, host_lengths_text(host, text), report);
+}
+
+/* Of a network its first address: that is what the kill switch looks for. */
+static void add_address(struct placements *placements, const struct session *session, const char *text,
+			const struct gateway *gateway)
+{
+	struct prefix network;
+
+	if (!address_parse_unscoped(&network.address, text))
+		return;
+	network.length = network.address.family == AF_INET6 ? places_length(session) : 32;
+	network = prefix_mask(&network);
+	placements_add(placements, session->device, &network.address, gateway);
 }
 
 static bool add_session(const struct session *session, void *data)
@@ -70,8 +99,8 @@ static bool add_session(const struct session *session, void *data)
 	if (!gateway)
 		visit->result = -1;
 	else if (session->device[0] && places_has_device(visit->state, session)) {
-		add_address(visit->all, session->device, session->ip4, gateway);
-		add_address(visit->all, session->device, session->ip6, gateway);
+		add_address(visit->all, session, session->ip4, gateway);
+		add_address(visit->all, session, session->ip6, gateway);
 	}
 	return true;
 }
@@ -117,8 +146,8 @@ void places_own(struct placements *own, const struct session *session, const str
 {
 	char id[DEVICE_TEXT];
 
-	add_address(own, session->device, session->ip4, gateway);
-	add_address(own, session->device, session->ip6, gateway);
+	add_address(own, session, session->ip4, gateway);
+	add_address(own, session, session->ip6, gateway);
 	add_gone(own, session->device, state_device(state, session->device, id));
 }
 

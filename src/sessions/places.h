@@ -15,6 +15,15 @@
  */
 int places_check_maps(const struct config *config, const struct state *state, bool anew, struct report *report);
 
+/*
+ * places_length - how many bits of its IPv6 address a session has to itself; 128 where it says nothing
+ * places_hold_length - that the kill switch is to know it, in @host and for later runs; under the lock
+ *
+ * The second returns 0, or -1 with the reason in @report.
+ */
+uint8_t places_length(const struct session *session);
+int places_hold_length(struct host *host, const struct session *session, const struct state *state, struct report *report);
+
 /* places_gateway - that of a session; NULL with the reason in @report */
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
 

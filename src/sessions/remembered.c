@@ -34,11 +34,23 @@ static int read_choice(struct choices *choices, const struct config *config, con
 	return 0;
 }
 
+static int read_lengths(struct host *known, const struct state *state, struct report *report)
+{
+	char text[HOST_LENGTHS_TEXT];
+
+	if (state_recall(state, LENGTHS, text, sizeof(text), report) < 0)
+		return -1;
+	host_read_lengths(known, text);
+	return 0;
+}
+
 /* Of a family without a next hop there is but what an earlier configuration left. */
 int remembered_read(struct remembered *remembered, const struct config *config, const struct state *state,
 		    struct report *report)
 {
 	choices_free(&remembered->choices);
+	if (config_is_mapped(config) && read_lengths(&remembered->known, state, report) < 0)
+		return -1;
 	for (unsigned int i = 0; i < config->gateways; i++) {
 		const struct gateway *gateway = &config->gateway[i];
 

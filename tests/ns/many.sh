@@ -290,6 +290,27 @@ differs() {
 	ok "$3" [ "$1" != "$2" ]
 }
 
+# ocserv may give each client a network of its own: any address of it is the client's, and no other.
+test_networks() {
+	fresh_start
+	start A B C
+	connect A "${ALICE[@]}" IPV6_REMOTE=fd20::1:0:0:50 IPV6_PREFIX=80
+	ok "networks: the first address of it is in the map" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::1:0:0:0 nl"
+	ok "networks: it is looked for" eval 'nft list chain inet ocserv_gw from_tunnel | grep -q "ip6 saddr & ffff:ffff:ffff:ffff:ffff:: vmap @session6"'
+	ok "networks: a second one of that length" connect B "${BOB[@]}" IPV6_REMOTE=fd20::2:0:0:50 IPV6_PREFIX=80
+	is "$(field routing)" intact "networks: needs no other table"
+	ok "networks: one of another length" connect C "${TOM[@]}" IPV6_REMOTE=fd20::1234 IPV6_PREFIX=112
+	is "$(field routing)" repaired "networks: needs one"
+	ok "networks: with all sessions" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::1:0:0:0 nl" "vpns1 10.20.0.51 us" \
+		"vpns1 fd20::2:0:0:0 block" "vpns4 10.20.0.54 default" "vpns4 fd20:: block"
+	ok "networks: up finds all as it should be" program up
+	is "$out" intact "networks: and changes nothing"
+	disconnect C "${TOM[@]}" IPV6_REMOTE=fd20::1234 IPV6_PREFIX=112
+	ok "networks: hers goes with the session" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::1:0:0:0 nl" "vpns1 10.20.0.51 us" \
+		"vpns1 fd20::2:0:0:0 block"
+	stop A B C
+}
+
 begin strace
 test_everybody_has_an_entry
 test_nothing_else_is_written
@@ -300,4 +321,5 @@ test_a_tunnel_that_is_taken_over
 test_what_is_lost_comes_back
 test_moves
 test_a_gateway_that_is_not_there
+test_networks
 done_testing
