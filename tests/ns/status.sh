@@ -302,11 +302,11 @@ test_sessions() {
 	is "$(grep -c $'\e' <<<"$out")" 0 "no escape sequence gets out"
 	program down
 	like "$err" "warning: 2 live sessions now leave by this host's own route" "down counts them"
-	ip link set vpns1 name gone
+	renamed vpns1 gone
 	is "$(json '.sessions[] | select(.user != "alice") | [.bytes_in, .bytes_out]')" "[null,null]" "a device is gone: null"
 	wide_status
 	like "$(row '"m')" ' - +-$' "for people a dash"
-	ip link set gone name vpns1
+	renamed gone vpns1
 	ok "a record has a long name" sed -i 's/device=vpns1/device=vpns1234567890123456/' "$STATE_DIR/sessions/$worker"
 	is "$(json '.sessions[] | select(.user != "alice") | [.device, .bytes_in]')" '["vpns1234567890123456",null]' \
 		"which no device can have"
