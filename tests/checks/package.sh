@@ -40,6 +40,7 @@ $units/wg-quick@.service.d/ocserv-gateway.conf
 /usr/share/doc/ocserv-gateway/docs/latency.svg
 /usr/share/doc/ocserv-gateway/docs/ocserv-hooks.md.gz
 /usr/share/doc/ocserv-gateway/docs/performance.md.gz
+/usr/share/doc/ocserv-gateway/docs/tested.md
 /usr/share/doc/ocserv-gateway/docs/throughput.svg
 /usr/share/doc/ocserv-gateway/docs/troubleshooting.md.gz
 /usr/share/doc/ocserv-gateway/examples/gateway.ini
