@@ -68,6 +68,8 @@ struct command {
 	struct options options;
 	bool given[KNOWN];
 	bool help, version;
+	char **words;	/* what is no option, nor its argument, in its order */
+	int count;
 };
 
 static int PRINTF(1, 2) usage_error(const char *format, ...)
@@ -281,13 +283,22 @@ static int wrong_option(bool lacks_argument, char **argv)
 	return usage_error("--%s %s argument", option->name, lacks_argument ? "needs an" : "takes no");
 }
 
-/* The argument of --watch may be a word of its own, as of other programs. */
+/* The argument of --watch may be a word of its own, as of other programs: the next one, since nothing is moved. */
 static char *argument_of(const struct known_option *option, int argc, char **argv)
 {
 	if (option->argument == optional_argument && !optarg && optind < argc && isdigit((unsigned char)argv[optind][0]))
 		return argv[optind++];
 	return optarg;
 }
+
+/* In the place of words that have been read. */
+static int keep_word(struct command *command, char *word)
+{
+	command->words[command->count++] = word;
+	return EX_OK;
+}
+
+#define IN_ORDER "-"	/* of getopt(3): it returns 1 for a word. Else C libraries differ in where words are meanwhile */
 
 static int take_options(struct command *command, int argc, char **argv)
 {
@@ -297,12 +308,15 @@ static int take_options(struct command *command, int argc, char **argv)
 	for (size_t i = 0; i < KNOWN; i++)
 		long_options[i] = (struct option){ known[i].name, known[i].argument, NULL, known[i].letter };
 	opterr = 0;
-	while (status == EX_OK && (found = getopt_long(argc, argv, ":c:dnjf:o:sw::vhV", long_options, NULL)) >= 0) {
+	while (status == EX_OK && (found = getopt_long(argc, argv, IN_ORDER ":c:dnjf:o:sw::vhV", long_options, NULL)) >= 0) {
 		const struct known_option *option = found == '?' || found == ':' ? NULL : option_of(found);
 
-		status = option ? take_option(command, option, argument_of(option, argc, argv)) :
-				  wrong_option(found == ':', argv);
+		status = option     ? take_option(command, option, argument_of(option, argc, argv)) :
+			 found == 1 ? keep_word(command, optarg) :
+				      wrong_option(found == ':', argv);
 	}
+	for (; optind < argc; optind++)
+		keep_word(command, argv[optind]);
 	return status;
 }
 
@@ -362,7 +376,7 @@ static int run_word(struct command *command, char **words, int count)
 
 int main(int argc, char **argv)
 {
-	struct command command = { 0 };
+	struct command command = { .words = argv + (argc > 0) };
 	int status;
 
 	open_standard_files();
@@ -373,8 +387,8 @@ int main(int argc, char **argv)
 		puts("ocserv-gateway " PACKAGE_VERSION);
 		return EX_OK;
 	}
-	if (optind < argc)
-		return run_word(&command, argv + optind, argc - optind);
+	if (command.count > 0)
+		return run_word(&command, command.words, command.count);
 	if (command.help)
 		return print_help_of(NULL);
 	if (getenv("REASON"))

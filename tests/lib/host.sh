@@ -100,6 +100,12 @@ carriers_seen() {
 	[[ $routes != *linkdown* ]]
 }
 
+# renamed INTERFACE NAME: with its addresses. Before Linux 6.2 only one that is down gets another name.
+renamed() {
+	echo 1 >"/proc/sys/net/ipv6/conf/$1/keep_addr_on_down" && ip link set "$1" down && ip link set "$1" name "$2" &&
+		ip link set "$2" up && wait_for 10 carriers_seen
+}
+
 # configuration NAME: $INI is that of tests/ns/configurations/
 configuration() {
 	install -m 600 "$CONFIGURATIONS/$1.ini" "$INI"

@@ -213,7 +213,7 @@ directory|regular file
 fifo|regular file
 device|regular file
 dangling|No such file
-loop|levels of symbolic links
+loop|[Ss]ymbolic link
 long_line|10: the line has 70009 bytes'
 
 # test_configuration NAME REGEX: for a hook and for the verbs

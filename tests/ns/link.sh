@@ -233,6 +233,8 @@ test_troubles() {
 test_carrier() {
 	start "${FOUR[@]}"
 	ip tuntap add wg0 mode tun && ip link set wg0 up && ip addr add 10.8.0.2/32 dev wg0
+	# The kernel notices it later.
+	ok "without a carrier: it is seen" wait_for 10 eval "ip link show wg0 | grep NO-CARRIER"
 	hook connect
 	is "$status" 0 "without a carrier: a connect"
 	program status
