@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config/map_index.h"
-#include "base/digest.h"
 #include "base/trust.h"
 #include "config/assigned.h"
 #include "config/kept.h"
+#include "config/names.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,14 +36,6 @@ static struct head head_of(const struct stat *status)
 static void name_index(char name[16], enum whose whose)
 {
 	snprintf(name, 16, "map.%s", assigned_section(whose));
-}
-
-static uint32_t first_slot(const char *name, uint32_t slots)
-{
-	uint64_t digest = DIGEST_NOTHING;
-
-	digest_add_string(&digest, name);
-	return (uint32_t)digest & (slots - 1);
 }
 
 /* Reading */
@@ -134,7 +126,7 @@ static uint32_t read_slots(const struct map_index *index, uint32_t first, uint32
 static bool visit_name(struct visit *visit, const char *name)
 {
 	const struct map_index *index = visit->index;
-	uint32_t slot[SLOTS_AT_ONCE], at = first_slot(name, index->slots);
+	uint32_t slot[SLOTS_AT_ONCE], at = name_digest(name) & (index->slots - 1);
 
 	for (uint32_t seen = 0; seen < index->slots; ) {
 		uint32_t count = read_slots(index, at, slot);
@@ -192,7 +184,7 @@ static uint32_t *make_slots(const struct map_index_draft *draft, uint32_t *slots
 		*slots *= 2;
 	slot = allocate(*slots, sizeof(*slot));
 	for (size_t i = 0; i < draft->names; i++) {
-		uint32_t at = first_slot(draft->name[i].name, *slots);
+		uint32_t at = name_digest(draft->name[i].name) & (*slots - 1);
 
 		while (slot[at])
 			at = (at + 1) & (*slots - 1);

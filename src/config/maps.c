@@ -137,20 +137,32 @@ struct search {
 	bool found;
 };
 
+/* Most lines are such ones. */
+static bool plain_is_about(const struct search *search, const char *name, size_t length)
+{
+	bool pattern = memchr(name, '*', length) || memchr(name, '?', length);
+
+	if (pattern != search->pattern)
+		return false;
+	return pattern ? name_fits(name, length, search->name) :
+	       strlen(search->name) == length && memcmp(name, search->name, length) == 0;
+}
+
+static bool quoted_is_about(const struct search *search, const char *written, size_t length)
+{
+	struct text name CLEANUP(text_free) = { 0 }, wrong CLEANUP(text_free) = { 0 };
+	bool pattern;
+
+	return !search->pattern && name_read(&name, &pattern, written, length, &wrong) &&
+	       strcmp(text_string(&name), search->name) == 0;
+}
+
 /* Whether the name of a line is this one, or a pattern that means it. */
 static bool line_is_about(const struct search *search, const struct map_line *line)
 {
-	struct text name CLEANUP(text_free) = { 0 }, wrong CLEANUP(text_free) = { 0 };
-	bool plain = line->name_length && line->name[0] != '"', pattern;
-
-	/* Most are another at the first look. */
-	if (!line->name_length || (plain && !search->pattern && (line->name_length != strlen(search->name) ||
-								  line->name[0] != search->name[0])))
+	if (!line->name_length)
 		return false;
-	if (!name_read(&name, &pattern, line->name, line->name_length, &wrong) || pattern != search->pattern)
-		return false;
-	return pattern ? name_fits(text_string(&name), name.length, search->name) :
-	       strcmp(text_string(&name), search->name) == 0;
+	return (line->name[0] == '"' ? quoted_is_about : plain_is_about)(search, line->name, line->name_length);
 }
 
 static void add_part(struct text *text, const char *part, size_t length)
