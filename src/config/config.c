@@ -676,7 +676,7 @@ static void complain_of_variable(const struct strange_variable *variable, void *
 	const char *equals = variable->name + variable->length;
 	char what[256];
 
-	if (!plain && !equals[1])
+	if (variable->harmless || (!plain && !equals[1]))
 		return;
 	if (variable->meant)
 		snprintf(what, sizeof(what), "environment: %.*s: is not read, and may be a slip of %s", variable->length, variable->name,

@@ -318,7 +318,7 @@ const struct gateway *config_gateway_of(const struct config *config, const struc
 			return NULL;
 	}
 	if (!gateway && line)
-		text_add_string(line, "no line names that one");
+		text_add_string(line, "no line of [users], [groups], [vhosts] and [maps] names it, so it leaves as [gateway] says");
 	return gateway ? gateway : config_default(config);
 }
 
