@@ -29,6 +29,7 @@ test_options() {
 		for option in $(comm -23 <(options_of) <(options_of "$verb")); do
 			case $option in
 			--format) usage "$verb --format json" "--format is no option of $verb; see" ;;
+			--user | --group | --vhost) usage "$verb $option x" "$option is no option of $verb; see" ;;
 			--wait) usage "$verb $option 5" "$option is no option of $verb; see" ;;
 			--config | --ocserv-conf) usage "$verb $option /x" "$option is no option of $verb; see" ;;
 			*) usage "$verb $option" "$option is no option of $verb; see" ;;
@@ -68,6 +69,9 @@ test_misspelt() {
 		init --dry-run 172.28.0.2|--dry-run is no option of init; see
 		explain 10.20.0.50 192.0.2.1 more|unexpected argument 'more'; see
 		status --json=5|--json takes no argument; see
+		check --group x|--group and --vhost are for --user alone; see
+		check --user|--user needs an argument; see
+		check -U x|there is no option -U; see
 		status --config|--config needs an argument; see
 		status -c|--config needs an argument; see
 		status --watch=x|--watch takes seconds, 1 to 86400, not x; see
