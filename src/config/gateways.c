@@ -30,7 +30,7 @@ static bool take_name(char name[GATEWAY_NAME], const char *written)
 	if (length >= GATEWAY_NAME)
 		return false;
 	for (size_t i = 0; i <= length; i++)
-		name[i] = written[i] == '-' ? '_' : written[i];
+		name[i] = (char)(written[i] == '-' ? '_' : written[i]);
 	return true;
 }
 
@@ -108,7 +108,7 @@ struct gateway *gateways_add(struct config *config, const char *name, unsigned i
 	config->gateway_order[place] = (uint8_t)config->gateways++;
 	*gateway = (struct gateway){ .masquerade = true, .line = line,
 				     .setting = allocate(CONFIG_KEYS, sizeof(*gateway->setting)) };
-	strcpy(gateway->name, name);
+	memcpy(gateway->name, name, strlen(name) + 1);
 	gateway->setting[KEY_MASQUERADE].value = duplicate("yes");
 	return gateway;
 }
