@@ -158,6 +158,46 @@ test_check_json() {
 	is "$status/$(jq -r '.errors[0]' <<<"$out" | cut -d: -f1)" "78/configuration $INI" "check --json: no file"
 }
 
+# Where a session would leave, and which line says so; what else is wrong with this host does not count.
+test_check_user() {
+	local map=$OGW_WORK/users.map
+	ini
+	printf '%s\n' '[gateway nl]' 'address4 = 172.28.0.4' '[users]' 'alice = nl' '"b b" = block' '[groups]' 'staff = direct' \
+		'[vhosts]' 'example.org = nl' '[maps]' "users = $map" >>"$INI"
+	printf '# hers\ncarol nl\n*-tv block\n' >"$map"
+	chmod 600 "$map"
+	check --user alice --group staff
+	is "$status/$out" "0/user=alice group=staff leaves via gateway nl: IPv4 via 172.28.0.4, IPv6 blocked
+$INI:12: [users] alice = nl" "check --user: a line of the user"
+	check --user 'b b'
+	is "$out" "user=\"b b\" is blocked
+$INI:13: [users] \"b b\" = block" "check --user: a name in quotes"
+	check --user carol
+	like "$out" "$map:2: carol nl\$" "check --user: a line of a file"
+	check --user x-tv
+	like "$out" "is blocked.*$map:3: \*-tv block\$" "check --user: a pattern of a file"
+	check --user bob --group staff
+	like "$out" "leaves by this host's own route, without a kill switch.*\[groups\] staff = direct" "check --group"
+	check --user bob --vhost example.org
+	like "$out" "leaves via gateway nl: .*\[vhosts\] example.org = nl" "check --vhost"
+	check --user bob
+	like "$out" "leaves via gateway default: IPv4 via 172.28.0.2, IPv6 blocked.*no line of" "check --user: nobody"
+	check --user alice --json
+	is "$(jq -c .session <<<"$out")" '{"user":"alice","group":null,"vhost":null,"gateway":"nl","ipv4":"via 172.28.0.4","ipv6":"blocked","because":"'"$INI:12: [users] alice = nl"'"}' \
+		"check --user --json"
+	check
+	like "$out" $'\n'"gateway nl: IPv4 via 172.28.0.4, IPv6 blocked; table 101"$'\n' "check: the gateways"
+	like "$out" $'\n'"users: 2 in \[users\], 2 in $map"$'\n' "check: how many names"
+	check --json
+	is "$(jq -c '.names, [.gateways[].name]' <<<"$out" | tr '\n' ' ')" '{"users":4,"groups":1,"vhosts":1} ["default","nl"] ' \
+		"check --json: gateways, and how many names"
+	printf 'carol uk\n' >"$map"
+	check --user alice
+	is "$status/$out" "78/" "check --user: a wrong file is no answer"
+	like "$err" "$map:1: there is no gateway 'uk'" "check --user: it says so"
+	rm "$map"
+}
+
 # Colours on a terminal alone.
 test_check_colours() {
 	local escape=$'\e'
@@ -202,6 +242,7 @@ test_watch
 test_check_summary
 test_check_values
 test_check_json
+test_check_user
 test_check_colours
 test_largest
 done_testing
