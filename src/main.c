@@ -17,6 +17,9 @@
 #define SECONDS_MOST 86400
 #define OPTION_MOVE 'm'		/* these have no short form */
 #define OPTION_WAIT 't'
+#define OPTION_USER 'U'
+#define OPTION_GROUP 'G'
+#define OPTION_VHOST 'H'
 #define HELP_COLUMN 23
 
 /* The verbs, each with the letters of the options that it knows beside --help and --version. */
@@ -28,7 +31,7 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "init", verb_init, 1, "co", "[GATEWAY]: write gateway.ini from ocserv.conf; asks for the gateway if none is given" },
-	{ "check", verb_check, 0, "cojv", "check gateway.ini against ocserv.conf and this host" },
+	{ "check", verb_check, 0, "cojvUGH", "check gateway.ini against ocserv.conf and this host" },
 	{ "up", verb_up, 0, "cndmtv", "install or repair routing and kill switch now" },
 	{ "down", verb_down, 0, "cndv", "remove our rules, routes and nft table" },
 	{ "status", verb_status, 0, "cjfswv", "what clients have, what is installed, what is wrong, live sessions, counters" },
@@ -55,6 +58,9 @@ static const struct known_option {
 	{ "short", "", "one line, for a login banner or a monitor", 's', no_argument },
 	{ "watch", " [SECONDS]", "again every SECONDS (default 2), until interrupted", 'w', optional_argument },
 	{ "ocserv-conf", " FILE", "instead of " SYSCONFDIR "/ocserv/ocserv.conf", 'o', required_argument },
+	{ "user", " NAME", "say where a session of this user would leave, and which line says so", OPTION_USER, required_argument },
+	{ "group", " NAME", "with --user: and of this group", OPTION_GROUP, required_argument },
+	{ "vhost", " NAME", "with --user: and of this virtual host", OPTION_VHOST, required_argument },
 	{ "verbose", "", "log each change of the kernel, as a command; check: each value; status: counters that are 0", 'v', no_argument },
 	{ "help", "", "this help; with a verb, what it does and its options", 'h', no_argument },
 	{ "version", "", "the version", 'V', no_argument },
@@ -88,7 +94,9 @@ static int PRINTF(1, 2) usage_error(const char *format, ...)
 
 static bool has_short_form(const struct known_option *option)
 {
-	return option->letter != OPTION_MOVE && option->letter != OPTION_WAIT;
+	static const char letters[] = { OPTION_MOVE, OPTION_WAIT, OPTION_USER, OPTION_GROUP, OPTION_VHOST, '\0' };
+
+	return !strchr(letters, option->letter);
 }
 
 static bool verb_knows(const struct verb *verb, int letter)
@@ -210,6 +218,15 @@ static int take_option(struct command *command, const struct known_option *optio
 		return take_seconds(option, argument ? argument : WATCH_SECONDS, &options->watch);
 	case OPTION_WAIT:
 		return take_seconds(option, argument, &options->wait);
+	case OPTION_USER:
+		options->user = argument;
+		break;
+	case OPTION_GROUP:
+		options->group = argument;
+		break;
+	case OPTION_VHOST:
+		options->vhost = argument;
+		break;
 	case 'v':
 		options->verbose = true;
 		break;
@@ -330,6 +347,8 @@ static int check_options(const struct command *command, const struct verb *verb)
 			return usage_error("--%s is not an option of %s", known[i].name, verb->name);
 	if (options->diff && !options->dry_run)
 		return usage_error("--diff needs --dry-run");
+	if ((options->group || options->vhost) && !options->user)
+		return usage_error("--group and --vhost need --user");
 	if (options->wait && options->dry_run)
 		return usage_error("--wait and --dry-run can't be combined");
 	if (options->watch && (options->json || options->format))
