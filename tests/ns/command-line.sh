@@ -69,9 +69,9 @@ test_misspelt() {
 		init --dry-run 172.28.0.2|--dry-run is not an option of init; see
 		explain 10.20.0.50 192.0.2.1 more|unexpected argument 'more'; see
 		status --json=5|--json takes no argument; see
-		check --group x|--group and --vhost are for --user alone; see
+		check --group x|--group and --vhost need --user; see
 		check --user|--user needs an argument; see
-		check -U x|there is no option -U; see
+		check -U x|unknown option -U; see
 		status --config|--config needs an argument; see
 		status -c|--config needs an argument; see
 		status --watch=x|--watch takes seconds, 1 to 86400, not x; see
