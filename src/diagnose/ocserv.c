@@ -170,6 +170,11 @@ static void check_lan(const struct ocserv_conf *conf, const struct ocserv_entry 
 	if (!check->adds_routes)
 		finding(check, conf, entry, WARNING, "ocserv adds no route to this network behind a client, and nothing reaches it: "
 			"write route-add-cmd = \"ip route add %%{R} dev %%{D}\", and route-del-cmd, into ocserv.conf");
+	if (config_is_mapped(check->config) && config_covers(check->config, family)) {
+		finding(check, conf, entry, WARNING, "with several gateways what this network behind a client sends is dropped, since "
+			"only the client's own address has one; let the client masquerade it");
+		return;
+	}
 	if (!config_covers(check->config, family) || is_covered(check->config, lan, family) ||
 	    check->config->setting[family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6].automatic)
 		return;
