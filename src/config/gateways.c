@@ -101,11 +101,15 @@ const struct gateway *config_gateway_named(const struct config *config, const ch
 
 struct gateway *gateways_add(struct config *config, const char *name, unsigned int line)
 {
-	struct gateway *gateway = &config->gateway[config->gateways];
+	struct gateway *gateway;
 	unsigned int place;
 
 	if (config->gateways == CONFIG_GATEWAYS)
 		return NULL;
+	/* Once, lest pointers to them do not last. */
+	if (config->gateways == 1)
+		config->gateway = reallocate(config->gateway, CONFIG_GATEWAYS, sizeof(*config->gateway));
+	gateway = &config->gateway[config->gateways];
 	place = find_place(config, name);
 	memmove(&config->gateway_order[place + 1], &config->gateway_order[place], config->gateways - place);
 	config->gateway_order[place] = (uint8_t)config->gateways++;
@@ -293,4 +297,5 @@ void gateways_free(struct config *config)
 			free(config->gateway[i].setting[key].value);
 		free(config->gateway[i].setting);
 	}
+	free(config->gateway);
 }
