@@ -759,9 +759,17 @@ static void fill_from_gateway(struct guard_chain *chain)
 	}
 }
 
-/* ip saddr 10.20.0.0/24 meta mark & 0xff000000 vmap @masqueraded */
-static void masquerade_by_mark(struct guard_chain *chain, const struct config *config)
+/*
+ * oifname "vpns*" accept
+ * ip saddr 10.20.0.0/24 meta mark & 0xff000000 vmap @masqueraded
+ */
+static void masquerade_by_mark(struct guard_chain *chain, const struct terms *of)
 {
+	const struct config *config = of->config;
+	struct guard_rule *to_client = add_accept(chain);
+
+	match_tunnels(to_client, MATCH_OIFNAME, of);
+	COMMENT(to_client, "client to client: keeps its address");
 	for (int family = 0; family < FAMILIES; family++) {
 		for (unsigned int i = 0; config_masquerades(config, family) && i < count_address_rules(config, family); i++) {
 			const struct addresses addresses = addresses_at(config, family, i);
@@ -777,7 +785,7 @@ static void masquerade_by_mark(struct guard_chain *chain, const struct config *c
 static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 {
 	if (config_is_mapped(of->config)) {
-		masquerade_by_mark(chain, of->config);
+		masquerade_by_mark(chain, of);
 		return;
 	}
 	for (unsigned int i = 0; i < of->exits->count; i++) {
