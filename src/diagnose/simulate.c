@@ -152,8 +152,11 @@ static void follow_all(struct walk *walk, const struct move *move)
 
 /* Changes of the packet */
 
+/* To those that have the value already it makes no difference whether they get it. */
 static void set_word(uint32_t *word, uint32_t *open, const struct move *move, struct answer answer)
 {
+	if (*word == move->mark && !*open && !move->mark_open)
+		return;
 	if (answer.usual)
 		*word = move->mark;
 	*open = answer.truth == YES ? move->mark_open : *open | move->mark_open | answer.open;

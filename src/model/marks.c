@@ -22,6 +22,13 @@ uint32_t mark_of(const struct config *config, const struct gateway *gateway)
 	return (uint32_t)(gateway - config->gateway + 1) * lowest_bit(config);
 }
 
+const struct gateway *gateway_for(const struct config *config, const struct gateway *gateway, int family)
+{
+	if (gateway_leads(gateway, family))
+		return gateway;
+	return gateway->to[family].mode == GATEWAY_DIRECT ? &config->direct : &config->block;
+}
+
 unsigned int marks_most(const struct config *config)
 {
 	return config->mark_mask / lowest_bit(config) - BESIDE;

@@ -12,6 +12,9 @@
 /* mark_of - of what a client sends that leaves by @gateway, which is one of @config */
 uint32_t mark_of(const struct config *config, const struct gateway *gateway);
 
+/* gateway_for - what it is for the clients of one family: itself where they leave via it, else &config->direct or block */
+const struct gateway *gateway_for(const struct config *config, const struct gateway *gateway, int family);
+
 /*
  * mark_to_server - of what a client has sent to this host, so that it is known where a tunnel of this host unpacks it and
  *	hands what was inside to be forwarded

@@ -2,6 +2,7 @@
 #include "sessions/places.h"
 #include "config/maps.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,50 @@ const struct gateway *places_gateway(const struct config *config, const struct s
 	const struct who who = { session->user, session->group, session->vhost };
 
 	return config_gateway_of(config, &who, NULL, report);
+}
+
+const char *places_gateway_of_chain(const char *chain)
+{
+	const char *name = strchr(chain, '_');
+
+	return name ? name + 1 : chain;
+}
+
+bool places_is_of(const struct guard_change *change, const struct session *session)
+{
+	struct address address = guard_session_address(change->set, change->element.key), own;
+
+	return strcmp((const char *)change->element.key, session->device) == 0 &&
+	       address_parse_unscoped(&own, address.family == AF_INET ? session->ip4 : session->ip6) &&
+	       address_equal(&own, &address);
+}
+
+/* A family that has no gateway is blocked by its name, so the one that has counts. */
+static void take_change(struct departure *departure, const struct guard_change *change)
+{
+	const char *was = change->was[0] ? places_gateway_of_chain(change->was) : NULL;
+
+	departure->lacks[family_index(change->set->family)] = !was;
+	if (!was || (departure->moves && strcmp(was, "block") == 0))
+		return;
+	departure->moves = true;
+	snprintf(departure->now, sizeof(departure->now), "%.16s", was);
+}
+
+int places_departure(struct departure *departure, const struct config *config, const struct session *session,
+		     const struct plan *plan, struct report *report)
+{
+	const struct gateway *gateway = places_gateway(config, session, report);
+
+	*departure = (struct departure){ .next = gateway };
+	if (!gateway)
+		return -1;
+	memcpy(departure->now, gateway->name, sizeof(departure->now));
+	for (size_t i = 0; i < plan->changes; i++)
+		if (plan->change[i].element.chain[0] && places_is_of(&plan->change[i], session))
+			take_change(departure, &plan->change[i]);
+	departure->recorded = strcmp(session->gateway, departure->now) == 0;
+	return 0;
 }
 
 struct visit {

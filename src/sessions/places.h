@@ -2,7 +2,7 @@
 #ifndef PLACES_H
 #define PLACES_H
 
-#include "model/wanted.h"
+#include "model/plan.h"
 #include "sessions/session.h"
 
 /* Of several gateways: by which each session leaves. */
@@ -17,6 +17,30 @@ int places_check_maps(const struct config *config, const struct state *state, bo
 
 /* places_gateway - that of a session; NULL with the reason in @report */
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
+
+/* By which gateway a live session leaves. */
+struct departure {
+	const struct gateway *next;	/* as the configuration says, and so after the next `up` */
+	char now[GATEWAY_NAME];		/* as the kernel's maps say, the name of `next` where they are as wanted */
+	bool moves;			/* the two differ */
+	bool recorded;			/* its connect hook gave it `now` */
+	bool lacks[FAMILIES];		/* no map has its address, so that what it sends is dropped */
+};
+
+/*
+ * places_departure - where a session leaves, and will
+ * @plan: with what becomes of all sessions
+ *
+ * Returns 0, or -1 with the reason in @report.
+ */
+int places_departure(struct departure *departure, const struct config *config, const struct session *session,
+		     const struct plan *plan, struct report *report);
+
+/* places_gateway_of_chain - to_nl: nl; all of a name that is none of ours */
+const char *places_gateway_of_chain(const char *chain);
+
+/* places_is_of - whether a change is of one of the session's addresses */
+bool places_is_of(const struct guard_change *change, const struct session *session);
 
 /*
  * places_all - those of all live sessions
