@@ -19,7 +19,7 @@ const char *const have_names[HAVES] = { "direct", "blocked", "gateway", "nothing
 static const char *const far_away[FAMILIES] = { [IPV4] = "1.1.1.1", [IPV6] = "2606:4700:4700::1111" };
 
 /* Through which chains a packet is led. */
-enum walk_kind { WALK_SENT, WALK_ANSWER, WALK_ELSEWHERE, WALK_OURS, WALKS };
+enum walk_kind { WALK_MARK, WALK_SENT, WALK_ANSWER, WALK_ELSEWHERE, WALK_OURS, WALKS };
 
 #define WALKS_MOST 16	/* of a kind in a family: to read all chains takes its time, and most clients meet the same */
 
@@ -116,16 +116,37 @@ static bool forwarding_is_off(struct look *look, const struct exit *exit)
 	return false;
 }
 
+static struct walked *walked_of(const struct look *look, enum walk_kind kind)
+{
+	const struct exits *exits = &look->situation->exits;
+	const struct exit *exit = exit_of(look);
+
+	return &look->walked[exit ? exits_index(exits, exit) : exits->count][kind];
+}
+
 /* Whether nft rules of others surely drop a packet; with WALK_OURS, those of our table too. */
 static bool is_dropped(struct look *look, const struct packet *packet, enum walk_kind kind, struct text *by)
 {
 	const struct roads roads = { &look->sockets->route, &look->situation->present };
-	const struct exits *exits = &look->situation->exits;
-	const struct exit *exit = exit_of(look);
-	struct walked *walked = &look->walked[exit ? exits_index(exits, exit) : exits->count][kind];
+	struct walked *walked = walked_of(look, kind);
 
 	if (walked->count++ < WALKS_MOST)
 		walked->dropped = others_drops(look->config, look->ruleset, &roads, packet, kind == WALK_OURS, by);
+	return walked->dropped;
+}
+
+/* Of several gateways. */
+static bool is_marked_by_others(struct look *look, const struct packet *packet, struct text *by)
+{
+	const struct roads roads = { &look->sockets->route, &look->situation->present };
+	struct walked *walked = walked_of(look, WALK_MARK);
+	struct packet marked = *packet;
+
+	if (!look->gateway)
+		return false;
+	marked.mark = marked.flow_mark = mark_of(look->config, look->gateway);
+	if (walked->count++ < WALKS_MOST)
+		walked->dropped = others_marks(look->config, look->ruleset, &roads, &marked, by);
 	return walked->dropped;
 }
 
@@ -143,7 +164,9 @@ static void look_beyond_routing(struct look *look, const struct exit *exit)
 		return;
 	others_make_packet(&packet, &look->source, look->device, &look->destination, exit->interface.name, &exit->nexthop);
 	others_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
-	if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
+	if (is_marked_by_others(look, &packet, &by))
+		say(look, HAVE_NOTHING, "%s", text_string(&by));
+	else if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
 		say(look, HAVE_NOTHING, "%s %s", exit->text, contact->why);

@@ -399,6 +399,7 @@ bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule)
 	/* Its comparison for NLM_F_EXCL passes over these. */
 	rule->shadows = rule->inverted || header->tos;
 	rule->other = other.text.data;
+	rule->by_mark_alone = !rule->local_only && other.has_mark && other.mark;
 	rule->local_only = rule->local_only || (other.has_mark && other.mark);
 	text_add_bytes(&rule->message, mnl_nlmsg_get_payload(message), mnl_nlmsg_get_payload_len(message));
 	return true;

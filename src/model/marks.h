@@ -21,6 +21,12 @@ const struct gateway *gateway_for(const struct config *config, const struct gate
  */
 uint32_t mark_to_server(const struct config *config);
 
+/* mark_text - what has a value in our bits, in a word: the name of a gateway */
+const char *mark_text(const struct config *config, uint32_t mark);
+
+/* marks_meet - whether clients' packets, by the bits that are ours, may be those that a policy rule with this mark is about */
+bool marks_meet(const struct config *config, uint32_t mark, uint32_t mask);
+
 /* marks_most - how many gateways have a value */
 unsigned int marks_most(const struct config *config);
 
