@@ -202,6 +202,9 @@ static struct usage count_sent(const struct status *status, const struct gateway
 	for (size_t i = 0; i < guard->chains; i++)
 		if (strcmp(guard->chain[i].name, name) == 0)
 			count_chain(&usage, &guard->chain[i], family);
+	/* Both forward and leaving ask it, so that each packet is counted twice. */
+	usage.packets /= 2;
+	usage.bytes /= 2;
 	return usage;
 }
 
