@@ -91,10 +91,13 @@ static bool take_departure(const struct session *session, void *data)
 	const struct departing *departing = data;
 	struct question *question = departing->question;
 	const struct who who = { session->user, session->group, session->vhost };
+	struct changes changes;
 
 	if (strcmp(session->id, question->id) != 0)
 		return true;
-	places_departure(&question->departure, departing->config, session, &departing->situation->plan, departing->report);
+	changes_make(&changes, &departing->situation->plan);
+	places_departure(&question->departure, departing->config, session, &changes, departing->report);
+	changes_free(&changes);
 	config_gateway_of(departing->config, &who, &question->line, departing->report);
 	return false;
 }

@@ -71,6 +71,15 @@ struct moves {
 	const struct plan *plan;
 };
 
+static bool is_of(const struct guard_change *change, const struct session *session)
+{
+	struct address address = guard_session_address(change->set, change->element.key), own;
+
+	return strcmp((const char *)change->element.key, session->device) == 0 &&
+	       address_parse_unscoped(&own, address.family == AF_INET ? session->ip4 : session->ip6) &&
+	       address_equal(&own, &address);
+}
+
 static bool note_moves(const struct session *session, void *data)
 {
 	struct moves *moves = data;
@@ -81,7 +90,7 @@ static bool note_moves(const struct session *session, void *data)
 		struct text line CLEANUP(text_free) = { 0 };
 		char text[ADDRESS_TEXT];
 
-		if (!change->was[0] || !change->element.chain[0] || !places_is_of(change, session))
+		if (!change->was[0] || !change->element.chain[0] || !is_of(change, session))
 			continue;
 		lines_add(&moves->run->moved, "%s", address_text(&address, text));
 		text_add_pair(&line, "user", session->user, VALUE_LIMIT);

@@ -731,10 +731,13 @@ static void find_bypasses(struct status *status, struct netlink *route)
 static void find_departures(struct status *status)
 {
 	struct report ignored = { 0 };
+	struct changes changes;
 
+	changes_make(&changes, &status->situation->plan);
 	for (size_t i = 0; i < status->sessions.count && config_is_mapped(status->config); i++)
 		places_departure(&status->sessions.live[i].departure, status->config, &status->sessions.live[i].session,
-				 &status->situation->plan, &ignored);
+				 &changes, &ignored);
+	changes_free(&changes);
 	report_free(&ignored);
 }
 

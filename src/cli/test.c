@@ -90,10 +90,13 @@ static bool place_session(const struct session *session, void *data)
 {
 	struct test *test = data;
 	struct report ignored = { 0 };
+	struct changes changes;
 
 	if (strcmp(session->user, test->user) != 0 || strcmp(session->device, test->client.device) != 0)
 		return true;
-	places_departure(&test->departure, test->config, session, &test->situation.plan, &ignored);
+	changes_make(&changes, &test->situation.plan);
+	places_departure(&test->departure, test->config, session, &changes, &ignored);
+	changes_free(&changes);
 	report_free(&ignored);
 	return false;
 }

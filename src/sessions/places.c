@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sessions/places.h"
+#include "base/memory.h"
 #include "config/maps.h"
 
 #include <stdio.h>
@@ -46,15 +47,6 @@ const char *places_gateway_of_chain(const char *chain)
 	return name ? name + 1 : chain;
 }
 
-bool places_is_of(const struct guard_change *change, const struct session *session)
-{
-	struct address address = guard_session_address(change->set, change->element.key), own;
-
-	return strcmp((const char *)change->element.key, session->device) == 0 &&
-	       address_parse_unscoped(&own, address.family == AF_INET ? session->ip4 : session->ip6) &&
-	       address_equal(&own, &address);
-}
-
 /* A family that has no gateway is blocked by its name, so the one that has counts. */
 static void take_change(struct departure *departure, const struct guard_change *change)
 {
@@ -67,18 +59,63 @@ static void take_change(struct departure *departure, const struct guard_change *
 	snprintf(departure->now, sizeof(departure->now), "%.16s", was);
 }
 
-int places_departure(struct departure *departure, const struct config *config, const struct session *session,
-		     const struct plan *plan, struct report *report)
+static int compare_changes(const void *a, const void *b)
 {
+	const struct guard_change *one = *(const struct guard_change *const *)a, *other = *(const struct guard_change *const *)b;
+
+	if (one->set->family != other->set->family)
+		return one->set->family < other->set->family ? -1 : 1;
+	return memcmp(one->element.key, other->element.key, GUARD_KEY);
+}
+
+/* What is of no live session is left out. */
+void changes_make(struct changes *changes, const struct plan *plan)
+{
+	*changes = (struct changes){ allocate(plan->changes, sizeof(*changes->change)), 0 };
+	for (size_t i = 0; i < plan->changes; i++)
+		if (plan->change[i].element.chain[0])
+			changes->change[changes->count++] = &plan->change[i];
+	if (changes->count)
+		qsort(changes->change, changes->count, sizeof(*changes->change), compare_changes);
+}
+
+void changes_free(struct changes *changes)
+{
+	free(changes->change);
+	*changes = (struct changes){ 0 };
+}
+
+static const struct guard_change *find_change(const struct changes *changes, const char *device, const char *text)
+{
+	struct guard_set set = { 0 };
+	struct guard_change change = { .set = &set };
+	const struct guard_change *key = &change, *const *found;
+	struct address address;
+
+	if (!changes->count || !address_parse_unscoped(&address, text))
+		return NULL;
+	set.family = address.family;
+	guard_session_key(change.element.key, device, &address);
+	found = bsearch(&key, changes->change, changes->count, sizeof(*changes->change), compare_changes);
+	return found ? *found : NULL;
+}
+
+int places_departure(struct departure *departure, const struct config *config, const struct session *session,
+		     const struct changes *changes, struct report *report)
+{
+	const char *const addresses[FAMILIES] = { [IPV4] = session->ip4, [IPV6] = session->ip6 };
 	const struct gateway *gateway = places_gateway(config, session, report);
 
 	*departure = (struct departure){ .next = gateway };
 	if (!gateway)
 		return -1;
 	memcpy(departure->now, gateway->name, sizeof(departure->now));
-	for (size_t i = 0; i < plan->changes; i++)
-		if (plan->change[i].element.chain[0] && places_is_of(&plan->change[i], session))
-			take_change(departure, &plan->change[i]);
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct guard_change *change = find_change(changes, session->device, addresses[family]);
+
+		if (change)
+			take_change(departure, change);
+	}
 	departure->recorded = strcmp(session->gateway, departure->now) == 0;
 	return 0;
 }

@@ -27,20 +27,22 @@ struct departure {
 	bool lacks[FAMILIES];		/* no map has its address, so that what it sends is dropped */
 };
 
-/*
- * places_departure - where a session leaves, and will
- * @plan: with what becomes of all sessions
- *
- * Returns 0, or -1 with the reason in @report.
- */
+/* What becomes of all sessions, to be found by their addresses. */
+struct changes {
+	const struct guard_change **change;
+	size_t count;
+};
+
+/* changes_make - of a plan, which is to last; changes_free() when done */
+void changes_make(struct changes *changes, const struct plan *plan);
+void changes_free(struct changes *changes);
+
+/* places_departure - where a session leaves, and will; 0, or -1 with the reason in @report */
 int places_departure(struct departure *departure, const struct config *config, const struct session *session,
-		     const struct plan *plan, struct report *report);
+		     const struct changes *changes, struct report *report);
 
 /* places_gateway_of_chain - to_nl: nl; all of a name that is none of ours */
 const char *places_gateway_of_chain(const char *chain);
-
-/* places_is_of - whether a change is of one of the session's addresses */
-bool places_is_of(const struct guard_change *change, const struct session *session);
 
 /*
  * places_all - those of all live sessions

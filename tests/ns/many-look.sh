@@ -140,6 +140,8 @@ test_a_gateway_is_not_there() {
 	like "$(said clients)" "1 of 5 has NO internet: gateway us: .*wg0 is down; nothing leaks" "not there: whose clients"
 	like "$(said problem)" "gateway us\] interface = wg0: it is down" "not there: a problem"
 	like "$(row us IPv4)" "^link wg0 is down 1" "not there: in the table"
+	program check
+	like "$err" "warning: .*gateway us\] interface = wg0: it is down" "not there: check warns"
 	disconnect B "${BOB[@]}"
 	ok "not there: without sessions it is none" program status
 	is "$(said clients)" "reach their gateways" "not there: the others do"
@@ -157,6 +159,8 @@ test_a_silent_gateway() {
 	like "$(said clients)" "1 of 5 has NO internet: gateway nl: the gateway 172.28.0.4 does not answer" "silent: whose clients"
 	is "$(row nl IPv4)" "172.28.0.4 eth0 does NOT answer ARP 1 0 B" "silent: in the table"
 	is "$(said problem)" "gateway nl: the gateway 172.28.0.4 does not answer" "silent: a problem"
+	program check
+	like "$err" "warning: the gateway 172.28.0.4 does not answer ARP on eth0: clients of nl reach nothing" "silent: check says whose"
 	disconnect A "${ALICE[@]}"
 	ok "silent: without sessions it is none" program status
 	like "$err" "warning: gateway nl: the gateway 172.28.0.4 does not answer" "silent: a warning"
