@@ -581,7 +581,7 @@ static void depart(struct run *run, const struct session *session)
 		return;
 	checkpoint_load(&run->state, remembered->checkpoint);
 	if (sockets_open(&run->sockets, report) < 0 ||
-	    converge_departure(&gone, &run->config, remembered->checkpoint, &run->sockets, report) < 0)
+	    converge_placements(&gone, &run->config, remembered->checkpoint, &run->sockets, report) < 0)
 		return;
 	checkpoint_keep(&run->state, remembered->checkpoint);
 	state_release_device(&run->state, session->device);

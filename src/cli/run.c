@@ -83,12 +83,6 @@ static bool is_of(const struct guard_change *change, const struct session *sessi
 	       prefix_contains(&placed, &own);
 }
 
-/* to_nl: nl */
-static const char *gateway_of_chain(const char *chain)
-{
-	return strchr(chain, '_') + 1;
-}
-
 static bool note_moves(const struct session *session, void *data)
 {
 	struct moves *moves = data;
@@ -106,10 +100,24 @@ static bool note_moves(const struct session *session, void *data)
 		text_add_pair(&line, "id", session->id, VALUE_LIMIT);
 		text_add_pair(&line, "device", session->device, VALUE_LIMIT);
 		text_add_pair(&line, address.family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
-		text_add_pair(&line, "from", gateway_of_chain(change->was), VALUE_LIMIT);
-		text_add_pair(&line, "to", gateway_of_chain(change->element.chain), VALUE_LIMIT);
+		text_add_pair(&line, "from", places_gateway_of_chain(change->was), VALUE_LIMIT);
+		text_add_pair(&line, "to", places_gateway_of_chain(change->element.chain), VALUE_LIMIT);
 		log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
 	}
+	return true;
+}
+
+/* The records say by which gateway each session leaves, and so whether one that leaves otherwise does so by an edit. */
+static bool record_move(const struct session *session, void *data)
+{
+	struct run *run = data;
+	const struct gateway *gateway = session->unread ? NULL : places_gateway(&run->config, session, &run->report);
+	struct session moved = *session;
+
+	if (!gateway || strcmp(session->gateway, gateway->name) == 0)
+		return true;
+	moved.gateway = gateway->name;
+	state_record(&run->state, &moved, &run->report);
 	return true;
 }
 
@@ -135,13 +143,15 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 	const struct remembered *remembered = &run->remembered;
 
 	struct moves moves = { run, &situation->plan };
+	bool any_moves = moves_any(&situation->plan);
 
 	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
 		state_trust(&run->state);
-	if (moves_any(&situation->plan) && state_visit(&run->state, false, note_moves, &moves, &run->report) < 0)
+	if (any_moves && state_visit(&run->state, false, note_moves, &moves, &run->report) < 0)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
-	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0)
+	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||
+	    (any_moves && state_visit(&run->state, false, record_move, run, &run->report) < 0))
 		return -1;
 	if (*change != CHANGE_NONE)
 		state_note_change(&run->state, change_text(*change));

@@ -245,7 +245,7 @@ int converge(struct situation *situation, const struct config *config, const str
 	return 0;
 }
 
-static int depart(const struct view *view, bool conditional, char checkpoint[CHECKPOINT_TEXT], struct sockets *sockets,
+static int place_some(const struct view *view, bool conditional, char checkpoint[CHECKPOINT_TEXT], struct sockets *sockets,
 		  struct report *report)
 {
 	struct present present;
@@ -263,7 +263,7 @@ static int depart(const struct view *view, bool conditional, char checkpoint[CHE
 	return result;
 }
 
-int converge_departure(const struct placements *gone, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
+int converge_placements(const struct placements *placements, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
 		       struct sockets *sockets, struct report *report)
 {
 	struct wanted wanted = { 0 };
@@ -271,9 +271,9 @@ int converge_departure(const struct placements *gone, const struct config *confi
 	int result = APPLY_OUTDATED;
 
 	wanted_guard_sessions(&wanted.guard, config);
-	wanted_place(&wanted, config, gone, true);
+	wanted_place(&wanted, config, placements, true);
 	for (int i = 0; i <= OUTDATED && result == APPLY_OUTDATED; i++)
-		result = depart(&view, i < OUTDATED, checkpoint, sockets, report);
+		result = place_some(&view, i < OUTDATED, checkpoint, sockets, report);
 	wanted_free(&wanted);
 	return result;
 }

@@ -872,9 +872,7 @@ static bool leads_at_all(const struct gateway *gateway)
 
 void wanted_session_chain(char chain[GUARD_CHAIN_NAME], const struct config *config, const struct gateway *gateway, int family)
 {
-	if (!gateway_leads(gateway, family))
-		gateway = gateway->to[family].mode == GATEWAY_DIRECT ? &config->direct : &config->block;
-	gateway_chain(chain, "to", gateway);
+	gateway_chain(chain, "to", gateway_for(config, gateway, family));
 }
 
 /* meta mark set meta mark & 0x00ffffff | 0x02000000 */

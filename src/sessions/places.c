@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sessions/places.h"
+#include "base/memory.h"
 #include "config/maps.h"
 #include "sessions/remembered.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -48,13 +50,50 @@ bool places_has_device(const struct state *state, const struct session *session)
 	return !id[0] || strcmp(id, session->id) == 0;
 }
 
-struct visit {
-	struct placements *all;
-	const struct config *config;
-	const struct state *state;
-	struct report *report;
-	int result;
-};
+const char *places_gateway_of_chain(const char *chain)
+{
+	const char *name = strchr(chain, '_');
+
+	return name ? name + 1 : chain;
+}
+
+/* A family that has no gateway is blocked by its name, so the one that has counts. */
+static void take_change(struct departure *departure, const struct guard_change *change)
+{
+	const char *was = change->was[0] ? places_gateway_of_chain(change->was) : NULL;
+
+	departure->lacks[family_index(change->set->family)] = !was;
+	if (!was || (departure->moves && strcmp(was, "block") == 0))
+		return;
+	departure->moves = true;
+	snprintf(departure->now, sizeof(departure->now), "%.16s", was);
+}
+
+static int compare_changes(const void *a, const void *b)
+{
+	const struct guard_change *one = *(const struct guard_change *const *)a, *other = *(const struct guard_change *const *)b;
+
+	if (one->set->family != other->set->family)
+		return one->set->family < other->set->family ? -1 : 1;
+	return memcmp(one->element.key, other->element.key, GUARD_KEY);
+}
+
+/* What is of no live session is left out. */
+void changes_make(struct changes *changes, const struct plan *plan)
+{
+	*changes = (struct changes){ allocate(plan->changes, sizeof(*changes->change)), 0 };
+	for (size_t i = 0; i < plan->changes; i++)
+		if (plan->change[i].element.chain[0])
+			changes->change[changes->count++] = &plan->change[i];
+	if (changes->count)
+		qsort(changes->change, changes->count, sizeof(*changes->change), compare_changes);
+}
+
+void changes_free(struct changes *changes)
+{
+	free(changes->change);
+	*changes = (struct changes){ 0 };
+}
 
 uint8_t places_length(const struct session *session)
 {
@@ -62,6 +101,61 @@ uint8_t places_length(const struct session *session)
 
 	return number_parse(session->length6, 1, 128, &length) ? (uint8_t)length : 128;
 }
+
+/* What the kill switch looks for: the address, or of a network the first one. */
+static bool find_place(struct address *address, const struct session *session, const char *text)
+{
+	struct prefix network;
+
+	if (!address_parse_unscoped(&network.address, text))
+		return false;
+	network.length = network.address.family == AF_INET6 ? places_length(session) : 32;
+	*address = prefix_mask(&network).address;
+	return true;
+}
+
+static const struct guard_change *find_change(const struct changes *changes, const struct session *session, const char *text)
+{
+	struct guard_set set = { 0 };
+	struct guard_change change = { .set = &set };
+	const struct guard_change *key = &change, *const *found;
+	struct address address;
+
+	if (!changes->count || !find_place(&address, session, text))
+		return NULL;
+	set.family = address.family;
+	guard_session_key(change.element.key, session->device, &address);
+	found = bsearch(&key, changes->change, changes->count, sizeof(*changes->change), compare_changes);
+	return found ? *found : NULL;
+}
+
+int places_departure(struct departure *departure, const struct config *config, const struct session *session,
+		     const struct changes *changes, struct report *report)
+{
+	const char *const addresses[FAMILIES] = { [IPV4] = session->ip4, [IPV6] = session->ip6 };
+	const struct gateway *gateway = places_gateway(config, session, report);
+
+	*departure = (struct departure){ .next = gateway };
+	if (!gateway)
+		return -1;
+	memcpy(departure->now, gateway->name, sizeof(departure->now));
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct guard_change *change = find_change(changes, session, addresses[family]);
+
+		if (change)
+			take_change(departure, change);
+	}
+	departure->recorded = strcmp(session->gateway, departure->now) == 0;
+	return 0;
+}
+
+struct visit {
+	struct placements *all;
+	const struct config *config;
+	const struct state *state;
+	struct report *report;
+	int result;
+};
 
 int places_hold_length(struct host *host, const struct session *session, const struct state *state, struct report *report)
 {
@@ -78,17 +172,13 @@ int places_hold_length(struct host *host, const struct session *session, const s
 	return host->lengths == before ? 0 : state_remember(state, LENGTHS, host_lengths_text(host, text), report);
 }
 
-/* Of a network its first address: that is what the kill switch looks for. */
 static void add_address(struct placements *placements, const struct session *session, const char *text,
 			const struct gateway *gateway)
 {
-	struct prefix network;
+	struct address address;
 
-	if (!address_parse_unscoped(&network.address, text))
-		return;
-	network.length = network.address.family == AF_INET6 ? places_length(session) : 32;
-	network = prefix_mask(&network);
-	placements_add(placements, session->device, &network.address, gateway);
+	if (find_place(&address, session, text))
+		placements_add(placements, session->device, &address, gateway);
 }
 
 static bool add_session(const struct session *session, void *data)
