@@ -30,7 +30,7 @@ static bool copy_session(const struct session *session, void *data)
 		.id = duplicate(session->id), .user = duplicate(session->user), .group = duplicate(session->group),
 		.vhost = duplicate(session->vhost), .device = duplicate(session->device),
 		.real = duplicate(session->real), .ip4 = duplicate(session->ip4), .ip6 = duplicate(session->ip6),
-		.gateway = duplicate(session->gateway), .since = session->since,
+		.length6 = duplicate(session->length6), .gateway = duplicate(session->gateway), .since = session->since,
 	} };
 	return true;
 }
@@ -40,7 +40,8 @@ static void free_sessions(struct sessions *sessions)
 	for (size_t i = 0; i < sessions->count; i++) {
 		struct session *session = &sessions->live[i].session;
 		const char *const fields[] = { session->id, session->user, session->group, session->vhost,
-					       session->device, session->real, session->ip4, session->ip6, session->gateway };
+					       session->device, session->real, session->ip4, session->ip6, session->length6,
+					       session->gateway };
 
 		for (size_t j = 0; j < sizeof(fields) / sizeof(*fields); j++)
 			free((char *)fields[j]);

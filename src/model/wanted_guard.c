@@ -339,8 +339,7 @@ static void limit_flows(struct guard_chain *chain, const struct terms *of, const
 		": dropped ([clients] flows)");
 }
 
-/* @whose: of several gateways "nl: " */
-static void accept_exit(struct guard_chain *chain, const struct exit *exit, const char *whose)
+static void accept_exit(struct guard_chain *chain, const struct exit *exit)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
 
@@ -348,7 +347,7 @@ static void accept_exit(struct guard_chain *chain, const struct exit *exit, cons
 	if (exit_is_link(exit))
 		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
 	match_exit(rule, exit);
-	COMMENT(rule, whose, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": let through");
+	COMMENT(rule, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": let through");
 }
 
 /* With several gateways, what is left in from_client is not to leave by any. */
@@ -396,7 +395,7 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		COMMENT(rule, "from a client: marked again for the gateway of its session, whoever else set marks");
 	}
 	for (unsigned int i = 0; i < of->exits->count && !config_is_mapped(config); i++)
-		accept_exit(chain, &of->exits->exit[i], "");
+		accept_exit(chain, &of->exits->exit[i]);
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
 		if (!has_clients(config, family))
 			continue;
@@ -905,7 +904,7 @@ static void fill_by(struct guard_chain *chain, const struct terms *of, const str
 	}
 	for (unsigned int i = 0; i < of->exits->count; i++)
 		if (of->exits->exit[i].gateway == gateway)
-			accept_exit(chain, &of->exits->exit[i], guard_keep(of->guard, "%s: ", gateway->name));
+			accept_exit(chain, &of->exits->exit[i]);
 	rule = add_counted(chain, VERDICT_DROP);
 	COMMENT(rule, "from a client of ", gateway->name, " by any other route: dropped");
 }

@@ -88,7 +88,7 @@ host_links() {
 # As if the gateways had answered: their link-layer addresses are known.
 gateways_known() {
 	local gateway
-	for gateway in 172.28.0.2 fd28::2 fe80::2; do
+	for gateway in 172.28.0.2 172.28.0.4 fd28::2 fd28::4 fe80::2; do
 		ip neigh replace "$gateway" lladdr 02:00:00:00:01:01 dev eth0 nud permanent || return
 	done
 }

@@ -277,7 +277,7 @@ test_marks_of_others() {
 	ok "marks: they do" eval '! program status'
 	like "$(said clients)" "1 of 5 has NO internet: gateway nl: the nft chain .ip foreign marks. changes the mark .*\(theirs\)" \
 		"marks: it says which chain"
-	explains 1 "^dropped by the kill switch, chain by_nl: from a client of nl by any other way: dropped$" "marks" alice
+	explains 1 "^dropped by the kill switch, chain by_nl: from a client of nl by any other route: dropped$" "marks" alice
 	is "$(said mark | sed 's/handle [0-9]*/handle N/')" "0x2000000 (nl), by the kill switch, chain to_nl: of a client of nl
 0x1000000 (default), by ip foreign marks, its rule with handle N (theirs)
 0x2000000 (nl), by the kill switch, chain to_nl: of a client of nl" "marks: explain shows each change"
