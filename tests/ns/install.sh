@@ -42,7 +42,7 @@ json_is() {
 
 json_good() {
 	json_is '.state == "installed" and .problems == [] and .sessions == []
-		and (.gateway | type) == "object" and (.counters | type) == "object"
+		and ((.gateway | type) == "object" or (.gateways | type) == "array") and (.counters | type) == "object"
 		and (.counters | length) > 3
 		and (.counters | all(.packets == 0 and .bytes == 0))'
 }
