@@ -69,12 +69,14 @@ static uint64_t make_wanted(struct situation *situation, const struct config *co
 static int place(struct situation *situation, const struct config *config, const struct remembered *remembered,
 		 struct report *report)
 {
+	const struct placements *own = situation->partial ? remembered->own : NULL;
+
 	if (situation->goal != GOAL_INSTALL || !config_is_mapped(config))
 		return 0;
-	for (size_t i = 0; situation->partial && i < remembered->own->count; i++)
-		placements_add(&situation->placements, remembered->own->placement[i].device,
-			       &remembered->own->placement[i].address, remembered->own->placement[i].gateway);
-	if (situation->partial || !remembered->place_all)
+	for (size_t i = 0; own && i < own->count; i++)
+		placements_add(&situation->placements, own->placement[i].device, &own->placement[i].address,
+			       own->placement[i].gateway);
+	if (own || !remembered->place_all)
 		return 0;
 	return remembered->place_all(&situation->placements, remembered->place_data, report);
 }

@@ -81,12 +81,12 @@ static int compare_changes(const void *a, const void *b)
 /* What is of no live session is left out. */
 void changes_make(struct changes *changes, const struct plan *plan)
 {
-	*changes = (struct changes){ allocate(plan->changes, sizeof(*changes->change)), 0 };
+	*changes = (struct changes){ allocate(plan->changes, sizeof(const struct guard_change *)), 0 };
 	for (size_t i = 0; i < plan->changes; i++)
 		if (plan->change[i].element.chain[0])
 			changes->change[changes->count++] = &plan->change[i];
 	if (changes->count)
-		qsort(changes->change, changes->count, sizeof(*changes->change), compare_changes);
+		qsort(changes->change, changes->count, sizeof(const struct guard_change *), compare_changes);
 }
 
 void changes_free(struct changes *changes)
@@ -125,7 +125,7 @@ static const struct guard_change *find_change(const struct changes *changes, con
 		return NULL;
 	set.family = address.family;
 	guard_session_key(change.element.key, session->device, &address);
-	found = bsearch(&key, changes->change, changes->count, sizeof(*changes->change), compare_changes);
+	found = bsearch(&key, changes->change, changes->count, sizeof(const struct guard_change *), compare_changes);
 	return found ? *found : NULL;
 }
 
