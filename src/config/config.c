@@ -676,7 +676,7 @@ static void complain_of_variable(const struct strange_variable *variable, void *
 	const char *equals = variable->name + variable->length;
 	char what[256];
 
-	if (!plain && !equals[1])
+	if (variable->harmless || (!plain && !equals[1]))
 		return;
 	if (variable->meant)
 		snprintf(what, sizeof(what), "environment: %.*s: is not read; perhaps it is a misspelt %s", variable->length, variable->name,
@@ -752,8 +752,8 @@ static int begin(struct reading *reading, const char *path)
 	struct config *config = reading->config;
 
 	*config = (struct config){ .gateway[0].name = "default", .gateways = 1,
-				     .direct = { "direct", { { .mode = GATEWAY_DIRECT }, { .mode = GATEWAY_DIRECT } } },
-				     .block = { "block", { { .mode = GATEWAY_BLOCK }, { .mode = GATEWAY_BLOCK } } },
+				     .direct = { .name = "direct", .to = { { .mode = GATEWAY_DIRECT }, { .mode = GATEWAY_DIRECT } } },
+				     .block = { .name = "block", .to = { { .mode = GATEWAY_BLOCK }, { .mode = GATEWAY_BLOCK } } },
 				     .path = duplicate(config_path(path)) };
 	if (!config->path[0])
 		return report_error(reading->report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "

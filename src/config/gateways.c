@@ -30,7 +30,7 @@ static bool take_name(char name[GATEWAY_NAME], const char *written)
 	if (length >= GATEWAY_NAME)
 		return false;
 	for (size_t i = 0; i <= length; i++)
-		name[i] = written[i] == '-' ? '_' : written[i];
+		name[i] = (char)(written[i] == '-' ? '_' : written[i]);
 	return true;
 }
 
@@ -108,7 +108,7 @@ struct gateway *gateways_add(struct config *config, const char *name, unsigned i
 	config->gateway_order[place] = (uint8_t)config->gateways++;
 	*gateway = (struct gateway){ .masquerade = true, .line = line,
 				     .setting = allocate(CONFIG_KEYS, sizeof(*gateway->setting)) };
-	strcpy(gateway->name, name);
+	memcpy(gateway->name, name, strlen(name) + 1);
 	gateway->setting[KEY_MASQUERADE].value = duplicate("yes");
 	return gateway;
 }
@@ -222,11 +222,19 @@ static int check_exit(const struct config *config, const struct gateway *gateway
 	return gateway->to[family].mode == GATEWAY_LINK ? check_link(config, gateway, family, report) : 0;
 }
 
+/* A value that was refused may have been an address. */
+static bool may_block(const struct config *config, const struct gateway *gateway, int family)
+{
+	const char *value = gateway->setting[config_address_key(family)].value;
+
+	return gateway->to[family].mode == GATEWAY_BLOCK && !config->lines_refused &&
+	       (!value || config_gateway_named(config, value) == &config->block);
+}
+
 /* One with a name that is not there but to deny is a slip: lines say block for that. */
 static int check_families(const struct config *config, const struct gateway *gateway, struct report *report)
 {
-	if (gateway == config_default(config) || gateway->to[IPV4].mode != GATEWAY_BLOCK ||
-	    gateway->to[IPV6].mode != GATEWAY_BLOCK)
+	if (gateway == config_default(config) || !may_block(config, gateway, IPV4) || !may_block(config, gateway, IPV6))
 		return 0;
 	return section_error(config, gateway, report, "leaves both families blocked; set address4 or address6, or write block in "
 			     "place of %s for who is not to leave", gateway->name);

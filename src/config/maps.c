@@ -3,6 +3,8 @@
 #include "base/digest.h"
 #include "config/assigned.h"
 #include "config/file.h"
+#include "config/kept.h"
+#include "config/map_index.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #define MAP_SIZE_MAX 67108864
 #define ERRORS_SHOWN 20
 #define VALUE_SHOWN 200
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 static enum config_key key_of(enum whose whose)
 {
@@ -91,7 +94,7 @@ static const struct gateway *find_gateway(const struct config *config, const str
 	return config_gateway_named(config, word);
 }
 
-/* The file in memory: between two line breaks, so that each line has one before and one behind it. */
+/* The file in memory, with a line break behind it, so that each line has one. */
 struct map {
 	struct text text;
 	const char *first, *end;	/* of its lines */
@@ -102,37 +105,20 @@ static int map_read(struct map *map, const struct config *config, enum whose who
 	struct text wrong CLEANUP(text_free) = { 0 };
 
 	*map = (struct map){ 0 };
-	text_add_string(&map->text, "\n");
 	if (!file_read(config->map[whose], MAP_SIZE_MAX, &map->text, &wrong))
 		return config_error(config, report, key_of(whose), "%s", text_string(&wrong));
 	text_add_string(&map->text, "\n");
-	if (strncmp(map->text.data + 1, "\xef\xbb\xbf", 3) == 0)
-		memset(map->text.data + 1, ' ', 3);
-	map->first = map->text.data + 1;
+	if (strncmp(map->text.data, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		memset(map->text.data, ' ', strlen(BYTE_ORDER_MARK));
+	map->first = map->text.data;
 	map->end = map->text.data + map->text.length;
 	return 0;
 }
 
-/* The end of the line that begins at @line or holds it. */
+/* The end of the line that begins at @line. */
 static const char *line_end(const struct map *map, const char *line)
 {
 	return memchr(line, '\n', (size_t)(map->end - line));
-}
-
-static const char *line_start(const char *within)
-{
-	while (within[-1] != '\n')
-		within--;
-	return within;
-}
-
-static unsigned int line_number(const struct map *map, const char *line)
-{
-	unsigned int number = 1;
-
-	for (const char *at = map->first; at < line; at = line_end(map, at) + 1)
-		number++;
-	return number;
 }
 
 /* Looking a name up */
@@ -141,171 +127,177 @@ struct search {
 	const struct config *config;
 	enum whose whose;
 	const char *name;
-	struct map map;			/* empty where no file is named */
+	bool pattern;			/* it is looked for among these now */
+	struct map map;			/* the file in memory; empty where none is named, or its index serves */
+	struct map_index *index;	/* else NULL */
+	bool unusable;			/* it turned out to be */
 	const struct assignment *assignment;	/* found in the configuration, else NULL */
-	const char *found;		/* the line of the file, and what stands in it */
-	struct map_line line;
+	const struct gateway *gateway;	/* found in the file, else NULL */
+	struct text line;		/* what is there, in words */
+	bool found;
 };
 
-/* Whether the name of a line is this one, or a pattern that means it. */
-static bool line_is_about(const struct search *search, const struct map_line *line, bool pattern)
+/* Most lines are such ones. */
+static bool plain_is_about(const struct search *search, const char *name, size_t length)
+{
+	bool pattern = memchr(name, '*', length) || memchr(name, '?', length);
+
+	if (pattern != search->pattern)
+		return false;
+	return pattern ? name_fits(name, length, search->name) :
+	       strlen(search->name) == length && memcmp(name, search->name, length) == 0;
+}
+
+static bool quoted_is_about(const struct search *search, const char *written, size_t length)
 {
 	struct text name CLEANUP(text_free) = { 0 }, wrong CLEANUP(text_free) = { 0 };
-	bool quoted = line->name_length && line->name[0] == '"', is_pattern;
+	bool pattern;
 
-	/* Most are another at the first look. */
-	if (!quoted && !pattern && line->name_length != strlen(search->name))
-		return false;
-	if (!name_read(&name, &is_pattern, line->name, line->name_length, &wrong) || is_pattern != pattern)
-		return false;
-	return pattern ? name_fits(text_string(&name), name.length, search->name) :
+	return !search->pattern && name_read(&name, &pattern, written, length, &wrong) &&
 	       strcmp(text_string(&name), search->name) == 0;
 }
 
-/* Looks at the line that holds @within, and keeps it if it is about the name. */
-static bool look_at(struct search *search, const char *within, bool pattern)
+/* Whether the name of a line is this one, or a pattern that means it. */
+static bool line_is_about(const struct search *search, const struct map_line *line)
 {
-	const char *start = line_start(within);
+	if (!line->name_length)
+		return false;
+	return (line->name[0] == '"' ? quoted_is_about : plain_is_about)(search, line->name, line->name_length);
+}
+
+static void add_part(struct text *text, const char *part, size_t length)
+{
+	text_add(text, " %.*s", (int)(length < VALUE_SHOWN ? length : VALUE_SHOWN), part);
+}
+
+static bool look_at(const char *start, const char *end, void *data)
+{
+	struct search *search = data;
 	struct map_line line;
 
-	if (read_line(&line, start, line_end(&search->map, start)) || !line.name_length || !line_is_about(search, &line, pattern))
+	if (read_line(&line, start, end) || !line_is_about(search, &line))
 		return false;
-	search->found = start;
-	search->line = line;
+	search->found = true;
+	search->gateway = find_gateway(search->config, &line);
+	add_part(&search->line, line.name, line.name_length);
+	add_part(&search->line, line.value, line.value_length);
 	return true;
 }
 
-/* What is to be looked through: the first one counts. */
-static const char *search_end(const struct search *search)
+/* With the number of the line in front. */
+static void look_through(struct search *search)
 {
-	return search->found ? search->found : search->map.end;
-}
+	const struct map *map = &search->map;
+	unsigned int number = 1;
 
-/* A line that begins with these bytes. */
-static void find_beginning(struct search *search, const char *beginning, size_t length)
-{
-	const char *at = search->map.text.data, *end = search_end(search);
+	for (const char *at = map->first; at < map->end; at = line_end(map, at) + 1, number++) {
+		struct text rest CLEANUP(text_free) = { 0 };
 
-	for (; at < end && (at = memmem(at, (size_t)(end - at), beginning, length)); at++)
-		if (look_at(search, at + 1, false))
-			return;
-}
-
-static void find_plain(struct search *search)
-{
-	struct text beginning CLEANUP(text_free) = { 0 };
-
-	text_add(&beginning, "\n%s", search->name);
-	find_beginning(search, beginning.data, beginning.length);
-}
-
-/* A name has one form in quotes. */
-static void find_quoted(struct search *search)
-{
-	struct text beginning CLEANUP(text_free) = { 0 };
-
-	if (!memchr(search->map.first, '"', (size_t)(search_end(search) - search->map.first)))
+		if (!look_at(at, line_end(map, at), search))
+			continue;
+		rest = search->line;
+		search->line = (struct text){ 0 };
+		text_add(&search->line, "%s:%u:%s", search->config->map[search->whose], number, text_string(&rest));
 		return;
-	text_add_string(&beginning, "\n");
-	name_add_quoted(&beginning, search->name);
-	find_beginning(search, beginning.data, beginning.length);
-}
-
-/* A line with this byte that is a pattern which means the name. */
-static void find_with(struct search *search, char byte)
-{
-	const char *at = search->map.first, *end = search_end(search);
-
-	while (at < end && (at = memchr(at, byte, (size_t)(end - at)))) {
-		if (look_at(search, at, true))
-			return;
-		at = line_end(&search->map, at);
 	}
 }
 
-/* Each looks before what the last one has found. */
-static bool find_in_map(struct search *search, bool pattern)
+static bool find_in_map(struct search *search)
 {
-	if (!search->map.first)
-		return false;
-	if (pattern) {
-		find_with(search, '*');
-		find_with(search, '?');
-	} else {
-		find_plain(search);
-		find_quoted(search);
-		find_beginning(search, "\n ", 2);
-		find_beginning(search, "\n\t", 2);
-	}
+	if (search->index)
+		search->unusable |= !map_index_visit(search->index, search->pattern ? NULL : search->name, look_at, search);
+	else if (search->map.first)
+		look_through(search);
 	return search->found;
 }
 
-static bool find_in_lines(struct search *search, bool pattern)
+static bool find_in_lines(struct search *search)
 {
 	const struct assignments *assigned = &search->config->assigned[search->whose];
 
 	for (unsigned int i = 0; i < assigned->count; i++) {
 		const struct assignment *each = &assigned->each[i];
 
-		if (each->pattern != pattern || !(pattern ? name_fits(each->name, strlen(each->name), search->name) :
-						  strcmp(each->name, search->name) == 0))
+		if (each->pattern != search->pattern ||
+		    !(each->pattern ? name_fits(each->name, strlen(each->name), search->name) :
+		      strcmp(each->name, search->name) == 0))
 			continue;
 		search->assignment = each;
-		return true;
+		search->found = true;
+		break;
 	}
-	return false;
+	return search->found;
 }
 
 /* A file that the environment names comes before what it says itself, as in the image; one of [maps] behind [users]. */
 static bool find_by(struct search *search, bool pattern)
 {
-	bool map_first = search->config->setting[key_of(search->whose)].origin == FROM_ENVIRONMENT;
-
-	if (map_first)
-		return find_in_map(search, pattern) || find_in_lines(search, pattern);
-	return find_in_lines(search, pattern) || find_in_map(search, pattern);
+	search->pattern = pattern;
+	if (search->config->setting[key_of(search->whose)].origin == FROM_ENVIRONMENT)
+		return find_in_map(search) || find_in_lines(search);
+	return find_in_lines(search) || find_in_map(search);
 }
 
-static void add_line_origin(struct text *text, const struct search *search)
+static void find(struct search *search)
 {
-	const struct map_line *line = &search->line;
-
-	text_add(text, "%s:%u: %.*s %.*s", search->config->map[search->whose], line_number(&search->map, search->found),
-		 (int)(line->name_length < VALUE_SHOWN ? line->name_length : VALUE_SHOWN), line->name,
-		 (int)(line->value_length < VALUE_SHOWN ? line->value_length : VALUE_SHOWN), line->value);
+	if (!find_by(search, false))
+		find_by(search, true);
 }
 
-static const struct gateway *gateway_of_line(const struct search *search, struct text *text, struct report *report)
+/* False where there is no index, or it was of no use: then nothing was found. */
+static bool find_with_index(struct search *search)
 {
-	const struct gateway *gateway = find_gateway(search->config, &search->line);
-	struct text origin CLEANUP(text_free) = { 0 };
+	struct map_index index;
 
-	if (gateway && !text)
-		return gateway;
-	add_line_origin(gateway ? text : &origin, search);
-	if (gateway)
-		return gateway;
-	text_add_string(&origin, ": there is no such gateway");
-	assigned_add_gateways(&origin, search->config);
-	report_error(report, EX_CONFIG, "%s", text_string(&origin));
-	return NULL;
+	if (!map_index_open(&index, search->config, search->whose))
+		return false;
+	search->index = &index;
+	find(search);
+	search->index = NULL;
+	map_index_close(&index);
+	return !search->unusable;
+}
+
+static void begin_anew(struct search *search)
+{
+	text_free(&search->line);
+	*search = (struct search){ .config = search->config, .whose = search->whose, .name = search->name };
+}
+
+/* The index does not know the numbers of lines, for which people ask. */
+static int find_anywhere(struct search *search, bool numbers, struct report *report)
+{
+	const char *path = search->config->map[search->whose];
+
+	if (path && !numbers && find_with_index(search))
+		return 0;
+	begin_anew(search);
+	if (path && map_read(&search->map, search->config, search->whose, report) < 0)
+		return -1;
+	find(search);
+	return 0;
 }
 
 /* Sets @gateway where a line is about this name, and leaves it NULL where none is; -1 with the reason in @report. */
 static int look_up(struct search *search, const struct gateway **gateway, struct text *line, struct report *report)
 {
-	if (search->config->map[search->whose] && map_read(&search->map, search->config, search->whose, report) < 0)
+	struct text there CLEANUP(text_free) = { 0 };
+
+	if (find_anywhere(search, line, report) < 0)
 		return -1;
-	if (!find_by(search, false) && !find_by(search, true))
+	if (!search->found)
 		return 0;
-	if (search->assignment) {
-		*gateway = search->assignment->gateway;
-		if (line)
-			assigned_add_origin(line, search->config, search->whose, search->assignment);
-		return 0;
+	*gateway = search->assignment ? search->assignment->gateway : search->gateway;
+	if (!*gateway) {
+		assigned_add_gateways(&there, search->config);
+		return report_error(report, EX_CONFIG, "%s%s: there is no such gateway%s", search->map.first ? "" :
+				    search->config->map[search->whose], text_string(&search->line), text_string(&there));
 	}
-	*gateway = gateway_of_line(search, line, report);
-	return *gateway ? 0 : -1;
+	if (line && search->assignment)
+		assigned_add_origin(line, search->config, search->whose, search->assignment);
+	else if (line)
+		text_add_string(line, text_string(&search->line));
+	return 0;
 }
 
 const struct gateway *config_gateway_of(const struct config *config, const struct who *who, struct text *line,
@@ -321,11 +313,12 @@ const struct gateway *config_gateway_of(const struct config *config, const struc
 			continue;
 		result = look_up(&search, &gateway, line, report);
 		text_free(&search.map.text);
+		text_free(&search.line);
 		if (result < 0)
 			return NULL;
 	}
 	if (!gateway && line)
-		text_add_string(line, "no line names that one");
+		text_add_string(line, "no line of [users], [groups], [vhosts] and [maps] names it, so it leaves as [gateway] says");
 	return gateway ? gateway : config_default(config);
 }
 
@@ -337,6 +330,7 @@ struct validation {
 	struct report *report;
 	struct name_set names;
 	char *room;			/* for names as they are meant */
+	struct map_index_draft index;
 	unsigned int errors;
 };
 
@@ -367,7 +361,8 @@ static void check_once(struct validation *validation, const struct name_place *p
 		 other->path, other->line);
 }
 
-static void check_name(struct validation *validation, const struct map_line *line, unsigned int number)
+/* @offset: of the name in the file */
+static void check_name(struct validation *validation, const struct map_line *line, unsigned int number, size_t offset)
 {
 	struct text name CLEANUP(text_free) = { 0 }, wrong CLEANUP(text_free) = { 0 };
 	struct name_place place = { .path = validation->config->map[validation->whose], .line = number };
@@ -382,6 +377,7 @@ static void check_name(struct validation *validation, const struct map_line *lin
 	validation->room += name.length + 1;
 	place.name = kept;
 	check_once(validation, &place);
+	map_index_add(&validation->index, place.pattern ? NULL : kept, offset);
 }
 
 static void check_gateway(struct validation *validation, const struct map_line *line, unsigned int number)
@@ -395,8 +391,9 @@ static void check_gateway(struct validation *validation, const struct map_line *
 		 (int)(line->value_length < VALUE_SHOWN ? line->value_length : VALUE_SHOWN), line->value, text_string(&there));
 }
 
-static void check_line(struct validation *validation, const char *start, const char *end, unsigned int number)
+static void check_line(struct validation *validation, const struct map *map, const char *start, unsigned int number)
 {
+	const char *end = line_end(map, start);
 	struct map_line line;
 	const char *wrong = has_controls(start, (size_t)(end - start)) ? "the line holds control characters; is this a text file?" :
 			    read_line(&line, start, end);
@@ -404,7 +401,7 @@ static void check_line(struct validation *validation, const char *start, const c
 	if (wrong) {
 		complain(validation, number, "%s", wrong);
 	} else if (line.value_length) {
-		check_name(validation, &line, number);
+		check_name(validation, &line, number, (size_t)(line.name - map->first));
 		check_gateway(validation, &line, number);
 	}
 }
@@ -413,6 +410,8 @@ static int check_map(const struct config *config, enum whose whose, struct repor
 {
 	struct validation validation = { .config = config, .whose = whose, .report = report };
 	unsigned int number = 0;
+	struct stat status;
+	bool known = stat(config->map[whose], &status) == 0;
 	struct map map;
 	char *names;
 
@@ -425,10 +424,13 @@ static int check_map(const struct config *config, enum whose whose, struct repor
 	if (config->setting[key_of(whose)].origin != FROM_ENVIRONMENT)
 		assigned_names(config, whose, &validation.names);
 	for (const char *line = map.first; line < map.end; line = line_end(&map, line) + 1)
-		check_line(&validation, line, line_end(&map, line), ++number);
+		check_line(&validation, &map, line, ++number);
+	if (!validation.errors && known)
+		map_index_write(&validation.index, config, whose, &status);
 	if (validation.errors > ERRORS_SHOWN)
 		report_error(report, EX_CONFIG, "%s: and %u more errors", config->map[whose], validation.errors - ERRORS_SHOWN);
 	name_set_free(&validation.names);
+	map_index_free(&validation.index);
 	text_free(&map.text);
 	free(names);
 	return validation.errors ? -1 : 0;
@@ -461,20 +463,12 @@ unsigned int maps_count(const struct config *config, enum whose whose)
 
 /* The stamp */
 
-static bool is_settled(const struct timespec *change)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return change->tv_sec <= now.tv_sec - MAPS_SETTLED;
-}
-
 /* Returns false where it says nothing for sure. */
 static bool add_file(struct text *stamp, const char *path)
 {
 	struct stat status;
 
-	if (stat(path, &status) < 0 || !is_settled(&status.st_ctim))
+	if (stat(path, &status) < 0 || !kept_is_settled(&status, time(NULL)))
 		return false;
 	text_add(stamp, "%jx:%jx:%jx:%jx.%jx:%jx.%jx,", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino,
 		 (uintmax_t)status.st_size, (uintmax_t)status.st_mtim.tv_sec, (uintmax_t)status.st_mtim.tv_nsec,

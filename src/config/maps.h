@@ -8,9 +8,9 @@
  * The files of [maps]: a line `NAME GATEWAY` or `NAME = GATEWAY` for each name, as names.h has them, and comments behind #
  * at the start of a line or behind the gateway.
  *
- * A hook looks for one name among the bytes of the file and reads the lines that hold it, so nothing that is kept can be
- * stale. Whether all lines are good, and no name stands twice, maps_check() says, which reads them all: it is for `check`,
- * `up`, and for a hook where the stamp is another than the one with which it was done last.
+ * Whether all lines are good, and no name stands twice, maps_check() says, which reads them all: it is for `check`, `up`, and
+ * for a hook where the stamp is another than the one with which it was done last. It leaves an index in the state directory
+ * (map_index.h), by which config_gateway_of() reads one line alone; where that is of another file, it reads all.
  */
 
 #define MAPS_STAMP 512	/* bytes with the NUL */
@@ -25,8 +25,6 @@
  * not at least MAPS_SETTLED seconds before now: then a later change has another one. So it is where a file is not there.
  */
 void maps_stamp(const struct config *config, char stamp[MAPS_STAMP]);
-
-#define MAPS_SETTLED 3
 
 /* maps_check - all lines of all files; -1 with all that is wrong, but for what goes beyond 20 of a file, in @report */
 int maps_check(const struct config *config, struct report *report);

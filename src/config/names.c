@@ -124,18 +124,21 @@ bool name_fits(const char *pattern, size_t length, const char *name)
 	return pattern == end;
 }
 
-static size_t first_slot(const struct name_set *set, const struct name_place *place)
+/* Names are much alike: each bit is to reach all others. */
+uint32_t name_digest(const char *name)
 {
 	uint64_t digest = DIGEST_NOTHING;
 
-	digest_add_string(&digest, place->name);
-	return (size_t)(digest + place->pattern) & (set->slots - 1);
+	digest_add_string(&digest, name);
+	digest = (digest ^ digest >> 32) * 0x9e3779b97f4a7c15U;
+	digest = (digest ^ digest >> 29) * 0x9e3779b97f4a7c15U;
+	return (uint32_t)(digest >> 32);
 }
 
 /* The slot of this name, or the one that it is to get. */
 static uint32_t *find_slot(const struct name_set *set, const struct name_place *place)
 {
-	size_t i = first_slot(set, place);
+	size_t i = (name_digest(place->name) + place->pattern) & (set->slots - 1);
 
 	for (; set->slot[i]; i = (i + 1) & (set->slots - 1)) {
 		const struct name_place *other = &set->place[set->slot[i] - 1];

@@ -34,6 +34,9 @@ void name_add_quoted(struct text *text, const char *name);
 /* name_fits - whether @pattern, of @length bytes, means @name: * any characters or none, ? one, be it several bytes of UTF-8 */
 bool name_fits(const char *pattern, size_t length, const char *name);
 
+/* name_digest - for tables of names */
+uint32_t name_digest(const char *name);
+
 /* Which names there are, and where. */
 struct name_set {
 	struct name_place {

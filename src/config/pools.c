@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "config/pools.h"
+#include "config/kept.h"
 #include "base/digest.h"
 
 #include <dirent.h>
@@ -18,7 +19,6 @@
 #define CACHE_MOST (16 << 20)
 #define CACHE_HEADING "ocserv-gateway pools " PACKAGE_VERSION " 1\n"	/* the number: of what is found in these files */
 #define ENTRIES_MOST 4096	/* lines of a file for a group or user */
-#define SETTLED_SECONDS 2	/* after which a change can't have the same time as what was read: see is_settled() */
 #define SHOWN 8			/* of what is left out, in warnings */
 
 /* A file for a group or user. */
@@ -213,58 +213,19 @@ static void forget_cached(struct files *files)
 	files->caches = 0;
 }
 
-/* Root's alone, as all in the state directory. */
-static bool is_private(int fd, mode_t type)
-{
-	struct stat status;
-
-	return fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == type && status.st_uid == geteuid() &&
-	       !(status.st_mode & (S_IWGRP | S_IWOTH)) && status.st_size <= CACHE_MOST;
-}
-
-/* The state directory, or -1 where there is none to be trusted. */
-static int open_state(const struct config *config)
-{
-	int fd = config->state_dir ? open(config->state_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-
-	if (is_private(fd, S_IFDIR))
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
 static void load_cache(struct files *files, int state)
 {
-	int fd = state < 0 ? -1 : openat(state, CACHE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	struct stat status;
+	int fd = kept_open(state, CACHE, CACHE_MOST, &status);
+	ssize_t got;
 
-	if (is_private(fd, S_IFREG) && fstat(fd, &status) == 0) {
-		ssize_t got;
-
-		files->cache.data = allocate((size_t)status.st_size + 1, 1);
-		got = read(fd, files->cache.data, (size_t)status.st_size);
-		files->cache.length = got > 0 ? (size_t)got : 0;
-		if (!pools_parse_cache(files->cache.data, files->cache.length, take_cached, files))
-			forget_cached(files);
-	}
-	if (fd >= 0)
-		close(fd);
-}
-
-/* Under a name of its own, since runs read the configuration without the lock. */
-static void write_cache(int state, const struct text *text)
-{
-	char name[32];
-	int fd;
-
-	snprintf(name, sizeof(name), CACHE ".%d", (int)getpid());
-	unlinkat(state, name, 0);
-	fd = openat(state, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
-	if (write(fd, text->data, text->length) != (ssize_t)text->length || renameat(state, name, state, CACHE) < 0)
-		unlinkat(state, name, 0);
+	files->cache.data = allocate((size_t)status.st_size + 1, 1);
+	got = read(fd, files->cache.data, (size_t)status.st_size);
+	files->cache.length = got > 0 ? (size_t)got : 0;
+	if (!pools_parse_cache(files->cache.data, files->cache.length, take_cached, files))
+		forget_cached(files);
 	close(fd);
 }
 
@@ -287,7 +248,7 @@ static void keep_cache(const struct files *files, int state)
 	if (!text.length)
 		unlinkat(state, CACHE, 0);
 	else
-		write_cache(state, &text);
+		kept_write(state, CACHE, &text);
 }
 
 /* For qsort(3), which must not be handed NULL, even of no elements. */
@@ -319,17 +280,6 @@ static uint64_t digest_of(const struct stat *status, const struct ocserv_lengths
 	for (int family = 0; family < FAMILIES; family++)
 		add_number(&digest, lengths->length[family]);
 	return digest;
-}
-
-/*
- * Whether a later change gets another time. File systems count it in steps, of up to two seconds: what was changed just
- * now may be changed again within the same.
- */
-static bool is_settled(const struct stat *status, time_t now)
-{
-	time_t last = status->st_mtim.tv_sec > status->st_ctim.tv_sec ? status->st_mtim.tv_sec : status->st_ctim.tv_sec;
-
-	return last + SETTLED_SECONDS < now;
 }
 
 /* The entries of a directory, of which the first is the next one that is looked for. */
@@ -407,7 +357,7 @@ static void look_into(struct files *files, struct file *file, const struct stat 
 	/* What is named itself is one or two, and read each time. */
 	if (file->directory[0]) {
 		file->digest = digest_of(status, &file->lengths);
-		file->settled = is_settled(status, now);
+		file->settled = kept_is_settled(status, now);
 		cached = find_cached(files, file->name);
 	}
 	if (!cached || cached->digest != file->digest || !file->settled) {
@@ -693,7 +643,7 @@ int pools_find(const struct config *config, const struct ocserv_conf *conf, cons
 	struct files files = { .config = config, .report = report };
 	struct pools pools = { 0 };
 	struct own_pools own = { config, wanted, report, &pools, 0 };
-	int state = open_state(config);
+	int state = kept_directory(config->state_dir);
 
 	load_cache(&files, state);
 	find_files(&files, conf);

@@ -20,9 +20,15 @@ static const struct known { const char *name; bool ours, asks; } known[] = {
 	{ "VPN_GATEWAYS", true, true }, { "VPN_GATEWAYS6", true, true }, { "VPN_GATEWAYS_FILE", true, true },
 	{ "VPN_USER_GATEWAY", true, true }, { "VPN_USER_GATEWAY_FILE", true, true },
 	{ "VPN_GATEWAY_BYPASS", false, true }, { "VPN_GATEWAYS_BYPASS", false, true },
-	{ "VPN_USER_BYPASS", false, true },
+	{ "VPN_USER_BYPASS", false, true }, { "VPN_USER_BYPASS_FILE", false, true },
 };
 #define KNOWN (sizeof(known) / sizeof(*known))
+
+/* Of the image, and about its own doings. */
+static const char *const harmless[] = {
+	"VPN_GATEWAYS_RESOLVE_INTERVAL", "VPN_USER_GATEWAY_WATCH", "VPN_GATEWAY_USER_RULE_PRIO", "VPN_USER_BYPASS_WATCH",
+	BYPASS "WATCH", BYPASS "UPDATE_INTERVAL", BYPASS "RULE_PRIO", BYPASS "MARK",
+};
 
 /* Near one of ours, and words of their own. */
 static const char *const others[] = { "LAN_IF", "LAN_IP", "WAN_IP", "WAN_ID", "VPN_IP", "VPN_ID" };
@@ -69,13 +75,15 @@ static bool is_name(const char *name, size_t length, const char *other)
 	return strncmp(name, other, length) == 0 && other[length] == '\0';
 }
 
-static bool is_other(const char *name, size_t length)
+static bool is_among(const char *name, size_t length, const char *const *list, size_t count)
 {
-	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-		if (is_name(name, length, others[i]))
+	for (size_t i = 0; i < count; i++)
+		if (is_name(name, length, list[i]))
 			return true;
 	return false;
 }
+
+#define IS_AMONG(name, length, list) is_among(name, length, list, sizeof(list) / sizeof(*(list)))
 
 /* The known one that is nearest; NULL where none is near. @distance: twice its slips; 0: the very name. */
 static const struct known *nearest(const struct gist gists[KNOWN], const char *name, size_t length, size_t *distance)
@@ -110,9 +118,12 @@ static void look_at(const struct gist gists[KNOWN], const char *entry, size_t le
 	const struct known *near = NULL;
 	size_t distance = 0;
 
-	if (strncmp(entry, BYPASS, strlen(BYPASS)) != 0) {
+	if (IS_AMONG(entry, length, harmless)) {
+		found.harmless = true;
+		found.asks = false;
+	} else if (strncmp(entry, BYPASS, strlen(BYPASS)) != 0) {
 		near = length <= NAME_MOST ? nearest(gists, entry, length, &distance) : NULL;
-		if (!near || (distance == 0 && near->ours) || is_other(entry, length))
+		if (!near || (distance == 0 && near->ours) || IS_AMONG(entry, length, others))
 			return;
 		found.asks = near->asks;
 		found.meant = distance ? near->name : NULL;

@@ -10,6 +10,7 @@ struct strange_variable {
 	const char *name;	/* with "=" and its value behind it */
 	int length;		/* of the name alone, in bytes */
 	const char *meant;	/* what it may be a slip of; NULL where it is one of the image azinchen/ocserv-server */
+	bool harmless;		/* it is one of the image that says how, and not where to */
 	bool asks;		/* for a gateway: it does not say the clients' network or interface alone */
 };
 

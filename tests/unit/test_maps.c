@@ -12,8 +12,32 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SETTLED 4	/* seconds after which a file's time is its own */
 #define GATEWAYS "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\n" \
 		 "[gateway nl]\naddress4 = 172.28.0.4\n[gateway us]\naddress4 = link\ninterface = wg0\n"
+
+/* What the program takes for the time: a file's own can't be set back. */
+static time_t later;
+
+time_t time(time_t *now)
+{
+	struct timespec real;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	if (now)
+		*now = real.tv_sec + later;
+	return real.tv_sec + later;
+}
+
+static void settle(void)
+{
+	later += SETTLED;
+}
+
+static void change_just_now(void)
+{
+	later = 0;
+}
 
 /* GATEWAYS, with files of [maps] in the test's directory: each of "users", "groups" and "vhosts" that is there. */
 static void load_with_maps(struct config *config, const char *more)
@@ -21,7 +45,7 @@ static void load_with_maps(struct config *config, const char *more)
 	static const char *const names[] = { "users", "groups", "vhosts" };
 	struct text text CLEANUP(text_free) = { 0 };
 
-	text_add(&text, GATEWAYS "%s[maps]\n", more);
+	text_add(&text, GATEWAYS "%s[session]\nstate_dir = %s\n[maps]\n", more, directory_path());
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (access(names[i], F_OK) == 0)
 			text_add(&text, "%s = %s/%s\n", names[i], directory_path(), names[i]);
@@ -273,18 +297,6 @@ static void stamp_of(const char *more, char stamp[MAPS_STAMP])
 	config_free(&config);
 }
 
-static void wait_until_settled(void)
-{
-	struct timespec now;
-	struct stat status;
-
-	assert_int_equal(stat("users", &status), 0);
-	do {
-		usleep(20000);
-		clock_gettime(CLOCK_REALTIME, &now);
-	} while (now.tv_sec < status.st_ctim.tv_sec + MAPS_SETTLED);
-}
-
 static void a_stamp_changes_with_what_was_checked(void **state)
 {
 	char stamp[MAPS_STAMP], other[MAPS_STAMP];
@@ -293,10 +305,11 @@ static void a_stamp_changes_with_what_was_checked(void **state)
 	int fd;
 
 	(void)state;
+	change_just_now();
 	write_file("users", "alice nl\n");
 	stamp_of("", stamp);
 	assert_string_equal(stamp, "");
-	wait_until_settled();
+	settle();
 	stamp_of("", stamp);
 	assert_string_not_equal(stamp, "");
 	stamp_of("", other);
@@ -307,6 +320,7 @@ static void a_stamp_changes_with_what_was_checked(void **state)
 	assert_string_not_equal(stamp, other);
 
 	/* Of the same size, and with the same time, by whoever wants to. */
+	change_just_now();
 	assert_int_equal(stat("users", &status), 0);
 	fd = open("users", O_WRONLY | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, "alice us\n", 9, 0), 9);
@@ -316,7 +330,7 @@ static void a_stamp_changes_with_what_was_checked(void **state)
 	close(fd);
 	stamp_of("", other);
 	assert_string_equal(other, "");
-	wait_until_settled();
+	settle();
 	stamp_of("", other);
 	assert_string_not_equal(other, "");
 	assert_string_not_equal(stamp, other);
@@ -364,7 +378,7 @@ static const char *naive_gateway_of(const char *content, const char *user)
 
 	found[0][0] = found[1][0] = '\0';
 	for (char *copy = strdup(content), *rest = copy, *line; ; ) {
-		char name[256], *gateway;
+		char name[8192], *gateway;
 		bool pattern;
 
 		line = strsep(&rest, "\n");
@@ -443,6 +457,117 @@ static void a_look_up_is_what_reading_all_lines_gives(void **state)
 	config_free(&config);
 }
 
+/* The index */
+
+/* A name at random, or one that is in the file. */
+static void add_any_name(struct text *user, int i)
+{
+	if (i % 2)
+		add_random_name(user, "nlu \"\\*?=#", 4);
+	else
+		text_add(user, "user %d", (int)(random() % 1200));
+}
+
+/* gateway_of() looks in both ways. */
+static void look_up_many(const struct config *config, const char *content)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct text user CLEANUP(text_free) = { 0 }, line CLEANUP(text_free) = { 0 };
+
+		add_any_name(&user, i);
+		assert_string_equal(gateway_of(config, &(struct who){ .user = text_string(&user) }, &line),
+				    naive_gateway_of(content, text_string(&user)));
+	}
+}
+
+static void make_large_map(struct text *content, int patterns)
+{
+	static const char *const gateways[] = { "nl", "us", "direct", "default" };
+	struct text longer CLEANUP(text_free) = { 0 };
+
+	for (int i = 0; i < 5000; i++)
+		text_add_string(&longer, "l");
+	text_add_string(content, "\xef\xbb\xbf");
+	for (int i = 0; i < 1000; i++)
+		text_add(content, "%s\"user %d\"%s%s\n", i % 3 ? "" : "  ", i, i % 5 ? " = " : "\t", gateways[i % 4]);
+	text_add_string(content, "# n*\nl nl\nll us\nnl us\n\"nl*\" direct\n\\ block\n");
+	for (int i = 0; i < patterns; i++)
+		text_add(content, "%.*s?l* us\n", i, "lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll");
+	/* Longer than what is read at once. */
+	text_add(content, "l*%s us", text_string(&longer));
+}
+
+/* What is in the state directory changes nothing that is found. */
+static void check_index(int patterns)
+{
+	struct text content CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct config config;
+	char *index;
+
+	change_just_now();
+	make_large_map(&content, patterns);
+	write_file("users", text_string(&content));
+	load_with_maps(&config, "");
+	/* Behind the mark of its bytes' order. */
+	assert_int_equal(maps_check(&config, &report), 0);
+	assert_null(read_file("map.users"));
+	look_up_many(&config, content.data + 3);
+	settle();
+	assert_int_equal(maps_check(&config, &report), 0);
+	index = read_file("map.users");
+	assert_non_null(index);
+	look_up_many(&config, content.data + 3);
+
+	/* Cut off, and of another file. */
+	assert_int_equal(truncate("map.users", 1000), 0);
+	look_up_many(&config, content.data + 3);
+	assert_int_equal(maps_check(&config, &report), 0);
+	write_file("users", "alice us\n");
+	assert_string_equal(gateway_of_user(&config, "alice"), "us");
+	assert_string_equal(gateway_of_user(&config, "user 1"), "default");
+	assert_int_equal(unlink("map.users"), 0);
+	free(index);
+	config_free(&config);
+}
+
+static void an_index_changes_nothing(void **state)
+{
+	(void)state;
+	srandom(815);
+	check_index(3);
+	check_index(70);
+}
+
+/* A line that is another meanwhile, of the same size and with the same time of its last change. */
+static void an_index_of_what_was_there_before_is_noticed(void **state)
+{
+	struct report report = { 0 };
+	struct config config;
+	struct timespec times[2];
+	struct stat status;
+	int fd;
+
+	(void)state;
+	change_just_now();
+	write_file("users", "alice nl\nbob us\n");
+	load_with_maps(&config, "");
+	settle();
+	assert_int_equal(maps_check(&config, &report), 0);
+	assert_int_equal(access("map.users", F_OK), 0);
+	assert_string_equal(gateway_of_user(&config, "bob"), "us");
+	assert_int_equal(stat("users", &status), 0);
+	fd = open("users", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "bob nl\nalice us\n", 16, 0), 16);
+	times[0] = status.st_atim;
+	times[1] = status.st_mtim;
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+	assert_string_equal(gateway_of_user(&config, "bob"), "nl");
+	assert_string_equal(gateway_of_user(&config, "alice"), "us");
+	config_free(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -456,6 +581,8 @@ int main(void)
 		in_directory(all_that_is_wrong_is_said),
 		in_directory(a_file_that_others_can_write_is_refused),
 		in_directory(a_stamp_changes_with_what_was_checked),
+		in_directory(an_index_changes_nothing),
+		in_directory(an_index_of_what_was_there_before_is_noticed),
 		in_directory(a_look_up_is_what_reading_all_lines_gives),
 	};
 

@@ -9,7 +9,7 @@
 static void take(const struct strange_variable *variable, void *data)
 {
 	text_add(data, "%.*s:%s%s\n", variable->length, variable->name, variable->meant ? variable->meant : "-",
-		 variable->asks ? "" : " (clients)");
+		 variable->harmless ? " (harmless)" : variable->asks ? "" : " (clients)");
 }
 
 /* With one variable alone, what is said of it. */
@@ -48,6 +48,7 @@ static void what_the_image_has_beyond_is_found(void **state)
 {
 	static const char *const names[] = {
 		"VPN_BYPASS_POOLS_DIR", "VPN_BYPASS_TARGETS", "VPN_GATEWAY_BYPASS", "VPN_GATEWAYS_BYPASS", "VPN_USER_BYPASS",
+		"VPN_USER_BYPASS_FILE", "VPN_BYPASS_TARGETS_FILE",
 	};
 
 	(void)state;
@@ -57,6 +58,9 @@ static void what_the_image_has_beyond_is_found(void **state)
 		text_add(&said, "%s:-\n", names[i]);
 		expect(names[i], text_string(&said));
 	}
+	expect("VPN_USER_GATEWAY_WATCH", "VPN_USER_GATEWAY_WATCH:- (harmless)\n");
+	expect("VPN_GATEWAYS_RESOLVE_INTERVAL", "VPN_GATEWAYS_RESOLVE_INTERVAL:- (harmless)\n");
+	expect("VPN_BYPASS_MARK", "VPN_BYPASS_MARK:- (harmless)\n");
 }
 
 static void all_else_is_none_of_our_business(void **state)
