@@ -292,35 +292,38 @@ static void make_record(struct text *record, const struct session *session, unsi
 	text_add(record, "\n");
 }
 
+/* A file with this name, in place of another; made as NEW_SESSION, and renamed. */
+static int put_file(const struct state *state, const struct text *text, const char *name, struct report *report)
+{
+	int fd = openat(state->directory, NEW_SESSION, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	bool written;
+
+	if (fd < 0)
+		return complain(state, name, report);
+	written = write_all(fd, text) == 0;
+	if (!written)
+		complain(state, name, report);
+	close(fd);
+	if (written && renameat(state->directory, NEW_SESSION, state->directory, name) == 0)
+		return 0;
+	if (written)
+		complain(state, name, report);
+	unlinkat(state->directory, NEW_SESSION, 0);
+	return -1;
+}
+
 int state_record(const struct state *state, const struct session *session, struct report *report)
 {
 	struct text record CLEANUP(text_free) = { 0 };
 	unsigned long long start;
 	char name[NAME_SIZE];
-	int fd;
 
 	session_name(name, session->id);
 	if (start_of(session->id, &start) < 0)
 		return report_error(report, EX_CANTCREAT, "can't record the session: /proc/%s/stat, of its worker: %s",
 				    session->id, strerror(errno));
 	make_record(&record, session, start);
-
-	fd = openat(state->directory, NEW_SESSION, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return complain(state, name, report);
-	if (write_all(fd, &record) < 0) {
-		complain(state, name, report);
-		close(fd);
-		unlinkat(state->directory, NEW_SESSION, 0);
-		return -1;
-	}
-	close(fd);
-	if (renameat(state->directory, NEW_SESSION, state->directory, name) < 0) {
-		complain(state, name, report);
-		unlinkat(state->directory, NEW_SESSION, 0);
-		return -1;
-	}
-	return 0;
+	return put_file(state, &record, name, report);
 }
 
 static int remove_record(const struct state *state, const char *id)
@@ -504,6 +507,30 @@ int state_recall(const struct state *state, const char *name, char *text, size_t
 
 	text[length > 0 ? length : 0] = '\0';
 	return length >= 0 || errno == ENOENT || errno == EINVAL ? 0 : complain(state, name, report);
+}
+
+int state_write(const struct state *state, const char *name, const struct text *text, struct report *report)
+{
+	return put_file(state, text, name, report);
+}
+
+int state_read(const struct state *state, const char *name, struct text *text, struct report *report)
+{
+	int fd = openat(state->directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	char buffer[RECORD_SIZE];
+	ssize_t length = -1;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : complain(state, name, report);
+	do {
+		length = read(fd, buffer, sizeof(buffer));
+		if (length > 0)
+			text_add_bytes(text, buffer, (size_t)length);
+	} while (length > 0 || (length < 0 && errno == EINTR));
+	if (length < 0)
+		complain(state, name, report);
+	close(fd);
+	return length < 0 ? -1 : 0;
 }
 
 void state_release(const struct state *state, const char *address)

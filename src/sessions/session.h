@@ -116,6 +116,15 @@ void state_release_device(const struct state *state, const char *device);
 int state_remember(const struct state *state, const char *name, const char *text, struct report *report);
 int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report);
 
+/*
+ * state_write - keep @text in a file of its own, renamed into its place, for what no link holds; under the lock
+ * state_read - what is there, added to @text; nothing where nothing is
+ *
+ * Return 0, or -1 with the reason in @report.
+ */
+int state_write(const struct state *state, const char *name, const struct text *text, struct report *report);
+int state_read(const struct state *state, const char *name, struct text *text, struct report *report);
+
 #define STATE_CHANGE 16		/* bytes of a word of change_text() with its NUL */
 
 /*
