@@ -66,18 +66,42 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 	return cover_check(config, situation, doer, state, own, &run->report);
 }
 
+/* Changes from one gateway to another, in the order of their keys. */
 struct moves {
 	struct run *run;
-	const struct plan *plan;
+	const struct guard_change **change;
+	size_t changes;
 };
 
-static bool is_of(const struct guard_change *change, const struct session *session)
+static int compare_keys(const void *a, const void *b)
 {
-	struct address address = guard_session_address(change->set, change->element.key), own;
+	const struct guard_change *const *one = a, *const *other = b;
+	int families = (*one)->set->family - (*other)->set->family;
 
-	return strcmp((const char *)change->element.key, session->device) == 0 &&
-	       address_parse_unscoped(&own, address.family == AF_INET ? session->ip4 : session->ip6) &&
-	       address_equal(&own, &address);
+	return families ? families : memcmp((*one)->element.key, (*other)->element.key, GUARD_KEY);
+}
+
+static void find_moves(struct moves *moves, const struct plan *plan)
+{
+	moves->change = allocate(plan->changes, sizeof(const struct guard_change *));
+	for (size_t i = 0; i < plan->changes; i++)
+		if (plan->change[i].was[0] && plan->change[i].element.chain[0])
+			moves->change[moves->changes++] = &plan->change[i];
+	qsort(moves->change, moves->changes, sizeof(*moves->change), compare_keys);
+}
+
+static const struct guard_change *find_move(const struct moves *moves, const struct session *session, int family)
+{
+	const struct guard_set set = { .family = family_of(family) };
+	struct guard_change like = { .set = &set }, *key = &like;
+	const struct guard_change **found;
+	struct address address;
+
+	if (!address_parse_unscoped(&address, family == IPV4 ? session->ip4 : session->ip6) || address.family != set.family)
+		return NULL;
+	guard_session_key(like.element.key, session->device, &address);
+	found = bsearch(&key, moves->change, moves->changes, sizeof(*moves->change), compare_keys);
+	return found ? *found : NULL;
 }
 
 /* to_nl: nl */
@@ -86,36 +110,46 @@ static const char *gateway_of_chain(const char *chain)
 	return strchr(chain, '_') + 1;
 }
 
+static void note_move(struct run *run, const struct session *session, const struct guard_change *change)
+{
+	struct address address = guard_session_address(change->set, change->element.key);
+	struct text line CLEANUP(text_free) = { 0 };
+	char text[ADDRESS_TEXT];
+
+	lines_add(&run->moved, "%s", address_text(&address, text));
+	text_add_pair(&line, "user", session->user, VALUE_LIMIT);
+	text_add_pair(&line, "id", session->id, VALUE_LIMIT);
+	text_add_pair(&line, "device", session->device, VALUE_LIMIT);
+	text_add_pair(&line, address.family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
+	text_add_pair(&line, "from", gateway_of_chain(change->was), VALUE_LIMIT);
+	text_add_pair(&line, "to", gateway_of_chain(change->element.chain), VALUE_LIMIT);
+	log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
+}
+
 static bool note_moves(const struct session *session, void *data)
 {
-	struct moves *moves = data;
+	const struct moves *moves = data;
 
-	for (size_t i = 0; i < moves->plan->changes && places_has_device(&moves->run->state, session); i++) {
-		const struct guard_change *change = &moves->plan->change[i];
-		struct address address = guard_session_address(change->set, change->element.key);
-		struct text line CLEANUP(text_free) = { 0 };
-		char text[ADDRESS_TEXT];
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct guard_change *change = find_move(moves, session, family);
 
-		if (!change->was[0] || !change->element.chain[0] || !is_of(change, session))
-			continue;
-		lines_add(&moves->run->moved, "%s", address_text(&address, text));
-		text_add_pair(&line, "user", session->user, VALUE_LIMIT);
-		text_add_pair(&line, "id", session->id, VALUE_LIMIT);
-		text_add_pair(&line, "device", session->device, VALUE_LIMIT);
-		text_add_pair(&line, address.family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
-		text_add_pair(&line, "from", gateway_of_chain(change->was), VALUE_LIMIT);
-		text_add_pair(&line, "to", gateway_of_chain(change->element.chain), VALUE_LIMIT);
-		log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
+		if (change && places_has_device(&moves->run->state, session))
+			note_move(moves->run, session, change);
 	}
 	return true;
 }
 
-static bool moves_any(const struct plan *plan)
+/* Says who moves where, and keeps whose flows are to end. */
+static int tell_moves(struct run *run, const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->changes; i++)
-		if (plan->change[i].was[0] && plan->change[i].element.chain[0])
-			return true;
-	return false;
+	struct moves moves = { .run = run };
+	int result = 0;
+
+	find_moves(&moves, plan);
+	if (moves.changes)
+		result = state_visit(&run->state, false, note_moves, &moves, &run->report);
+	free(moves.change);
+	return result;
 }
 
 void run_forget_moved(struct run *run)
@@ -131,11 +165,9 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 {
 	const struct remembered *remembered = &run->remembered;
 
-	struct moves moves = { run, &situation->plan };
-
 	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
 		state_trust(&run->state);
-	if (moves_any(&situation->plan) && state_visit(&run->state, false, note_moves, &moves, &run->report) < 0)
+	if (tell_moves(run, &situation->plan) < 0)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0)

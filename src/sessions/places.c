@@ -48,7 +48,7 @@ bool places_has_device(const struct state *state, const struct session *session)
 
 struct visit {
 	struct placements *all;
-	const struct config *config;
+	struct maps_held maps;
 	const struct state *state;
 	struct report *report;
 	int result;
@@ -65,7 +65,8 @@ static void add_address(struct placements *placements, const char *device, const
 static bool add_session(const struct session *session, void *data)
 {
 	struct visit *visit = data;
-	const struct gateway *gateway = session->unread ? NULL : places_gateway(visit->config, session, visit->report);
+	const struct who who = { session->user, session->group, session->vhost };
+	const struct gateway *gateway = session->unread ? NULL : maps_gateway_of(&visit->maps, &who, visit->report);
 
 	if (!gateway)
 		visit->result = -1;
@@ -78,9 +79,13 @@ static bool add_session(const struct session *session, void *data)
 
 int places_all(struct placements *all, const struct config *config, const struct state *state, struct report *report)
 {
-	struct visit visit = { all, config, state, report, 0 };
+	struct visit visit = { .all = all, .state = state, .report = report };
+	int result = maps_hold(&visit.maps, config, report);
 
-	return state_visit(state, false, add_session, &visit, report) < 0 ? -1 : visit.result;
+	if (result == 0)
+		result = state_visit(state, false, add_session, &visit, report);
+	maps_release(&visit.maps);
+	return result < 0 ? -1 : visit.result;
 }
 
 static bool has_address(const struct placements *placements, const struct address *address)

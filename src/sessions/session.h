@@ -33,6 +33,7 @@ struct state {
 	int directory;			/* a descriptor, -1 where closed */
 	int sessions;			/* the same, of what is locked in it */
 	bool locked;			/* by flock(2) */
+	struct records *records;	/* under the lock: what was read of sessions */
 	const char *path;
 };
 
@@ -147,7 +148,7 @@ typedef bool (*session_visitor)(const struct session *session, void *data);
  *
  * With @prune, under the lock, ended ones are removed, and what a killed run has left. One whose record or worker
  * can't be read counts as live, and is `unread`, with an error in @report: lest the kill switch goes under it. Returns -1
- * where the directory can't be read.
+ * where the directory can't be read. Under the lock each is read once, however often they are visited.
  */
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);
 
