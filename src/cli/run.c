@@ -68,41 +68,34 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 
 struct moves {
 	struct run *run;
-	const struct plan *plan;
+	struct changes changes;
 };
 
-static bool is_of(const struct guard_change *change, const struct session *session)
+static void note_move(struct run *run, const struct session *session, const struct guard_change *change)
 {
-	struct prefix placed = { guard_session_address(change->set, change->element.key), 32 };
-	struct address own;
+	struct address address = guard_session_address(change->set, change->element.key);
+	struct text line CLEANUP(text_free) = { 0 };
+	char text[ADDRESS_TEXT];
 
-	if (placed.address.family == AF_INET6)
-		placed.length = places_length(session);
-	return strcmp((const char *)change->element.key, session->device) == 0 &&
-	       address_parse_unscoped(&own, placed.address.family == AF_INET ? session->ip4 : session->ip6) &&
-	       prefix_contains(&placed, &own);
+	lines_add(&run->moved, "%s", address_text(&address, text));
+	text_add_pair(&line, "user", session->user, VALUE_LIMIT);
+	text_add_pair(&line, "id", session->id, VALUE_LIMIT);
+	text_add_pair(&line, "device", session->device, VALUE_LIMIT);
+	text_add_pair(&line, address.family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
+	text_add_pair(&line, "from", places_gateway_of_chain(change->was), VALUE_LIMIT);
+	text_add_pair(&line, "to", places_gateway_of_chain(change->element.chain), VALUE_LIMIT);
+	log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
 }
 
 static bool note_moves(const struct session *session, void *data)
 {
-	struct moves *moves = data;
+	const struct moves *moves = data;
 
-	for (size_t i = 0; i < moves->plan->changes && places_has_device(&moves->run->state, session); i++) {
-		const struct guard_change *change = &moves->plan->change[i];
-		struct address address = guard_session_address(change->set, change->element.key);
-		struct text line CLEANUP(text_free) = { 0 };
-		char text[ADDRESS_TEXT];
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct guard_change *change = changes_find(&moves->changes, session, family);
 
-		if (!change->was[0] || !change->element.chain[0] || !is_of(change, session))
-			continue;
-		lines_add(&moves->run->moved, "%s", address_text(&address, text));
-		text_add_pair(&line, "user", session->user, VALUE_LIMIT);
-		text_add_pair(&line, "id", session->id, VALUE_LIMIT);
-		text_add_pair(&line, "device", session->device, VALUE_LIMIT);
-		text_add_pair(&line, address.family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
-		text_add_pair(&line, "from", places_gateway_of_chain(change->was), VALUE_LIMIT);
-		text_add_pair(&line, "to", places_gateway_of_chain(change->element.chain), VALUE_LIMIT);
-		log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
+		if (change && change->was[0] && places_has_device(&moves->run->state, session))
+			note_move(moves->run, session, change);
 	}
 	return true;
 }
@@ -121,12 +114,16 @@ static bool record_move(const struct session *session, void *data)
 	return true;
 }
 
-static bool moves_any(const struct plan *plan)
+/* Says who moves where, and keeps whose flows are to end. */
+static int tell_moves(struct run *run, const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->changes; i++)
-		if (plan->change[i].was[0] && plan->change[i].element.chain[0])
-			return true;
-	return false;
+	struct moves moves = { .run = run };
+	int result;
+
+	changes_make(&moves.changes, plan);
+	result = moves.changes.count ? state_visit(&run->state, false, note_moves, &moves, &run->report) : 0;
+	changes_free(&moves.changes);
+	return result;
 }
 
 void run_forget_moved(struct run *run)
@@ -142,16 +139,13 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 {
 	const struct remembered *remembered = &run->remembered;
 
-	struct moves moves = { run, &situation->plan };
-	bool any_moves = moves_any(&situation->plan);
-
 	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
 		state_trust(&run->state);
-	if (any_moves && state_visit(&run->state, false, note_moves, &moves, &run->report) < 0)
+	if (tell_moves(run, &situation->plan) < 0)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||
-	    (any_moves && state_visit(&run->state, false, record_move, run, &run->report) < 0))
+	    (run->moved.count && state_visit(&run->state, false, record_move, run, &run->report) < 0))
 		return -1;
 	if (*change != CHANGE_NONE)
 		state_note_change(&run->state, change_text(*change));

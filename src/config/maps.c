@@ -121,6 +121,54 @@ static const char *line_end(const struct map *map, const char *line)
 	return memchr(line, '\n', (size_t)(map->end - line));
 }
 
+/* A file in memory in which names are looked for by a table. */
+struct held_map {
+	struct map map;
+	struct name_set names;		/* each with the offset of its line as its line */
+	char *room;			/* for names as they are meant */
+	size_t used;
+	unsigned int *pattern;		/* offsets of the lines of patterns, in the file's order */
+	size_t patterns;
+};
+
+static const char *keep_name(struct held_map *held, const struct text *name)
+{
+	char *kept = held->room + held->used;
+
+	/* No name is longer than it is written. */
+	memcpy(kept, text_string(name), name->length + 1);
+	held->used += name->length + 1;
+	return kept;
+}
+
+static void hold_line(struct held_map *held, const char *start)
+{
+	struct text name CLEANUP(text_free) = { 0 }, wrong CLEANUP(text_free) = { 0 };
+	struct name_place place = { .line = (unsigned int)(start - held->map.first) };
+	struct map_line line;
+
+	if (read_line(&line, start, line_end(&held->map, start)) || !line.value_length ||
+	    !name_read(&name, &place.pattern, line.name, line.name_length, &wrong))
+		return;
+	if (place.pattern) {
+		held->pattern = make_room_for_one(held->pattern, held->patterns, sizeof(*held->pattern));
+		held->pattern[held->patterns++] = place.line;
+		return;
+	}
+	place.name = keep_name(held, &name);
+	name_set_add(&held->names, &place);
+}
+
+static int hold_map(struct held_map *held, const struct config *config, enum whose whose, struct report *report)
+{
+	if (map_read(&held->map, config, whose, report) < 0)
+		return -1;
+	held->room = allocate(held->map.text.length + 1, 1);
+	for (const char *at = held->map.first; at < held->map.end; at = line_end(&held->map, at) + 1)
+		hold_line(held, at);
+	return 0;
+}
+
 /* Looking a name up */
 
 struct search {
@@ -130,6 +178,7 @@ struct search {
 	bool pattern;			/* it is looked for among these now */
 	struct map map;			/* the file in memory; empty where none is named, or its index serves */
 	struct map_index *index;	/* else NULL */
+	const struct held_map *held;	/* the same */
 	bool unusable;			/* it turned out to be */
 	const struct assignment *assignment;	/* found in the configuration, else NULL */
 	const struct gateway *gateway;	/* found in the file, else NULL */
@@ -202,8 +251,30 @@ static void look_through(struct search *search)
 	}
 }
 
+static void look_at_held(struct search *search, unsigned int offset)
+{
+	const struct map *map = &search->held->map;
+	const char *start = map->first + offset;
+
+	look_at(start, line_end(map, start), search);
+}
+
+static bool find_in_held(struct search *search)
+{
+	const struct held_map *held = search->held;
+	const struct name_place *place = search->pattern ? NULL : name_set_find(&held->names, search->name);
+
+	if (place)
+		look_at_held(search, place->line);
+	for (size_t i = 0; i < held->patterns && search->pattern && !search->found; i++)
+		look_at_held(search, held->pattern[i]);
+	return search->found;
+}
+
 static bool find_in_map(struct search *search)
 {
+	if (search->held)
+		return find_in_held(search);
 	if (search->index)
 		search->unusable |= !map_index_visit(search->index, search->pattern ? NULL : search->name, look_at, search);
 	else if (search->map.first)
@@ -267,11 +338,12 @@ static void begin_anew(struct search *search)
 /* The index does not know the numbers of lines, for which people ask. */
 static int find_anywhere(struct search *search, bool numbers, struct report *report)
 {
-	const char *path = search->config->map[search->whose];
+	const char *path = search->held ? NULL : search->config->map[search->whose];
 
 	if (path && !numbers && find_with_index(search))
 		return 0;
-	begin_anew(search);
+	if (path)
+		begin_anew(search);
 	if (path && map_read(&search->map, search->config, search->whose, report) < 0)
 		return -1;
 	find(search);
@@ -300,13 +372,15 @@ static int look_up(struct search *search, const struct gateway **gateway, struct
 	return 0;
 }
 
-const struct gateway *config_gateway_of(const struct config *config, const struct who *who, struct text *line,
-					struct report *report)
+static const struct gateway *gateway_of(const struct config *config, const struct maps_held *held, const struct who *who,
+					struct text *line, struct report *report)
 {
 	const struct gateway *gateway = NULL;
 
 	for (enum whose whose = 0; whose < WHOSE && !gateway; whose++) {
-		struct search search = { .config = config, .whose = whose, .name = name_of(who, whose) };
+		struct search search = {
+			.config = config, .whose = whose, .name = name_of(who, whose), .held = held ? held->map[whose] : NULL,
+		};
 		int result;
 
 		if (!search.name[0])
@@ -320,6 +394,46 @@ const struct gateway *config_gateway_of(const struct config *config, const struc
 	if (!gateway && line)
 		text_add_string(line, "no line of [users], [groups], [vhosts] and [maps] names it, so it leaves as [gateway] says");
 	return gateway ? gateway : config_default(config);
+}
+
+const struct gateway *config_gateway_of(const struct config *config, const struct who *who, struct text *line,
+					struct report *report)
+{
+	return gateway_of(config, NULL, who, line, report);
+}
+
+int maps_hold(struct maps_held *held, const struct config *config, struct report *report)
+{
+	*held = (struct maps_held){ .config = config };
+	for (enum whose whose = 0; whose < WHOSE; whose++) {
+		if (!config->map[whose])
+			continue;
+		held->map[whose] = allocate(1, sizeof(*held->map[whose]));
+		if (hold_map(held->map[whose], config, whose, report) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+const struct gateway *maps_gateway_of(const struct maps_held *held, const struct who *who, struct report *report)
+{
+	return gateway_of(held->config, held, who, NULL, report);
+}
+
+void maps_release(struct maps_held *held)
+{
+	for (enum whose whose = 0; whose < WHOSE; whose++) {
+		struct held_map *map = held->map[whose];
+
+		if (!map)
+			continue;
+		text_free(&map->map.text);
+		name_set_free(&map->names);
+		free(map->pattern);
+		free(map->room);
+		free(map);
+	}
+	*held = (struct maps_held){ 0 };
 }
 
 /* Looking at all */

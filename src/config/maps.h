@@ -29,6 +29,22 @@ void maps_stamp(const struct config *config, char stamp[MAPS_STAMP]);
 /* maps_check - all lines of all files; -1 with all that is wrong, but for what goes beyond 20 of a file, in @report */
 int maps_check(const struct config *config, struct report *report);
 
+/* The files in memory, for the names of many sessions. */
+struct maps_held {
+	const struct config *config;
+	struct held_map *map[WHOSE];	/* NULL where none is named */
+};
+
+/*
+ * maps_hold - read them all; maps_release() in either case
+ * maps_gateway_of - as config_gateway_of(), by what is held
+ *
+ * The first returns 0, or -1 with the reason in @report.
+ */
+int maps_hold(struct maps_held *held, const struct config *config, struct report *report);
+const struct gateway *maps_gateway_of(const struct maps_held *held, const struct who *who, struct report *report);
+void maps_release(struct maps_held *held);
+
 /* maps_count - the lines that send somebody somewhere; for people: a file that can't be read has none */
 unsigned int maps_count(const struct config *config, enum whose whose);
 

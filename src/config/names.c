@@ -174,6 +174,13 @@ const struct name_place *name_set_add(struct name_set *set, const struct name_pl
 	return NULL;
 }
 
+const struct name_place *name_set_find(const struct name_set *set, const char *name)
+{
+	const uint32_t *slot = set->slots ? find_slot(set, &(struct name_place){ .name = name }) : NULL;
+
+	return slot && *slot ? &set->place[*slot - 1] : NULL;
+}
+
 void name_set_free(struct name_set *set)
 {
 	free(set->place);

@@ -52,6 +52,9 @@ struct name_set {
 /* name_set_add - returns where the same name is already, and does not add it; else NULL */
 const struct name_place *name_set_add(struct name_set *set, const struct name_place *place);
 
+/* name_set_find - where a name is that is no pattern; NULL where it is not */
+const struct name_place *name_set_find(const struct name_set *set, const char *name);
+
 void name_set_free(struct name_set *set);
 
 #endif

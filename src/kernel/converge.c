@@ -14,6 +14,17 @@
 #define OUTDATED 20	/* looks anew, since others changed nf_tables between look and change; then it is changed all the same */
 #define REPAIRS_TOLD 10	/* one by one */
 
+/* The interface that a gateway is known to be on, before anybody asks the kernel; "" where it is not. */
+static const char *known_interface(const struct choices *was, const struct exits *exits, unsigned int i)
+{
+	const struct exit *exit = &exits->exit[i];
+	const struct gateway_choice *choice = exit_is_link(exit) ? NULL : choices_find(was, exit->gateway, exit->family, i);
+
+	if (choice && choice->interface[0] && address_equal(&choice->address, &exit->nexthop))
+		return choice->interface;
+	return exit->gateway->interface;
+}
+
 /*
  * Where the kernel has no route to a gateway, its interface is taken to be the one that it was, so that all else can be
  * compared. Where that is not known either, no rule of the kill switch is as wanted.
@@ -22,14 +33,34 @@ static void name_interfaces(const struct choices *was, struct exits *exits)
 {
 	for (unsigned int i = 0; i < exits->count; i++) {
 		struct exit *exit = &exits->exit[i];
-		const struct gateway_choice *choice = choices_find(was, exit->gateway, exit->family);
-		const char *name = exit->gateway->interface;
+		const char *name;
 
-		if (exit->interface.index || exit_is_link(exit))
+		if (exit->interface.index || exit->apart || exit_is_link(exit))
 			continue;
-		if (choice && choice->interface[0] && address_equal(&choice->address, &exit->nexthop))
-			name = choice->interface;
+		name = known_interface(was, exits, i);
 		snprintf(exit->interface.name, IFNAMSIZ, "%s", name[0] ? name : "?");
+	}
+}
+
+static bool leaves_via(const struct placements *own, const struct gateway *gateway)
+{
+	for (size_t i = 0; i < own->count; i++)
+		if (own->placement[i].gateway == gateway)
+			return true;
+	return false;
+}
+
+/* A hook has to do with its session's gateway, and with that of whom no line names. */
+static void set_apart(struct exits *exits, const struct config *config, const struct remembered *remembered)
+{
+	for (unsigned int i = 0; i < exits->count; i++) {
+		struct exit *exit = &exits->exit[i];
+		const char *name = known_interface(&remembered->choices, exits, i);
+
+		if (!name[0] || exit->gateway == config_default(config) || leaves_via(remembered->own, exit->gateway))
+			continue;
+		exit->apart = true;
+		memcpy(exit->interface.name, name, IFNAMSIZ);
 	}
 }
 
@@ -39,7 +70,7 @@ static bool is_thorough(const struct remembered *remembered)
 	for (unsigned int i = 0; i < remembered->choices.count; i++) {
 		const struct gateway_choice *choice = &remembered->choices.choice[i];
 
-		if (choice->address.family &&
+		if (choice->address.family && choice->gateway->to[choice->family].mode == GATEWAY_ADDRESS &&
 		    !address_equal(&choice->address, &choice->gateway->to[choice->family].address))
 			return true;
 	}
@@ -81,15 +112,7 @@ static int place(struct situation *situation, const struct config *config, const
 	return remembered->place_all(&situation->placements, remembered->place_data, report);
 }
 
-static bool loads_guard(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->steps; i++)
-		if (plan->step[i].kind == STEP_GUARD_LOAD)
-			return true;
-	return false;
-}
-
-/* @partial: of sessions those of @remembered->own alone */
+/* @partial: of sessions those of @remembered->own alone, and of gateways theirs */
 static int read_once(struct situation *situation, const struct config *config, enum goal goal,
 		     const struct remembered *remembered, bool partial, struct sockets *sockets, struct report *report)
 {
@@ -98,7 +121,7 @@ static int read_once(struct situation *situation, const struct config *config, e
 	struct exits *exits = &situation->exits;
 	struct view view = {
 		.config = config, .wanted = &situation->wanted, .checkpoint = checkpoint,
-		.thorough = is_thorough(remembered),
+		.thorough = is_thorough(remembered), .partial = partial && config_is_mapped(config),
 	};
 	const struct present *present;
 
@@ -106,6 +129,8 @@ static int read_once(struct situation *situation, const struct config *config, e
 	if (place(situation, config, remembered, report) < 0)
 		return -1;
 	exits_make(exits, config);
+	if (view.partial)
+		set_apart(exits, config, remembered);
 	if (goal == GOAL_INSTALL)
 		situation->wrong_routes = gateway_find(&sockets->route, config, remembered->move ? NULL : &remembered->choices,
 						     exits, report);
@@ -132,14 +157,20 @@ static int read_once(struct situation *situation, const struct config *config, e
 	return situation->wrong_routes ? -1 : 0;
 }
 
-/* A table is loaded with all its sessions. */
+bool situation_only_begins(const struct situation *situation)
+{
+	return situation->partial && situation->plan.steps == 1 && situation->plan.step[0].kind == STEP_SESSIONS;
+}
+
+/* Where anything is amiss all is looked at: a table is loaded with all its sessions, and others may lack what this one does. */
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
 	bool partial = remembered->own != NULL;
 	int result = read_once(situation, config, goal, remembered, partial, sockets, report);
 
-	if (result < 0 || !partial || !config_is_mapped(config) || !loads_guard(&situation->plan))
+	if (result < 0 || !partial || !config_is_mapped(config) || situation->plan.steps == 0 ||
+	    situation_only_begins(situation))
 		return result;
 	situation_free(situation);
 	return read_once(situation, config, goal, remembered, false, sockets, report);
@@ -159,15 +190,9 @@ void situation_free(struct situation *situation)
 	placements_free(&situation->placements);
 }
 
-/* Nothing is amiss where a session begins. */
-static bool only_begins(const struct situation *situation)
-{
-	return situation->partial && situation->plan.steps == 1 && situation->plan.step[0].kind == STEP_SESSIONS;
-}
-
 static enum change change_of(const struct situation *situation)
 {
-	if (situation->plan.steps == 0 || only_begins(situation))
+	if (situation->plan.steps == 0 || situation_only_begins(situation))
 		return CHANGE_NONE;
 	if (situation->goal == GOAL_REMOVE)
 		return CHANGE_REMOVED;
@@ -200,6 +225,46 @@ static void expect(struct remembered *again, const struct situation *situation)
 	checkpoint_advance(again->checkpoint);
 }
 
+/*
+ * Whether the kernel has the session that begins, and nobody else changed nf_tables: then all that was seen before holds, and
+ * need not be read again. 1 or 0, or -1 with the reason in @report.
+ */
+static int has_begun(struct situation *situation, const struct config *config, const struct remembered *again,
+		     struct sockets *sockets, struct report *report)
+{
+	const struct view view = { .config = config, .wanted = &situation->wanted };
+	struct present present;
+	struct plan plan = { 0 };
+	int result = observe_sessions(&present, &view, sockets, report);
+
+	if (result == 0) {
+		plan_sessions(&plan, &situation->wanted, &present);
+		result = plan.changes == 0 && checkpoint_is_of(again->checkpoint, &present.guard);
+	}
+	if (result == 1) {
+		memcpy(situation->checkpoint, again->checkpoint, sizeof(situation->checkpoint));
+		situation->plan.steps = 0;
+	}
+	plan_free(&plan);
+	present_free(&present);
+	return result;
+}
+
+/* Behind a change: what there is to do still. */
+static int look_again(struct situation *situation, const struct config *config, const struct remembered *again,
+		      struct sockets *sockets, struct report *report)
+{
+	const enum goal goal = situation->goal;
+	int begun = 0;
+
+	if (!again->distrusts && situation_only_begins(situation))
+		begun = has_begun(situation, config, again, sockets, report);
+	if (begun)
+		return begun < 0 ? -1 : 0;
+	situation_free(situation);
+	return situation_read(situation, config, goal, again, sockets, report);
+}
+
 /* The plan's problems, which the next plan replaces. */
 static struct lines take_problems(struct plan *plan)
 {
@@ -213,7 +278,6 @@ int converge(struct situation *situation, const struct config *config, const str
 	     struct sockets *sockets, enum change *change, struct report *report)
 {
 	struct lines was CLEANUP(lines_free) = { 0 };
-	const enum goal goal = situation->goal;
 	struct remembered again = *remembered;
 	int outdated = 0;
 
@@ -239,8 +303,7 @@ int converge(struct situation *situation, const struct config *config, const str
 			round++;
 		if (result == 0 && outdated < OUTDATED)
 			expect(&again, situation);
-		situation_free(situation);
-		if (situation_read(situation, config, goal, &again, sockets, report) < 0)
+		if (look_again(situation, config, &again, sockets, report) < 0)
 			return -1;
 	}
 	warn_of_repair(&was, report);
@@ -252,7 +315,7 @@ static int place_some(const struct view *view, bool conditional, char checkpoint
 {
 	struct present present;
 	struct plan plan = { 0 };
-	int result = observe_departing(&present, view, sockets, report);
+	int result = observe_sessions(&present, view, sockets, report);
 
 	if (result == 0) {
 		plan_sessions(&plan, view->wanted, &present);

@@ -17,7 +17,7 @@ struct remembered {
 	struct choices choices;
 	struct host known;	/* of this host: the lengths of IPv6 networks */
 	bool move;		/* the gateways' interfaces are to be chosen anew */
-	const struct placements *own;	/* as a hook looks: of its session alone; NULL: of all */
+	const struct placements *own;	/* as a hook looks: of its session and its gateway alone; NULL: of all */
 	int (*place_all)(struct placements *all, void *data, struct report *report);	/* which are asked for then, and where a table is to be loaded */
 	void *place_data;
 	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
@@ -40,7 +40,8 @@ struct situation {
 /*
  * situation_read - resolve the gateways, observe the kernel, plan toward @goal
  *
- * Of several gateways each is looked for by itself: see struct exit.
+ * Of several gateways each is looked for by itself: see struct exit. With @remembered->own of others only the policy rules
+ * and the kill switch are, unless anything is found amiss: then all is looked at.
  * Without CAP_NET_ADMIN the plan is that for an empty kernel. Returns 0, or -1 with the reasons in
  * @report; what could be read is there all the same, and compared but for the interface of a gateway to which the
  * kernel has no route.
@@ -49,6 +50,9 @@ struct situation {
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report);
 void situation_free(struct situation *situation);
+
+/* situation_only_begins - whether there is nothing to do but to let a hook's session in: nothing is amiss then */
+bool situation_only_begins(const struct situation *situation);
 
 /* goal_of - what the configuration asks for: nothing of ours where no family is covered */
 enum goal goal_of(const struct config *config);

@@ -129,7 +129,7 @@ static int find_own_route(struct netlink *netlink, const struct exit *exit, char
 static int look_around(struct netlink *netlink, const struct exit *exit, const struct choices *chosen,
 		       struct gateway_sight *sight, char remembered[IFNAMSIZ], struct netlink_error *error)
 {
-	const struct gateway_choice *choice = chosen ? choices_find(chosen, exit->gateway, exit->family) : NULL;
+	const struct gateway_choice *choice = chosen ? choices_find(chosen, exit->gateway, exit->family, 0) : NULL;
 	const struct address *gateway = &exit->nexthop;
 
 	remembered[0] = '\0';
@@ -259,9 +259,12 @@ unsigned int gateway_find(struct netlink *route, const struct config *config, co
 	for (unsigned int i = 0; i < exits->count; i++) {
 		struct exit *exit = &exits->exit[i];
 		struct report *reasons = config_is_mapped(config) ? &exit->missing : report;
-		enum found found = exit_is_link(exit) ? find_link(route, config, exit, reasons) :
-							find_one(route, config, chosen, exit, reasons);
+		enum found found;
 
+		if (exit->apart)
+			continue;
+		found = exit_is_link(exit) ? find_link(route, config, exit, reasons) :
+					     find_one(route, config, chosen, exit, reasons);
 		if (config_is_mapped(config)) {
 			exit->interface.index = found == FOUND ? exit->interface.index : 0;
 			continue;

@@ -14,7 +14,8 @@
  *
  * Where nothing is remembered, a route of ours to the very gateway tells what was chosen. Looks at one interface alone
  * where one is remembered or named, else at all.
- * Of several gateways each has its reasons for itself, in its exit's `missing`, and none is in @report.
+ * Of several gateways each has its reasons for itself, in its exit's `missing`, and none is in @report. What is `apart` is
+ * passed over.
  * Returns how many reasons there are, each in @report, for which a gateway was not found (EX_CONFIG where it is not on a
  * network of this host, or on another interface than it was): one that both have, [gateway] interface, counts once. Needs
  * no privileges.

@@ -1123,11 +1123,16 @@ static const char *find_comment(const struct nlattr *userdata)
 	return userdata ? nftables_comment(mnl_attr_get_payload(userdata), mnl_attr_get_payload_len(userdata)) : "";
 }
 
-static struct present_chain *find_chain(const struct present_guard *present, const char *name)
+static struct present_chain *find_chain(struct present_guard *present, const char *name)
 {
-	for (size_t i = 0; name && i < present->chains; i++)
-		if (strcmp(present->chain[i].name, name) == 0)
-			return &present->chain[i];
+	for (size_t i = 0; i < present->chains; i++) {
+		size_t place = (present->recent + i) % present->chains;
+
+		if (strcmp(present->chain[place].name, name) != 0)
+			continue;
+		present->recent = place;
+		return &present->chain[place];
+	}
 	return NULL;
 }
 

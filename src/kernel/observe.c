@@ -134,17 +134,36 @@ static bool is_another_table(const struct context *context, const bool *owned, s
 	return true;
 }
 
+/* Each once: those of both families of a gateway come one behind the other. */
+static int dump_wanted_tables(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const struct wanted *wanted = context->view->wanted;
+
+	for (size_t i = 0; i < wanted->routes; i++)
+		if ((i == 0 || wanted->route[i].table != wanted->route[i - 1].table) &&
+		    dump_routes(context, sockets, wanted->route[i].table, error) < 0)
+			return -1;
+	return 0;
+}
+
+static int dump_all_tables(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const struct config *config = context->view->config;
+
+	for (unsigned int i = 0; i < config->gateways; i++)
+		if (dump_routes(context, sockets, config->gateway[i].table, error) < 0)
+			return -1;
+	return 0;
+}
+
 /* The gateways' tables, and those that an earlier configuration of ours may have used. */
 static int observe_routes(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
-	const struct config *config = context->view->config;
 	const struct present *present = context->present;
 	bool *owned = allocate(present->rules, sizeof(*owned));
-	int result = 0;
+	int result = (context->view->partial ? dump_wanted_tables : dump_all_tables)(context, sockets, error);
 
-	for (unsigned int i = 0; i < config->gateways && result == 0; i++)
-		result = dump_routes(context, sockets, config->gateway[i].table, error);
-	plan_find_owned(config, present->rule, present->rules, owned);
+	plan_find_owned(context->view->config, present->rule, present->rules, owned);
 	for (size_t i = 0; i < present->rules && result == 0; i++)
 		if (is_another_table(context, owned, i))
 			result = dump_routes(context, sockets, present->rule[i].table, error);
@@ -214,7 +233,7 @@ static bool has_set(const struct present_guard *guard, const char *name)
 }
 
 /* Those sessions of a map that are asked for, each by its key. */
-static int observe_some_sessions(struct context *context, const struct guard_set *wanted, struct sockets *sockets,
+static int read_some_sessions(struct context *context, const struct guard_set *wanted, struct sockets *sockets,
 				 struct netlink_error *error)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
@@ -229,7 +248,7 @@ static int observe_some_sessions(struct context *context, const struct guard_set
 	return 0;
 }
 
-static int observe_sessions(struct context *context, struct sockets *sockets, struct netlink_error *error)
+static int read_sessions(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
 	const struct guard *wanted = &context->view->wanted->guard;
 	struct present_guard *guard = &context->present->guard;
@@ -245,7 +264,7 @@ static int observe_sessions(struct context *context, struct sockets *sockets, st
 			present_add_set(guard, set);
 		if (!has_set(guard, set->name))
 			continue;
-		if (set->partial ? observe_some_sessions(context, set, sockets, error) < 0 :
+		if (set->partial ? read_some_sessions(context, set, sockets, error) < 0 :
 		    netlink_request(&sockets->nft, nftables_dump_elements(buffer, wanted->table, set->name), take_elements, context,
 				    error) < 0)
 			return -1;
@@ -265,11 +284,11 @@ static int observe_guard(struct context *context, struct sockets *sockets, struc
 		return error->number == ENOENT ? 0 : -1;
 	context->present->guard.unchanged = is_unchanged(context);
 	if (context->present->guard.unchanged)
-		return observe_sessions(context, sockets, error);
+		return read_sessions(context, sockets, error);
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
 		return -1;
 	if (netlink_request(&sockets->nft, nftables_dump_sets(buffer, table), take_set, context, error) < 0 ||
-	    observe_elements(context, sockets, error) < 0 || observe_sessions(context, sockets, error) < 0)
+	    observe_elements(context, sockets, error) < 0 || read_sessions(context, sockets, error) < 0)
 		return -1;
 	return netlink_request(&sockets->nft, nftables_dump_rules(buffer, table), take_guard_rule, context, error);
 }
@@ -293,7 +312,7 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 	return observe_guard(context, sockets, error);
 }
 
-static int observe_departing_once(struct context *context, struct sockets *sockets, struct netlink_error *error)
+static int observe_sessions_once(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
 	const char *table = context->view->config->killswitch_table;
 	char buffer[NETLINK_MESSAGE_SIZE];
@@ -303,10 +322,10 @@ static int observe_departing_once(struct context *context, struct sockets *socke
 	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
 		return error->number == ENOENT ? 0 : -1;
 	context->present->guard.unchanged = true;
-	return observe_sessions(context, sockets, error);
+	return read_sessions(context, sockets, error);
 }
 
-int observe_departing(struct present *present, const struct view *view, struct sockets *sockets, struct report *report)
+int observe_sessions(struct present *present, const struct view *view, struct sockets *sockets, struct report *report)
 {
 	struct context context = { present, view };
 	struct netlink_error error;
@@ -315,7 +334,7 @@ int observe_departing(struct present *present, const struct view *view, struct s
 	*present = (struct present){ 0 };
 	do {
 		present_free(present);
-		result = observe_departing_once(&context, sockets, &error);
+		result = observe_sessions_once(&context, sockets, &error);
 	} while (netlink_again(result, &error, &attempts));
 	if (result == 0)
 		return 0;

@@ -23,6 +23,7 @@ struct view {
 	const struct wanted *wanted;	/* of whose neighbours each is asked for */
 	const char *checkpoint;		/* a kill switch that has it, of the digest @wanted, is not read again */
 	uint64_t digest;
+	bool partial;			/* of gateways the tables of the routes of @wanted alone */
 	bool thorough;			/* all permanent neighbours, too, lest one stays that an earlier configuration asked for */
 };
 
@@ -35,9 +36,9 @@ struct view {
 int observe(struct present *present, const struct view *view, struct sockets *sockets, struct report *report);
 
 /*
- * observe_departing - the sessions of @view->wanted alone, in its maps that are there, and the table's instance and
+ * observe_sessions - the sessions of @view->wanted alone, in its maps that are there, and the table's instance and
  *	generation; as observe()
  */
-int observe_departing(struct present *present, const struct view *view, struct sockets *sockets, struct report *report);
+int observe_sessions(struct present *present, const struct view *view, struct sockets *sockets, struct report *report);
 
 #endif

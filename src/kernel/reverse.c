@@ -13,6 +13,7 @@
 struct search {
 	struct wanted *wanted;
 	int checks, takes_marks;	/* of all interfaces: rp_filter, src_valid_mark */
+	const char *last;		/* the interface that was looked at last: most gateways are on one */
 };
 
 static int of_interface(const char *interface, const char *name)
@@ -28,8 +29,9 @@ static void look_at(struct search *search, const char *interface)
 {
 	struct setting_step setting = { .value = 1 };
 
-	if (search->takes_marks > 0 || !interface[0] || strchr(interface, '/'))
+	if (search->takes_marks > 0 || !interface[0] || strchr(interface, '/') || strcmp(interface, search->last) == 0)
 		return;
+	search->last = interface;
 	if (search->checks <= 0 && of_interface(interface, "rp_filter") <= 0)
 		return;
 	snprintf(setting.name, sizeof(setting.name), "ipv4/conf/%s/src_valid_mark", interface);
@@ -61,7 +63,7 @@ static void look_at_default_route(struct search *search, struct netlink *netlink
 
 void reverse_find(struct netlink *route, const struct config *config, const struct exits *exits, struct wanted *wanted)
 {
-	struct search search = { .wanted = wanted };
+	struct search search = { .wanted = wanted, .last = "" };
 
 	if (!config_is_mapped(config) || !config_covers(config, IPV4))
 		return;

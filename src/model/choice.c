@@ -15,11 +15,15 @@ void choices_free(struct choices *choices)
 	*choices = (struct choices){ 0 };
 }
 
-const struct gateway_choice *choices_find(const struct choices *choices, const struct gateway *gateway, int family)
+const struct gateway_choice *choices_find(const struct choices *choices, const struct gateway *gateway, int family,
+					  unsigned int near)
 {
-	for (unsigned int i = 0; i < choices->count; i++)
-		if (choices->choice[i].gateway == gateway && choices->choice[i].family == family)
-			return &choices->choice[i];
+	for (unsigned int i = 0; i < choices->count; i++) {
+		const struct gateway_choice *choice = &choices->choice[(near + i) % choices->count];
+
+		if (choice->gateway == gateway && choice->family == family)
+			return choice;
+	}
 	return NULL;
 }
 

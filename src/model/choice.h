@@ -29,8 +29,12 @@ struct choices {
 
 void choices_free(struct choices *choices);
 
-/* choices_find - what is remembered of a gateway in a family; NULL where nothing was asked for */
-const struct gateway_choice *choices_find(const struct choices *choices, const struct gateway *gateway, int family);
+/*
+ * choices_find - what is remembered of a gateway in a family; NULL where nothing was asked for
+ * @near: the number of the one that is looked at first; any
+ */
+const struct gateway_choice *choices_find(const struct choices *choices, const struct gateway *gateway, int family,
+					  unsigned int near);
 
 /* choice_parse - what is no choice remembers nothing; of which gateway stays as it is */
 void choice_parse(struct gateway_choice *choice, const char *text);

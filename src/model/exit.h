@@ -18,6 +18,7 @@ struct exit {
 	int family;			/* IPV4, IPV6 */
 	struct address nexthop;		/* AF_UNSPEC: none, the interface itself leads there (link) */
 	struct interface interface;	/* its index is 0 where the kernel has no route to the next hop, or it does not exist */
+	bool apart;			/* not looked for: a hook's session leaves via another, and the interface's name is known */
 	struct report missing;		/* of several gateways: for which reasons it is not there; see gateway_find() */
 	char text[EXIT_TEXT];		/* `the gateway 172.28.0.2`, `the interface wg0` */
 };

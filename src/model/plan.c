@@ -220,18 +220,28 @@ static void compare_rules(const struct guard_chain *wanted, const struct present
 	free(known);
 }
 
-static const struct present_chain *find_present(const struct present_guard *present, const char *name)
+/* Of things that should stand in one order the place of a thing is most often the one behind that of the thing before. */
+static size_t from(size_t near, size_t i, size_t count)
 {
-	for (size_t i = 0; i < present->chains; i++)
-		if (strcmp(present->chain[i].name, name) == 0)
-			return &present->chain[i];
+	return near + i < count ? near + i : near + i - count;
+}
+
+/* @near: where it is looked for first, below their number or 0 */
+static const struct present_chain *find_present(const struct present_guard *present, const char *name, size_t near)
+{
+	for (size_t i = 0; i < present->chains; i++) {
+		const struct present_chain *chain = &present->chain[from(near, i, present->chains)];
+
+		if (strcmp(chain->name, name) == 0)
+			return chain;
+	}
 	return NULL;
 }
 
-static bool chain_wanted(const struct guard *wanted, const char *name)
+static bool chain_wanted(const struct guard *wanted, const char *name, size_t near)
 {
 	for (size_t i = 0; i < wanted->chains; i++)
-		if (strcmp(wanted->chain[i].name, name) == 0)
+		if (strcmp(wanted->chain[from(near, i, wanted->chains)].name, name) == 0)
 			return true;
 	return false;
 }
@@ -364,7 +374,7 @@ static void compare_guard(const struct guard *wanted, const struct present_guard
 			  wanted->table, present->others);
 	compare_sets(wanted, present, problems);
 	for (size_t i = 0; i < wanted->chains; i++) {
-		const struct present_chain *chain = find_present(present, wanted->chain[i].name);
+		const struct present_chain *chain = find_present(present, wanted->chain[i].name, i < present->chains ? i : 0);
 
 		if (!chain) {
 			lines_add(problems, "chain %s is missing", wanted->chain[i].name);
@@ -375,7 +385,7 @@ static void compare_guard(const struct guard *wanted, const struct present_guard
 		compare_rules(&wanted->chain[i], chain, problems);
 	}
 	for (size_t i = 0; i < present->chains; i++)
-		if (!chain_wanted(wanted, present->chain[i].name))
+		if (!chain_wanted(wanted, present->chain[i].name, i < wanted->chains ? i : 0))
 			lines_add(problems, "chain %s does not belong in table inet %s", present->chain[i].name,
 				  wanted->table);
 }
@@ -393,7 +403,7 @@ static int check_guard(const struct config *config, const struct present_guard *
 				    "has the flag owner and belongs to a running process (nft -i?); end that process", config->killswitch_table);
 	config_describe_key(KEY_KILLSWITCH_TABLE, &key);
 	if (present->unchanged || strcmp(config->killswitch_table, key.fallback) == 0 || (present->chains == 0 && present->others == 0) ||
-	    find_present(present, "from_client"))
+	    find_present(present, "from_client", 0))
 		return 0;
 	return config_error(config, report, KEY_KILLSWITCH_TABLE, "this nft table exists and is not ours, since it has no "
 			    "chain from_client; choose another name, or remove it with `nft delete table inet %s`",
@@ -410,7 +420,7 @@ static void add_change(struct plan *plan, const struct guard_set *set, const str
 	snprintf(change->was, sizeof(change->was), "%s", was);
 }
 
-/* Of a map that is not looked at as a whole, an element that is not there is of a session that begins. */
+/* Of a map that is not looked at completely, an element that is not there is of a session that begins. */
 static void plan_session(struct plan *plan, const struct guard_set *wanted, const struct guard_element *element,
 			 const struct guard_element *found)
 {
@@ -443,7 +453,7 @@ static void plan_sessions_of(struct plan *plan, const struct guard_set *wanted, 
 	}
 }
 
-/* A whole table comes with its sessions. */
+/* A table that is missing comes with its sessions. */
 void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct present *present)
 {
 	struct step *step;
@@ -451,7 +461,7 @@ void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct 
 	for (size_t i = 0; i < wanted->guard.sets; i++) {
 		const struct guard_set *set = &wanted->guard.set[i];
 
-		if (set->kind == MAP_SESSIONS)
+		if (set->kind == MAP_SESSIONS && present->guard.exists)
 			plan_sessions_of(plan, set, find_set(&present->guard, set->name));
 	}
 	if (!plan->changes || plan->steps)
@@ -493,18 +503,19 @@ static bool route_serves(const struct route *present, const struct route *wanted
 	return route_is_known(wanted) && route_equal(&like, wanted);
 }
 
-static bool route_wanted(const struct wanted *wanted, const struct route *present)
+/* @near: as that of find_present() */
+static bool route_wanted(const struct wanted *wanted, const struct route *present, size_t near)
 {
 	for (size_t i = 0; i < wanted->routes; i++)
-		if (route_serves(present, &wanted->route[i]))
+		if (route_serves(present, &wanted->route[from(near, i, wanted->routes)]))
 			return true;
 	return false;
 }
 
-static bool table_has(const struct present *present, const struct route *one)
+static bool table_has(const struct present *present, const struct route *one, size_t near)
 {
 	for (size_t i = 0; i < present->routes; i++)
-		if (route_serves(&present->route[i], one))
+		if (route_serves(&present->route[from(near, i, present->routes)], one))
 			return true;
 	return false;
 }
@@ -548,7 +559,7 @@ static int check_others_route(const struct config *config, const struct wanted *
 	struct text text CLEANUP(text_free) = { 0 };
 
 	if (!is_gateways_table(wanted, route->family, route->table) || route->protocol == ROUTING_PROTOCOL ||
-	    route_wanted(wanted, route) || !takes_clients(config, wanted, route))
+	    route_wanted(wanted, route, 0) || !takes_clients(config, wanted, route))
 		return 0;
 	route_add_text(&text, route);
 	if (route->destination_length == 0)
@@ -567,14 +578,14 @@ static void plan_routes(struct plan *plan, const struct config *config, const st
 	for (size_t i = 0; i < present->routes; i++) {
 		const struct route *route = &present->route[i];
 
-		if (owns_route(config, present, owned_rules, route) && !route_wanted(wanted, route)) {
+		if (owns_route(config, present, owned_rules, route) && !route_wanted(wanted, route, i < wanted->routes ? i : 0)) {
 			note_route(&plan->problems, route, " does not belong there");
 			add_route_step(plan, STEP_ROUTE_REMOVE, route);
 		}
 	}
 	plan->intact_route = allocate(wanted->routes, sizeof(const struct route *));
 	for (size_t i = 0; i < wanted->routes; i++) {
-		if (table_has(present, &wanted->route[i])) {
+		if (table_has(present, &wanted->route[i], i < present->routes ? i : 0)) {
 			plan->intact_route[plan->intact_routes++] = &wanted->route[i];
 			plan->anything_present = true;
 		} else if (wanted->route[i].interface) {
@@ -853,6 +864,42 @@ static void remove_rules(struct plan *plan, const struct rules_plan *choice, con
 	}
 }
 
+static size_t first_of(const struct present *present, const struct rule *like)
+{
+	size_t i = 0;
+
+	while (i < present->rules &&
+	       (present->rule[i].family != like->family || present->rule[i].priority != like->priority))
+		i++;
+	return i;
+}
+
+/* Whether those of ours are the wanted ones, each once, and nothing else stands between those of a priority. */
+static bool stand_as_wanted(const struct wanted *wanted, const struct present *present, const bool *owned)
+{
+	size_t place = 0, left = 0;
+
+	for (size_t i = 0; i < wanted->rules; i++, place++) {
+		const struct rule *one = &wanted->rule[i];
+
+		if (i == 0 || one[-1].family != one->family || one[-1].priority != one->priority)
+			place = first_of(present, one);
+		if (place >= present->rules || !owned[place] || !rule_equal(&present->rule[place], one))
+			return false;
+	}
+	for (size_t i = 0; i < present->rules; i++)
+		left += owned[i];
+	return left == wanted->rules;
+}
+
+static void keep_rules(struct plan *plan, const struct wanted *wanted)
+{
+	plan->intact_rule = allocate(wanted->rules, sizeof(const struct rule *));
+	for (size_t i = 0; i < wanted->rules; i++)
+		plan->intact_rule[plan->intact_rules++] = &wanted->rule[i];
+	plan->anything_present = plan->anything_present || wanted->rules;
+}
+
 static bool any_equal(const struct present *present, const struct rule *one)
 {
 	for (size_t i = 0; i < present->rules; i++)
@@ -861,8 +908,8 @@ static bool any_equal(const struct present *present, const struct rule *one)
 	return false;
 }
 
-static void plan_rules(struct plan *plan, const struct wanted *wanted, const struct present *present,
-		       const bool *owned)
+static void repair_rules(struct plan *plan, const struct wanted *wanted, const struct present *present,
+			 const bool *owned)
 {
 	struct rules_plan choice = {
 		.keep = allocate(present->rules, sizeof(bool)),
@@ -888,6 +935,15 @@ static void plan_rules(struct plan *plan, const struct wanted *wanted, const str
 	}
 	free(choice.keep);
 	free(choice.add);
+}
+
+static void plan_rules(struct plan *plan, const struct wanted *wanted, const struct present *present,
+		       const bool *owned)
+{
+	if (stand_as_wanted(wanted, present, owned))
+		keep_rules(plan, wanted);
+	else
+		repair_rules(plan, wanted, present, owned);
 }
 
 bool plan_lacks_local(const struct config *config, const struct wanted *wanted, const struct present *present, int family)

@@ -58,6 +58,7 @@ struct present_guard {
 	uint32_t others;	/* sets but these, maps, flow tables and named objects in it */
 	struct present_chain *chain;
 	size_t chains;
+	size_t recent;		/* the chain of the rule that was read last: rules come chain by chain */
 };
 
 struct present {

@@ -167,6 +167,8 @@ void wanted_make(struct wanted *wanted, const struct config *config, const struc
 	for (unsigned int i = 0; i < exits->count; i++) {
 		const struct exit *exit = &exits->exit[i];
 
+		if (exit->apart)
+			continue;
 		add_route(wanted, config, exit);
 		if (exit->gateway->to[exit->family].mac.known)
 			add_neighbour(wanted, exit);

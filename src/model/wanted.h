@@ -49,7 +49,7 @@ void placements_add(struct placements *placements, const char *device, const str
 void placements_free(struct placements *placements);
 
 /*
- * wanted_make - the desired policy rules, routes and kill switch
+ * wanted_make - the desired policy rules, routes and kill switch; of exits that are `apart` no routes and neighbours
  *
  * The code of the kill switch's rules is not set: see nftables_compile(). wanted_free() when done.
  */

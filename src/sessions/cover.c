@@ -347,7 +347,7 @@ int cover_check(const struct config *config, const struct situation *situation, 
 		return 0;
 	if (goal_of(config) == GOAL_REMOVE)
 		return refuse_removal(config, situation, doer, report);
-	if (plan->steps == 0 || situation->present.unprivileged)
+	if (plan->steps == 0 || situation_only_begins(situation) || situation->present.unprivileged)
 		return 0;
 	if (doer == BY_HOOK && (refuse_lost_rules(config, plan, report) < 0 ||
 				refuse_lost_guard(config, situation, report) < 0))

@@ -102,8 +102,7 @@ uint8_t places_length(const struct session *session)
 	return number_parse(session->length6, 1, 128, &length) ? (uint8_t)length : 128;
 }
 
-/* What the kill switch looks for: the address, or of a network the first one. */
-static bool find_place(struct address *address, const struct session *session, const char *text)
+bool places_address(struct address *address, const struct session *session, const char *text)
 {
 	struct prefix network;
 
@@ -114,14 +113,14 @@ static bool find_place(struct address *address, const struct session *session, c
 	return true;
 }
 
-static const struct guard_change *find_change(const struct changes *changes, const struct session *session, const char *text)
+const struct guard_change *changes_find(const struct changes *changes, const struct session *session, int family)
 {
 	struct guard_set set = { 0 };
 	struct guard_change change = { .set = &set };
 	const struct guard_change *key = &change, *const *found;
 	struct address address;
 
-	if (!changes->count || !find_place(&address, session, text))
+	if (!changes->count || !places_address(&address, session, family == IPV4 ? session->ip4 : session->ip6))
 		return NULL;
 	set.family = address.family;
 	guard_session_key(change.element.key, session->device, &address);
@@ -132,7 +131,6 @@ static const struct guard_change *find_change(const struct changes *changes, con
 int places_departure(struct departure *departure, const struct config *config, const struct session *session,
 		     const struct changes *changes, struct report *report)
 {
-	const char *const addresses[FAMILIES] = { [IPV4] = session->ip4, [IPV6] = session->ip6 };
 	const struct gateway *gateway = places_gateway(config, session, report);
 
 	*departure = (struct departure){ .next = gateway };
@@ -140,7 +138,7 @@ int places_departure(struct departure *departure, const struct config *config, c
 		return -1;
 	memcpy(departure->now, gateway->name, sizeof(departure->now));
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct guard_change *change = find_change(changes, session, addresses[family]);
+		const struct guard_change *change = changes_find(changes, session, family);
 
 		if (change)
 			take_change(departure, change);
@@ -151,7 +149,7 @@ int places_departure(struct departure *departure, const struct config *config, c
 
 struct visit {
 	struct placements *all;
-	const struct config *config;
+	struct maps_held maps;
 	const struct state *state;
 	struct report *report;
 	int result;
@@ -177,14 +175,15 @@ static void add_address(struct placements *placements, const struct session *ses
 {
 	struct address address;
 
-	if (find_place(&address, session, text))
+	if (places_address(&address, session, text))
 		placements_add(placements, session->device, &address, gateway);
 }
 
 static bool add_session(const struct session *session, void *data)
 {
 	struct visit *visit = data;
-	const struct gateway *gateway = session->unread ? NULL : places_gateway(visit->config, session, visit->report);
+	const struct who who = { session->user, session->group, session->vhost };
+	const struct gateway *gateway = session->unread ? NULL : maps_gateway_of(&visit->maps, &who, visit->report);
 
 	if (!gateway)
 		visit->result = -1;
@@ -197,9 +196,13 @@ static bool add_session(const struct session *session, void *data)
 
 int places_all(struct placements *all, const struct config *config, const struct state *state, struct report *report)
 {
-	struct visit visit = { all, config, state, report, 0 };
+	struct visit visit = { .all = all, .state = state, .report = report };
+	int result = maps_hold(&visit.maps, config, report);
 
-	return state_visit(state, false, add_session, &visit, report) < 0 ? -1 : visit.result;
+	if (result == 0)
+		result = state_visit(state, false, add_session, &visit, report);
+	maps_release(&visit.maps);
+	return result < 0 ? -1 : visit.result;
 }
 
 static bool has_address(const struct placements *placements, const struct address *address)

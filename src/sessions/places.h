@@ -24,6 +24,9 @@ int places_check_maps(const struct config *config, const struct state *state, bo
 uint8_t places_length(const struct session *session);
 int places_hold_length(struct host *host, const struct session *session, const struct state *state, struct report *report);
 
+/* places_address - of an address of a session what the kill switch looks for: of a network its first one; false for none */
+bool places_address(struct address *address, const struct session *session, const char *text);
+
 /* places_gateway - that of a session; NULL with the reason in @report */
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
 
@@ -45,6 +48,9 @@ struct changes {
 /* changes_make - of a plan, which is to last; changes_free() when done */
 void changes_make(struct changes *changes, const struct plan *plan);
 void changes_free(struct changes *changes);
+
+/* changes_find - of an address of a session; NULL where it has none of the family, or nothing becomes of it */
+const struct guard_change *changes_find(const struct changes *changes, const struct session *session, int family);
 
 /* places_departure - where a session leaves, and will; 0, or -1 with the reason in @report */
 int places_departure(struct departure *departure, const struct config *config, const struct session *session,

@@ -37,6 +37,43 @@ bool session_id_valid(const char *id)
 	return id[0] != '0' && strlen(id) <= 10 && number_parse(id, 1, 0xffffffff, &number);
 }
 
+/*
+ * The records of live sessions as they were read once, for all visits under one lock: whoever else changes one waits for it,
+ * and what this run changes drops them.
+ */
+struct records {
+	struct record {
+		char id[12];
+		char *line;		/* in pieces, which the session has */
+		struct session session;	/* its ID is that above */
+	} *record;
+	size_t count;
+	bool complete;
+};
+
+static void drop_records(const struct state *state)
+{
+	struct records *records = state->records;
+
+	if (!records)
+		return;
+	for (size_t i = 0; i < records->count; i++)
+		free(records->record[i].line);
+	free(records->record);
+	*records = (struct records){ 0 };
+}
+
+static struct record *add_record(struct records *records, const char *id, const char *line)
+{
+	struct record *record;
+
+	records->record = make_room_for_one(records->record, records->count, sizeof(*records->record));
+	record = &records->record[records->count++];
+	*record = (struct record){ .line = duplicate(line) };
+	snprintf(record->id, sizeof(record->id), "%s", id);
+	return record;
+}
+
 static int complain(const struct state *state, const char *name, struct report *report)
 {
 	const char *remedy = privileges_remedy(errno, NULL);
@@ -149,11 +186,16 @@ void state_close(struct state *state)
 		close(state->directory);
 	state->directory = state->sessions = -1;
 	state->locked = false;
+	drop_records(state);
+	free(state->records);
+	state->records = NULL;
 }
 
 int state_lock(struct state *state, struct report *report)
 {
 	state->locked = deadline_lock(state->sessions) == 0;
+	if (state->locked && !state->records)
+		state->records = allocate(1, sizeof(*state->records));
 	if (state->locked)
 		return 0;
 	if (errno != EWOULDBLOCK)
@@ -167,6 +209,9 @@ void state_unlock(struct state *state)
 	if (state->locked)
 		flock(state->sessions, LOCK_UN);
 	state->locked = false;
+	drop_records(state);
+	free(state->records);
+	state->records = NULL;
 }
 
 bool state_doubts(const struct state *state)
@@ -294,41 +339,46 @@ static void make_record(struct text *record, const struct session *session, unsi
 	text_add(record, "\n");
 }
 
+/* A file with this name, in place of another; made as NEW_SESSION, and renamed. */
+static int put_file(const struct state *state, const struct text *text, const char *name, struct report *report)
+{
+	int fd = openat(state->directory, NEW_SESSION, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	bool written;
+
+	if (fd < 0)
+		return complain(state, name, report);
+	written = write_all(fd, text) == 0;
+	if (!written)
+		complain(state, name, report);
+	close(fd);
+	if (written && renameat(state->directory, NEW_SESSION, state->directory, name) == 0)
+		return 0;
+	if (written)
+		complain(state, name, report);
+	unlinkat(state->directory, NEW_SESSION, 0);
+	return -1;
+}
+
 int state_record(const struct state *state, const struct session *session, struct report *report)
 {
 	struct text record CLEANUP(text_free) = { 0 };
 	unsigned long long start;
 	char name[NAME_SIZE];
-	int fd;
 
+	drop_records(state);
 	session_name(name, session->id);
 	if (start_of(session->id, &start) < 0)
 		return report_error(report, EX_CANTCREAT, "can't record the session: /proc/%s/stat, of its worker: %s",
 				    session->id, strerror(errno));
 	make_record(&record, session, start);
-
-	fd = openat(state->directory, NEW_SESSION, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return complain(state, name, report);
-	if (write_all(fd, &record) < 0) {
-		complain(state, name, report);
-		close(fd);
-		unlinkat(state->directory, NEW_SESSION, 0);
-		return -1;
-	}
-	close(fd);
-	if (renameat(state->directory, NEW_SESSION, state->directory, name) < 0) {
-		complain(state, name, report);
-		unlinkat(state->directory, NEW_SESSION, 0);
-		return -1;
-	}
-	return 0;
+	return put_file(state, &record, name, report);
 }
 
 static int remove_record(const struct state *state, const char *id)
 {
 	char name[NAME_SIZE];
 
+	drop_records(state);
 	session_name(name, id);
 	return unlinkat(state->directory, name, 0);
 }
@@ -363,19 +413,33 @@ static void set_field(struct session *session, unsigned long long *start, const 
 
 enum life { LIVE, ENDED, UNKNOWN };
 
-/* Reads the record @id into @buffer and @session. What can't be read says nothing of its session. */
-static enum life read_record(const struct state *state, const char *id, char *buffer, size_t size,
-			     struct session *session)
+static struct session no_session(const char *id)
+{
+	return (struct session){ id, "", "", "", "", "", "", "", "", "", 0, false };
+}
+
+static ssize_t read_line(const struct state *state, const char *id, char *buffer, size_t size)
+{
+	char name[NAME_SIZE];
+
+	session_name(name, id);
+	return read_file(state->directory, name, buffer, size);
+}
+
+/* What the errno of reading one says: a directory or a symbolic link is no record of ours. */
+static enum life without_record(void)
+{
+	return errno == ENOENT || errno == EISDIR || errno == ELOOP ? ENDED : UNKNOWN;
+}
+
+/* The record @id, which is a line that can be cut into pieces, as @session. */
+static enum life take_record(const char *id, char *line, struct session *session)
 {
 	unsigned long long recorded = NEVER, start;
-	char *cursor = buffer, *key, *value, name[NAME_SIZE];
+	char *cursor = line, *key, *value;
 
-	*session = (struct session){ id, "", "", "", "", "", "", "", "", "", 0, false };
-	/* A directory or a symbolic link is no record of ours. */
-	session_name(name, id);
-	if (read_file(state->directory, name, buffer, size) < 0)
-		return errno == ENOENT || errno == EISDIR || errno == ELOOP ? ENDED : UNKNOWN;
-	buffer[strcspn(buffer, "\n")] = '\0';
+	*session = no_session(id);
+	line[strcspn(line, "\n")] = '\0';
 	while ((key = text_next_pair(&cursor, &value)))
 		set_field(session, &recorded, key, value);
 	if (start_of(id, &start) < 0)
@@ -384,6 +448,13 @@ static enum life read_record(const struct state *state, const char *id, char *bu
 	if (recorded != NEVER && (start == 0 || recorded == 0))
 		return LIVE;
 	return start == recorded ? LIVE : ENDED;
+}
+
+/* Reads the record @id into @buffer and @session. What can't be read says nothing of its session. */
+static enum life read_record(const struct state *state, const char *id, char *buffer, size_t size, struct session *session)
+{
+	*session = no_session(id);
+	return read_line(state, id, buffer, size) < 0 ? without_record() : take_record(id, buffer, session);
 }
 
 const char *state_gateway(const struct state *state, const char *id, char gateway[GATEWAY_NAME])
@@ -509,6 +580,30 @@ int state_recall(const struct state *state, const char *name, char *text, size_t
 	return length >= 0 || errno == ENOENT || errno == EINVAL ? 0 : complain(state, name, report);
 }
 
+int state_write(const struct state *state, const char *name, const struct text *text, struct report *report)
+{
+	return put_file(state, text, name, report);
+}
+
+int state_read(const struct state *state, const char *name, struct text *text, struct report *report)
+{
+	int fd = openat(state->directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	char buffer[RECORD_SIZE];
+	ssize_t length = -1;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : complain(state, name, report);
+	do {
+		length = read(fd, buffer, sizeof(buffer));
+		if (length > 0)
+			text_add_bytes(text, buffer, (size_t)length);
+	} while (length > 0 || (length < 0 && errno == EINTR));
+	if (length < 0)
+		complain(state, name, report);
+	close(fd);
+	return length < 0 ? -1 : 0;
+}
+
 void state_release(const struct state *state, const char *address)
 {
 	char name[NAME_SIZE];
@@ -541,54 +636,119 @@ unsigned long long state_last_change(const struct state *state, char what[STATE_
 	return number_parse(target, 1, ~0ULL, &when) ? when : 0;
 }
 
-int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report)
+struct round {
+	const struct state *state;
+	bool prune;
+	struct records *keep;		/* NULL where they are not to be kept */
+	session_visitor visit;
+	void *data;
+	struct report *report;
+};
+
+static enum life look_at_record(const struct round *round, const char *id, char *buffer, struct session *session)
 {
-	int fd = openat(state->directory, "sessions", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	struct record *record;
+	enum life life;
+
+	*session = no_session(id);
+	if (read_line(round->state, id, buffer, RECORD_SIZE) < 0)
+		return without_record();
+	if (!round->keep)
+		return take_record(id, buffer, session);
+	record = add_record(round->keep, id, buffer);
+	life = take_record(id, record->line, session);
+	record->session = *session;
+	if (life == LIVE)
+		return life;
+	free(record->line);
+	round->keep->count--;
+	return life;
+}
+
+static bool visit_entry(const struct round *round, const char *id)
+{
 	char buffer[RECORD_SIZE], name[NAME_SIZE];
-	bool go_on = true;
-	int result = 0;
+	struct session session;
+
+	switch (look_at_record(round, id, buffer, &session)) {
+	case UNKNOWN:
+		session_name(name, id);
+		complain(round->state, name, round->report);
+		session = no_session(id);
+		session.unread = true;
+		break;
+	case ENDED:
+		if (round->prune)
+			remove_record(round->state, id);
+		return true;
+	case LIVE:
+		break;
+	}
+	return round->visit(&session, round->data);
+}
+
+static void visit_kept(const struct round *round)
+{
+	const struct records *records = round->state->records;
+
+	for (size_t i = 0; i < records->count; i++) {
+		struct session session = records->record[i].session;
+
+		session.id = records->record[i].id;
+		if (!round->visit(&session, round->data))
+			break;
+	}
+}
+
+/* 1 where all were visited, 0 where the visitor had seen enough, -1 where it can't be read. */
+static int visit_directory(const struct round *round, DIR *directory)
+{
+	const struct dirent *entry;
+
+	do {
+		errno = 0;
+		entry = readdir(directory);
+		if (!entry)
+			return errno ? complain(round->state, "sessions", round->report) : 1;
+	} while (!session_id_valid(entry->d_name) || visit_entry(round, entry->d_name));
+	return 0;
+}
+
+static int visit_all(const struct round *round)
+{
+	int fd = openat(round->state->directory, "sessions", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), result;
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!directory) {
-		complain(state, "sessions", report);
+		complain(round->state, "sessions", round->report);
 		if (fd >= 0)
 			close(fd);
 		return -1;
 	}
-	while (go_on) {
-		const struct dirent *entry;
-		struct session session;
-
-		errno = 0;
-		entry = readdir(directory);
-		if (!entry) {
-			result = errno ? complain(state, "sessions", report) : 0;
-			break;
-		}
-		if (!session_id_valid(entry->d_name))
-			continue;
-		switch (read_record(state, entry->d_name, buffer, sizeof(buffer), &session)) {
-		case UNKNOWN:
-			session_name(name, entry->d_name);
-			complain(state, name, report);
-			session.unread = true;
-			go_on = visit(&session, data);
-			break;
-		case LIVE:
-			go_on = visit(&session, data);
-			break;
-		case ENDED:
-			if (prune)
-				remove_record(state, entry->d_name);
-			break;
-		}
-	}
+	result = visit_directory(round, directory);
 	closedir(directory);
+	return result;
+}
+
+int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report)
+{
+	const struct round round = { state, prune, prune ? NULL : state->records, visit, data, report };
+	size_t before = report->errors.count;
+	int result;
+
+	if (round.keep && round.keep->complete) {
+		visit_kept(&round);
+		return 0;
+	}
+	drop_records(state);
+	result = visit_all(&round);
+	if (round.keep && result == 1 && report->errors.count == before)
+		round.keep->complete = true;
 	if (prune) {
 		unlinkat(state->directory, NEW_SESSION, 0);
 		unlinkat(state->directory, NEW_ADDRESS, 0);
 	}
-	return result;
+	return result < 0 ? -1 : 0;
 }
 
 void state_look(const char *path, session_visitor visit, void *data)

@@ -34,6 +34,7 @@ struct state {
 	int directory;			/* a descriptor, -1 where closed */
 	int sessions;			/* the same, of what is locked in it */
 	bool locked;			/* by flock(2) */
+	struct records *records;	/* under the lock: what was read of sessions */
 	const char *path;
 };
 
@@ -117,6 +118,15 @@ void state_release_device(const struct state *state, const char *device);
 int state_remember(const struct state *state, const char *name, const char *text, struct report *report);
 int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report);
 
+/*
+ * state_write - keep @text in a file of its own, renamed into its place, for what no link holds; under the lock
+ * state_read - what is there, added to @text; nothing where nothing is
+ *
+ * Return 0, or -1 with the reason in @report.
+ */
+int state_write(const struct state *state, const char *name, const struct text *text, struct report *report);
+int state_read(const struct state *state, const char *name, struct text *text, struct report *report);
+
 #define STATE_CHANGE 16		/* bytes of a word of change_text() with its NUL */
 
 /*
@@ -139,7 +149,7 @@ typedef bool (*session_visitor)(const struct session *session, void *data);
  *
  * With @prune, under the lock, ended ones are removed, and what a killed run has left. One whose record or worker
  * can't be read counts as live, and is `unread`, with an error in @report: lest the kill switch goes under it. Returns -1
- * where the directory can't be read.
+ * where the directory can't be read. Under the lock each is read once, however often they are visited.
  */
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report);
 
