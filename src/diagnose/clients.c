@@ -164,9 +164,8 @@ static void look_beyond_routing(struct look *look, const struct exit *exit)
 		return;
 	others_make_packet(&packet, &look->source, look->device, &look->destination, exit->interface.name, &exit->nexthop);
 	others_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
-	if (is_marked_by_others(look, &packet, &by))
-		say(look, HAVE_NOTHING, "%s", text_string(&by));
-	else if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
+	if (is_marked_by_others(look, &packet, &by) || is_dropped(look, &packet, WALK_SENT, &by) ||
+	    is_dropped(look, &answer, WALK_ANSWER, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
 		say(look, HAVE_NOTHING, "%s %s", exit->text, contact->why);
