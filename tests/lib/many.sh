@@ -51,6 +51,7 @@ start() {
 	local name
 	for name; do
 		worker_start
+		# shellcheck disable=SC2154
 		printf -v "$name" %s "$worker"
 	done
 }
@@ -62,11 +63,15 @@ stop() {
 	done
 }
 
-ALICE=(USERNAME=alice DEVICE=vpns0 IP_REMOTE=10.20.0.50 IPV6_REMOTE=fd20::50)
-BOB=(USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51)
-EVE=(USERNAME=eve DEVICE=vpns2 IP_REMOTE=10.20.0.52 IPV6_REMOTE=)
-DAN=(USERNAME=dan DEVICE=vpns3 IP_REMOTE=10.20.0.53 IPV6_REMOTE=)
-TOM=(USERNAME=tom DEVICE=vpns4 IP_REMOTE=10.20.0.54 IPV6_REMOTE=)
+# The sessions are for those who source this file.
+# shellcheck disable=SC2034
+{
+	ALICE=(USERNAME=alice DEVICE=vpns0 IP_REMOTE=10.20.0.50 IPV6_REMOTE=fd20::50)
+	BOB=(USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51)
+	EVE=(USERNAME=eve DEVICE=vpns2 IP_REMOTE=10.20.0.52 IPV6_REMOTE=)
+	DAN=(USERNAME=dan DEVICE=vpns3 IP_REMOTE=10.20.0.53 IPV6_REMOTE=)
+	TOM=(USERNAME=tom DEVICE=vpns4 IP_REMOTE=10.20.0.54 IPV6_REMOTE=)
+}
 
 # connect/disconnect NAME VARIABLE=VALUE...
 connect() {

@@ -2,8 +2,8 @@
 # Several gateways: status, explain, test and check know them by name. Bob's is a tunnel of this host, the others are next
 # hops in `outside`.
 # shellcheck source-path=SCRIPTDIR/../lib
-# Variables of host.sh and many.sh.
-# shellcheck disable=SC2154
+# Variables of host.sh and many.sh; situations are run by eval.
+# shellcheck disable=SC2154,SC2016
 set -u
 lib=${0%/*}/../lib
 . "$lib/sandbox.sh"
