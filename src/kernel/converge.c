@@ -129,7 +129,10 @@ static int read_once(struct situation *situation, const struct config *config, e
 	return situation->wrong_routes ? -1 : 0;
 }
 
-/* A table is loaded with all its sessions. */
+/*
+ * A table is loaded with all its sessions. Where there is none to be loaded at the second look, somebody else has brought it
+ * back: then the session that begins is still to be looked at.
+ */
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
@@ -139,7 +142,11 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	if (result < 0 || !partial || !config_is_mapped(config) || !loads_guard(&situation->plan))
 		return result;
 	situation_free(situation);
-	return read_once(situation, config, goal, remembered, false, sockets, report);
+	result = read_once(situation, config, goal, remembered, false, sockets, report);
+	if (result < 0 || loads_guard(&situation->plan))
+		return result;
+	situation_free(situation);
+	return read_once(situation, config, goal, remembered, true, sockets, report);
 }
 
 enum goal goal_of(const struct config *config)
