@@ -162,7 +162,10 @@ bool situation_only_begins(const struct situation *situation)
 	return situation->partial && situation->plan.steps == 1 && situation->plan.step[0].kind == STEP_SESSIONS;
 }
 
-/* Where anything is amiss all is looked at: a table is loaded with all its sessions, and others may lack what this one does. */
+/*
+ * Where anything is amiss all is looked at: a table is loaded with all its sessions, and others may lack what this one does.
+ * If nothing is amiss any more by then, somebody else has mended it, and the session that begins is still to be looked at.
+ */
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
@@ -173,7 +176,11 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	    situation_only_begins(situation))
 		return result;
 	situation_free(situation);
-	return read_once(situation, config, goal, remembered, false, sockets, report);
+	result = read_once(situation, config, goal, remembered, false, sockets, report);
+	if (result < 0 || situation->plan.steps > 0)
+		return result;
+	situation_free(situation);
+	return read_once(situation, config, goal, remembered, true, sockets, report);
 }
 
 enum goal goal_of(const struct config *config)

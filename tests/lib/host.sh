@@ -257,10 +257,17 @@ clear_state() {
 			$([ "$family" = 6 ] || echo "rule add priority 32767 lookup default protocol kernel")
 			route flush table all proto 111
 			route flush table 100
+			route flush table 101
 			route flush table 200
 		END
 	done
 	state_is "$empty_state"
+}
+
+# entries: `vpns0 10.20.0.50 nl` of each session in the kernel, in order
+entries() {
+	nft -j list table inet ocserv_gw 2>/dev/null | jq -r '.nftables[].map | select(. != null and (.name | startswith("session"))) |
+		.elem // [] | .[] | "\(.[0].concat[0]) \(.[0].concat[1]) \(.[1].goto.target | ltrimstr("to_"))"' | sort
 }
 
 # our_rules FAMILY: the policy rules of protocol 111 as words of `ip rule add`

@@ -37,12 +37,6 @@ edit() {
 	sed -i "$1" "$INI"
 }
 
-# entries: `vpns0 10.20.0.50 nl` of each session in the kernel, in order
-entries() {
-	nft -j list table inet ocserv_gw 2>/dev/null | jq -r '.nftables[].map | select(. != null and (.name | startswith("session"))) |
-		.elem // [] | .[] | "\(.[0].concat[0]) \(.[0].concat[1]) \(.[1].goto.target | ltrimstr("to_"))"' | sort
-}
-
 entries_are() {
 	same "$(printf '%s\n' "$@")" "$(entries)"
 }

@@ -180,6 +180,24 @@ test_what_is_lost_comes_back() {
 	stop A B C
 }
 
+# A table that is not there at the first look may be there at the second.
+test_a_table_that_comes_back() {
+	local first
+	fresh_start
+	start A B
+	connect A "${ALICE[@]}"
+	WRAP=(strace -f -e trace=sendto -o "$OGW_WORK/trace")
+	connect B "${BOB[@]}"
+	WRAP=()
+	disconnect B "${BOB[@]}"
+	first=$(grep sendto "$OGW_WORK/trace" | grep -n GETSETELEM | head -n 1)
+	WRAP=(strace -f -o /dev/null -e trace=sendto -e "inject=sendto:error=EPERM:when=${first%%:*}")
+	ok "back: bob connects, who could not look first" connect B "${BOB[@]}"
+	WRAP=()
+	ok "back: he has his entries" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns1 10.20.0.51 us" "vpns1 fd20::51 block"
+	stop A B
+}
+
 test_moves() {
 	fresh_start
 	start A B
@@ -245,6 +263,7 @@ test_reconnects
 test_a_tunnel_that_another_gets
 test_a_tunnel_that_is_taken_over
 test_what_is_lost_comes_back
+test_a_table_that_comes_back
 test_moves
 test_a_gateway_that_is_not_there
 test_networks
