@@ -14,6 +14,7 @@ import time
 
 import counts
 import hooks
+import many
 import report
 from hooks import DISCONNECT, EMPTY, FIRST, FLOOD, INTACT, PROGRAM, SESSION_HOOK, SHELL_HOOK, WORK, Hook
 from hosts import FIRST_CLIENT, GATEWAY, TUNNEL_MAC, Host, fail, run
@@ -40,12 +41,17 @@ class Scale:
     floods: int
     flood_ms: int
     flows: tuple
+    many_sessions: tuple
+    many_rounds: int
+    restores: int
 
 
 FULL = Scale(rounds=90, storms=5, storm=1000, shell_storm=64, sessions=(1, 10, 100, 1000, 10_000, 100_000),
-             session_rounds=18, floods=5, flood_ms=250, flows=(0, 1000, 10_000, 100_000))
+             session_rounds=18, floods=5, flood_ms=250, flows=(0, 1000, 10_000, 100_000),
+             many_sessions=(1, 100, 10_000, 100_000), many_rounds=9, restores=3)
 QUICK = Scale(rounds=6, storms=1, storm=128, shell_storm=64, sessions=(1, 100, 10_000),
-              session_rounds=3, floods=1, flood_ms=100, flows=(0, 1000))
+              session_rounds=3, floods=1, flood_ms=100, flows=(0, 1000),
+              many_sessions=(1, 1000), many_rounds=2, restores=1)
 
 
 def take_precedence():
@@ -267,6 +273,47 @@ def measure_flows(scale):
     return found
 
 
+MASQUERADE = """
+table ip nat {
+	chain postrouting { type nat hook postrouting priority srcnat; oifname "eth0" masquerade; }
+}
+"""
+
+
+def hosts_of_many(scale):
+    """What several gateways are measured against, and they themselves, by their number."""
+    crowd = {name: Host(f"many-{name}") for name in ("masquerade", "single", "session")}
+    crowd["masquerade"].ip(f"route replace default via {GATEWAY}\n")
+    run(crowd["masquerade"].within(["nft", "-f", "-"]), MASQUERADE)
+    Hook(crowd["single"], PROGRAM).once()
+    crowd["session"].sh("rm -rf /run/session-hook")
+    SessionHook(crowd["session"], SESSION_HOOK).measure()
+    return crowd, {gateways: many.ManyHost(gateways, max(scale.many_sessions)) for gateways in many.GATEWAYS}
+
+
+def measure_many(scale):
+    """Over the number of sessions and of gateways: hooks, and packets."""
+    many.begin(max(scale.many_sessions))
+    crowd, several = hosts_of_many(scale)
+    single = {case.name: Hook(crowd["single"], PROGRAM, case) for case in (INTACT, DISCONNECT)}
+    found, there = {}, 0
+    for sessions in scale.many_sessions:
+        say(f"gateways, {sessions} sessions")
+        grow(crowd, there, sessions)
+        for host in several.values():
+            add_routes(host, range(there, sessions))
+            host.grow(sessions)
+        there = sessions
+        packets = measure_floods({**crowd, **several}, sessions, scale)
+        found[sessions] = {
+            "packets": packets,
+            "hooks": {gateways: many.hooks_of(host, scale) for gateways, host in several.items()},
+            "single": {name: many.least([hook.measure() for _ in range(scale.many_rounds)])
+                       for name, hook in single.items()},
+        }
+    return found
+
+
 def lock_held(hook):
     """Microseconds from the moment when flock(2) returns until it is asked to let go, or the process ends."""
     trace = WORK / "trace"
@@ -308,6 +355,7 @@ def measure(scale):
     results["latency"] = measure_latency(ours, shell, scale)
     results["flows"] = measure_flows(scale)
     results["throughput"] = measure_throughput(scale)
+    results["many"] = measure_many(scale)
     results["size"] = program_size()
     return results
 
@@ -315,15 +363,17 @@ def measure(scale):
 def main():
     parser = argparse.ArgumentParser(prog="bench/run")
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it works")
+    parser.add_argument("--many", action="store_true", help="several gateways alone")
     parser.add_argument("--update-docs", action="store_true", help="write docs/performance.md and its plots")
     options = parser.parse_args()
 
     begun = time.monotonic()
     take_precedence()
     hooks.begin(PROGRAM, EMPTY, hooks.SPAWN, FLOOD, tools=("strace", "valgrind", "strip"))
-    results = measure(QUICK if options.quick else FULL)
+    scale = QUICK if options.quick else FULL
+    results = {"many": measure_many(scale), "many_machine": report.machine()} if options.many else measure(scale)
     results["seconds"] = time.monotonic() - begun
-    results["rounds"] = (QUICK if options.quick else FULL).rounds
+    results["rounds"] = scale.rounds
     results = json.loads(json.dumps(results))       # as it is read back
     (hooks.BUILD / "bench/results.json").write_text(json.dumps(results, indent=1) + "\n")
     print(report.text(results))

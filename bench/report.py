@@ -146,12 +146,46 @@ def about(results):
     return "\n".join(f"- {name}: {value}" for name, value in facts.items())
 
 
+def many_hooks_table(results):
+    rows = []
+    for sessions, found in results["many"].items():
+        for gateways, cases in found["hooks"].items():
+            said = [f"{digits(case['ms'])} ({digits(case['cpu_ms'])})" if case else "-" for case in cases.values()]
+            rows.append((f"{int(sessions):,}", gateways, *said))
+        single = [f"{digits(case['ms'])} ({digits(case['cpu_ms'])})" for case in found["single"].values()]
+        rows.append((f"{int(sessions):,}", "single", *single, "", ""))
+    return table(("sessions", "gateways", "connect, ms", "disconnect, ms", "connect after a flush, ms", "`up` after a flush, ms"),
+                 rows)
+
+
+def many_packets_table(results):
+    every = results["many"].values()
+    shown = list(dict.fromkeys(name for found in every for name in found["packets"]))
+    shown.sort(key=lambda name: name == "session")
+    rows = [(f"{int(sessions):,}", *(digits(found["packets"][name][2] / 1000) if name in found["packets"] else "-"
+                                     for name in shown)) for sessions, found in results["many"].items()]
+    names = {"masquerade": "masquerading alone", "single": "the single gateway", "session": NAMES["session"]}
+    return table(("sessions", *(names.get(name, f"of {name} gateways" if name != "1" else "of 1 gateway, mapped")
+                                for name in shown)), rows)
+
+
+def many_about(results):
+    facts = results.get("many_machine", results.get("machine"))
+    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+
+
 BLOCKS = {"goals": goals, "hooks": hooks_table, "storm": storm_table, "sessions": sessions_table,
           "flows": flows_table, "throughput": throughput_table, "counts": counts_table, "about": about}
+MANY_BLOCKS = {"many hooks": many_hooks_table, "many packets": many_packets_table, "many about": many_about}
+
+
+def blocks(results):
+    """What there are results for."""
+    return {**(BLOCKS if "cases" in results else {}), **MANY_BLOCKS}
 
 
 def text(results):
-    return "\n\n".join(make(results) for make in BLOCKS.values())
+    return "\n\n".join(make(results) for make in blocks(results).values())
 
 
 def points(by_sessions, name, scale, field=None):
@@ -171,9 +205,10 @@ def update(results):
     """Puts the tables between their markers in docs/performance.md, and draws the plots."""
     page = DOCS / "performance.md"
     content = page.read_text()
-    for name, make in BLOCKS.items():
+    for name, make in blocks(results).items():
         begin, end = f"<!-- bench: {name} -->\n", "<!-- /bench -->"
         before, after = content.split(begin)
         content = before + begin + make(results) + "\n" + end + after.split(end, 1)[1]
     page.write_text(content)
-    draw(results)
+    if "cases" in results:
+        draw(results)

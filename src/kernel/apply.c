@@ -21,6 +21,14 @@ static int refuse(const struct netlink_error *error, struct report *report, cons
 			    object[0] ? ": " : "", object, netlink_error_text(error));
 }
 
+/* See make_room_to_send() in netlink.c. */
+static int refuse_size(size_t size, struct report *report, const char *doing)
+{
+	return report_error(report, EX_OSERR, "%s: it is one transaction of %zu bytes, which is more than a container with a user "
+			    "namespace of its own may send at once, so sessions are refused; on the host, sysctl -w "
+			    "net.core.wmem_max=%zu", doing, size, size);
+}
+
 /* @doing: for an error, the beginning of the sentence */
 static int send_guard(struct nftables_batch *batch, const struct guard *guard, struct netlink *nft, const char *doing,
 		      struct report *report)
@@ -34,7 +42,10 @@ static int send_guard(struct nftables_batch *batch, const struct guard *guard, s
 	} else if (result < 0) {
 		text_add(&what, "%s the kill switch, table inet %s", doing, guard->table);
 		nftables_describe(&object, batch, error.sequence, error.offset);
-		refuse(&error, report, text_string(&object), text_string(&what));
+		if (error.number == EMSGSIZE)
+			refuse_size(batch->size, report, text_string(&what));
+		else
+			refuse(&error, report, text_string(&object), text_string(&what));
 	}
 	free(batch->buffer);
 	return result;

@@ -194,13 +194,16 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
 	}
 }
 
-/* A datagram must fit in the send buffer, of 200 KiB by default. */
+/*
+ * A datagram must fit in the send buffer, of 200 KiB by default. The kernel takes more from CAP_NET_ADMIN of its first user
+ * namespace; in a rootless container net.core.wmem_max, which is the host's, bounds it to twice that.
+ */
 static void make_room_to_send(const struct netlink *netlink, size_t size)
 {
-	int room = (int)size * 2;
+	int room = (int)size * 2, fd = mnl_socket_get_fd(netlink->socket);
 
-	if (size > SEND_SIZE)
-		setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	if (size > SEND_SIZE && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 }
 
 /* Messages that are sent as one. The kernel answers those that it refuses, and the last. */
