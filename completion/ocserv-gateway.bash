@@ -10,7 +10,7 @@ _ocserv_gateway() {
 	# Up to the word under the cursor; --config=FILE comes as three words.
 	for ((; i < COMP_CWORD; i++)); do
 		case $before in
-		-[cfo] | -[dnjsv]*[cfo] | --config | --format | --ocserv-conf | --wait) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
+		-[cfo] | -[dnjsv]*[cfo] | --config | --format | --ocserv-conf | --wait | --user | --group | --vhost) [ "${COMP_WORDS[i]}" = = ] || before='' ;;
 		*)
 			before=${COMP_WORDS[i]}
 			case $before in
@@ -25,7 +25,7 @@ _ocserv_gateway() {
 		mapfile -t COMPREPLY < <(compgen -W 'json prometheus' -- "$word")
 		return
 		;;
-	--wait) return ;;
+	--wait | --user | --group | --vhost) return ;;
 	-[co] | -[dnjsv]*[co] | --config | --ocserv-conf)
 		compopt -o filenames 2>/dev/null
 		[ "$word" != = ] || word=
@@ -37,14 +37,14 @@ _ocserv_gateway() {
 	case $verb in
 	init) offer='--config --ocserv-conf' ;;
 	explain) offer='--config --json --verbose' ;;
-	check) offer='--config --json --ocserv-conf --verbose' ;;
+	check) offer='--config --group --json --ocserv-conf --user --verbose --vhost' ;;
 	test) offer='--config --json --verbose' ;;
 	up) offer='--config --diff --dry-run --move --verbose --wait' ;;
 	down) offer='--config --diff --dry-run --verbose' ;;
 	status) offer='--config --format --json --short --verbose --watch' ;;
 	*)
 		offer='init check up down status explain test'
-		[[ $word != -* ]] || offer='--config --diff --dry-run --format --json --move --ocserv-conf --short --verbose --wait --watch --help --version'
+		[[ $word != -* ]] || offer='--config --diff --dry-run --format --group --json --move --ocserv-conf --short --user --verbose --vhost --wait --watch --help --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$offer" -- "$word")

@@ -30,6 +30,9 @@ complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from init check down s
     -d "Choose the gateway's interface again"
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from init check down status explain test' -l wait -x \
     -d "Wait for the gateway's interface, at most this many seconds"
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from init up down status explain test' -l user -x -d 'Where a session of this user would leave'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from init up down status explain test' -l group -x -d 'And of this group'
+complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from init up down status explain test' -l vhost -x -d 'And of this virtual host'
 complete -c ocserv-gateway -n 'not __fish_seen_subcommand_from init' -s v -l verbose -d 'Log each change; with check, print each value; with status, counters that are 0'
 complete -c ocserv-gateway -n $no_verb -s h -l help -d 'Print a summary'
 complete -c ocserv-gateway -n $no_verb -s V -l version -d 'Print the version'

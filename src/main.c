@@ -17,6 +17,9 @@
 #define SECONDS_MOST 86400
 #define OPTION_MOVE 'm'		/* these have no short form */
 #define OPTION_WAIT 't'
+#define OPTION_USER 'U'
+#define OPTION_GROUP 'G'
+#define OPTION_VHOST 'H'
 #define HELP_COLUMN 23
 
 /* The verbs, each with the letters of the options that it knows beside --help and --version. */
@@ -28,7 +31,7 @@ static const struct verb {
 	const char *help;
 } verbs[] = {
 	{ "init", verb_init, 1, "co", "[GATEWAY]: write gateway.ini from ocserv.conf; asks for the gateway if none is given" },
-	{ "check", verb_check, 0, "cojv", "check gateway.ini against ocserv.conf and this host" },
+	{ "check", verb_check, 0, "cojvUGH", "check gateway.ini against ocserv.conf and this host" },
 	{ "up", verb_up, 0, "cndmtv", "install or repair routing and kill switch now" },
 	{ "down", verb_down, 0, "cndv", "remove our rules, routes and nft table" },
 	{ "status", verb_status, 0, "cjfswv", "what clients have, what is installed, what is wrong, live sessions, counters" },
@@ -55,6 +58,9 @@ static const struct known_option {
 	{ "short", "", "one line, for a login banner or a monitor", 's', no_argument },
 	{ "watch", " [SECONDS]", "again every SECONDS (default 2), until interrupted", 'w', optional_argument },
 	{ "ocserv-conf", " FILE", "instead of " SYSCONFDIR "/ocserv/ocserv.conf", 'o', required_argument },
+	{ "user", " NAME", "say where a session of this user would leave, and which line says so", OPTION_USER, required_argument },
+	{ "group", " NAME", "with --user: and of this group", OPTION_GROUP, required_argument },
+	{ "vhost", " NAME", "with --user: and of this virtual host", OPTION_VHOST, required_argument },
 	{ "verbose", "", "log each change of the kernel, as a command; check: each value; status: counters that are 0", 'v', no_argument },
 	{ "help", "", "this help; with a verb, what it does and its options", 'h', no_argument },
 	{ "version", "", "the version", 'V', no_argument },
@@ -68,6 +74,8 @@ struct command {
 	struct options options;
 	bool given[KNOWN];
 	bool help, version;
+	char **words;	/* what is no option, nor its argument, in its order */
+	int count;
 };
 
 static int PRINTF(1, 2) usage_error(const char *format, ...)
@@ -86,7 +94,9 @@ static int PRINTF(1, 2) usage_error(const char *format, ...)
 
 static bool has_short_form(const struct known_option *option)
 {
-	return option->letter != OPTION_MOVE && option->letter != OPTION_WAIT;
+	static const char letters[] = { OPTION_MOVE, OPTION_WAIT, OPTION_USER, OPTION_GROUP, OPTION_VHOST, '\0' };
+
+	return !strchr(letters, option->letter);
 }
 
 static bool verb_knows(const struct verb *verb, int letter)
@@ -208,6 +218,15 @@ static int take_option(struct command *command, const struct known_option *optio
 		return take_seconds(option, argument ? argument : WATCH_SECONDS, &options->watch);
 	case OPTION_WAIT:
 		return take_seconds(option, argument, &options->wait);
+	case OPTION_USER:
+		options->user = argument;
+		break;
+	case OPTION_GROUP:
+		options->group = argument;
+		break;
+	case OPTION_VHOST:
+		options->vhost = argument;
+		break;
 	case 'v':
 		options->verbose = true;
 		break;
@@ -281,13 +300,22 @@ static int wrong_option(bool lacks_argument, char **argv)
 	return usage_error("--%s %s argument", option->name, lacks_argument ? "needs an" : "takes no");
 }
 
-/* The argument of --watch may be a word of its own, as of other programs. */
+/* The argument of --watch may be a word of its own, as of other programs: the next one, since nothing is moved. */
 static char *argument_of(const struct known_option *option, int argc, char **argv)
 {
 	if (option->argument == optional_argument && !optarg && optind < argc && isdigit((unsigned char)argv[optind][0]))
 		return argv[optind++];
 	return optarg;
 }
+
+/* In the place of words that have been read. */
+static int keep_word(struct command *command, char *word)
+{
+	command->words[command->count++] = word;
+	return EX_OK;
+}
+
+#define IN_ORDER "-"	/* of getopt(3): it returns 1 for a word. Else C libraries differ in where words are meanwhile */
 
 static int take_options(struct command *command, int argc, char **argv)
 {
@@ -297,12 +325,15 @@ static int take_options(struct command *command, int argc, char **argv)
 	for (size_t i = 0; i < KNOWN; i++)
 		long_options[i] = (struct option){ known[i].name, known[i].argument, NULL, known[i].letter };
 	opterr = 0;
-	while (status == EX_OK && (found = getopt_long(argc, argv, ":c:dnjf:o:sw::vhV", long_options, NULL)) >= 0) {
+	while (status == EX_OK && (found = getopt_long(argc, argv, IN_ORDER ":c:dnjf:o:sw::vhV", long_options, NULL)) >= 0) {
 		const struct known_option *option = found == '?' || found == ':' ? NULL : option_of(found);
 
-		status = option ? take_option(command, option, argument_of(option, argc, argv)) :
-				  wrong_option(found == ':', argv);
+		status = option     ? take_option(command, option, argument_of(option, argc, argv)) :
+			 found == 1 ? keep_word(command, optarg) :
+				      wrong_option(found == ':', argv);
 	}
+	for (; optind < argc; optind++)
+		keep_word(command, argv[optind]);
 	return status;
 }
 
@@ -316,6 +347,8 @@ static int check_options(const struct command *command, const struct verb *verb)
 			return usage_error("--%s is not an option of %s", known[i].name, verb->name);
 	if (options->diff && !options->dry_run)
 		return usage_error("--diff needs --dry-run");
+	if ((options->group || options->vhost) && !options->user)
+		return usage_error("--group and --vhost need --user");
 	if (options->wait && options->dry_run)
 		return usage_error("--wait and --dry-run can't be combined");
 	if (options->watch && (options->json || options->format))
@@ -362,7 +395,7 @@ static int run_word(struct command *command, char **words, int count)
 
 int main(int argc, char **argv)
 {
-	struct command command = { 0 };
+	struct command command = { .words = argv + (argc > 0) };
 	int status;
 
 	open_standard_files();
@@ -373,8 +406,8 @@ int main(int argc, char **argv)
 		puts("ocserv-gateway " PACKAGE_VERSION);
 		return EX_OK;
 	}
-	if (optind < argc)
-		return run_word(&command, argv + optind, argc - optind);
+	if (command.count > 0)
+		return run_word(&command, command.words, command.count);
 	if (command.help)
 		return print_help_of(NULL);
 	if (getenv("REASON"))

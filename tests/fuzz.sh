@@ -9,7 +9,7 @@ set -u
 top=$(cd "${0%/*}/.." && pwd)
 . "$top/tests/lib/tap.sh"
 seconds=${OGW_FUZZ_SECONDS:-$([ -n "${OGW_MORE:-}" ] && echo 60 || echo 10)}
-targets=(config hook session netlink ocserv pools)
+targets=(config hook session netlink ocserv pools maps)
 
 [ -n "$(type -P clang)" ] || skip_all "needs clang"
 work=$(mktemp -d)

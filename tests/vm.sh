@@ -1,36 +1,55 @@
 #!/bin/bash
-# Tests on Debian's own kernel, in one virtual machine: what this machine's kernel does otherwise, or has not.
+# Tests on other kernels than this machine's, each in a virtual machine, both at once: Debian's own, which has modules that
+# this one has not, and the newest that apt has.
 # shellcheck source-path=SCRIPTDIR/lib
 set -u
 top=$(cd "${0%/*}/.." && pwd)
 cd "$top" || exit 1
-# The last one leaves a small table of flows.
-tests=(tests/ns/flows.sh tests/vm/doors.sh tests/vm/vrf.sh tests/vm/wireguard.sh tests/vm/full-table.sh)
-seconds=600
+# Each machine's kernel and its tests. The first finds no module loaded; full-table leaves a small table of flows.
+machines=(
+	"amd64 tests/vm/modules.sh tests/ns/install.sh tests/ns/flows.sh tests/ns/repair.sh tests/vm/doors.sh tests/vm/vrf.sh \
+tests/vm/wireguard.sh tests/vm/full-table.sh"
+	"newest tests/vm/modules.sh tests/ns/flows.sh tests/ns/repair.sh tests/e2e/environment.sh tests/leaks.sh"
+)
+seconds=900
 
 # Without KVM all is slow, and 2 GB of memory make room for 65,536 flows.
-export OGW_FLOWS=3000
+export OGW_SLOW=1 OGW_LEAKS="--quick --variant dual --only ruleset" OGW_CPUS=$((($(nproc) + 1) / 2))
+if [ -n "${OGW_MORE:-}" ]; then
+	everything=$(echo tests/ns/*.sh tests/e2e/*.sh tests/leaks.sh)
+	seconds=36000 OGW_LEAKS=--quick
+	machines=("amd64 $everything tests/vm/doors.sh tests/vm/vrf.sh tests/vm/wireguard.sh tests/vm/full-table.sh"
+		"newest tests/vm/modules.sh $everything")
+fi
 
 # shellcheck disable=SC2016 # for the virtual machine
-run_all() {
-	timeout "$seconds" tests/vm/run bash -c '
+run_all() {	# KERNEL TEST...
+	OGW_KERNEL=$1 exec setpriv --pdeathsig TERM -- timeout "$seconds" tests/vm/run bash -c '
 		echo "kernel $(uname -r)"
 		for test; do
 			echo "begin $test"
+			begun=$SECONDS
 			"$test"
 			echo "end $test $?"
-		done' run "$@" 2>&1
+			echo "# $test took $((SECONDS - begun)) s"
+		done' run "${@:2}" 2>&1
 }
 
 # One TAP of all: each assertion with its test, and one for each test, that it came to its end.
 join() {
-	awk -v tests="$*" '
+	awk '
 		function assert(good, text) { print (good ? "ok " : "not ok ") ++count " - " text; bad += !good }
+		function missed(    i, all) {
+			for (i = split(tests, all); i > 1; i--)
+				if (!(all[i] in ended))
+					assert(0, all[i] ": the virtual machine with linux-image-" all[1] " did not come so far")
+			split("", ended)
+		}
+		/^machine / { missed(); tests = substr($0, 9); next }
 		/^kernel / { kernel = $2; next }
-		/^begin / { name = $2; sub("tests/", "", name); seen = planned = failed = 0; next }
+		/^begin / { name = $2; sub("tests/", "", name); name = name " on " kernel; seen = planned = failed = 0; next }
 		/^end / {
-			assert(seen && seen == planned && (failed > 0) == ($3 != 0),
-				name ": all of it was run, on Linux " kernel)
+			assert(seen && seen == planned && (failed > 0) == ($3 != 0), name ": all of it was run")
 			ended[$2] = 1
 			next
 		}
@@ -45,12 +64,20 @@ join() {
 		/^1\.\./ { planned = substr($0, 4) + 0; next }
 		{ print (/^#/ ? "" : "# ") $0 }
 		END {
-			for (i = split(tests, all); i > 0; i--)
-				if (!(all[i] in ended))
-					assert(0, all[i] ": the virtual machine did not come so far")
+			missed()
 			print "1.." count
 			exit bad > 0
 		}'
 }
 
-run_all "${tests[@]}" | join "${tests[@]}"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for i in "${!machines[@]}"; do
+	# shellcheck disable=SC2086 # words
+	run_all ${machines[i]} >"$work/$i" &
+done
+wait
+for i in "${!machines[@]}"; do
+	echo "machine ${machines[i]}"
+	cat "$work/$i"
+done | join

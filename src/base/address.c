@@ -75,6 +75,14 @@ struct prefix prefix_mask(const struct prefix *prefix)
 	return masked;
 }
 
+struct address prefix_ones(uint8_t family, uint8_t length)
+{
+	struct prefix ones = { .address.family = family, .length = length };
+
+	memset(ones.address.bytes, 0xff, sizeof(ones.address.bytes));
+	return prefix_mask(&ones).address;
+}
+
 unsigned int netmask_length(const char *text)
 {
 	struct prefix ones = { .address.family = AF_INET, .address.bytes = { 255, 255, 255, 255 } }, masked;

@@ -53,6 +53,9 @@ unsigned int netmask_length(const char *text);
 /* prefix_parse_written - the same, and IPv4's ADDRESS/NETMASK, as people and ocserv write it */
 bool prefix_parse_written(struct prefix *prefix, const char *text);
 
+/* prefix_ones - the mask of a length: 255.255.255.0 */
+struct address prefix_ones(uint8_t family, uint8_t length);
+
 /* prefix_mask - the prefix with its host bits cleared */
 struct prefix prefix_mask(const struct prefix *prefix);
 

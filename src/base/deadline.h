@@ -5,6 +5,7 @@
 /* A run is bounded, since ocserv's main process can wait for it: five seconds in all, three for the lock. */
 #define DEADLINE_SECONDS 5
 #define DEADLINE_EXAMINE_SECONDS 10	/* of verbs that read all that others may have, and hold up nobody */
+#define DEADLINE_MODULES_SECONDS 60	/* of an installation by hand or at boot, since the kernel may load its modules for it */
 #define DEADLINE_TEST_SECONDS 30	/* of a test, which waits for what is beyond the gateway */
 #define DEADLINE_LOCK_SECONDS 3
 

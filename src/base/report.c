@@ -144,6 +144,16 @@ int report_add_errors(struct report *report, const struct report *other)
 	return other->errors.count ? -1 : 0;
 }
 
+void report_move(struct report *report, struct report *other)
+{
+	report_add_errors(report, other);
+	for (size_t i = 0; i < other->warnings.count; i++)
+		report_warning(report, "%s", other->warnings.line[i]);
+	for (size_t i = 0; i < other->notes.count; i++)
+		report_note(report, "%s", other->notes.line[i]);
+	report_free(other);
+}
+
 void report_take_errors(struct report *report, struct lines *lines)
 {
 	for (size_t i = 0; i < report->errors.count; i++)

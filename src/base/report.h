@@ -37,6 +37,9 @@ void report_take_errors(struct report *report, struct lines *lines);
 /* report_add_errors - those of @other, too, which keeps them; returns -1 where it has any */
 int report_add_errors(struct report *report, const struct report *other);
 
+/* report_move - all of @other goes to @report */
+void report_move(struct report *report, struct report *other);
+
 /* report_log - the notes, warnings and errors, as lines of the log; it is empty afterwards */
 void report_log(struct report *report);
 

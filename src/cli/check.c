@@ -3,6 +3,9 @@
 #include "base/privileges.h"
 #include "base/terminal.h"
 #include "cli/verbs.h"
+#include "cli/whereto.h"
+#include "config/maps.h"
+#include "config/variables.h"
 #include "diagnose/advice.h"
 #include "diagnose/capacity.h"
 #include "diagnose/ocserv.h"
@@ -17,10 +20,10 @@ static const char *origin_text(const struct config *config, const struct key_des
 {
 	switch (setting->origin) {
 	case FROM_FILE:
-		text_add(text, "%s:%u", config->path, setting->line);
+		text_add(text, "%s:%u", setting->place ? setting->place : config->path, setting->line);
 		break;
 	case FROM_ENVIRONMENT:
-		text_add(text, "environment, %s", key->environment);
+		text_add(text, "environment, %s", setting->place ? setting->place : key->environment);
 		break;
 	case FROM_OPTION:
 		text_add_string(text, "--ocserv-conf");
@@ -43,22 +46,50 @@ static void add_setting(struct text *screen, const struct config *config, const 
 		 setting->automatic ? config->ocserv_conf : "");
 }
 
-/* What somebody has said; with @all, what nobody has said, too. */
+/* Whether somebody has said it. */
+static bool is_said(const struct setting *setting)
+{
+	return setting->origin != FROM_DEFAULT || setting->automatic;
+}
+
+/* With @all, what nobody has said of it, too. */
+static void add_named_gateway(struct text *screen, const struct config *config, const struct gateway *gateway, bool all)
+{
+	char section[GATEWAY_SECTION];
+
+	text_add(screen, "\n%s\n", gateway_section(gateway, section));
+	for (int i = 0; i < CONFIG_KEYS; i++) {
+		const struct setting *setting = &gateway->setting[i];
+		struct key_description key;
+
+		config_describe_key((enum config_key)i, &key);
+		if (is_said(setting) || (all && setting->value))
+			add_setting(screen, config, &key, setting);
+	}
+}
+
+static void add_said(struct text *screen, const struct config *config, enum config_key i, const char **section)
+{
+	struct key_description key;
+
+	config_describe_key(i, &key);
+	if (strcmp(*section, key.section) != 0)
+		text_add(screen, "\n[%s]\n", key.section);
+	*section = key.section;
+	add_setting(screen, config, &key, &config->setting[i]);
+}
+
+/* What somebody has said; with @all, what nobody has said, too. Gateways with names stand behind the one without. */
 static void add_settings(struct text *screen, const struct config *config, bool all)
 {
 	const char *section = "";
 
-	for (int i = 0; i < CONFIG_KEYS; i++) {
-		const struct setting *setting = &config->setting[i];
-		struct key_description key;
-
-		if (setting->origin == FROM_DEFAULT && !setting->automatic && !all)
-			continue;
-		config_describe_key((enum config_key)i, &key);
-		if (strcmp(section, key.section) != 0)
-			text_add(screen, "\n[%s]\n", key.section);
-		section = key.section;
-		add_setting(screen, config, &key, setting);
+	for (enum config_key i = 0; i < CONFIG_KEYS; i++) {
+		if (i == KEY_MAP_USERS)
+			for (unsigned int j = 1; j < config->gateways; j++)
+				add_named_gateway(screen, config, &config->gateway[j], all);
+		if (is_said(&config->setting[i]) || all)
+			add_said(screen, config, i, &section);
 	}
 }
 
@@ -135,6 +166,7 @@ static void add_json_values(struct text *json, const struct config *config)
 {
 	const char *section = "";
 
+	whereto_add_json(json, config);
 	text_add_string(json, "  \"values\": {");
 	for (int i = 0; i < CONFIG_KEYS; i++) {
 		struct key_description key;
@@ -175,24 +207,73 @@ static void print_screen(const struct run *run, const struct text *screen)
 	fputs(text_string(screen), stdout);
 }
 
+/* What the image has that is of no use here, and does no harm. */
+static void note_variable(const struct strange_variable *variable, void *data)
+{
+	if (variable->harmless)
+		report_note(data, "environment: %.*s: is not read by this program; unset it", variable->length, variable->name);
+}
+
+/* All that there is to say of a configuration that is good. */
+static void check_config(struct run *run, struct text *screen)
+{
+	struct report *report = &run->report;
+	struct ocserv ocserv;
+
+	ocserv_find(&ocserv, &run->config);
+	privileges_drop();
+	maps_check(&run->config, report);
+	variables_visit_strange(note_variable, report);
+	if (goal_of(&run->config) == GOAL_REMOVE)
+		report_warning(report, "%s", plain_text(&run->config));
+	if (run->config.log_dry_run)
+		report_warning(report, "[log] dry_run = yes: hooks install nothing, there is NO kill switch");
+	check_host(run, &ocserv, screen);
+	ocserv_free(&ocserv);
+	whereto_add(screen, &run->config);
+	add_settings(screen, &run->config, run->options->verbose);
+}
+
+/* --user: nothing is said but that. */
+static void check_user(struct run *run, struct text *screen)
+{
+	struct text json CLEANUP(text_free) = { 0 };
+
+	privileges_drop();
+	if (!run->options->json) {
+		whereto_explain(screen, &run->config, run->options, &run->report);
+		return;
+	}
+	whereto_explain_json(&json, &run->config, run->options, &run->report);
+	text_add_string(screen, "{\n");
+	report_add_json(screen, &run->report);
+	text_add_string(screen, json.length ? text_string(&json) : "  \"session\": null\n");
+	text_add_string(screen, "}\n");
+}
+
+/* What was found is for the log then. */
+static struct result explain_user(struct run *run, bool good)
+{
+	struct text screen CLEANUP(text_free) = { 0 };
+
+	if (good)
+		check_user(run, &screen);
+	deadline_stop();
+	fputs(text_string(&screen), stdout);
+	run->shown = run->options->json;
+	return run_end(run);
+}
+
 struct result verb_check(const struct options *options)
 {
 	struct text screen CLEANUP(text_free) = { 0 };
 	struct run run;
-	struct report *report = &run.report;
-	struct ocserv ocserv;
+	bool good = run_begin(&run, options, RUN_CHECK) == 0;
 
-	if (run_begin(&run, options, RUN_CHECK) == 0) {
-		ocserv_find(&ocserv, &run.config);
-		privileges_drop();
-		if (goal_of(&run.config) == GOAL_REMOVE)
-			report_warning(report, "%s", plain_text(&run.config));
-		if (run.config.log_dry_run)
-			report_warning(report, "[log] dry_run = yes: hooks install nothing, there is NO kill switch");
-		check_host(&run, &ocserv, &screen);
-		ocserv_free(&ocserv);
-		add_settings(&screen, &run.config, options->verbose);
-	}
+	if (options->user)
+		return explain_user(&run, good);
+	if (good)
+		check_config(&run, &screen);
 	/* Whoever reads it may take any time. */
 	deadline_stop();
 	if (options->json)
@@ -200,6 +281,6 @@ struct result verb_check(const struct options *options)
 	else
 		print_screen(&run, &screen);
 	run.shown = true;
-	run.bad_news = report->warnings.count > 0;
+	run.bad_news = run.report.warnings.count > 0;
 	return run_end(&run);
 }

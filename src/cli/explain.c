@@ -3,6 +3,7 @@
 #include "diagnose/others.h"
 #include "diagnose/simulate.h"
 #include "kernel/rtnetlink.h"
+#include "model/marks.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>
@@ -30,6 +31,11 @@ struct question {
 	char device[IFNAMSIZ];	/* the tunnel that it comes from */
 	char *user;		/* of the live session with this address; NULL where there is none */
 	bool supposed;		/* no tunnel is there: it is answered as if one was the client's */
+
+	/* Of several gateways. */
+	char *id;		/* of the session; NULL where there is none */
+	struct departure departure;
+	struct text line;	/* what in the configuration says where it leaves */
 };
 
 enum conclusion { TO_GATEWAY, TO_CLIENT, TO_HOST, TO_PROGRAM, DIRECT, DROPPED, LEAKS };
@@ -65,10 +71,45 @@ static bool take_session(const struct session *session, void *data)
 	    !is_asked_for(question, session, &own))
 		return true;
 	free(question->user);
+	free(question->id);
 	question->user = duplicate(session->user);
+	question->id = duplicate(session->id);
 	question->source = own;
 	snprintf(question->device, sizeof(question->device), "%s", session->device);
 	return if_nametoindex(session->device) == 0;	/* a later one of a reconnect may have it */
+}
+
+struct departing {
+	struct question *question;
+	const struct config *config;
+	const struct situation *situation;
+	struct report *report;
+};
+
+static bool take_departure(const struct session *session, void *data)
+{
+	const struct departing *departing = data;
+	struct question *question = departing->question;
+	const struct who who = { session->user, session->group, session->vhost };
+	struct changes changes;
+
+	if (strcmp(session->id, question->id) != 0)
+		return true;
+	changes_make(&changes, &departing->situation->plan);
+	places_departure(&question->departure, departing->config, session, &changes, departing->report);
+	changes_free(&changes);
+	config_gateway_of(departing->config, &who, &question->line, departing->report);
+	return false;
+}
+
+/* Of several gateways: by which the session leaves. */
+static void find_departure(const struct config *config, const struct situation *situation, struct question *question,
+			   struct report *report)
+{
+	struct departing departing = { question, config, situation, report };
+
+	if (question->id && config_is_mapped(config))
+		state_look(config->state_dir, take_departure, &departing);
 }
 
 /* The tunnel that the address is routed to, or else any; the name of one where none is there. */
@@ -156,9 +197,52 @@ static const char *no_way_text(const struct netlink_error *error)
 	return strerror(error->number);
 }
 
+/*
+ * By which it should leave: of several gateways the one that the configuration gives the session, or has given it until it
+ * was edited; NULL: no session has it.
+ */
+static const struct gateway *gateway_of(const struct findings *findings)
+{
+	const struct departure *departure = &findings->question->departure;
+
+	if (!config_is_mapped(findings->config))
+		return config_default(findings->config);
+	return departure->moves && departure->recorded ? config_gateway_named(findings->config, departure->now) : departure->next;
+}
+
+/* The same for this family, be it direct or block. */
+static const struct gateway *wanted_of(const struct findings *findings)
+{
+	const struct gateway *gateway = gateway_of(findings);
+
+	return gateway ? gateway_for(findings->config, gateway, findings->question->family) : NULL;
+}
+
 static const struct exit *exit_of(const struct findings *findings)
 {
-	return exits_default(&findings->situation->exits, findings->config, family_index(findings->question->source.family));
+	const struct gateway *gateway = gateway_of(findings);
+
+	return gateway ? exits_find(&findings->situation->exits, gateway, findings->question->family) : NULL;
+}
+
+/* The gateway of several that it reaches; NULL where it is none. */
+static const struct exit *reached_of(const struct findings *findings)
+{
+	const struct exits *exits = &findings->situation->exits;
+	const struct packet *packet = &findings->simulation.packet;
+	unsigned int index = if_nametoindex(packet->outgoing);
+
+	for (unsigned int i = 0; i < exits->count; i++)
+		if (exits->exit[i].family == findings->question->family && exits->exit[i].interface.index == index &&
+		    address_equal(&exits->exit[i].nexthop, &packet->nexthop))
+			return &exits->exit[i];
+	return NULL;
+}
+
+static bool is_direct(const struct findings *findings)
+{
+	return config_is_mapped(findings->config) ? wanted_of(findings) == &findings->config->direct :
+						    !config_covers(findings->config, findings->question->family);
 }
 
 /* To a client is to an address of theirs via a tunnel of theirs; where no family is covered, via a tunnel. */
@@ -172,13 +256,11 @@ static bool is_to_client(const struct findings *findings)
 		config_is_client(config, &findings->simulation.packet.destination));
 }
 
-static bool is_to_gateway(const struct findings *findings)
+static bool is_to_gateway(const struct findings *findings, const struct exit *exit)
 {
-	const struct exit *exit = exit_of(findings);
 	const struct packet *packet = &findings->simulation.packet;
 
-	return exit && if_nametoindex(packet->outgoing) == exit->interface.index &&
-	       address_equal(&packet->nexthop, &exit->nexthop);
+	return if_nametoindex(packet->outgoing) == exit->interface.index && address_equal(&packet->nexthop, &exit->nexthop);
 }
 
 static bool is_ours(const struct findings *findings, const struct nftnl_chain *chain)
@@ -226,9 +308,8 @@ static void judge_end(struct findings *findings)
 }
 
 /* Whether clients have, toward the gateway, the source that the configuration asks for. */
-static bool has_wanted_source(const struct findings *findings, const struct effect *source)
+static bool has_wanted_source(const struct findings *findings, const struct exit *exit, const struct effect *source)
 {
-	const struct exit *exit = exit_of(findings);
 	struct address own;
 
 	if (!gateway_masquerades(exit->gateway, exit->family) || (source && source->deed == DEED_MASQUERADE))
@@ -237,20 +318,22 @@ static bool has_wanted_source(const struct findings *findings, const struct effe
 	       address_equal(&own, &source->address);
 }
 
-static void judge_gateway(struct findings *findings)
+static void judge_gateway(struct findings *findings, const struct exit *exit)
 {
 	const struct simulation *simulation = &findings->simulation;
 	const struct effect *source = simulation->source == NO_EFFECT ? NULL : &simulation->effect[simulation->source];
-	bool masquerades = config_masquerades(findings->config, findings->question->family);
+	bool masquerades = gateway_masquerades(exit->gateway, findings->question->family);
 	struct text *verdict = &findings->verdict;
 	char address[ADDRESS_TEXT];
 
 	findings->conclusion = TO_GATEWAY;
-	findings->arrives = has_wanted_source(findings, source);
-	if (exit_is_link(exit_of(findings)))
-		text_add(verdict, "leaves via %s", exit_of(findings)->text);
+	findings->arrives = has_wanted_source(findings, exit, source);
+	if (exit_is_link(exit))
+		text_add(verdict, "leaves via %s", exit->text);
 	else
 		text_add_string(verdict, "reaches the gateway");
+	if (config_is_mapped(findings->config))
+		text_add(verdict, exit_is_link(exit) ? ", gateway %s" : " %s", exit->gateway->name);
 	if (simulation->destination != NO_EFFECT) {
 		text_add(verdict, ", but for %s, by ", address_text(&simulation->packet.destination, address));
 		add_cause(verdict, findings, simulation->destination);
@@ -271,23 +354,37 @@ static void judge_gateway(struct findings *findings)
 	text_add_string(verdict, findings->situation->plan.intact_guard ? "" : "; run `ocserv-gateway up`");
 }
 
+/* By another client's gateway is a leak, too. */
+static void add_others_gateway(struct findings *findings)
+{
+	const struct exit *reached = config_is_mapped(findings->config) ? reached_of(findings) : NULL;
+	const struct gateway *wanted = wanted_of(findings);
+
+	if (reached)
+		text_add(&findings->verdict, " to the gateway %s%s%s", reached->gateway->name,
+			 wanted ? " in place of " : "", wanted ? wanted->name : "");
+}
+
 static void judge_out(struct findings *findings)
 {
 	const char *interface = findings->simulation.packet.outgoing;
+	const struct exit *exit = exit_of(findings);
 
 	if (is_to_client(findings)) {
 		findings->conclusion = TO_CLIENT;
 		findings->arrives = true;
 		text_add(&findings->verdict, "reaches a client via %s", interface);
-	} else if (is_to_gateway(findings)) {
-		judge_gateway(findings);
-	} else if (!config_covers(findings->config, findings->question->family)) {
+	} else if (exit && is_to_gateway(findings, exit)) {
+		judge_gateway(findings, exit);
+	} else if (is_direct(findings)) {
 		findings->conclusion = DIRECT;
 		findings->arrives = true;
 		text_add(&findings->verdict, "leaves via this host's own route, on %s", interface);
 	} else {
 		findings->conclusion = LEAKS;
-		text_add(&findings->verdict, "LEAKS via %s: run `ocserv-gateway up`", interface);
+		text_add(&findings->verdict, "LEAKS via %s", interface);
+		add_others_gateway(findings);
+		text_add_string(&findings->verdict, ": run `ocserv-gateway up`");
 	}
 }
 
@@ -325,6 +422,8 @@ static void judge(struct findings *findings)
 		break;
 	case HAS_NO_WAY:
 		text_add(verdict, "dropped by routing: %s", no_way_text(&simulation->error));
+		if (config_is_mapped(findings->config) && wanted_of(findings) == &findings->config->block)
+			text_add_string(verdict, ", as the configuration says");
 		break;
 	case HAS_A_SOCKET:
 		text_add_string(verdict, "dropped by the kernel: no policy rule delivers to this host what is handed to a program "
@@ -352,13 +451,20 @@ static void find_others(struct findings *findings)
 
 /* In words */
 
+/* That is told as another selector, too. */
+static bool is_of_mark_alone(const struct rule *rule)
+{
+	return rule->mask && rule->other && strncmp(rule->other, "fwmark ", 7) == 0 && !strchr(rule->other + 7, ' ');
+}
+
 static bool matches(const struct rule *rule, const struct question *question, const struct packet *packet)
 {
 	bool same = (!rule->source.address.family || prefix_contains(&rule->source, &question->source)) &&
 		    (!rule->destination.address.family || prefix_contains(&rule->destination, &packet->destination)) &&
-		    (!rule->incoming[0] || strcmp(rule->incoming, question->device) == 0);
+		    (!rule->incoming[0] || strcmp(rule->incoming, question->device) == 0) &&
+		    (packet->mark & rule->mask) == rule->mark;
 
-	return rule->family == question->source.family && !rule->other && same != rule->inverted;
+	return rule->family == question->source.family && (!rule->other || is_of_mark_alone(rule)) && same != rule->inverted;
 }
 
 /* The first policy rule that says what the kernel said; one about more than addresses is not taken for it. */
@@ -465,6 +571,48 @@ static void print_guard(const struct findings *findings)
 	print_lines("problem", &findings->problems);
 }
 
+/* Of several gateways: to which its packets are to go, and what says so. */
+static void print_gateway(const struct findings *findings)
+{
+	const struct question *question = findings->question;
+	const struct departure *departure = &question->departure;
+	const struct gateway *wanted = wanted_of(findings);
+	struct text line CLEANUP(text_free) = { 0 };
+
+	if (!config_is_mapped(findings->config))
+		return;
+	text_add(&line, !departure->next ? "none, as no live session has this address" : "%s",
+		 departure->next ? departure->next->name : "");
+	if (wanted && !departure->moves && wanted != departure->next)
+		text_add(&line, ", which is %s for %s", wanted->name, family_name(question->family));
+	if (question->line.length)
+		text_add(&line, " (%s)", text_string(&question->line));
+	if (departure->moves)
+		text_add(&line, "; until the next `ocserv-gateway up` %s", departure->now);
+	print_line("gateway", &line);
+}
+
+/* Each time that its mark changes in our bits: by whom, and whose gateway that is. */
+static void print_marks(const struct findings *findings)
+{
+	const struct config *config = findings->config;
+	const struct simulation *simulation = &findings->simulation;
+	uint32_t before = 0;
+
+	for (size_t i = 0; i < simulation->effects && config_is_mapped(config); i++) {
+		const struct effect *effect = &simulation->effect[i];
+		struct text line CLEANUP(text_free) = { 0 };
+
+		if (effect->deed != DEED_MARK || !effect->answer.usual || (effect->mark & config->mark_mask) == before)
+			continue;
+		before = effect->mark & config->mark_mask;
+		text_add(&line, "0x%x", effect->mark);
+		text_add(&line, " (%s), by ", mark_text(config, before));
+		add_cause(&line, findings, i);
+		print_line("mark", &line);
+	}
+}
+
 /* What decides of the usual packet in a chain of ours, and where another source begins. */
 static void print_guard_rule(const struct effect *effect)
 {
@@ -473,11 +621,21 @@ static void print_guard_rule(const struct effect *effect)
 	struct text line CLEANUP(text_free) = { 0 };
 	char comment[COMMENT_ROOM];
 
-	if (!rule || !effect->answer.usual)
+	if (!rule || !effect->answer.usual || effect->deed == DEED_MARK || effect->deed == DEED_FLOW_MARK)
 		return;
 	expressions_comment(rule, comment, sizeof(comment));
 	text_add(&line, "%s: %s", nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN), comment);
 	print_line(nat ? "NAT" : "guard rule", &line);
+}
+
+/* Of several gateways two hooks ask the chain of one. */
+static bool is_told(const struct simulation *simulation, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (simulation->effect[i].rule == simulation->effect[index].rule && simulation->effect[i].answer.usual &&
+		    simulation->effect[i].base_rule != simulation->effect[index].base_rule && simulation->effect[i].rule)
+			return true;
+	return false;
 }
 
 static void print_guard_rules(const struct findings *findings)
@@ -485,7 +643,7 @@ static void print_guard_rules(const struct findings *findings)
 	const struct simulation *simulation = &findings->simulation;
 
 	for (size_t i = 0; i < simulation->effects; i++)
-		if (is_ours(findings, simulation->effect[i].chain))
+		if (is_ours(findings, simulation->effect[i].chain) && !is_told(simulation, i))
 			print_guard_rule(&simulation->effect[i]);
 }
 
@@ -515,6 +673,8 @@ static void print_findings(const struct findings *findings, bool verbose)
 	if (question->supposed)
 		printf("session      no client is connected: as if one had this address, behind %s\n", question->device);
 	printf("to           %s\n", address_text(&question->destination, destination));
+	print_gateway(findings);
+	print_marks(findings);
 	print_way(findings);
 	print_guard(findings);
 	print_guard_rules(findings);
@@ -597,6 +757,18 @@ static void add_json_lines(struct text *json, const struct lines *lines, bool fo
 	}
 }
 
+/* Of several: as configured, what says so, and as it is now. */
+static void add_json_gateway(struct text *json, const struct findings *findings)
+{
+	const struct question *question = findings->question;
+	const struct gateway *next = question->departure.next;
+
+	add_json_string(json, "gateway", next ? next->name : NULL);
+	add_json_string(json, "gateway_line", question->line.length ? text_string(&question->line) : NULL);
+	add_json_string(json, "gateway_now", next ? question->departure.now : NULL);
+	text_add(json, "  \"mark\": %u,\n", findings->simulation.packet.mark);
+}
+
 static void print_json(const struct findings *findings)
 {
 	const struct question *question = findings->question;
@@ -616,6 +788,8 @@ static void print_json(const struct findings *findings)
 	add_json_string(&json, "destination", address_text(&question->destination, destination));
 	add_json_string(&json, "device", question->device);
 	add_json_string(&json, "user", question->user);
+	if (config_is_mapped(findings->config))
+		add_json_gateway(&json, findings);
 	text_add(&json, "  \"supposed\": %s,\n", question->supposed ? "true" : "false");
 	add_json_string(&json, "route", route.length ? text_string(&route) : NULL);
 	add_json_cause(&json, findings);
@@ -715,6 +889,7 @@ static void explain(struct run *run, struct question *question)
 	if (situation.planned && situation.present.unprivileged) {
 		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");
 	} else if (situation.planned) {
+		find_departure(config, &situation, question, report);
 		find_tunnel(config, &roads, &situation.host, question);
 		explain_packet(&findings, run);
 	}
@@ -736,5 +911,7 @@ struct result verb_explain(const struct options *options)
 		explain(&run, &question);
 	fflush(stdout);
 	free(question.user);
+	free(question.id);
+	text_free(&question.line);
 	return run_end(&run);
 }

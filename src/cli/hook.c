@@ -41,6 +41,7 @@ static struct session read_session(void)
 		.real = variable("IP_REAL"),
 		.ip4 = variable("IP_REMOTE"),
 		.ip6 = variable("IPV6_REMOTE"),
+		.length6 = variable("IPV6_PREFIX"),
 		.gateway = "",
 		.since = (unsigned long long)time(NULL),
 	};
@@ -330,7 +331,8 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 	checkpoint_load(state, remembered->checkpoint);
 	checkpoint_read_left_out(remembered->checkpoint, &host);
 	remembered->distrusts = host_leaves_out(&host, session->device);
-	if (remembered_read(remembered, config, state, report) < 0)
+	if (remembered_read(remembered, config, state, report) < 0 ||
+	    (config_is_mapped(config) && places_hold_length(&remembered->known, session, state, report) < 0))
 		return -1;
 	result = situation_read(&situation, config, goal_of(config), remembered, sockets, report);
 
@@ -579,7 +581,7 @@ static void depart(struct run *run, const struct session *session)
 		return;
 	checkpoint_load(&run->state, remembered->checkpoint);
 	if (sockets_open(&run->sockets, report) < 0 ||
-	    converge_departure(&gone, &run->config, remembered->checkpoint, &run->sockets, report) < 0)
+	    converge_placements(&gone, &run->config, remembered->checkpoint, &run->sockets, report) < 0)
 		return;
 	checkpoint_keep(&run->state, remembered->checkpoint);
 	state_release_device(&run->state, session->device);

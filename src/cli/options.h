@@ -9,6 +9,7 @@ struct options {
 	const char *config;	/* NULL where not given */
 	const char *ocserv_conf;	/* the same */
 	const char *argument[2];	/* of explain, init and test; NULL where not given */
+	const char *user, *group, *vhost;	/* of check; the same */
 	bool dry_run;
 	bool move;		/* of up */
 	unsigned int wait;	/* the same: seconds for the gateway's interface; 0 where not given */

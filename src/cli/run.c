@@ -66,49 +66,10 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 	return cover_check(config, situation, doer, state, own, &run->report);
 }
 
-/* Changes from one gateway to another, in the order of their keys. */
 struct moves {
 	struct run *run;
-	const struct guard_change **change;
-	size_t changes;
+	struct changes changes;
 };
-
-static int compare_keys(const void *a, const void *b)
-{
-	const struct guard_change *const *one = a, *const *other = b;
-	int families = (*one)->set->family - (*other)->set->family;
-
-	return families ? families : memcmp((*one)->element.key, (*other)->element.key, GUARD_KEY);
-}
-
-static void find_moves(struct moves *moves, const struct plan *plan)
-{
-	moves->change = allocate(plan->changes, sizeof(const struct guard_change *));
-	for (size_t i = 0; i < plan->changes; i++)
-		if (plan->change[i].was[0] && plan->change[i].element.chain[0])
-			moves->change[moves->changes++] = &plan->change[i];
-	qsort(moves->change, moves->changes, sizeof(*moves->change), compare_keys);
-}
-
-static const struct guard_change *find_move(const struct moves *moves, const struct session *session, int family)
-{
-	const struct guard_set set = { .family = family_of(family) };
-	struct guard_change like = { .set = &set }, *key = &like;
-	const struct guard_change **found;
-	struct address address;
-
-	if (!address_parse_unscoped(&address, family == IPV4 ? session->ip4 : session->ip6) || address.family != set.family)
-		return NULL;
-	guard_session_key(like.element.key, session->device, &address);
-	found = bsearch(&key, moves->change, moves->changes, sizeof(*moves->change), compare_keys);
-	return found ? *found : NULL;
-}
-
-/* to_nl: nl */
-static const char *gateway_of_chain(const char *chain)
-{
-	return strchr(chain, '_') + 1;
-}
 
 static void note_move(struct run *run, const struct session *session, const struct guard_change *change)
 {
@@ -121,8 +82,8 @@ static void note_move(struct run *run, const struct session *session, const stru
 	text_add_pair(&line, "id", session->id, VALUE_LIMIT);
 	text_add_pair(&line, "device", session->device, VALUE_LIMIT);
 	text_add_pair(&line, address.family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
-	text_add_pair(&line, "from", gateway_of_chain(change->was), VALUE_LIMIT);
-	text_add_pair(&line, "to", gateway_of_chain(change->element.chain), VALUE_LIMIT);
+	text_add_pair(&line, "from", places_gateway_of_chain(change->was), VALUE_LIMIT);
+	text_add_pair(&line, "to", places_gateway_of_chain(change->element.chain), VALUE_LIMIT);
 	log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
 }
 
@@ -131,11 +92,25 @@ static bool note_moves(const struct session *session, void *data)
 	const struct moves *moves = data;
 
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct guard_change *change = find_move(moves, session, family);
+		const struct guard_change *change = changes_find(&moves->changes, session, family);
 
-		if (change && places_has_device(&moves->run->state, session))
+		if (change && change->was[0] && places_has_device(&moves->run->state, session))
 			note_move(moves->run, session, change);
 	}
+	return true;
+}
+
+/* The records say by which gateway each session leaves, and so whether one that leaves otherwise does so by an edit. */
+static bool record_move(const struct session *session, void *data)
+{
+	struct run *run = data;
+	const struct gateway *gateway = session->unread ? NULL : places_gateway(&run->config, session, &run->report);
+	struct session moved = *session;
+
+	if (!gateway || strcmp(session->gateway, gateway->name) == 0)
+		return true;
+	moved.gateway = gateway->name;
+	state_record(&run->state, &moved, &run->report);
 	return true;
 }
 
@@ -143,12 +118,11 @@ static bool note_moves(const struct session *session, void *data)
 static int tell_moves(struct run *run, const struct plan *plan)
 {
 	struct moves moves = { .run = run };
-	int result = 0;
+	int result;
 
-	find_moves(&moves, plan);
-	if (moves.changes)
-		result = state_visit(&run->state, false, note_moves, &moves, &run->report);
-	free(moves.change);
+	changes_make(&moves.changes, plan);
+	result = moves.changes.count ? state_visit(&run->state, false, note_moves, &moves, &run->report) : 0;
+	changes_free(&moves.changes);
 	return result;
 }
 
@@ -170,7 +144,8 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 	if (tell_moves(run, &situation->plan) < 0)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
-	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0)
+	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||
+	    (run->moved.count && state_visit(&run->state, false, record_move, run, &run->report) < 0))
 		return -1;
 	if (*change != CHANGE_NONE)
 		state_note_change(&run->state, change_text(*change));

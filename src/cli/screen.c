@@ -92,7 +92,7 @@ static void add_next_hop(struct text *line, const struct exit *exit, const struc
 static void add_gateway(struct text *screen, const struct status *status, int family, const struct display *display)
 {
 	const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
-	const struct contact *contact = &status->contact[family];
+	const struct contact *contact = status_contact(status, exit);
 	struct text line CLEANUP(text_free) = { 0 };
 
 	if (!exit) {
@@ -104,6 +104,15 @@ static void add_gateway(struct text *screen, const struct status *status, int fa
 	else
 		add_next_hop(&line, exit, contact);
 	add_line(screen, family_name(family), text_string(&line), contact->there ? GOOD : BAD, display);
+}
+
+/* Of one gateway for all; several are in a table. */
+static void add_only_gateway(struct text *screen, const struct status *status, const struct display *display)
+{
+	if (config_is_mapped(status->config))
+		return;
+	add_gateway(screen, status, IPV4, display);
+	add_gateway(screen, status, IPV6, display);
 }
 
 static const char *many(size_t count)
@@ -153,14 +162,15 @@ static void add_way(struct text *line, const char *name, uint64_t bytes, uint64_
 
 static void add_paces(struct text *screen, const struct status *status, const struct display *display)
 {
-	for (int family = 0; family < FAMILIES; family++) {
-		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
-		const struct device_traffic *pace = &status->pace[family].each_second;
+	const struct exits *exits = &status->situation->exits;
+
+	for (unsigned int i = 0; i < exits->count; i++) {
+		const struct device_traffic *pace = &status->pace[i].each_second;
 		struct text line CLEANUP(text_free) = { 0 };
 
-		if (!status->pace[family].known)
+		if (!status->pace[i].known)
 			continue;
-		text_add(&line, "%s: ", exit->interface.name);
+		text_add(&line, "%s: ", exits->exit[i].interface.name);
 		add_way(&line, "in", pace->in, pace->packets_in);
 		add_way(&line, "; out", pace->out, pace->packets_out);
 		add_line(screen, "traffic", text_string(&line), NEUTRAL, display);
@@ -230,6 +240,100 @@ static void add_traffic_cells(struct table *table, const struct live_session *li
 	table_add(table, live->paced ? text_string(&packets) : "-");
 }
 
+static void add_exit_cells(struct table *table, const struct exit *exit, const struct contact *contact)
+{
+	struct text said CLEANUP(text_free) = { 0 };
+	char address[ADDRESS_TEXT];
+
+	table_add(table, exit_is_link(exit) ? "link" : address_text(&exit->nexthop, address));
+	table_add(table, exit->interface.index || exit_is_link(exit) ? exit->interface.name : "-");
+	if (exit_is_link(exit) && contact->there)
+		text_add_string(&said, "up");
+	else
+		add_contact(&said, contact, exit->family);
+	table_add(table, text_string(&said));
+}
+
+/* By what is no gateway, or none of this family, nothing is sent; it is told where somebody has it. */
+static void add_gateway_row(struct table *table, const struct status *status, const struct gateway *gateway, int family)
+{
+	const struct exit *exit = exits_find(&status->situation->exits, gateway, family);
+	struct usage usage = status_usage(status, gateway, family);
+	struct text sessions CLEANUP(text_free) = { 0 };
+
+	if (!exit && !usage.sessions)
+		return;
+	text_add(&sessions, "%zu", usage.sessions);
+	table_add(table, gateway->name);
+	table_add(table, family_name(family));
+	if (exit) {
+		add_exit_cells(table, exit, status_contact(status, exit));
+	} else {
+		table_add(table, gateway->to[family].mode == GATEWAY_DIRECT ? "direct" : "block");
+		table_add(table, "-");
+		table_add(table, "-");
+	}
+	table_add(table, text_string(&sessions));
+	add_size_cell(table, exit, usage.bytes);
+}
+
+static void add_gateway_rows(struct table *table, const struct status *status, const struct gateway *gateway)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		add_gateway_row(table, status, gateway, family);
+}
+
+/* Of several, with what each family's clients have sent since the kill switch was made. */
+static void add_gateways_table(struct text *screen, const struct status *status, const struct display *display)
+{
+	static const struct column columns[] = {
+		{ "gateway", 0, false, 0 }, { "family", 0, false, 1 }, { "address", 0, false, 0 }, { "on", 0, false, 0 },
+		{ "answers", 0, false, 0 }, { "sessions", 0, true, 0 }, { "sent", 0, true, 0 },
+	};
+	struct table table CLEANUP(table_free) = { columns, sizeof(columns) / sizeof(*columns), { 0 } };
+	const struct config *config = status->config;
+
+	if (!config_is_mapped(config))
+		return;
+	for (unsigned int i = 0; i < config->gateways; i++)
+		add_gateway_rows(&table, status, &config->gateway[i]);
+	add_gateway_rows(&table, status, &config->direct);
+	add_gateway_rows(&table, status, &config->block);
+	text_add_string(screen, "\n");
+	table_add_text(screen, &table, table_room(display), display->colour);
+}
+
+static void add_move(struct text *line, const struct live_session *live)
+{
+	text_add_value(line, live->session.user, 32);
+	text_add(line, " on %s leaves via %s; at the next `ocserv-gateway up` via %s", live->session.device, live->departure.now,
+		 live->departure.next->name);
+}
+
+#define MOVES_TOLD 10	/* one by one */
+
+/* Who leaves elsewhere than the configuration says by now. */
+static void add_moves(struct text *screen, const struct status *status, const struct display *display)
+{
+	const struct sessions *sessions = &status->sessions;
+	size_t moves = 0;
+
+	for (size_t i = 0; i < sessions->count; i++) {
+		struct text line CLEANUP(text_free) = { 0 };
+
+		if (!sessions->live[i].departure.moves || moves++ >= MOVES_TOLD)
+			continue;
+		add_move(&line, &sessions->live[i]);
+		add_line(screen, "moves", text_string(&line), NEUTRAL, display);
+	}
+	if (moves > MOVES_TOLD) {
+		struct text line CLEANUP(text_free) = { 0 };
+
+		text_add(&line, "%zu more", moves - MOVES_TOLD);
+		add_line(screen, "moves", text_string(&line), NEUTRAL, display);
+	}
+}
+
 static void add_session(struct table *table, const struct live_session *live, bool watched)
 {
 	const struct session *session = &live->session;
@@ -238,6 +342,7 @@ static void add_session(struct table *table, const struct live_session *live, bo
 	add_age_of(&age, session->since);
 	table_add_value(table, session->user);
 	table_add_value(table, session->group);
+	table_add_value(table, live->departure.now);
 	add_address_cell(table, session->ip4);
 	add_address_cell(table, session->ip6);
 	table_add_value(table, session->device);
@@ -258,7 +363,8 @@ static void add_sessions(struct text *screen, const struct status *status, const
 {
 	const struct sessions *sessions = &status->sessions;
 	const struct column columns[] = {
-		{ "user", 24, false, 0 }, { "group", 16, false, 1 }, { "IPv4", ADDRESS_TEXT, false, 0 },
+		{ "user", 24, false, 0 }, { "group", 16, false, 1 },
+		{ "gateway", GATEWAY_NAME, false, 0 }, { "IPv4", ADDRESS_TEXT, false, 0 },
 		{ "IPv6", ADDRESS_TEXT, false, all_have_ip4(sessions) ? 3 : 0 }, { "device", IFNAMSIZ, false, 2 },
 		{ "real address", ADDRESS_TEXT, false, 5 }, { "connected", 0, false, 4 },
 		{ "from client", 0, true, 0 }, { "to client", 0, true, 0 }, { "packets/s", 0, true, 0 },
@@ -292,13 +398,16 @@ static bool is_shown(const struct present_rule *rule, enum rule_end end, const s
 	return rule->counted && rule->end == end && (rule->packets || display->all);
 }
 
-static void add_counters(struct text *screen, const struct present_guard *guard, enum rule_end end, const struct display *display)
+/* Of several gateways rules of several chains may have the same comment. */
+static void add_counters(struct text *screen, const struct status *status, enum rule_end end, const struct display *display)
 {
+	const struct present_guard *guard = &status->situation->present.guard;
 	static const char *const titles[] = {
 		[RULE_STOPS] = "stopped", [RULE_ACCEPTS] = "let through", [RULE_GOES_ON] = "other rules",
 	};
 	const struct column columns[] = {
-		{ "packets", 0, true, 0 }, { "bytes", 0, true, 0 }, { "chain", 0, false, 1 }, { titles[end], 0, false, 0 },
+		{ "packets", 0, true, 0 }, { "bytes", 0, true, 0 }, { "chain", 0, false, config_is_mapped(status->config) ? 0 : 1 },
+		{ titles[end], 0, false, 0 },
 	};
 	struct table table CLEANUP(table_free) = { columns, sizeof(columns) / sizeof(*columns), { 0 } };
 
@@ -316,17 +425,18 @@ void screen_add(struct text *screen, const struct status *status, const struct d
 {
 	add_clients(screen, status, display);
 	add_state(screen, status, display);
-	add_gateway(screen, status, IPV4, display);
-	add_gateway(screen, status, IPV6, display);
+	add_only_gateway(screen, status, display);
 	add_layer(screen, status, LAYER_ROUTING, display);
 	add_layer(screen, status, LAYER_KILLSWITCH, display);
 	add_changed(screen, status, display);
 	add_paces(screen, status, display);
 	add_problems(screen, status, display);
+	add_moves(screen, status, display);
+	add_gateways_table(screen, status, display);
 	add_sessions(screen, status, display);
-	add_counters(screen, &status->situation->present.guard, RULE_STOPS, display);
-	add_counters(screen, &status->situation->present.guard, RULE_ACCEPTS, display);
-	add_counters(screen, &status->situation->present.guard, RULE_GOES_ON, display);
+	add_counters(screen, status, RULE_STOPS, display);
+	add_counters(screen, status, RULE_ACCEPTS, display);
+	add_counters(screen, status, RULE_GOES_ON, display);
 }
 
 /* Whether what clients have is said with "the gateway" at its end. */
@@ -348,7 +458,7 @@ static void add_gateways(struct text *screen, const struct status *status)
 	const struct exit *before = NULL;
 	char address[ADDRESS_TEXT];
 
-	for (int family = 0; family < FAMILIES; family++) {
+	for (int family = 0; family < FAMILIES && !config_is_mapped(status->config); family++) {
 		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 
 		if (!exit || status->clients.lot[family].have != HAVE_GATEWAY || is_same_link(exit, before))
@@ -372,6 +482,39 @@ static void add_short_clients(struct text *screen, const struct status *status)
 		add_gateways(screen, status);
 }
 
+#define SHARES_TOLD 5	/* gateways by their names */
+
+static size_t count_by(const struct status *status, const struct gateway *gateway)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < status->sessions.count; i++)
+		count += strcmp(status->sessions.live[i].departure.now, gateway->name) == 0;
+	return count;
+}
+
+/* ` (2 via nl, 1 direct)` */
+static void add_shares(struct text *screen, const struct status *status)
+{
+	const struct config *config = status->config;
+	size_t told = 0, more = 0;
+
+	text_add_string(screen, " (");
+	for (unsigned int i = 0; i < config->gateways + 2; i++) {
+		bool own = i < config->gateways;
+		const struct gateway *gateway = own ? &config->gateway[i] : i == config->gateways ? &config->direct : &config->block;
+		size_t count = count_by(status, gateway);
+
+		if (count && told == SHARES_TOLD)
+			more += count;
+		else if (count)
+			text_add(screen, "%s%zu %s%s", told++ ? ", " : "", count, own ? "via " : "", gateway->name);
+	}
+	if (more)
+		text_add(screen, ", %zu more", more);
+	text_add_string(screen, ")");
+}
+
 void screen_add_short(struct text *screen, const struct status *status)
 {
 	size_t problems = told_problems(status)->count;
@@ -380,6 +523,8 @@ void screen_add_short(struct text *screen, const struct status *status)
 	add_short_clients(screen, status);
 	if (status->sessions.count)
 		text_add(screen, "; %zu session%s", status->sessions.count, many(status->sessions.count));
+	if (status->sessions.count && config_is_mapped(status->config))
+		add_shares(screen, status);
 	if (status->layer[LAYER_KILLSWITCH] != LAYER_NONE)
 		text_add(screen, "; kill switch %s", layer_names[status->layer[LAYER_KILLSWITCH]]);
 	if (problems)

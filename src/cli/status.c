@@ -9,11 +9,13 @@
 #include "diagnose/bypass.h"
 #include "diagnose/capacity.h"
 #include "diagnose/overlap.h"
+#include "model/marks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 const char *const verdict_names[] = { "off", "installed", "absent", "degraded" };
 const char *const layer_names[] = { "none", "complete", "missing", "altered", "unknown" };
@@ -28,7 +30,7 @@ static bool copy_session(const struct session *session, void *data)
 		.id = duplicate(session->id), .user = duplicate(session->user), .group = duplicate(session->group),
 		.vhost = duplicate(session->vhost), .device = duplicate(session->device),
 		.real = duplicate(session->real), .ip4 = duplicate(session->ip4), .ip6 = duplicate(session->ip6),
-		.since = session->since,
+		.length6 = duplicate(session->length6), .gateway = duplicate(session->gateway), .since = session->since,
 	} };
 	return true;
 }
@@ -38,7 +40,8 @@ static void free_sessions(struct sessions *sessions)
 	for (size_t i = 0; i < sessions->count; i++) {
 		struct session *session = &sessions->live[i].session;
 		const char *const fields[] = { session->id, session->user, session->group, session->vhost,
-					       session->device, session->real, session->ip4, session->ip6 };
+					       session->device, session->real, session->ip4, session->ip6, session->length6,
+					       session->gateway };
 
 		for (size_t j = 0; j < sizeof(fields) / sizeof(*fields); j++)
 			free((char *)fields[j]);
@@ -131,7 +134,7 @@ static bool is_in_the_way(const struct status *status)
  */
 static bool is_wrong(const struct status *status)
 {
-	if (clients_worst(&status->clients) >= HAVE_NOTHING)
+	if (clients_worst(&status->clients) >= HAVE_NOTHING || status->gone)
 		return true;
 	if (status->verdict == ABSENT)
 		return !status->config->remove_after_last || status->clients.connected || is_in_the_way(status);
@@ -163,6 +166,58 @@ const char *mode_text(enum gateway_mode mode)
 	return names[mode];
 }
 
+const struct contact *status_contact(const struct status *status, const struct exit *exit)
+{
+	static const struct contact nobody;
+
+	return exit ? &status->contact[exits_index(&status->situation->exits, exit)] : &nobody;
+}
+
+static bool leaves_by(const struct live_session *live, const struct gateway *gateway, int family)
+{
+	const char *address = family == IPV4 ? live->session.ip4 : live->session.ip6;
+
+	return address[0] && strcmp(live->departure.now, gateway->name) == 0;
+}
+
+/* The rules of a gateway's chain that let through begin their comments with the family; @name is "" for both. */
+static void count_chain(struct usage *usage, const struct present_chain *chain, const char *name)
+{
+	for (size_t i = 0; i < chain->rules; i++) {
+		const struct present_rule *rule = &chain->rule[i];
+
+		if (rule->end != RULE_ACCEPTS || strncmp(rule->comment, name, strlen(name)) != 0)
+			continue;
+		usage->packets += rule->packets;
+		usage->bytes += rule->bytes;
+	}
+}
+
+static struct usage count_sent(const struct status *status, const struct gateway *gateway, const char *family)
+{
+	const struct present_guard *guard = &status->situation->present.guard;
+	struct usage usage = { 0 };
+	char name[GUARD_CHAIN_NAME];
+
+	snprintf(name, sizeof(name), "by_%s", gateway->name);
+	for (size_t i = 0; i < guard->chains; i++)
+		if (strcmp(guard->chain[i].name, name) == 0)
+			count_chain(&usage, &guard->chain[i], family);
+	/* Both forward and leaving ask it, so that each packet is counted twice. */
+	usage.packets /= 2;
+	usage.bytes /= 2;
+	return usage;
+}
+
+struct usage status_usage(const struct status *status, const struct gateway *gateway, int family)
+{
+	struct usage usage = count_sent(status, gateway, family_name(family));
+
+	for (size_t i = 0; i < status->sessions.count; i++)
+		usage.sessions += leaves_by(&status->sessions.live[i], gateway, family);
+	return usage;
+}
+
 static const char *family_key(int family)
 {
 	return family == IPV4 ? "ipv4" : "ipv6";
@@ -191,26 +246,82 @@ static void add_json_clients(struct text *json, const struct clients *clients)
 	text_add_string(json, "\n  },\n");
 }
 
-static void add_json_gateway(struct text *json, const struct status *status)
+/* "ipv4": { "mode": "gateway", "address": ... of one family; more is to be added behind it */
+static void add_json_exit(struct text *json, const struct status *status, const struct gateway *gateway, int family)
 {
+	const struct exit *exit = exits_find(&status->situation->exits, gateway, family);
+	const struct contact *contact = status_contact(status, exit);
 	char address[ADDRESS_TEXT];
 
+	text_add(json, "\"%s\": { \"mode\": \"%s\"", family_key(family), mode_text(gateway->to[family].mode));
+	if (exit)
+		text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s, \"there\": %s",
+			 exit_is_link(exit) ? "link" : address_text(&exit->nexthop, address),
+			 exit->interface.index || exit_is_link(exit) ? exit->interface.name : "",
+			 !contact->asked ? "null" : contact->there ? "true" : "false",
+			 contact->there ? "true" : "false");
+}
+
+static void add_json_gateway(struct text *json, const struct status *status)
+{
 	text_add(json, "  \"gateway\": {\n");
 	for (int family = 0; family < FAMILIES; family++) {
-		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
-		const struct contact *contact = &status->contact[family];
-
-		text_add(json, "    \"%s\": { \"mode\": \"%s\"", family_key(family),
-			 mode_text(config_default(status->config)->to[family].mode));
-		if (exit)
-			text_add(json, ", \"address\": \"%s\", \"interface\": \"%s\", \"answers\": %s, \"there\": %s",
-				 exit_is_link(exit) ? "link" : address_text(&exit->nexthop, address),
-				 exit->interface.index || exit_is_link(exit) ? exit->interface.name : "",
-				 !contact->asked ? "null" : contact->there ? "true" : "false",
-				 contact->there ? "true" : "false");
+		text_add_string(json, "    ");
+		add_json_exit(json, status, config_default(status->config), family);
 		text_add(json, " }%s\n", family == IPV4 ? "," : "");
 	}
 	text_add(json, "  },\n");
+}
+
+static void add_json_usage(struct text *json, const struct usage *usage)
+{
+	text_add(json, ", \"sessions\": %zu, \"packets\": %llu, \"bytes\": %llu", usage->sessions,
+		 (unsigned long long)usage->packets, (unsigned long long)usage->bytes);
+}
+
+/* Live sessions, each once, and bytes of both families. */
+static struct usage usage_of_both(const struct status *status, const struct gateway *gateway)
+{
+	struct usage both = count_sent(status, gateway, "");
+
+	for (size_t i = 0; i < status->sessions.count; i++)
+		both.sessions += strcmp(status->sessions.live[i].departure.now, gateway->name) == 0;
+	return both;
+}
+
+static void add_json_one_gateway(struct text *json, const struct status *status, const struct gateway *gateway, bool first)
+{
+	struct usage both = usage_of_both(status, gateway);
+	bool own = gateway != &status->config->direct && gateway != &status->config->block;
+
+	text_add(json, "%s\n    { \"name\": \"%s\", \"mark\": %u, ", first ? "" : ",", gateway->name,
+		 mark_of(status->config, gateway));
+	if (own)
+		text_add(json, "\"table\": %u", gateway->table);
+	else
+		text_add_string(json, "\"table\": null");
+	add_json_usage(json, &both);
+	for (int family = 0; own && family < FAMILIES; family++) {
+		struct usage usage = status_usage(status, gateway, family);
+
+		text_add_string(json, ",\n      ");
+		add_json_exit(json, status, gateway, family);
+		add_json_usage(json, &usage);
+		text_add_string(json, " }");
+	}
+	text_add_string(json, " }");
+}
+
+static void add_json_gateways(struct text *json, const struct status *status)
+{
+	const struct config *config = status->config;
+
+	text_add(json, "  \"mark_mask\": %u,\n  \"gateways\": [", config->mark_mask);
+	for (unsigned int i = 0; i < config->gateways; i++)
+		add_json_one_gateway(json, status, &config->gateway[i], i == 0);
+	add_json_one_gateway(json, status, &config->direct, false);
+	add_json_one_gateway(json, status, &config->block, false);
+	text_add_string(json, "\n  ],\n");
 }
 
 /* In the words of ocserv: in is from the client. */
@@ -221,6 +332,18 @@ static void add_json_bytes(struct text *json, const struct live_session *live)
 			 (unsigned long long)live->bytes.out);
 	else
 		text_add(json, ", \"bytes_in\": null, \"bytes_out\": null");
+}
+
+/* By which of several, and to which the next `up` moves it. */
+static void add_json_departure(struct text *json, const struct departure *departure)
+{
+	add_json_pair(json, "gateway", departure->now);
+	text_add_string(json, "\"moves_to\": ");
+	if (departure->moves)
+		text_add_json(json, departure->next->name);
+	else
+		text_add_string(json, "null");
+	text_add_string(json, ", ");
 }
 
 static void add_json_sessions(struct text *json, const struct sessions *sessions)
@@ -237,6 +360,8 @@ static void add_json_sessions(struct text *json, const struct sessions *sessions
 		add_json_pair(json, "ip4", session->ip4);
 		add_json_pair(json, "ip6", session->ip6);
 		add_json_pair(json, "real", session->real);
+		if (sessions->live[i].departure.next)
+			add_json_departure(json, &sessions->live[i].departure);
 		text_add(json, "\"since\": %llu", session->since);
 		add_json_bytes(json, &sessions->live[i]);
 		text_add_string(json, " }");
@@ -244,19 +369,34 @@ static void add_json_sessions(struct text *json, const struct sessions *sessions
 	text_add(json, "%s],\n", sessions->count ? "\n  " : "");
 }
 
-/* The first rule with each comment, which are different where the kill switch is as we make it. */
-static bool comment_seen(const struct present_guard *guard, size_t chain, size_t rule)
+/*
+ * The first rule with each comment, which are different where the kill switch is as we make it; of several gateways the
+ * first of its chain.
+ */
+static bool comment_seen(const struct present_guard *guard, size_t chain, size_t rule, bool mapped)
 {
 	const char *comment = guard->chain[chain].rule[rule].comment;
 
-	for (size_t i = 0; i <= chain; i++)
+	for (size_t i = mapped ? chain : 0; i <= chain; i++)
 		for (size_t j = 0; j < (i < chain ? guard->chain[i].rules : rule); j++)
 			if (strcmp(guard->chain[i].rule[j].comment, comment) == 0)
 				return true;
 	return false;
 }
 
-static void add_json_counters(struct text *json, const struct present_guard *guard)
+/* Of several gateways in front of the comment: "by_nl: IPv4 to the gateway 172.28.0.4: let through" */
+static void add_json_rule_name(struct text *json, const struct present_chain *chain, const struct present_rule *rule,
+			       bool mapped)
+{
+	struct text name CLEANUP(text_free) = { 0 };
+
+	if (mapped)
+		text_add(&name, "%s: ", chain->name);
+	text_add_string(&name, rule->comment);
+	text_add_json(json, text_string(&name));
+}
+
+static void add_json_counters(struct text *json, const struct present_guard *guard, bool mapped)
 {
 	bool first = true;
 
@@ -265,10 +405,10 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 		for (size_t j = 0; j < guard->chain[i].rules; j++) {
 			const struct present_rule *rule = &guard->chain[i].rule[j];
 
-			if (!rule->comment[0] || comment_seen(guard, i, j) || !rule->counted)
+			if (!rule->comment[0] || comment_seen(guard, i, j, mapped) || !rule->counted)
 				continue;
 			text_add(json, "%s\n    ", first ? "" : ",");
-			text_add_json(json, rule->comment);
+			add_json_rule_name(json, &guard->chain[i], rule, mapped);
 			text_add(json, ": { \"packets\": %llu, \"bytes\": %llu }", (unsigned long long)rule->packets,
 				 (unsigned long long)rule->bytes);
 			first = false;
@@ -277,20 +417,40 @@ static void add_json_counters(struct text *json, const struct present_guard *gua
 	text_add(json, "%s}\n", first ? "" : "\n  ");
 }
 
-static void look_for_gateways(struct status *status, struct netlink *route)
+/* Of several gateways: one that is not there is a problem of who is to leave via it, and else one to come. */
+static void judge_exit(struct status *status, const struct exit *exit, struct report *report)
 {
-	for (int family = 0; family < FAMILIES; family++) {
-		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
+	const struct contact *contact = status_contact(status, exit);
+	struct lines reasons CLEANUP(lines_free) = { 0 };
+	bool used = status_usage(status, exit->gateway, exit->family).sessions > 0;
 
-		if (exit)
-			contact_make(&status->contact[family], route, exit);
-	}
+	for (size_t i = 0; i < exit->missing.errors.count; i++)
+		lines_add(&reasons, "%s", exit->missing.errors.line[i]);
+	if (!exit->missing.errors.count && !contact->there)
+		lines_add(&reasons, "gateway %s: %s %s", exit->gateway->name, exit->text, contact->why);
+	for (size_t i = 0; i < reasons.count; i++)
+		if (used)
+			lines_add(&status->problems, "%s", reasons.line[i]);
+		else
+			report_warning(report, "%s", reasons.line[i]);
+	status->gone = status->gone || (used && reasons.count);
+}
+
+static void look_for_gateways(struct status *status, struct netlink *route, struct report *report)
+{
+	const struct exits *exits = &status->situation->exits;
+
+	status->contact = allocate(exits->count, sizeof(*status->contact));
+	contacts_make(status->contact, route, exits);
+	for (unsigned int i = 0; i < exits->count && config_is_mapped(status->config); i++)
+		judge_exit(status, &exits->exit[i], report);
 }
 
 /* Where there may be sessions without a record, each tunnel is taken for that of one. */
 static void add_unrecorded(const struct status *status, struct client **clients, size_t *count)
 {
 	const struct config *config = status->config;
+	const struct departure nowhere = { .now = "block", .lacks = { true, true } };
 	struct if_nameindex *all = if_nameindex();
 
 	for (const struct if_nameindex *each = all; each && each->if_index; each++) {
@@ -299,6 +459,8 @@ static void add_unrecorded(const struct status *status, struct client **clients,
 			continue;
 		*clients = make_room_for_one(*clients, *count, sizeof(**clients));
 		client_make(&(*clients)[*count], config);
+		if (config_is_mapped(config))
+			client_place(&(*clients)[*count], config, &nowhere);
 		snprintf((*clients)[(*count)++].device, IFNAMSIZ, "%s", each->if_name);
 	}
 	if_freenameindex(all);
@@ -313,7 +475,10 @@ static void look_for_clients(struct status *status, struct sockets *sockets)
 		const struct session *session = &status->sessions.live[i].session;
 
 		client = make_room_for_one(client, count, sizeof(*client));
-		client_take(&client[count++], session->ip4, session->ip6, session->device);
+		client_take(&client[count], session->ip4, session->ip6, session->device);
+		if (status->sessions.live[i].departure.next)
+			client_place(&client[count], status->config, &status->sessions.live[i].departure);
+		count++;
 	}
 	if (status->doubt)
 		add_unrecorded(status, &client, &count);
@@ -336,29 +501,32 @@ static void count_bytes(struct sessions *sessions, struct netlink *route, struct
 }
 
 /* Two gateways on one interface are one. */
-static bool has_own_interface(const struct exit *exit, const struct exit *other)
+static bool has_own_interface(const struct exits *exits, unsigned int index)
 {
-	return exit && exit->interface.index && (!other || other->interface.index != exit->interface.index);
+	for (unsigned int i = 0; i < index; i++)
+		if (exits->exit[i].interface.index == exits->exit[index].interface.index)
+			return false;
+	return exits->exit[index].interface.index;
 }
 
 static void pace_gateways(struct status *status, struct netlink *route, struct rates *rates)
 {
-	const struct exit *before = NULL;
+	const struct exits *exits = &status->situation->exits;
 	struct device_traffic traffic;
 
-	for (int family = 0; family < FAMILIES; family++) {
-		const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
-		struct pace *pace = &status->pace[family];
+	for (unsigned int i = 0; i < exits->count; i++) {
+		const char *interface = exits->exit[i].interface.name;
+		struct pace *pace = &status->pace[i];
 
-		if (has_own_interface(exit, before) && device_read_traffic(route, exit->interface.name, &traffic))
-			pace->known = rates_take(rates, exit->interface.name, &traffic, &pace->each_second);
-		before = exit;
+		if (has_own_interface(exits, i) && device_read_traffic(route, interface, &traffic))
+			pace->known = rates_take(rates, interface, &traffic, &pace->each_second);
 	}
 }
 
 static void pace(struct status *status, struct netlink *route, struct rates *rates)
 {
 	status->watched = rates;
+	status->pace = allocate(status->situation->exits.count, sizeof(*status->pace));
 	if (rates)
 		rates_begin(rates);
 	count_bytes(&status->sessions, route, rates);
@@ -374,13 +542,15 @@ static void add_gauge(struct text *text, const char *name, const char *help)
 	text_add(text, "# HELP ocserv_gateway_%s %s\n# TYPE ocserv_gateway_%s gauge\n", name, help, name);
 }
 
-static void add_prometheus_gateway(struct text *text, const struct status *status, const char *name, int family,
+static void add_prometheus_gateway(struct text *text, const struct status *status, const char *name, const struct exit *exit,
 				   bool value)
 {
-	const struct exit *exit = exits_default(&status->situation->exits, status->config, family);
 	char address[ADDRESS_TEXT];
 
-	text_add(text, "ocserv_gateway_%s{family=\"%s\",", name, family_key(family));
+	text_add(text, "ocserv_gateway_%s{", name);
+	if (config_is_mapped(status->config))
+		text_add(text, "gateway=\"%s\",", exit->gateway->name);
+	text_add(text, "family=\"%s\",", family_key(exit->family));
 	if (exit_is_link(exit))
 		text_add(text, "address=\"link\",interface=\"%s\"} %d\n", exit->interface.name, value);
 	else
@@ -389,16 +559,72 @@ static void add_prometheus_gateway(struct text *text, const struct status *statu
 
 static void add_prometheus_gateways(struct text *text, const struct status *status)
 {
+	const struct exits *exits = &status->situation->exits;
 	const struct contact *contact = status->contact;
 
 	add_gauge(text, "gateway_there", "Whether the gateway answers ARP or ND, or the interface that leads there is up.");
-	for (int family = 0; family < FAMILIES; family++)
-		if (gateway_leads(config_default(status->config), family))
-			add_prometheus_gateway(text, status, "gateway_there", family, contact[family].there);
+	for (unsigned int i = 0; i < exits->count; i++)
+		add_prometheus_gateway(text, status, "gateway_there", &exits->exit[i], contact[i].there);
 	add_gauge(text, "gateway_answers", "Whether the gateway answers ARP or ND, where it can be asked.");
-	for (int family = 0; family < FAMILIES; family++)
-		if (contact[family].asked)
-			add_prometheus_gateway(text, status, "gateway_answers", family, contact[family].there);
+	for (unsigned int i = 0; i < exits->count; i++)
+		if (contact[i].asked)
+			add_prometheus_gateway(text, status, "gateway_answers", &exits->exit[i], contact[i].there);
+}
+
+/* Of several gateways. */
+
+struct measure {
+	const char *name, *help;
+	bool counter;
+	unsigned long long (*value)(const struct usage *usage);
+};
+
+static unsigned long long sessions_of(const struct usage *usage)
+{
+	return usage->sessions;
+}
+
+static unsigned long long packets_of(const struct usage *usage)
+{
+	return usage->packets;
+}
+
+static unsigned long long bytes_of(const struct usage *usage)
+{
+	return usage->bytes;
+}
+
+static void add_prometheus_use(struct text *text, const struct status *status, const struct measure *measure,
+			       const struct gateway *gateway)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		struct usage usage = status_usage(status, gateway, family);
+
+		text_add(text, "ocserv_gateway_%s{gateway=\"%s\",family=\"%s\"} %llu\n", measure->name, gateway->name,
+			 family_key(family), measure->value(&usage));
+	}
+}
+
+static void add_prometheus_usage(struct text *text, const struct status *status)
+{
+	static const struct measure measures[] = {
+		{ "gateway_sessions", "Live sessions with an address of the family that leave via the gateway.", false, sessions_of },
+		{ "gateway_sent_packets_total", "What clients have sent via the gateway.", true, packets_of },
+		{ "gateway_sent_bytes_total", "What clients have sent via the gateway.", true, bytes_of },
+	};
+	const struct config *config = status->config;
+
+	for (size_t i = 0; i < sizeof(measures) / sizeof(*measures); i++) {
+		text_add(text, "# HELP ocserv_gateway_%s %s\n# TYPE ocserv_gateway_%s %s\n", measures[i].name, measures[i].help,
+			 measures[i].name, measures[i].counter ? "counter" : "gauge");
+		for (unsigned int j = 0; j < config->gateways; j++)
+			add_prometheus_use(text, status, &measures[i], &config->gateway[j]);
+		/* What leaves by none is in the counters of rules. */
+		if (!measures[i].counter) {
+			add_prometheus_use(text, status, &measures[i], &config->direct);
+			add_prometheus_use(text, status, &measures[i], &config->block);
+		}
+	}
 }
 
 static void add_prometheus_clients(struct text *text, const struct clients *clients)
@@ -410,7 +636,7 @@ static void add_prometheus_clients(struct text *text, const struct clients *clie
 				 have_names[have], clients->lot[family].have == (enum have)have);
 }
 
-static void add_prometheus_counters(struct text *text, const struct present_guard *guard, bool bytes)
+static void add_prometheus_counters(struct text *text, const struct present_guard *guard, bool mapped, bool bytes)
 {
 	const char *unit = bytes ? "bytes" : "packets";
 
@@ -420,7 +646,7 @@ static void add_prometheus_counters(struct text *text, const struct present_guar
 		for (size_t j = 0; j < guard->chain[i].rules; j++) {
 			const struct present_rule *rule = &guard->chain[i].rule[j];
 
-			if (!rule->comment[0] || comment_seen(guard, i, j) || !rule->counted)
+			if (!rule->comment[0] || comment_seen(guard, i, j, mapped) || !rule->counted)
 				continue;
 			text_add(text, "ocserv_gateway_rule_%s_total{chain=", unit);
 			text_add_json(text, guard->chain[i].name);
@@ -433,6 +659,8 @@ static void add_prometheus_counters(struct text *text, const struct present_guar
 
 static void add_prometheus(struct text *text, const struct status *status, const struct report *report)
 {
+	bool mapped = config_is_mapped(status->config);
+
 	add_gauge(text, "state", "Which state this host is in: exactly one is 1.");
 	for (size_t i = 0; i < sizeof(verdict_names) / sizeof(*verdict_names); i++)
 		text_add(text, "ocserv_gateway_state{state=\"%s\"} %d\n", verdict_names[i], i == status->verdict);
@@ -450,8 +678,10 @@ static void add_prometheus(struct text *text, const struct status *status, const
 		text_add(text, "} %llu\n", status->changed);
 	}
 	add_prometheus_gateways(text, status);
-	add_prometheus_counters(text, &status->situation->present.guard, false);
-	add_prometheus_counters(text, &status->situation->present.guard, true);
+	if (mapped)
+		add_prometheus_usage(text, status);
+	add_prometheus_counters(text, &status->situation->present.guard, mapped, false);
+	add_prometheus_counters(text, &status->situation->present.guard, mapped, true);
 }
 
 static void add_json(struct text *json, const struct status *status, const struct report *report)
@@ -467,9 +697,9 @@ static void add_json(struct text *json, const struct status *status, const struc
 		text_add_json(json, status->change);
 		text_add(json, " },\n");
 	}
-	add_json_gateway(json, status);
+	(config_is_mapped(status->config) ? add_json_gateways : add_json_gateway)(json, status);
 	add_json_sessions(json, &status->sessions);
-	add_json_counters(json, &status->situation->present.guard);
+	add_json_counters(json, &status->situation->present.guard, config_is_mapped(status->config));
 	text_add(json, "}\n");
 }
 
@@ -481,6 +711,8 @@ static void status_free(struct status *status)
 	lines_free(&status->problems);
 	clients_free(&status->clients);
 	free_sessions(&status->sessions);
+	free(status->contact);
+	free(status->pace);
 }
 
 /* That a table can't be read is as bad as what it may hold. */
@@ -496,6 +728,20 @@ static void find_bypasses(struct status *status, struct netlink *route)
 	report_free(&report);
 }
 
+/* What is wrong with the maps is told where all sessions are placed. */
+static void find_departures(struct status *status)
+{
+	struct report ignored = { 0 };
+	struct changes changes;
+
+	changes_make(&changes, &status->situation->plan);
+	for (size_t i = 0; i < status->sessions.count && config_is_mapped(status->config); i++)
+		places_departure(&status->sessions.live[i].departure, status->config, &status->sessions.live[i].session,
+				 &changes, &ignored);
+	changes_free(&changes);
+	report_free(&ignored);
+}
+
 static void find_out(struct status *status, struct sockets *sockets, struct rates *rates, struct report *report)
 {
 	find_bypasses(status, &sockets->route);
@@ -504,8 +750,9 @@ static void find_out(struct status *status, struct sockets *sockets, struct rate
 		status->layer[layer] = judge_layer(status, (enum layer)layer);
 	take_problems(status, report);
 	read_state(status);
+	find_departures(status);
 	pace(status, &sockets->route, rates);
-	look_for_gateways(status, &sockets->route);
+	look_for_gateways(status, &sockets->route, report);
 	look_for_clients(status, sockets);
 	status->wrong = is_wrong(status);
 }
@@ -539,6 +786,31 @@ static void add_advice(const struct status *status, struct run *run)
 	capacity_advise(&run->config, &run->sockets.nft, &run->report);
 }
 
+#define LOOKS 3		/* at sessions that come and go meanwhile */
+#define LOOK_AGAIN_MS 50
+
+/*
+ * No lock is taken, so that a session which begins or ends just now may have its record, and not yet, or still, its entries
+ * in the kill switch: what is wrong there is believed once it lasts.
+ */
+static void read_settled(struct situation *situation, struct run *run)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_AGAIN_MS * 1000000L };
+
+	for (int look = 1;; look++) {
+		struct report report = { 0 };
+
+		situation_read(situation, &run->config, goal_of(&run->config), &run->remembered, &run->sockets, &report);
+		if (look == LOOKS || !situation->plan.changes || !situation->plan.intact_guard) {
+			report_move(&run->report, &report);
+			return;
+		}
+		report_free(&report);
+		situation_free(situation);
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* What was found wrong with the host is a problem to show, not an error of this run. */
 static void show(struct text *text, struct run *run, struct rates *rates)
 {
@@ -549,7 +821,7 @@ static void show(struct text *text, struct run *run, struct rates *rates)
 	struct status status = { .config = config, .situation = &situation };
 
 	remembered_look(&run->remembered, config);
-	situation_read(&situation, config, goal_of(config), &run->remembered, sockets, report);
+	read_settled(&situation, run);
 	if (situation.present.unprivileged) {
 		situation_free(&situation);
 		report_error(report, EX_NOPERM, "reading the kill switch needs CAP_NET_ADMIN; run it as root");

@@ -19,11 +19,12 @@ struct live_session {
 	struct session session;
 	bool counted;		/* false where the device is gone */
 	struct device_traffic bytes;
+	struct departure departure;	/* of several gateways */
 	bool paced;		/* false where it is not watched, or not yet for long enough */
 	struct device_traffic each_second;
 };
 
-/* An interface that a gateway is on, where it is watched. */
+/* An interface that an exit is on, where it is watched. */
 struct pace {
 	bool known;
 	struct device_traffic each_second;
@@ -46,10 +47,11 @@ struct status {
 	struct sessions sessions;
 	unsigned long long changed;	/* when, in seconds since the epoch; 0 where unknown */
 	char change[STATE_CHANGE];
+	bool gone;			/* of several gateways: one is not there, and has live sessions */
 	bool doubt;			/* there may be sessions without a record */
-	struct contact contact[FAMILIES];	/* with the gateway, where there is one */
+	struct contact *contact;	/* with each exit of the situation */
 	bool watched;
-	struct pace pace[FAMILIES];	/* of each gateway's interface */
+	struct pace *pace;		/* the same; of two with the same interface that of the first */
 	struct clients clients;
 };
 
@@ -67,6 +69,18 @@ size_t status_wrong(const struct status *status, enum layer layer);
 
 /* The word of the configuration. */
 const char *mode_text(enum gateway_mode mode);
+
+/* status_contact - whether the gateway is there; @exit may be NULL, which nobody has looked for */
+const struct contact *status_contact(const struct status *status, const struct exit *exit);
+
+/* What has left via a gateway of several in one family, and who does. */
+struct usage {
+	size_t sessions;
+	uint64_t packets, bytes;	/* sent by clients, since the kill switch was made */
+};
+
+/* status_usage - of one of the configuration's; of direct and block, whose rules know no family, the sessions alone */
+struct usage status_usage(const struct status *status, const struct gateway *gateway, int family);
 
 /* screen_add - all of it for people; in screen.c */
 void screen_add(struct text *screen, const struct status *status, const struct display *display);

@@ -5,6 +5,7 @@
 #include "diagnose/trial.h"
 #include "kernel/ask.h"
 #include "kernel/rtnetlink.h"
+#include "model/marks.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -40,8 +41,14 @@ struct test {
 	const char *name;		/* whose test it is; NULL: any client's */
 	char *user;			/* of the session; NULL where there is none */
 	struct client client;
+	const struct gateway *gateway;	/* by which it leaves */
 	struct findings family[FAMILIES];
 	bool failed;
+
+	/* Of several gateways. */
+	bool mapped;
+	struct departure departure;	/* of the session */
+	struct placements placements;	/* of the client that we are, in the kernel's maps */
 };
 
 static bool take_session(const struct session *session, void *data)
@@ -77,6 +84,43 @@ static int find_client(struct test *test, struct report *report)
 	if (!if_nametoindex(test->client.device))
 		return report_error(report, 1, "test: %s, the tunnel of %s, is not there", test->client.device, test->name);
 	return 0;
+}
+
+static bool place_session(const struct session *session, void *data)
+{
+	struct test *test = data;
+	struct report ignored = { 0 };
+	struct changes changes;
+
+	if (strcmp(session->user, test->user) != 0 || strcmp(session->device, test->client.device) != 0)
+		return true;
+	changes_make(&changes, &test->situation.plan);
+	places_departure(&test->departure, test->config, session, &changes, &ignored);
+	changes_free(&changes);
+	report_free(&ignored);
+	return false;
+}
+
+/* Of several gateways the one by which the kernel has the session leave now. */
+static int find_gateway(struct test *test, struct report *report)
+{
+	test->gateway = config_default(test->config);
+	if (!test->mapped || !test->user)
+		return 0;
+	state_look(test->config->state_dir, place_session, test);
+	if (!test->departure.next)
+		return report_error(report, 1, "test: the session of '%s' has ended", test->name);
+	client_place(&test->client, test->config, &test->departure);
+	test->gateway = test->client.gateway;
+	if (!test->gateway)
+		return report_error(report, 1, "test: %s leaves via %s, which the configuration no longer has; run ocserv-gateway up",
+				    test->user, test->departure.now);
+	return 0;
+}
+
+static const struct exit *exit_of(const struct test *test, int family)
+{
+	return exits_find(&test->situation.exits, test->gateway, family);
 }
 
 static void say_gateway(struct findings *findings, const struct exit *exit, const char *what)
@@ -122,10 +166,18 @@ static void ask_for_gateway(struct test *test, struct findings *findings, const 
 /* What it has by rules and routes; whether the gateway is there is asked apart. */
 static void look_at_rules(struct test *test)
 {
-	const struct contact there[FAMILIES] = { { .there = true }, { .there = true } };
+	unsigned int count = test->situation.exits.count;
+	struct contact *there = allocate(count, sizeof(*there));
+	struct sockets *sockets = &test->run->sockets;
 	struct clients clients;
 
-	clients_look(&clients, test->config, &test->situation, &test->client, test->user ? 1 : 0, there, &test->run->sockets);
+	for (unsigned int i = 0; i < count; i++)
+		there[i].there = true;
+	if (test->mapped && !test->user)
+		clients_expect(&clients, test->config, &test->situation, test->gateway, there, sockets);
+	else
+		clients_look(&clients, test->config, &test->situation, &test->client, test->user ? 1 : 0, there, sockets);
+	free(there);
 	for (int family = 0; family < FAMILIES; family++)
 		test->family[family].lot = clients.lot[family];
 	/* Without a session that is what a connect would bring. */
@@ -141,7 +193,7 @@ static void look_at_rules(struct test *test)
 static void try_gateway(struct test *test, int family)
 {
 	struct findings *findings = &test->family[family];
-	const struct exit *exit = exits_default(&test->situation.exits, test->config, family);
+	const struct exit *exit = exit_of(test, family);
 	char address[ADDRESS_TEXT];
 
 	if (!exit->interface.index && exit_is_link(exit))
@@ -169,12 +221,14 @@ static size_t collect_probes(const struct probes *probes, int family, struct ech
 /* Probes leave only via the gateway: the kill switch must be complete, and routing lead there at this moment. */
 static bool leads_to_gateway(struct test *test, const struct trial *trial, int family, const struct address *destination)
 {
-	const struct exit *exit = exits_default(&test->situation.exits, test->config, family);
+	const struct exit *exit = exit_of(test, family);
+	uint32_t mark = test->mapped ? mark_of(test->config, test->gateway) : 0;
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
 	struct route route = { 0 };
 	bool leads = exit && netlink_request(&test->run->sockets.route,
-				     rtnetlink_get_client_route(buffer, &trial->source[family], destination, trial->interface),
+				     rtnetlink_get_client_route(buffer, &trial->source[family], destination, trial->interface,
+							mark),
 				     rtnetlink_take_route, &route, &error) == 0 &&
 		     route.interface == exit->interface.index && address_equal(&route.gateway, &exit->nexthop);
 
@@ -269,6 +323,40 @@ static bool is_closed(const struct test *test, const struct findings *findings, 
 	return why->length;
 }
 
+/* Puts what is there of test->placements into the kernel's maps, or takes it out. */
+static int place(struct test *test, struct report *report)
+{
+	struct run *run = test->run;
+	int result = run->state.locked ? 0 : run_lock(run);
+
+	if (result == 0) {
+		checkpoint_load(&run->state, run->remembered.checkpoint);
+		result = converge_placements(&test->placements, test->config, run->remembered.checkpoint, &run->sockets, report);
+	}
+	if (result == 0)
+		checkpoint_keep(&run->state, run->remembered.checkpoint);
+	state_unlock(&run->state);
+	return result;
+}
+
+/* Of several gateways our client has an entry as a session has. */
+static int enter(struct test *test, const struct trial *trial, int family, struct report *report)
+{
+	if (!test->mapped)
+		return 0;
+	placements_add(&test->placements, trial->name, &trial->source[family], test->gateway);
+	return place(test, report);
+}
+
+static void leave(struct test *test, struct report *report)
+{
+	for (size_t i = 0; i < test->placements.count; i++)
+		test->placements.placement[i].gateway = NULL;
+	if (test->placements.count)
+		place(test, report);
+	placements_free(&test->placements);
+}
+
 static int be_client(struct test *test, struct trial *trial, int family, struct text *why)
 {
 	struct report report = { 0 };
@@ -276,6 +364,8 @@ static int be_client(struct test *test, struct trial *trial, int family, struct 
 
 	if (result == 0)
 		result = trial_add_source(trial, test->config, family, &test->run->sockets.route, &report);
+	if (result == 0)
+		result = enter(test, trial, family, &report);
 	if (result < 0)
 		text_add_string(why, report.errors.line[0]);
 	report_free(&report);
@@ -321,7 +411,7 @@ static void try_all(struct test *test)
 	for (int family = 0; family < FAMILIES; family++) {
 		struct findings *findings = &test->family[family];
 
-		findings->asked = gateway_leads(config_default(test->config), family) &&
+		findings->asked = gateway_leads(test->gateway, family) &&
 				  (!test->user || test->client.address[family].family);
 		if (!findings->asked)
 			continue;
@@ -331,6 +421,7 @@ static void try_all(struct test *test)
 		try_beyond(test, &trial, family);
 		test->failed = test->failed || !is_good(findings);
 	}
+	leave(test, &ignored);
 	trial_close(&trial, &test->run->sockets, &ignored);
 	report_free(&ignored);
 	test->failed = test->failed || !asked;
@@ -394,7 +485,7 @@ static void print_unasked(const struct test *test, int family)
 {
 	struct text line CLEANUP(text_free) = { 0 };
 
-	switch (config_default(test->config)->to[family].mode) {
+	switch (test->gateway->to[family].mode) {
 	case GATEWAY_ADDRESS:
 	case GATEWAY_LINK:
 		text_add_string(&line, "the client has no address");
@@ -448,7 +539,7 @@ static void print_family(const struct test *test, int family)
 		print_world(findings, family);
 }
 
-static void print_text(const struct test *test)
+static void print_client(const struct test *test)
 {
 	char four[ADDRESS_TEXT] = "", six[ADDRESS_TEXT] = "";
 	struct text user CLEANUP(text_free) = { 0 };
@@ -463,8 +554,18 @@ static void print_text(const struct test *test)
 		       test->client.device);
 	else
 		puts("client       any");
+}
+
+static void print_gateway(const struct test *test)
+{
+	if (test->mapped)
+		printf("gateway      %s\n", test->gateway->name);
 	for (int family = 0; family < FAMILIES; family++)
 		print_family(test, family);
+}
+
+static void print_result(const struct test *test)
+{
 	puts(test->failed ? "result       something does NOT work" : "result       everything answered");
 }
 
@@ -543,7 +644,18 @@ static void add_json_family(struct text *json, const struct test *test, int fami
 	text_add_string(json, "\n  }");
 }
 
-static void print_json(const struct test *test)
+/* Behind what is said of the client. */
+static void add_json_gateway(struct text *json, const struct test *test)
+{
+	if (test->mapped) {
+		text_add_string(json, ",\n  ");
+		add_json_string(json, "gateway", test->gateway->name);
+	}
+	for (int family = 0; family < FAMILIES; family++)
+		add_json_family(json, test, family);
+}
+
+static void print_json(const struct test *test, const struct text *gateways)
 {
 	struct text json CLEANUP(text_free) = { 0 };
 
@@ -551,19 +663,62 @@ static void print_json(const struct test *test)
 	add_json_string(&json, "user", test->user);
 	text_add_string(&json, ",\n  ");
 	add_json_string(&json, "device", test->user ? test->client.device : NULL);
-	for (int family = 0; family < FAMILIES; family++)
-		add_json_family(&json, test, family);
-	text_add_string(&json, "\n}\n");
+	text_add(&json, "%s\n}\n", text_string(gateways));
 	fputs(text_string(&json), stdout);
+}
+
+static void forget_findings(struct test *test)
+{
+	for (int family = 0; family < FAMILIES; family++) {
+		struct findings *findings = &test->family[family];
+
+		text_free(&findings->lot.why);
+		text_free(&findings->gateway);
+		text_free(&findings->not_asked);
+		*findings = (struct findings){ 0 };
+	}
+}
+
+/* A gateway, with what was said of the client before. */
+static void try_one(struct test *test, struct text *json)
+{
+	try_all(test);
+	if (test->run->options->json)
+		add_json_gateway(json, test);
+	else
+		print_gateway(test);
+}
+
+/* Where nobody is named, each of several. */
+static void try_each(struct test *test, struct text *json)
+{
+	const struct config *config = test->config;
+	const char *separator = "";
+
+	text_add_string(json, ",\n  \"gateways\": [");
+	for (unsigned int i = 0; i < config->gateways; i++) {
+		bool failed = test->failed;
+
+		test->gateway = &config->gateway[i];
+		if (!gateway_leads(test->gateway, IPV4) && !gateway_leads(test->gateway, IPV6))
+			continue;
+		test->failed = false;
+		forget_findings(test);
+		try_all(test);
+		text_add(json, "%s\n  {\n  \"ok\": %s", separator, test->failed ? "false" : "true");
+		add_json_gateway(json, test);
+		text_add_string(json, "\n  }");
+		separator = ",";
+		if (!test->run->options->json)
+			print_gateway(test);
+		test->failed = test->failed || failed;
+	}
+	text_add_string(json, "\n  ]");
 }
 
 static void test_free(struct test *test)
 {
-	for (int family = 0; family < FAMILIES; family++) {
-		text_free(&test->family[family].lot.why);
-		text_free(&test->family[family].gateway);
-		text_free(&test->family[family].not_asked);
-	}
+	forget_findings(test);
 	free(test->user);
 	situation_free(&test->situation);
 	if (test->asking >= 0)
@@ -574,12 +729,14 @@ static void test_free(struct test *test)
 static void try_client(struct test *test)
 {
 	struct report *report = &test->run->report;
+	struct text json CLEANUP(text_free) = { 0 };
 	bool complete;
 
 	if (goal_of(test->config) == GOAL_REMOVE) {
 		report_error(report, EX_CONFIG, "test: there is no gateway to ask; %s", plain_text(test->config));
 		return;
 	}
+	test->mapped = config_is_mapped(test->config);
 	if (find_client(test, report) < 0 || sockets_open(&test->run->sockets, report) < 0)
 		return;
 	remembered_look(&test->run->remembered, test->config);
@@ -588,11 +745,15 @@ static void try_client(struct test *test)
 		report_error(report, EX_NOPERM, "a test needs CAP_NET_ADMIN; run it as root");
 	if (test->situation.present.unprivileged || !test->situation.planned)
 		return;
-	try_all(test);
+	if (find_gateway(test, report) < 0)
+		return;
+	if (!test->run->options->json)
+		print_client(test);
+	(test->mapped && !test->user ? try_each : try_one)(test, &json);
 	if (test->run->options->json)
-		print_json(test);
+		print_json(test, &json);
 	else
-		print_text(test);
+		print_result(test);
 	fflush(stdout);
 	test->run->harmless = true;
 	test->run->bad_news = test->failed || !complete;

@@ -88,6 +88,9 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	result = situation_read(&situation, config, goal, remembered, sockets, report);
 	if (result == 0)
 		result = run_permits(run, &situation, doer, state, NULL);
+	/* The kernel loads the modules for the kill switch, which can take a slow machine longer than a hook may last. */
+	if (result == 0 && goal == GOAL_INSTALL && !situation.present.guard.exists)
+		deadline_start(DEADLINE_MODULES_SECONDS);
 	if (result == 0)
 		result = run_apply(run, &situation, &change);
 	if (result == 0) {

@@ -98,7 +98,7 @@ static int check_once(const struct config *config, enum whose whose, const struc
 		return 0;
 	assigned_add_origin(&origin, config, whose, assignment);
 	if (other->line)
-		return report_error(report, EX_CONFIG, "%s: that name stands already in line %u; keep one of them",
+		return report_error(report, EX_CONFIG, "%s: that name is already in line %u; keep one of them",
 				    text_string(&origin), other->line);
 	return report_error(report, EX_CONFIG, "%s: that name stands there twice; keep one of them", text_string(&origin));
 }

@@ -272,14 +272,13 @@ static bool is_written_plainly(const struct key_description *key, const struct s
 	return false;
 }
 
-/* The keys of [gateway] are those of the first; all others of its section have the same places from it. */
-static void *field_of(struct config *config, const struct gateway *gateway, enum config_key key)
+static void *field_of(struct config *config, struct gateway *gateway, enum config_key key)
 {
-	return (char *)config + keys[key].field + (size_t)(gateway - config->gateway) * sizeof(*gateway);
+	return (keys[key].of_each ? (char *)gateway : (char *)config) + keys[key].field;
 }
 
 /* Takes a value as the setting of @key, in place of one from a weaker origin. */
-static int set(struct config *config, const struct gateway *gateway, struct report *report, enum config_key key,
+static int set(struct config *config, struct gateway *gateway, struct report *report, enum config_key key,
 	       struct setting setting)
 {
 	struct text wrong CLEANUP(text_free) = { 0 };
@@ -595,7 +594,7 @@ static int find_automatic(struct config *config, enum config_key key, const stru
 				    key == KEY_SUBNET4 ? "ipv4-network" : "ipv6-network");
 	setting.value = found->data;
 	setting.automatic = true;
-	return set(config, config_default(config), report, key, setting);
+	return set(config, config->gateway, report, key, setting);
 }
 
 /* What stands behind a line that ends the file is not said: ocserv does not start with it. */
@@ -751,10 +750,11 @@ static int begin(struct reading *reading, const char *path)
 {
 	struct config *config = reading->config;
 
-	*config = (struct config){ .gateway[0].name = "default", .gateways = 1,
+	*config = (struct config){ .gateway = allocate(1, sizeof(*config->gateway)), .gateways = 1,
 				     .direct = { .name = "direct", .to = { { .mode = GATEWAY_DIRECT }, { .mode = GATEWAY_DIRECT } } },
 				     .block = { .name = "block", .to = { { .mode = GATEWAY_BLOCK }, { .mode = GATEWAY_BLOCK } } },
 				     .path = duplicate(config_path(path)) };
+	memcpy(config->gateway->name, "default", sizeof("default"));
 	if (!config->path[0])
 		return report_error(reading->report, EX_CONFIG, "%s is empty; name the configuration there, or unset it for "
 				    DEFAULT_PATH, path ? "--config" : "OCSERV_GATEWAY_CONFIG");

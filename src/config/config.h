@@ -145,7 +145,7 @@ struct config {
 	struct interface_pattern clients;
 	char *ocserv_conf;
 	uint32_t flows;				/* that one client may have open; 0: any number */
-	struct gateway gateway[CONFIG_GATEWAYS];	/* the first is [gateway] */
+	struct gateway *gateway;		/* the first is [gateway] */
 	unsigned int gateways;
 	uint8_t gateway_order[CONFIG_GATEWAYS];	/* their indices, by name */
 	struct gateway direct, block;		/* by which nobody leaves by a gateway: what lines say in place of one */

@@ -11,10 +11,12 @@
 #define FIRST_TABLE 101		/* of those that name none */
 #define NO_GATEWAYS 3		/* values of a mark that are of no gateway: see marks.h */
 
-/* What is no name of a gateway, but something else. */
+/* What lines say in place of one, and what would make chains of names that others have: to_server. */
 static bool is_reserved(const char *name)
 {
-	static const char *const words[] = { "default", "direct", "block", "drop", "link" };
+	static const char *const words[] = {
+		"default", "direct", "block", "drop", "link", "server", "client", "subnet", "subnet6",
+	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (strcasecmp(name, words[i]) == 0)
@@ -43,7 +45,8 @@ bool gateway_name_read(char name[GATEWAY_NAME], const char *written, struct text
 		return false;
 	}
 	if (is_reserved(name)) {
-		text_add_string(wrong, "default, direct, block, drop and link are reserved; choose another name");
+		text_add_string(wrong, "default, direct, block, drop, link, server, client, subnet and subnet6 are reserved; choose "
+				       "another name");
 		return false;
 	}
 	return true;
@@ -98,11 +101,15 @@ const struct gateway *config_gateway_named(const struct config *config, const ch
 
 struct gateway *gateways_add(struct config *config, const char *name, unsigned int line)
 {
-	struct gateway *gateway = &config->gateway[config->gateways];
+	struct gateway *gateway;
 	unsigned int place;
 
 	if (config->gateways == CONFIG_GATEWAYS)
 		return NULL;
+	/* Once, lest pointers to them do not last. */
+	if (config->gateways == 1)
+		config->gateway = reallocate(config->gateway, CONFIG_GATEWAYS, sizeof(*config->gateway));
+	gateway = &config->gateway[config->gateways];
 	place = find_place(config, name);
 	memmove(&config->gateway_order[place + 1], &config->gateway_order[place], config->gateways - place);
 	config->gateway_order[place] = (uint8_t)config->gateways++;
@@ -290,4 +297,5 @@ void gateways_free(struct config *config)
 			free(config->gateway[i].setting[key].value);
 		free(config->gateway[i].setting);
 	}
+	free(config->gateway);
 }

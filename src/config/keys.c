@@ -410,6 +410,7 @@ static const char *const server_choices[] = { "any", "services", "none", NULL };
 static const char *const level_choices[] = { "error", "warning", "info", "debug", NULL };
 
 #define FIELD(member) .field = offsetof(struct config, member)
+#define OF_EACH(member) .field = offsetof(struct gateway, member), .of_each = true
 
 const struct key keys[CONFIG_KEYS] = {
 	[KEY_SUBNET4] = {
@@ -435,27 +436,27 @@ const struct key keys[CONFIG_KEYS] = {
 	[KEY_ADDRESS4] = {
 		{ "gateway", "address4", "VPN_GATEWAY", NULL,
 		  "IPv4 next hop of the clients, or link (interface leads there), or block, or direct (leave IPv4 alone)" },
-		parse_gateway, FIELD(gateway[0].to[IPV4]), .family = IPV4, .of_each = true },
+		parse_gateway, OF_EACH(to[IPV4]), .family = IPV4 },
 	[KEY_ADDRESS6] = {
 		{ "gateway", "address6", "VPN_GATEWAY6", NULL,
 		  "the same for IPv6" },
-		parse_gateway, FIELD(gateway[0].to[IPV6]), .family = IPV6, .of_each = true },
+		parse_gateway, OF_EACH(to[IPV6]), .family = IPV6 },
 	[KEY_GATEWAY_INTERFACE] = {
 		{ "gateway", "interface", "WAN_IF", NULL,
 		  "interface of the gateway, needed for link; unset: the one with an address in its network, kept once chosen" },
-		parse_interface, FIELD(gateway[0].interface), .of_each = true },
+		parse_interface, OF_EACH(interface) },
 	[KEY_MAC4] = {
 		{ "gateway", "mac4", NULL, NULL,
 		  "hardware address of the IPv4 gateway: nobody else gets its packets by answering ARP in its place" },
-		parse_mac, FIELD(gateway[0].to[IPV4].mac), .family = IPV4, .of_each = true },
+		parse_mac, OF_EACH(to[IPV4].mac), .family = IPV4 },
 	[KEY_MAC6] = {
 		{ "gateway", "mac6", NULL, NULL,
 		  "the same for IPv6 (ND)" },
-		parse_mac, FIELD(gateway[0].to[IPV6].mac), .family = IPV6, .of_each = true },
+		parse_mac, OF_EACH(to[IPV6].mac), .family = IPV6 },
 	[KEY_TABLE] = {
 		{ "gateway", "table", "VPN_GATEWAY_TABLE", "100",
 		  "routing table of the gateway's default route" },
-		parse_table, FIELD(gateway[0].table), .of_each = true },
+		parse_table, OF_EACH(table) },
 	[KEY_PRIORITY] = {
 		{ "gateway", "priority", "VPN_GATEWAY_RULE_PRIO", "1000",
 		  "priority of the policy rule; the numbers before and after it are used too" },
@@ -463,7 +464,7 @@ const struct key keys[CONFIG_KEYS] = {
 	[KEY_MASQUERADE] = {
 		{ "gateway", "masquerade", NULL, "yes",
 		  "give clients our address toward the gateway (SNAT)" },
-		parse_boolean, FIELD(gateway[0].masquerade), .of_each = true },
+		parse_boolean, OF_EACH(masquerade) },
 	[KEY_PORTS] = {
 		{ "gateway", "ports", NULL, "32768-60999",
 		  "source ports for masqueraded clients: a range in which nothing on this host listens" },

@@ -15,7 +15,7 @@
 struct key {
 	struct key_description is;
 	bool (*parse)(const struct key *key, void *field, const char *value, struct text *wrong);
-	size_t field;			/* of struct config */
+	size_t field;			/* of struct config, or with @of_each of struct gateway */
 	const char *const *choices;
 	int family;
 	bool in_ocserv_conf;		/* its value may be `auto` */

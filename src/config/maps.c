@@ -471,7 +471,7 @@ static void check_once(struct validation *validation, const struct name_place *p
 	if (!other)
 		return;
 	name_add(&name, place->name, place->pattern);
-	complain(validation, place->line, "%.*s stands already in %s:%u; keep one of them", VALUE_SHOWN, text_string(&name),
+	complain(validation, place->line, "%.*s is already in %s:%u; keep one of them", VALUE_SHOWN, text_string(&name),
 		 other->path, other->line);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/advice.h"
+#include "base/memory.h"
 #include "diagnose/bypass.h"
 #include "diagnose/others.h"
 #include "kernel/apply.h"
@@ -9,6 +10,7 @@
 
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void advise_forwarding(const struct config *config, struct report *report)
@@ -74,33 +76,59 @@ void advise_bypasses(const struct config *config, const struct situation *situat
 		report_warning(report, "%s", found.line[i]);
 }
 
+#define WHOSE_TEXT (GATEWAY_NAME + 16)
+
+/* Who leaves by it: of several gateways not all. */
+static const char *clients_of(const struct config *config, const struct exit *exit, char text[WHOSE_TEXT])
+{
+	snprintf(text, WHOSE_TEXT, config_is_mapped(config) ? "clients of %s" : "clients", exit->gateway->name);
+	return text;
+}
+
+static void examine_exit(const struct config *config, const struct exit *exit, const struct contact *contact,
+			 struct netlink *route, struct report *report)
+{
+	const char *interface = exit->interface.name;
+	char section[GATEWAY_SECTION], clients[WHOSE_TEXT];
+
+	clients_of(config, exit, clients);
+	if (exit_is_link(exit) && contact->fault != CONTACT_GONE && contact_can_ask(route, interface))
+		report_warning(report, "%s address%d = link, but %s asks by %s for each address that clients reach, "
+			       "as an Ethernet does, and only a proxy would answer; name the next hop instead",
+			       gateway_section(exit->gateway, section), exit->family == IPV4 ? 4 : 6, interface,
+			       exit->family == IPV4 ? "ARP" : "ND");
+	if (contact->there && exit_is_link(exit))
+		report_note(report, "%s is up; whether its other end answers is not known%s", exit->text,
+			    config->probes.count ? "" : "; set addresses in [gateway] probe, then run `ocserv-gateway test`");
+	else if (contact->there && !contact->asked)
+		report_note(report, "%s is on %s, which is up; it can't be asked there (point-to-point)", exit->text,
+			    interface);
+	else if (!contact->there && contact->asked)
+		report_warning(report, "%s does not answer %s on %s: %s reach nothing until it does; is "
+			       "it up, and is it in this network? ip neigh show dev %s", exit->text,
+			       exit->family == IPV4 ? "ARP" : "ND", interface, clients, interface);
+	else if (!contact->there)
+		report_warning(report, "%s %s: %s reach nothing; ip addr show dev %s", exit->text, contact->why, clients,
+			       interface);
+}
+
+/* Of several gateways one that is not there is an error of its clients' sessions alone. */
 static void examine_gateways(const struct config *config, const struct situation *situation, struct netlink *route,
 			     struct report *report)
 {
-	for (unsigned int i = 0; i < situation->exits.count; i++) {
-		const struct exit *exit = &situation->exits.exit[i];
-		const char *interface = exit->interface.name;
-		struct contact contact;
+	const struct exits *exits = &situation->exits;
+	struct contact *contact = allocate(exits->count, sizeof(*contact));
 
-		contact_make(&contact, route, exit);
-		if (exit_is_link(exit) && contact.fault != CONTACT_GONE && contact_can_ask(route, interface))
-			report_warning(report, "[gateway] address%d = link, but %s asks by %s for each address that clients reach, "
-				       "as an Ethernet does, and only a proxy would answer; name the next hop instead",
-				       exit->family == IPV4 ? 4 : 6, interface, exit->family == IPV4 ? "ARP" : "ND");
-		if (contact.there && exit_is_link(exit))
-			report_note(report, "%s is up; whether its other end answers is not known%s", exit->text,
-				    config->probes.count ? "" : "; set addresses in [gateway] probe, then run `ocserv-gateway test`");
-		else if (contact.there && !contact.asked)
-			report_note(report, "%s is on %s, which is up; it can't be asked there (point-to-point)", exit->text,
-				    interface);
-		else if (!contact.there && contact.asked)
-			report_warning(report, "%s does not answer %s on %s: clients reach nothing until it does; is "
-				       "it up, and is it in this network? ip neigh show dev %s", exit->text,
-				       exit->family == IPV4 ? "ARP" : "ND", interface, interface);
-		else if (!contact.there)
-			report_warning(report, "%s %s: clients reach nothing; ip addr show dev %s", exit->text, contact.why,
-				       interface);
+	contacts_make(contact, route, exits);
+	for (unsigned int i = 0; i < exits->count; i++) {
+		const struct lines *missing = &exits->exit[i].missing.errors;
+
+		for (size_t j = 0; j < missing->count; j++)
+			report_warning(report, "%s", missing->line[j]);
+		if (!missing->count)
+			examine_exit(config, &exits->exit[i], &contact[i], route, report);
 	}
+	free(contact);
 }
 
 /* A tunnel gets the default; of that and the setting for all, the larger one counts (ip-sysctl.rst). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/bypass.h"
 #include "kernel/rtnetlink.h"
+#include "model/marks.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>
@@ -79,11 +80,24 @@ static bool may_match_to(const struct config *config, const struct wanted *wante
 	return rule->incoming[0] && !rule->source.address.family;
 }
 
+static bool is_in_our_bits(const struct config *config, const struct rule *rule)
+{
+	return config_is_mapped(config) && (rule->mask & config->mark_mask) != 0;
+}
+
+/* Where clients' packets have marks of several gateways, another's rule may be about them. */
+static bool may_have_mark(const struct config *config, const struct rule *rule)
+{
+	if (rule->local_only && !rule->by_mark_alone)
+		return false;
+	return is_in_our_bits(config, rule) ? marks_meet(config, rule->mark, rule->mask) : !rule->local_only;
+}
+
 static bool may_match(const struct config *config, const struct wanted *wanted, const struct rule *rule)
 {
 	if (rule->inverted)
 		return true;
-	return !rule->local_only && (may_match_from(config, rule) || may_match_to(config, wanted, rule));
+	return may_have_mark(config, rule) && (may_match_from(config, rule) || may_match_to(config, wanted, rule));
 }
 
 /* A target that is not there is passed over; none goes backwards. */
@@ -129,6 +143,13 @@ void bypass_rule_text(struct text *wrong, const struct config *config, const str
 	struct text text CLEANUP(text_free) = { 0 };
 
 	rule_add_text(&text, rule);
+	if (is_in_our_bits(config, rule) && rule->mark && !rule->inverted) {
+		text_add(wrong, "the %s policy rule `%s` uses bits of [gateway] mark_mask, by which our clients' packets are marked for "
+			 "their gateways, and comes before ours: only the kill switch drops those that it sends elsewhere; choose "
+			 "other bits for it or for mark_mask, or give it a priority above %u",
+			 rule->family == AF_INET ? "IPv4" : "IPv6", text_string(&text), config->priority + 1);
+		return;
+	}
 	text_add(wrong, "the %s policy rule `%s` comes before ours: only the kill switch drops the clients' packets that it "
 		 "sends elsewhere; give it a priority above %u, or set [gateway] priority below %u",
 		 rule->family == AF_INET ? "IPv4" : "IPv6", text_string(&text), config->priority + 1,

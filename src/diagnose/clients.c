@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/clients.h"
+#include "base/memory.h"
 #include "diagnose/others.h"
 #include "kernel/rtnetlink.h"
 #include "kernel/setting.h"
 #include "model/guard.h"
+#include "model/marks.h"
 
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const have_names[HAVES] = { "direct", "blocked", "gateway", "nothing", "unknown", "leak" };
@@ -16,7 +19,7 @@ const char *const have_names[HAVES] = { "direct", "blocked", "gateway", "nothing
 static const char *const far_away[FAMILIES] = { [IPV4] = "1.1.1.1", [IPV6] = "2606:4700:4700::1111" };
 
 /* Through which chains a packet is led. */
-enum walk_kind { WALK_SENT, WALK_ANSWER, WALK_ELSEWHERE, WALK_OURS, WALKS };
+enum walk_kind { WALK_MARK, WALK_SENT, WALK_ANSWER, WALK_ELSEWHERE, WALK_OURS, WALKS };
 
 #define WALKS_MOST 16	/* of a kind in a family: to read all chains takes its time, and most clients meet the same */
 
@@ -31,15 +34,27 @@ struct look {
 	struct address source, destination;
 	char device[IFNAMSIZ];		/* the tunnel; one that nobody has where it is about a client to come */
 	struct lot *lot;
-	struct { unsigned int count; bool dropped; } walked[WALKS];
+	struct walked { unsigned int count; bool dropped; } (*walked)[WALKS];	/* of each exit, and behind these of what has none */
+
+	/* Of several gateways. */
+	const struct gateway *only;	/* the one that is asked for; NULL: all */
+	const struct gateway *gateway;	/* by which it leaves; NULL where there is one, which all have */
+	bool lacks;			/* its address is in no map */
+	const char *instead_of;		/* see struct client */
 };
+
+static bool is_blocked(const struct look *look)
+{
+	return look->gateway ? gateway_for(look->config, look->gateway, look->family) == &look->config->block :
+			       config_blocks(look->config, look->family);
+}
 
 /* Keeps the worst. A family that is to be blocked has nothing by right, whatever the reason. */
 static void say(struct look *look, enum have have, const char *format, ...) PRINTF(3, 4);
 
 static void say(struct look *look, enum have have, const char *format, ...)
 {
-	bool blocked = have == HAVE_NOTHING && config_blocks(look->config, look->family);
+	bool blocked = have == HAVE_NOTHING && is_blocked(look);
 	char why[1024];
 	va_list args;
 
@@ -51,8 +66,23 @@ static void say(struct look *look, enum have have, const char *format, ...)
 	vsnprintf(why, sizeof(why), format, args);
 	va_end(args);
 	text_free(&look->lot->why);
-	*look->lot = (struct lot){ .have = have };
+	look->lot->have = have;
+	if (look->gateway && why[0] && !blocked)
+		text_add(&look->lot->why, "gateway %s: ", look->gateway->name);
 	text_add_string(&look->lot->why, blocked ? "" : why);
+}
+
+static const struct exit *exit_of(const struct look *look)
+{
+	const struct exits *exits = &look->situation->exits;
+
+	return look->gateway ? exits_find(exits, look->gateway, look->family) :
+			       exits_default(exits, look->config, look->family);
+}
+
+static const struct contact *contact_of(const struct look *look, const struct exit *exit)
+{
+	return &look->contact[exits_index(&look->situation->exits, exit)];
 }
 
 /* IPv4 asks the interface that a packet comes in by, IPv6 the setting for all. */
@@ -86,40 +116,64 @@ static bool forwarding_is_off(struct look *look, const struct exit *exit)
 	return false;
 }
 
+static struct walked *walked_of(const struct look *look, enum walk_kind kind)
+{
+	const struct exits *exits = &look->situation->exits;
+	const struct exit *exit = exit_of(look);
+
+	return &look->walked[exit ? exits_index(exits, exit) : exits->count][kind];
+}
+
 /* Whether nft rules of others surely drop a packet; with WALK_OURS, those of our table too. */
 static bool is_dropped(struct look *look, const struct packet *packet, enum walk_kind kind, struct text *by)
 {
 	const struct roads roads = { &look->sockets->route, &look->situation->present };
+	struct walked *walked = walked_of(look, kind);
 
-	bool dropped;
-
-	if (look->walked[kind].count++ >= WALKS_MOST)
-		return look->walked[kind].dropped;
-	dropped = others_drops(look->config, look->ruleset, &roads, packet, kind == WALK_OURS, by);
-	look->walked[kind].dropped = dropped;
-	return dropped;
+	if (walked->count++ < WALKS_MOST)
+		walked->dropped = others_drops(look->config, look->ruleset, &roads, packet, kind == WALK_OURS, by);
+	return walked->dropped;
 }
+
+/* Of several gateways. */
+static bool is_marked_by_others(struct look *look, const struct packet *packet, struct text *by)
+{
+	const struct roads roads = { &look->sockets->route, &look->situation->present };
+	struct walked *walked = walked_of(look, WALK_MARK);
+	struct packet marked = *packet;
+
+	if (!look->gateway)
+		return false;
+	marked.mark = marked.flow_mark = mark_of(look->config, look->gateway);
+	if (walked->count++ < WALKS_MOST)
+		walked->dropped = others_marks(look->config, look->ruleset, &roads, &marked, by);
+	return walked->dropped;
+}
+
+#define REPAIR "run ocserv-gateway up"
+#define INSTEAD "in place of %s, by an altered entry of the kill switch: " REPAIR
 
 /* What stands between clients and a gateway to which routing leads them. */
 static void look_beyond_routing(struct look *look, const struct exit *exit)
 {
 	struct packet packet, answer;
-	const struct contact *contact = &look->contact[look->family];
+	const struct contact *contact = contact_of(look, exit);
 	struct text by CLEANUP(text_free) = { 0 };
 
 	if (forwarding_is_off(look, exit))
 		return;
 	others_make_packet(&packet, &look->source, look->device, &look->destination, exit->interface.name, &exit->nexthop);
 	others_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
-	if (is_dropped(look, &packet, WALK_SENT, &by) || is_dropped(look, &answer, WALK_ANSWER, &by))
+	if (is_marked_by_others(look, &packet, &by) || is_dropped(look, &packet, WALK_SENT, &by) ||
+	    is_dropped(look, &answer, WALK_ANSWER, &by))
 		say(look, HAVE_NOTHING, "%s", text_string(&by));
 	else if (!contact->there)
 		say(look, HAVE_NOTHING, "%s %s", exit->text, contact->why);
+	else if (look->instead_of)
+		say(look, HAVE_LEAK, INSTEAD, look->instead_of);
 	else
 		say(look, HAVE_GATEWAY, "%s", "");
 }
-
-#define REPAIR "run ocserv-gateway up"
 
 static void look_to_gateway(struct look *look, const struct exit *exit)
 {
@@ -163,8 +217,8 @@ static void look_nowhere(struct look *look, const struct exit *exit)
 {
 	const struct situation *situation = look->situation;
 
-	if (exit && exit_is_link(exit) && !look->contact[look->family].there)
-		say(look, HAVE_NOTHING, "%s %s", exit->text, look->contact[look->family].why);
+	if (exit && exit_is_link(exit) && !contact_of(look, exit)->there)
+		say(look, HAVE_NOTHING, "%s %s", exit->text, contact_of(look, exit)->why);
 	else if (exit && exit_is_link(exit) && !exit->interface.index)
 		say(look, HAVE_NOTHING, "%s is not there", exit->text);
 	else if (exit && !exit->interface.index)
@@ -185,19 +239,52 @@ static bool leads_to(const struct route *route, const struct exit *exit)
 	return exit && (route->interface == exit->interface.index || moved) && address_equal(&route->gateway, &exit->nexthop);
 }
 
+/* Of several gateways; else all packets are alike. */
+static bool is_unmarked(const struct look *look)
+{
+	return look->gateway && (look->lacks || !look->situation->present.guard.exists);
+}
+
+static void look_unmarked(struct look *look)
+{
+	say(look, HAVE_NOTHING, look->situation->present.guard.exists ?
+	    "the kill switch has no entry for the address of one of them, and drops what it sends: " REPAIR :
+	    "the kill switch is missing, which tells for which gateway their packets are: " REPAIR);
+}
+
+static bool is_direct(const struct look *look)
+{
+	return look->gateway && !is_unmarked(look) &&
+	       gateway_for(look->config, look->gateway, look->family) == &look->config->direct;
+}
+
+static void look_direct(struct look *look)
+{
+	if (look->instead_of)
+		say(look, HAVE_LEAK, INSTEAD, look->instead_of);
+	else
+		forwarding_is_off(look, NULL);
+}
+
 static void look_for_way(struct look *look)
 {
-	const struct exit *exit = exits_default(&look->situation->exits, look->config, look->family);
+	const struct exit *exit = exit_of(look);
+	uint32_t mark = !look->gateway || is_unmarked(look) ? 0 :
+			mark_of(look->config, gateway_for(look->config, look->gateway, look->family));
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct netlink_error error;
 	struct route route = { 0 };
 
 	/* Zero where it is an error. */
 	netlink_request(&look->sockets->route,
-			rtnetlink_get_client_route(buffer, &look->source, &look->destination, if_nametoindex(look->device)),
+			rtnetlink_get_client_route(buffer, &look->source, &look->destination, if_nametoindex(look->device), mark),
 			rtnetlink_take_route, &route, &error);
-	if (route.type != RTN_UNICAST)
+	if (route.type != RTN_UNICAST && is_unmarked(look))
+		look_unmarked(look);
+	else if (route.type != RTN_UNICAST)
 		look_nowhere(look, exit);
+	else if (is_direct(look))
+		look_direct(look);
 	else if (leads_to(&route, exit))
 		look_to_gateway(look, exit);
 	else
@@ -217,6 +304,13 @@ void client_make(struct client *client, const struct config *config)
 		snprintf(client->device, IFNAMSIZ, "%s", config->clients.name);
 }
 
+void client_place(struct client *client, const struct config *config, const struct departure *departure)
+{
+	client->gateway = config_gateway_named(config, departure->now);
+	client->instead_of = departure->moves && !departure->recorded ? departure->next->name : NULL;
+	memcpy(client->lacks, departure->lacks, sizeof(client->lacks));
+}
+
 void client_take(struct client *client, const char *ip4, const char *ip6, const char *device)
 {
 	const char *const text[FAMILIES] = { [IPV4] = ip4, [IPV6] = ip6 };
@@ -233,17 +327,22 @@ static void take_client(struct look *look, const struct client *client)
 {
 	look->source = client->address[look->family];
 	snprintf(look->device, sizeof(look->device), "%s", client->device);
+	look->gateway = client->gateway;
+	look->lacks = client->lacks[look->family];
+	look->instead_of = client->instead_of;
 }
 
 /* A connect would make right what is ours, unless something is in its way. */
-static void look_ahead(struct look *look)
+static void look_ahead_by(struct look *look, const struct gateway *gateway)
 {
 	const struct situation *situation = look->situation;
-	const struct exit *exit = exits_default(&look->situation->exits, look->config, look->family);
+	const struct exit *exit;
 	struct client client;
 
 	client_make(&client, look->config);
+	client.gateway = gateway;
 	take_client(look, &client);
+	exit = exit_of(look);
 	if (look->config->log_dry_run && !situation->plan.anything_present)
 		say(look, HAVE_LEAK, "via this host's own route: [log] dry_run = yes, so that hooks install nothing");
 	else if (situation->plan.conflicts)
@@ -254,15 +353,78 @@ static void look_ahead(struct look *look)
 		look_beyond_routing(look, exit);
 }
 
+/* Of several gateways: one that is not there is of its own clients alone, so the best is told. */
+static void look_ahead_by_all(struct look *look)
+{
+	const struct exits *exits = &look->situation->exits;
+	struct lot *lot = look->lot;
+	bool first = true;
+
+	for (unsigned int i = 0; i < exits->count; i++) {
+		struct lot one = { .have = HAVE_DIRECT };
+
+		if (exits->exit[i].family != look->family)
+			continue;
+		look->lot = &one;
+		look_ahead_by(look, exits->exit[i].gateway);
+		if (first || one.have < lot->have) {
+			text_free(&lot->why);
+			*lot = one;
+		} else {
+			text_free(&one.why);
+		}
+		first = false;
+	}
+	look->lot = lot;
+	if (first && is_blocked(look))
+		say(look, HAVE_BLOCKED, "%s", "");
+}
+
+static void look_ahead(struct look *look)
+{
+	look->gateway = NULL;
+	if (config_is_mapped(look->config) && !look->only)
+		look_ahead_by_all(look);
+	else
+		look_ahead_by(look, look->only);
+}
+
+/* Of several gateways each client is counted. */
+static void look_at_client(struct look *look)
+{
+	struct lot *lot = look->lot, one = { .have = HAVE_DIRECT };
+
+	if (!config_is_mapped(look->config)) {
+		look_for_way(look);
+		return;
+	}
+	look->lot = &one;
+	if (look->gateway)
+		look_for_way(look);
+	else
+		say(look, HAVE_UNKNOWN, "%s", "");
+	look->lot = lot;
+	lot->looked_at++;
+	lot->without += one.have == HAVE_NOTHING;
+	look->gateway = NULL;
+	if (one.have > lot->have) {
+		text_free(&lot->why);
+		lot->have = one.have;
+		lot->why = one.why;
+	} else {
+		text_free(&one.why);
+	}
+}
+
 static void look_at_clients(struct look *look, const struct client *client, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		take_client(look, &client[i]);
 		/* A blocked family without addresses of clients has packets of forged ones alone. */
 		if (look->source.family && if_nametoindex(look->device))
-			look_for_way(look);
+			look_at_client(look);
 	}
-	if (look->lot->have == HAVE_DIRECT)
+	if (look->lot->have == HAVE_DIRECT && !look->lot->looked_at)
 		look_ahead(look);
 }
 
@@ -279,26 +441,47 @@ static void look_at_family(struct look *look, const struct client *client, size_
 		look_ahead(look);
 }
 
-void clients_look(struct clients *clients, const struct config *config, const struct situation *situation,
-		  const struct client *client, size_t count, const struct contact contact[FAMILIES],
-		  struct sockets *sockets)
+static void look_at_all(struct clients *clients, const struct look *wanted, const struct client *client, size_t count)
 {
+	const struct config *config = wanted->config;
+	const struct situation *situation = wanted->situation;
 	struct report unread = { 0 };
 	struct ruleset ruleset;
 	bool read;
 
-	*clients = (struct clients){ .connected = count > 0 };
-	read = others_read(&ruleset, &sockets->nft, &unread) == 0;
+	*clients = (struct clients){ .connected = count > 0, .mapped = config_is_mapped(config) };
+	read = others_read(&ruleset, &wanted->sockets->nft, &unread) == 0;
 	for (int family = 0; family < FAMILIES; family++) {
-		struct look look = {
-			.config = config, .situation = situation, .sockets = sockets, .ruleset = read ? &ruleset : NULL,
-			.contact = contact, .family = family, .lot = &clients->lot[family],
-		};
+		struct look look = *wanted;
 
+		look.ruleset = read ? &ruleset : NULL;
+		look.family = family;
+		look.lot = &clients->lot[family];
+		look.walked = allocate(situation->exits.count + 1, sizeof(*look.walked));
 		look_at_family(&look, client, count);
+		free(look.walked);
 	}
 	ruleset_free(&ruleset);
 	report_free(&unread);
+}
+
+void clients_look(struct clients *clients, const struct config *config, const struct situation *situation,
+		  const struct client *client, size_t count, const struct contact *contact,
+		  struct sockets *sockets)
+{
+	const struct look look = { .config = config, .situation = situation, .contact = contact, .sockets = sockets };
+
+	look_at_all(clients, &look, client, count);
+}
+
+void clients_expect(struct clients *clients, const struct config *config, const struct situation *situation,
+		    const struct gateway *gateway, const struct contact *contact, struct sockets *sockets)
+{
+	const struct look look = {
+		.config = config, .situation = situation, .contact = contact, .sockets = sockets, .only = gateway,
+	};
+
+	look_at_all(clients, &look, NULL, 0);
 }
 
 void clients_free(struct clients *clients)
@@ -324,7 +507,9 @@ static bool is_same(const struct clients *clients)
 {
 	const struct lot *one = &clients->lot[IPV4], *other = &clients->lot[IPV6];
 
-	return one->have == other->have && text_equal(&one->why, &other->why);
+	return one->have == other->have && text_equal(&one->why, &other->why) &&
+	       (one->without < one->looked_at) == (other->without < other->looked_at) &&
+	       (one->without == one->looked_at || one->without == other->without);
 }
 
 static void add_lot(struct text *text, const struct clients *clients, int family)
@@ -339,10 +524,13 @@ static void add_lot(struct text *text, const struct clients *clients, int family
 		text_add_string(text, "have no internet: blocked");
 		break;
 	case HAVE_GATEWAY:
-		text_add_string(text, "reach the gateway");
+		text_add_string(text, clients->mapped ? "reach their gateways" : "reach the gateway");
 		break;
 	case HAVE_NOTHING:
-		text_add(text, "have NO internet: %s%s", text_string(&lot->why), clients->connected ? "; nothing leaks" : "");
+		if (lot->without < lot->looked_at)
+			text_add(text, "%zu of %zu ", lot->without, lot->looked_at);
+		text_add(text, "%s NO internet: %s%s", lot->without == 1 && lot->looked_at > 1 ? "has" : "have",
+			 text_string(&lot->why), clients->connected ? "; nothing leaks" : "");
 		break;
 	case HAVE_UNKNOWN:
 		text_add_string(text, "have an unknown state: see the problems");

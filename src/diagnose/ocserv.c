@@ -170,6 +170,11 @@ static void check_lan(const struct ocserv_conf *conf, const struct ocserv_entry 
 	if (!check->adds_routes)
 		finding(check, conf, entry, WARNING, "ocserv adds no route to this network behind a client, and nothing reaches it: "
 			"write route-add-cmd = \"ip route add %%{R} dev %%{D}\", and route-del-cmd, into ocserv.conf");
+	if (config_is_mapped(check->config) && config_covers(check->config, family)) {
+		finding(check, conf, entry, WARNING, "with several gateways what this network behind a client sends is dropped, since "
+			"only the client's own address has one; let the client masquerade it");
+		return;
+	}
 	if (!config_covers(check->config, family) || is_covered(check->config, lan, family) ||
 	    check->config->setting[family == IPV4 ? KEY_SUBNET4 : KEY_SUBNET6].automatic)
 		return;
@@ -218,16 +223,22 @@ static void note_private_dns(const struct check *check, const struct ocserv_conf
 {
 	struct prefix single = { *address, (uint8_t)(address_size(address->family) * 8) }, network;
 	char text[PREFIX_TEXT], interface[IFNAMSIZ];
-	const struct exit *exit;
+	bool mapped = config_is_mapped(check->config);
+	const struct exit *exit = NULL;
 	struct exits exits;
 
+	if (!prefix_is_private(&single) || !gateway_host_route(check->route, address, &network, interface))
+		return;
 	exits_make(&exits, check->config);
-	exit = exits_default(&exits, check->config, family_index(address->family));
-	if (exit && prefix_is_private(&single) && gateway_host_route(check->route, address, &network, interface) &&
-	    !may_answer(check, exit, address, interface))
+	for (unsigned int i = 0; i < exits.count && !exit; i++)
+		if (exits.exit[i].family == family_index(address->family) &&
+		    !may_answer(check, &exits.exit[i], address, interface))
+			exit = &exits.exit[i];
+	if (exit)
 		finding(check, conf, entry, NOTE, "is in the private network %s, to which this host has a route via %s, but "
-			"clients ask it via %s: unless it is beyond that too, they can't resolve names; push a DNS server that is",
-			prefix_text(&network, text), interface, exit->text);
+			"clients%s%s ask it via %s: unless it is beyond that too, they can't resolve names; push a DNS server that is",
+			prefix_text(&network, text), interface, mapped ? " of " : "", mapped ? exit->gateway->name : "",
+			exit->text);
 	exits_free(&exits);
 }
 

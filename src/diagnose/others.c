@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/others.h"
 #include "model/guard.h"
+#include "model/marks.h"
 
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -310,6 +311,71 @@ bool others_drops(const struct config *config, const struct ruleset *ruleset, co
 	return passage;
 }
 
+/* Marks */
+
+#define OUR_MARKING (-450)	/* the priorities of our chains by which packets get their marks */
+#define OUR_MARKING_AGAIN (-10)
+
+/* What is marked before we do is marked anew. */
+static bool is_marked_anew(const struct passage *passage)
+{
+	return (passage->place.hook == NF_INET_PRE_ROUTING && passage->place.priority <= OUR_MARKING) ||
+	       (passage->place.hook == NF_INET_FORWARD && passage->place.priority < OUR_MARKING_AGAIN) ||
+	       passage->place.hook > NF_INET_POST_ROUTING;
+}
+
+static bool changes_mark(const struct config *config, const struct effect *effect, uint32_t mark)
+{
+	return (effect->deed == DEED_MARK || effect->deed == DEED_FLOW_MARK) && effect->answer.usual &&
+	       ((effect->mark ^ mark) & config->mark_mask) != 0;
+}
+
+static const struct effect *find_mark(const struct config *config, const struct simulation *simulation, uint32_t mark,
+				      const struct passage **where)
+{
+	for (size_t i = 0; i < simulation->passages; i++) {
+		const struct passage *passage = &simulation->passage[i];
+
+		*where = passage;
+		for (size_t j = passage->first; j < passage->first + passage->effects && !is_marked_anew(passage); j++)
+			if (changes_mark(config, &simulation->effect[j], mark))
+				return &simulation->effect[j];
+	}
+	return NULL;
+}
+
+static void add_marking(struct text *by, const struct config *config, const struct passage *passage,
+			const struct effect *effect)
+{
+	struct text name CLEANUP(text_free) = { 0 }, cause CLEANUP(text_free) = { 0 }, look CLEANUP(text_free) = { 0 };
+
+	others_chain_text(&name, passage->chain);
+	others_cause_text(&cause, effect, passage->chain);
+	add_look(&look, passage->chain);
+	text_add(by, "the nft chain `%s` changes the mark of %s in bits of [gateway] mark_mask (0x%x), by which they are "
+		 "known for their gateway, by %s: %s; choose other bits there or for mark_mask; see %s", text_string(&name),
+		 effect->deed == DEED_MARK ? "what clients send" : "clients' flows", config->mark_mask, text_string(&cause),
+		 effect->deed == DEED_MARK ? "it goes nowhere" : "where rp_filter is on, replies are dropped", text_string(&look));
+}
+
+bool others_marks(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,
+		  const struct packet *packet, struct text *by)
+{
+	struct simulation simulation = {
+		.ruleset = ruleset, .roads = *roads, .packet = *packet, .every_chain = true,
+		.left_out = config->killswitch_table, .left_source_nat = true,
+	};
+	const struct passage *passage;
+	const struct effect *effect;
+
+	simulate(&simulation);
+	effect = find_mark(config, &simulation, packet->mark, &passage);
+	if (effect)
+		add_marking(by, config, passage, effect);
+	simulation_free(&simulation);
+	return effect;
+}
+
 /* check */
 
 /* An address of the clients, and a tunnel that none may be named after. */
@@ -347,6 +413,19 @@ static void check_packet(const struct check *check, const struct packet *packet,
 	simulation_free(&simulation);
 }
 
+/* The same sentence for several gateways is told once. */
+static void check_marks(const struct check *check, const struct packet *packet, const struct exit *exit)
+{
+	struct packet marked = *packet;
+	struct text by CLEANUP(text_free) = { 0 };
+
+	if (!config_is_mapped(check->config))
+		return;
+	marked.mark = marked.flow_mark = mark_of(check->config, exit->gateway);
+	if (others_marks(check->config, check->ruleset, &check->roads, &marked, &by))
+		report_warning(check->report, "%s", text_string(&by));
+}
+
 static void check_exit(const struct check *check, const struct exit *exit)
 {
 	struct address client, far;
@@ -359,6 +438,7 @@ static void check_exit(const struct check *check, const struct exit *exit)
 	others_make_packet(&packet, &client, tunnel, &far, exit->interface.name, &exit->nexthop);
 	others_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
 	check_packet(check, &packet, "what clients send");
+	check_marks(check, &packet, exit);
 	check_packet(check, &answer, "the answers to clients");
 }
 

@@ -31,6 +31,14 @@ void others_make_answer(struct packet *answer, const struct packet *packet, bool
 bool others_drops(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,
 		   const struct packet *packet, bool ours, struct text *by);
 
+/*
+ * others_marks - whether an nft chain of others changes the mark of such a packet in our bits, where that leads it elsewhere
+ * @packet: of several gateways a client's, with the mark that our kill switch gives it
+ * @by: a sentence that says which
+ */
+bool others_marks(const struct config *config, const struct ruleset *ruleset, const struct roads *roads,
+		  const struct packet *packet, struct text *by);
+
 /* others_report - the same of one passage of a packet, which is @what in words */
 void others_report(const struct config *config, const struct simulation *simulation, const struct passage *passage,
 		    const char *what, struct report *report);

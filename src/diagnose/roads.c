@@ -25,10 +25,8 @@ int roads_way(const struct roads *roads, const struct way_question *question, st
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
 	struct nlmsghdr *message = rtnetlink_get_client_route(buffer, &question->source, &question->destination,
-							      question->incoming);
+							      question->incoming, question->mark);
 
-	if (question->mark)
-		mnl_attr_put_u32(message, RTA_MARK, question->mark);
 	if (question->port && roads_depend(roads, question->source.family, "port")) {
 		mnl_attr_put_u8(message, RTA_IP_PROTO, IPPROTO_TCP);
 		mnl_attr_put_u16(message, RTA_DPORT, htons(question->port));
@@ -114,11 +112,8 @@ static struct way_back answered_by(const struct roads *roads, const struct addre
 				   unsigned int incoming, unsigned int interface, uint32_t mark)
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
-	struct nlmsghdr *question = rtnetlink_get_client_route(buffer, source, address, incoming);
 
-	if (mark)
-		mnl_attr_put_u32(question, RTA_MARK, mark);
-	return answered(roads, question, interface);
+	return answered(roads, rtnetlink_get_client_route(buffer, source, address, incoming, mark), interface);
 }
 
 /*

@@ -69,6 +69,7 @@ static size_t add_of_rule(struct walk *walk, enum deed deed, uint32_t verdict, s
 
 	if (move) {
 		effect.address = move->address;
+		effect.mark = move->mark;
 		memcpy(effect.detail, move->detail, sizeof(effect.detail));
 	}
 	return add_effect(walk->simulation, &effect);
@@ -152,11 +153,19 @@ static void follow_all(struct walk *walk, const struct move *move)
 
 /* Changes of the packet */
 
+/*
+ * To those that have the value already it makes no difference whether they get it. What is beyond a limit is no doubt about
+ * what is not.
+ */
 static void set_word(uint32_t *word, uint32_t *open, const struct move *move, struct answer answer)
 {
+	bool surely = answer.truth == YES || (answer.usual && answer.open == OPEN_RATE);
+
+	if (*word == move->mark && !*open && !move->mark_open)
+		return;
 	if (answer.usual)
 		*word = move->mark;
-	*open = answer.truth == YES ? move->mark_open : *open | move->mark_open | answer.open;
+	*open = surely ? move->mark_open : *open | move->mark_open | answer.open;
 }
 
 static void set_address(struct address *address, uint32_t *open, const struct address *new, struct answer answer)
@@ -292,8 +301,10 @@ static void take_move(struct walk *walk, const struct move *move)
 		add_of_rule(walk, DEED_COPY, NF_ACCEPT, answer, move);
 		return;
 	case DEED_MARK:
+		add_of_rule(walk, DEED_MARK, NF_ACCEPT, answer, move);
 		return set_word(&packet->mark, &packet->mark_open, move, answer_and(walk->enters, answer));
 	case DEED_FLOW_MARK:
+		add_of_rule(walk, DEED_FLOW_MARK, NF_ACCEPT, answer, move);
 		return set_word(&packet->flow_mark, &packet->flow_mark_open, move, answer_and(walk->enters, answer));
 	case DEED_UNTRACK:
 		return untrack(walk, answer);

@@ -19,6 +19,7 @@ struct effect {
 	const struct nftnl_rule *rule;		/* NULL: the policy */
 	const struct nftnl_rule *base_rule;	/* that of the base chain which leads there; NULL: the policy */
 	struct address address;			/* of NAT; AF_UNSPEC: not known */
+	uint32_t mark;				/* with DEED_MARK and DEED_FLOW_MARK */
 	char detail[64];			/* in words; "" where there are none */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/contact.h"
+#include "base/memory.h"
 #include "kernel/neighbour.h"
 #include "kernel/rtnetlink.h"
 
@@ -7,6 +8,7 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -79,19 +81,56 @@ static void look_at_interface(struct contact *contact, struct netlink *route, co
 	snprintf(contact->why, sizeof(contact->why), "%s%s", where, words[exit->family][contact->fault]);
 }
 
-void contact_make(struct contact *contact, struct netlink *route, const struct exit *exit)
+static bool is_on_no_network(const struct exit *exit)
+{
+	return !exit_is_link(exit) && !exit->interface.index;
+}
+
+static void look_at(struct contact *contact, struct netlink *route, const struct exit *exit)
 {
 	*contact = (struct contact){ 0 };
-	if (!exit_is_link(exit) && !exit->interface.index) {
+	if (is_on_no_network(exit)) {
 		contact->fault = CONTACT_GONE;
 		snprintf(contact->why, sizeof(contact->why), "is on no network of this host");
 	} else if (exit_is_link(exit) || !contact_can_ask(route, exit->interface.name)) {
 		look_at_interface(contact, route, exit);
 	} else {
 		contact->asked = true;
-		contact->there = neighbour_answers(route, &exit->nexthop, exit->interface.index);
-		contact->fault = contact->there ? CONTACT_FINE : CONTACT_SILENT;
-		if (!contact->there)
-			snprintf(contact->why, sizeof(contact->why), "does not answer");
 	}
+}
+
+static void take_answer(struct contact *contact, bool answers)
+{
+	contact->there = answers;
+	contact->fault = answers ? CONTACT_FINE : CONTACT_SILENT;
+	if (!answers)
+		snprintf(contact->why, sizeof(contact->why), "does not answer");
+}
+
+static void make_all(struct contact *contact, struct netlink *route, const struct exit *exit, unsigned int count)
+{
+	struct asked *asked = allocate(count, sizeof(*asked));
+	size_t questions = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		look_at(&contact[i], route, &exit[i]);
+		if (contact[i].asked)
+			asked[questions++] = (struct asked){ .address = &exit[i].nexthop, .interface = exit[i].interface.index };
+	}
+	neighbours_answer(route, asked, questions);
+	questions = 0;
+	for (unsigned int i = 0; i < count; i++)
+		if (contact[i].asked)
+			take_answer(&contact[i], asked[questions++].answers);
+	free(asked);
+}
+
+void contact_make(struct contact *contact, struct netlink *route, const struct exit *exit)
+{
+	make_all(contact, route, exit, 1);
+}
+
+void contacts_make(struct contact *contact, struct netlink *route, const struct exits *exits)
+{
+	make_all(contact, route, exits->exit, exits->count);
 }

@@ -23,11 +23,13 @@ struct contact {
 
 /*
  * contact_make - look whether a gateway is there
+ * contacts_make - the same of all, which are asked at once; @contact has as many as @exits
  * @route: a NETLINK_ROUTE socket
  *
  * Where it masquerades, its interface needs an address of that family.
  */
 void contact_make(struct contact *contact, struct netlink *route, const struct exit *exit);
+void contacts_make(struct contact *contact, struct netlink *route, const struct exits *exits);
 
 /* contact_can_ask - whether neighbours on the interface are asked for a hardware address; true too where it has gone */
 bool contact_can_ask(const struct netlink *route, const char *interface);

@@ -100,12 +100,14 @@ static uint64_t make_wanted(struct situation *situation, const struct config *co
 static int place(struct situation *situation, const struct config *config, const struct remembered *remembered,
 		 struct report *report)
 {
+	const struct placements *own = situation->partial ? remembered->own : NULL;
+
 	if (situation->goal != GOAL_INSTALL || !config_is_mapped(config))
 		return 0;
-	for (size_t i = 0; situation->partial && i < remembered->own->count; i++)
-		placements_add(&situation->placements, remembered->own->placement[i].device,
-			       &remembered->own->placement[i].address, remembered->own->placement[i].gateway);
-	if (situation->partial || !remembered->place_all)
+	for (size_t i = 0; own && i < own->count; i++)
+		placements_add(&situation->placements, own->placement[i].device, &own->placement[i].address,
+			       own->placement[i].gateway);
+	if (own || !remembered->place_all)
 		return 0;
 	return remembered->place_all(&situation->placements, remembered->place_data, report);
 }
@@ -134,6 +136,7 @@ static int read_once(struct situation *situation, const struct config *config, e
 						     exits, report);
 	if (situation->wrong_routes || config_is_mapped(config))
 		name_interfaces(&remembered->choices, exits);
+	situation->host = remembered->known;
 	situation->host.ipsec = setting_ipsec();
 	checkpoint_read_left_out(checkpoint, &situation->host);
 	view.digest = make_wanted(situation, config, remembered, &sockets->route);
@@ -159,7 +162,10 @@ bool situation_only_begins(const struct situation *situation)
 	return situation->partial && situation->plan.steps == 1 && situation->plan.step[0].kind == STEP_SESSIONS;
 }
 
-/* Where anything is amiss all is looked at: a table is loaded with all its sessions, and others may lack what this one does. */
+/*
+ * Where anything is amiss all is looked at: a table is loaded with all its sessions, and others may lack what this one does.
+ * If nothing is amiss any more by then, somebody else has mended it, and the session that begins is still to be looked at.
+ */
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
@@ -170,7 +176,11 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	    situation_only_begins(situation))
 		return result;
 	situation_free(situation);
-	return read_once(situation, config, goal, remembered, false, sockets, report);
+	result = read_once(situation, config, goal, remembered, false, sockets, report);
+	if (result < 0 || situation->plan.steps > 0)
+		return result;
+	situation_free(situation);
+	return read_once(situation, config, goal, remembered, true, sockets, report);
 }
 
 enum goal goal_of(const struct config *config)
@@ -307,7 +317,7 @@ int converge(struct situation *situation, const struct config *config, const str
 	return 0;
 }
 
-static int depart(const struct view *view, bool conditional, char checkpoint[CHECKPOINT_TEXT], struct sockets *sockets,
+static int place_some(const struct view *view, bool conditional, char checkpoint[CHECKPOINT_TEXT], struct sockets *sockets,
 		  struct report *report)
 {
 	struct present present;
@@ -325,7 +335,7 @@ static int depart(const struct view *view, bool conditional, char checkpoint[CHE
 	return result;
 }
 
-int converge_departure(const struct placements *gone, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
+int converge_placements(const struct placements *placements, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
 		       struct sockets *sockets, struct report *report)
 {
 	struct wanted wanted = { 0 };
@@ -333,9 +343,9 @@ int converge_departure(const struct placements *gone, const struct config *confi
 	int result = APPLY_OUTDATED;
 
 	wanted_guard_sessions(&wanted.guard, config);
-	wanted_place(&wanted, config, gone, true);
+	wanted_place(&wanted, config, placements, true);
 	for (int i = 0; i <= OUTDATED && result == APPLY_OUTDATED; i++)
-		result = depart(&view, i < OUTDATED, checkpoint, sockets, report);
+		result = place_some(&view, i < OUTDATED, checkpoint, sockets, report);
 	wanted_free(&wanted);
 	return result;
 }

@@ -15,6 +15,7 @@ struct remembered {
 	char checkpoint[CHECKPOINT_TEXT];	/* of a kill switch that was found complete, and then is not read again; "" for none */
 	bool distrusts;		/* it is read again, whatever the checkpoint */
 	struct choices choices;
+	struct host known;	/* of this host: the lengths of IPv6 networks */
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	const struct placements *own;	/* as a hook looks: of its session and its gateway alone; NULL: of all */
 	int (*place_all)(struct placements *all, void *data, struct report *report);	/* which are asked for then, and where a table is to be loaded */
@@ -69,14 +70,14 @@ int converge(struct situation *situation, const struct config *config, const str
 	     struct sockets *sockets, enum change *change, struct report *report);
 
 /*
- * converge_departure - take sessions that have ended out of the maps of several gateways
- * @gone: without a gateway each
+ * converge_placements - put sessions into the maps of several gateways, or take those that have ended out of them
+ * @placements: those that have ended without a gateway
  * @checkpoint: kept true where it was
  *
  * Returns as converge(). The caller holds the lock; the socket is best closed without it, since that waits until the kernel
  * has cleared them away.
  */
-int converge_departure(const struct placements *gone, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
+int converge_placements(const struct placements *placements, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
 		       struct sockets *sockets, struct report *report);
 
 const char *change_text(enum change change);

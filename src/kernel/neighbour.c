@@ -46,20 +46,47 @@ static bool ask(struct netlink *route, const struct address *address, unsigned i
 	return netlink_request(route, message, NULL, NULL, &error) == 0;
 }
 
-bool neighbour_answers(struct netlink *route, const struct address *address, unsigned int interface)
+/* To be asked about makes the kernel forget an address that was set by hand. */
+static void begin(struct netlink *route, struct asked *asked)
 {
-	const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
 	uint16_t state;
 
-	/* To be asked about makes the kernel forget an address that was set by hand. */
-	if (get_state(route, address, interface, &state) < 0 || state & KNOWN)
-		return state & KNOWN;
-	if (!ask(route, address, interface))
-		return false;
-	for (int waited = 0; waited < NEIGHBOUR_PATIENCE_MS && !(state & KNOWN); waited += STEP_MS) {
+	asked->open = false;
+	asked->answers = false;
+	if (get_state(route, asked->address, asked->interface, &state) < 0)
+		return;
+	asked->answers = state & KNOWN;
+	asked->open = !asked->answers && ask(route, asked->address, asked->interface);
+}
+
+static void look_again(struct netlink *route, struct asked *asked)
+{
+	uint16_t state;
+
+	if (get_state(route, asked->address, asked->interface, &state) < 0)
+		asked->open = false;
+	else if (state & KNOWN)
+		*asked = (struct asked){ asked->address, asked->interface, true, false };
+}
+
+static bool any_open(const struct asked *asked, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (asked[i].open)
+			return true;
+	return false;
+}
+
+void neighbours_answer(struct netlink *route, struct asked *asked, size_t count)
+{
+	const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
+
+	for (size_t i = 0; i < count; i++)
+		begin(route, &asked[i]);
+	for (int waited = 0; waited < NEIGHBOUR_PATIENCE_MS && any_open(asked, count); waited += STEP_MS) {
 		nanosleep(&step, NULL);
-		if (get_state(route, address, interface, &state) < 0)
-			return false;
+		for (size_t i = 0; i < count; i++)
+			if (asked[i].open)
+				look_again(route, &asked[i]);
 	}
-	return state & KNOWN;
 }

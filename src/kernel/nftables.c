@@ -126,17 +126,22 @@ static void add_payload(struct nftnl_rule *rule, uint32_t base, uint32_t offset,
 	add_payload_to(rule, NFT_REG_1, base, offset, length);
 }
 
-/* [ bitwise reg 1 = ( reg 1 & MASK ) ^ 0 ] */
-static void add_mask(struct nftnl_rule *rule, const void *mask, size_t length)
+/* [ bitwise reg OF = ( reg OF & MASK ) ^ 0 ] */
+static void add_mask_of(struct nftnl_rule *rule, uint32_t of, const void *mask, size_t length)
 {
 	static const uint8_t zero[16];
 	struct nftnl_expr *expression = add(rule, "bitwise");
 
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, of);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, of);
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, (uint32_t)length);
 	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, mask, (uint32_t)length));
 	copied(nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, zero, (uint32_t)length));
+}
+
+static void add_mask(struct nftnl_rule *rule, const void *mask, size_t length)
+{
+	add_mask_of(rule, NFT_REG_1, mask, length);
 }
 
 /* iifname "vpns*": the name's beginning, or with its NULs the whole of it */
@@ -203,10 +208,9 @@ static void add_prefix_comparison(struct nftnl_rule *rule, const struct guard_ma
 	const struct prefix *prefix = &match->prefix;
 
 	if (prefix->length % 8) {
-		struct prefix ones = { .length = prefix->length };
+		struct address ones = prefix_ones(prefix->address.family, prefix->length);
 
-		memset(ones.address.bytes, 0xff, sizeof(ones.address.bytes));
-		add_mask(rule, prefix_mask(&ones).address.bytes, address_size(prefix->address.family));
+		add_mask(rule, ones.bytes, address_size(prefix->address.family));
 	}
 	add_cmp(rule, match->negated, prefix->address.bytes, compared_length(prefix));
 }
@@ -440,6 +444,8 @@ static void add_map(struct nftnl_rule *rule, const struct guard_rule *value)
 		add_family(rule, value->map.family, false);
 		add_meta(rule, NFT_META_IIFNAME);
 		add_payload_to(rule, NFT_REG_2, NFT_PAYLOAD_NETWORK_HEADER, daddr_offset(value->map.family) - size, size);
+		if (value->map.length)
+			add_mask_of(rule, NFT_REG_2, prefix_ones(value->map.family, value->map.length).bytes, size);
 		break;
 	case SUBJECT_MARK:
 		add_meta(rule, NFT_META_MARK);

@@ -124,7 +124,7 @@ struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destina
 }
 
 struct nlmsghdr *rtnetlink_get_client_route(void *buffer, const struct address *source,
-					    const struct address *destination, unsigned int incoming)
+					    const struct address *destination, unsigned int incoming, uint32_t mark)
 {
 	struct nlmsghdr *message = put_header(buffer, RTM_GETROUTE, 0);
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
@@ -137,6 +137,8 @@ struct nlmsghdr *rtnetlink_get_client_route(void *buffer, const struct address *
 	put_address(message, RTA_DST, destination);
 	put_address(message, RTA_SRC, source);
 	mnl_attr_put_u32(message, RTA_IIF, incoming);
+	if (mark)
+		mnl_attr_put_u32(message, RTA_MARK, mark);
 	return message;
 }
 
@@ -397,6 +399,7 @@ bool rtnetlink_parse_rule(const struct nlmsghdr *message, struct rule *rule)
 	/* Its comparison for NLM_F_EXCL passes over these. */
 	rule->shadows = rule->inverted || header->tos;
 	rule->other = other.text.data;
+	rule->by_mark_alone = !rule->local_only && other.has_mark && other.mark;
 	rule->local_only = rule->local_only || (other.has_mark && other.mark);
 	text_add_bytes(&rule->message, mnl_nlmsg_get_payload(message), mnl_nlmsg_get_payload_len(message));
 	return true;

@@ -32,9 +32,9 @@ struct nlmsghdr *rtnetlink_delete_neighbour(void *buffer, const struct neighbour
  */
 struct nlmsghdr *rtnetlink_get_route(void *buffer, const struct address *destination, unsigned int interface);
 
-/* rtnetlink_get_client_route - ask for the route of a packet that comes in on the interface with this index */
+/* rtnetlink_get_client_route - ask for the route of a packet that comes in on the interface with this index, marked so */
 struct nlmsghdr *rtnetlink_get_client_route(void *buffer, const struct address *source,
-					    const struct address *destination, unsigned int incoming);
+					    const struct address *destination, unsigned int incoming, uint32_t mark);
 
 /*
  * rtnetlink_parse_rule, rtnetlink_parse_route - an RTM_NEWRULE, RTM_NEWROUTE as the kernel sent it

@@ -63,6 +63,11 @@ const struct exit *exits_find(const struct exits *exits, const struct gateway *g
 	return NULL;
 }
 
+unsigned int exits_index(const struct exits *exits, const struct exit *exit)
+{
+	return (unsigned int)(exit - exits->exit);
+}
+
 const struct exit *exits_default(const struct exits *exits, const struct config *config, int family)
 {
 	return exits_find(exits, config_default(config), family);

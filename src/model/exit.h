@@ -41,6 +41,9 @@ void exits_free(struct exits *exits);
 /* exits_find - that of @gateway in @family; NULL where nobody leaves via it */
 const struct exit *exits_find(const struct exits *exits, const struct gateway *gateway, int family);
 
+/* exits_index - which of them it is */
+unsigned int exits_index(const struct exits *exits, const struct exit *exit);
+
 /* exits_default - that of [gateway]: whom nothing else sends elsewhere leaves via it */
 const struct exit *exits_default(const struct exits *exits, const struct config *config, int family);
 

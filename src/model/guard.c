@@ -174,14 +174,12 @@ static void add_quoted_daddr(struct text *text, const struct guard_match *match)
 	const struct prefix *prefix = &match->prefix;
 	unsigned int size = address_size(prefix->address.family), length = prefix->length % 8 ? size : prefix->length / 8;
 	unsigned int offset = prefix->address.family == AF_INET ? IPV4_DADDR_OFFSET : IPV6_DADDR_OFFSET;
-	struct prefix ones = { .length = prefix->length };
+	struct address ones = prefix_ones(prefix->address.family, prefix->length);
 
-	memset(ones.address.bytes, 0xff, sizeof(ones.address.bytes));
-	ones = prefix_mask(&ones);
 	text_add(text, "@th,%u,%u ", (ICMP_QUOTE_OFFSET + offset) * 8, length * 8);
 	if (prefix->length % 8) {
 		text_add(text, "& 0x");
-		add_hex(text, ones.address.bytes, length);
+		add_hex(text, ones.bytes, length);
 		text_add(text, " == ");
 	}
 	text_add(text, "%s0x", match->negated ? "!= " : "");
@@ -355,9 +353,14 @@ static void add_mark_set(struct text *text, const char *of, const struct mark_bi
 
 static void add_subject(struct text *text, const struct guard_rule *rule)
 {
+	struct address mask = prefix_ones(rule->map.family, rule->map.length);
+	char buffer[ADDRESS_TEXT];
+
 	switch (rule->map.subject) {
 	case SUBJECT_SESSION:
 		text_add(text, "iifname . %s saddr", nft_family(rule->map.family));
+		if (rule->map.length)
+			text_add(text, " & %s", address_text(&mask, buffer));
 		break;
 	case SUBJECT_MARK:
 		text_add(text, "meta mark & 0x%08x", rule->mark.mask);
@@ -523,6 +526,7 @@ static void digest_rule(uint64_t *digest, const struct guard_rule *rule)
 		digest_add_string(digest, rule->map.name);
 		digest_add(digest, &rule->map.subject, sizeof(rule->map.subject));
 		digest_add(digest, &rule->map.family, sizeof(rule->map.family));
+		digest_add(digest, &rule->map.length, sizeof(rule->map.length));
 	}
 	/* All bytes of a match: those that its kind does not use are zero. */
 	digest_add(digest, rule->match, rule->matches * sizeof(*rule->match));

@@ -107,7 +107,8 @@ struct guard_rule {
 	uint8_t reject_family;		/* with VERDICT_REJECT; AF_UNSPEC: either */
 	const char *chain;		/* with VERDICT_GOTO, VERDICT_JUMP */
 	struct mark_bits mark;		/* with VERDICT_MARK, VERDICT_CT_MARK; with VERDICT_MAP its mask alone */
-	struct { char name[GUARD_SET_NAME]; enum guard_subject subject; uint8_t family; } map;	/* with VERDICT_MAP */
+	/* With VERDICT_MAP; of SUBJECT_SESSION the first bits of the source alone, 0: all. */
+	struct { char name[GUARD_SET_NAME]; enum guard_subject subject; uint8_t family, length; } map;
 	struct port_range ports;	/* with VERDICT_MASQUERADE; last = 0: any */
 	const char *comment[GUARD_COMMENT_PARTS];	/* guard_comment() joins them; NULL behind the last */
 	struct text code;		/* its expressions, to compare; set by nftables_compile() */

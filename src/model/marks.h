@@ -12,11 +12,20 @@
 /* mark_of - of what a client sends that leaves by @gateway, which is one of @config */
 uint32_t mark_of(const struct config *config, const struct gateway *gateway);
 
+/* gateway_for - what it is for the clients of one family: itself where they leave via it, else &config->direct or block */
+const struct gateway *gateway_for(const struct config *config, const struct gateway *gateway, int family);
+
 /*
  * mark_to_server - of what a client has sent to this host, so that it is known where a tunnel of this host unpacks it and
  *	hands what was inside to be forwarded
  */
 uint32_t mark_to_server(const struct config *config);
+
+/* mark_text - what has a value in our bits, in a word: the name of a gateway */
+const char *mark_text(const struct config *config, uint32_t mark);
+
+/* marks_meet - whether clients' packets, by the bits that are ours, may be those that a policy rule with this mark is about */
+bool marks_meet(const struct config *config, uint32_t mark, uint32_t mask);
 
 /* marks_most - how many gateways have a value */
 unsigned int marks_most(const struct config *config);

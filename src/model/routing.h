@@ -31,6 +31,7 @@ struct rule {
 	/* Of a rule read from the kernel alone. */
 	bool shadows;		/* the kernel takes it for equal to one without what is in `other` */
 	bool local_only;	/* about packets that this host sends, marked ones, or those of a VRF: never those of clients */
+	bool by_mark_alone;	/* that is so for its mark, which clients' packets may have where there are several gateways */
 	struct text message;	/* the payload of its RTM_NEWRULE, to delete exactly this one */
 };
 

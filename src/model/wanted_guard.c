@@ -176,18 +176,29 @@ static struct guard_rule *add_mark_map(struct guard_chain *chain, const char *na
 	return rule;
 }
 
-/* iifname . ip saddr vmap @session4, where the family has clients */
-static void add_session_maps(struct guard_chain *chain, const struct config *config, const char *what)
+static void add_session_map(struct guard_chain *chain, int family, uint8_t length, const char *what)
+{
+	struct guard_rule *rule = guard_add_rule(chain);
+
+	set_map(rule, family == IPV4 ? GUARD_SESSION4_MAP : GUARD_SESSION6_MAP, SUBJECT_SESSION);
+	rule->map.family = family_of(family);
+	rule->map.length = length;
+	COMMENT(rule, family_name(family), what);
+}
+
+/*
+ * iifname . ip saddr vmap @session4, where the family has clients; for each length of networks that sessions have:
+ * iifname . ip6 saddr & ffff:ffff:ffff:ffff:: vmap @session6
+ */
+static void add_session_maps(struct guard_chain *chain, const struct terms *of, const char *what)
 {
 	for (int family = 0; family < FAMILIES; family++) {
-		struct guard_rule *rule;
-
-		if (!has_clients(config, family))
+		if (!has_clients(of->config, family))
 			continue;
-		rule = guard_add_rule(chain);
-		set_map(rule, family == IPV4 ? GUARD_SESSION4_MAP : GUARD_SESSION6_MAP, SUBJECT_SESSION);
-		rule->map.family = family_of(family);
-		COMMENT(rule, family_name(family), what);
+		add_session_map(chain, family, 0, what);
+		for (unsigned int i = 0; family == IPV6 && i < of->host->lengths; i++)
+			add_session_map(chain, family, of->host->length[i],
+					guard_keep(of->guard, ", a network of /%u,%s", of->host->length[i], what));
 	}
 }
 
@@ -228,8 +239,9 @@ static void fill_prerouting(struct guard_chain *chain, const struct terms *of)
  *   iifname . ip saddr vmap @session4
  *   counter drop
  */
-static void fill_from_tunnel(struct guard_chain *chain, const struct config *config)
+static void fill_from_tunnel(struct guard_chain *chain, const struct terms *of)
 {
+	const struct config *config = of->config;
 	struct guard_rule *rule;
 
 	if (config_covers(config, IPV4)) {
@@ -238,7 +250,7 @@ static void fill_from_tunnel(struct guard_chain *chain, const struct config *con
 		COMMENT(rule, "IPv4 from a client with options, such as a source route: dropped");
 	}
 	if (config_is_mapped(config))
-		add_session_maps(chain, config, " from a client: marked for the gateway of its session");
+		add_session_maps(chain, of, " from a client: marked for the gateway of its session");
 	for (int family = 0; family < FAMILIES && !config_is_mapped(config); family++) {
 		if (!config_covers(config, family))
 			continue;
@@ -327,8 +339,7 @@ static void limit_flows(struct guard_chain *chain, const struct terms *of, const
 		": dropped ([clients] flows)");
 }
 
-/* @whose: of several gateways "nl: " */
-static void accept_exit(struct guard_chain *chain, const struct exit *exit, const char *whose)
+static void accept_exit(struct guard_chain *chain, const struct exit *exit)
 {
 	struct guard_rule *rule = add_counted(chain, VERDICT_ACCEPT);
 
@@ -336,7 +347,7 @@ static void accept_exit(struct guard_chain *chain, const struct exit *exit, cons
 	if (exit_is_link(exit))
 		guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
 	match_exit(rule, exit);
-	COMMENT(rule, whose, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": let through");
+	COMMENT(rule, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": let through");
 }
 
 /* With several gateways, what is left in from_client is not to leave by any. */
@@ -384,7 +395,7 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		COMMENT(rule, "from a client: marked again for the gateway of its session, whoever else set marks");
 	}
 	for (unsigned int i = 0; i < of->exits->count && !config_is_mapped(config); i++)
-		accept_exit(chain, &of->exits->exit[i], "");
+		accept_exit(chain, &of->exits->exit[i]);
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
 		if (!has_clients(config, family))
 			continue;
@@ -747,9 +758,17 @@ static void fill_from_gateway(struct guard_chain *chain)
 	}
 }
 
-/* ip saddr 10.20.0.0/24 meta mark & 0xff000000 vmap @masqueraded */
-static void masquerade_by_mark(struct guard_chain *chain, const struct config *config)
+/*
+ * oifname "vpns*" accept
+ * ip saddr 10.20.0.0/24 meta mark & 0xff000000 vmap @masqueraded
+ */
+static void masquerade_by_mark(struct guard_chain *chain, const struct terms *of)
 {
+	const struct config *config = of->config;
+	struct guard_rule *to_client = add_accept(chain);
+
+	match_tunnels(to_client, MATCH_OIFNAME, of);
+	COMMENT(to_client, "client to client: keeps its address");
 	for (int family = 0; family < FAMILIES; family++) {
 		for (unsigned int i = 0; config_masquerades(config, family) && i < count_address_rules(config, family); i++) {
 			const struct addresses addresses = addresses_at(config, family, i);
@@ -765,7 +784,7 @@ static void masquerade_by_mark(struct guard_chain *chain, const struct config *c
 static void fill_postrouting(struct guard_chain *chain, const struct terms *of)
 {
 	if (config_is_mapped(of->config)) {
-		masquerade_by_mark(chain, of->config);
+		masquerade_by_mark(chain, of);
 		return;
 	}
 	for (unsigned int i = 0; i < of->exits->count; i++) {
@@ -852,9 +871,7 @@ static bool leads_at_all(const struct gateway *gateway)
 
 void wanted_session_chain(char chain[GUARD_CHAIN_NAME], const struct config *config, const struct gateway *gateway, int family)
 {
-	if (!gateway_leads(gateway, family))
-		gateway = gateway->to[family].mode == GATEWAY_DIRECT ? &config->direct : &config->block;
-	gateway_chain(chain, "to", gateway);
+	gateway_chain(chain, "to", gateway_for(config, gateway, family));
 }
 
 /* meta mark set meta mark & 0x00ffffff | 0x02000000 */
@@ -887,7 +904,7 @@ static void fill_by(struct guard_chain *chain, const struct terms *of, const str
 	}
 	for (unsigned int i = 0; i < of->exits->count; i++)
 		if (of->exits->exit[i].gateway == gateway)
-			accept_exit(chain, &of->exits->exit[i], guard_keep(of->guard, "%s: ", gateway->name));
+			accept_exit(chain, &of->exits->exit[i]);
 	rule = add_counted(chain, VERDICT_DROP);
 	COMMENT(rule, "from a client of ", gateway->name, " by any other route: dropped");
 }
@@ -1032,7 +1049,7 @@ static void add_gateway_chains(struct guard *guard, const struct terms *of)
 
 	fill_keep(guard_add_chain(guard, &keep_chain), of);
 	fill_keep_client(guard_add_chain(guard, &(struct guard_chain){ .name = "keep_client" }), config);
-	add_session_maps(guard_add_chain(guard, &(struct guard_chain){ .name = "whose" }), config,
+	add_session_maps(guard_add_chain(guard, &(struct guard_chain){ .name = "whose" }), of,
 			 " of a client: marked for the gateway of its session");
 	COMMENT(add_counted(&guard->chain[guard->chains - 1], VERDICT_DROP), "from a client without a session: dropped");
 	for (unsigned int i = 0; i < count; i++) {
@@ -1108,7 +1125,7 @@ void wanted_guard_make(struct guard *guard, const struct config *config, const s
 	if (config_is_mapped(config))
 		add_gateway_sets(guard, &of);
 	fill_prerouting(guard_add_chain(guard, &prerouting_chain), &of);
-	fill_from_tunnel(guard_add_chain(guard, &from_tunnel_chain), config);
+	fill_from_tunnel(guard_add_chain(guard, &from_tunnel_chain), &of);
 	fill_forward(guard_add_chain(guard, &forward_chain), &of);
 	fill_from_client(guard_add_chain(guard, &from_client_chain), &of);
 	if (config->inbound != INBOUND_ANY)

@@ -146,6 +146,8 @@ static const char *find_denial(const struct config *config, const struct situati
 		struct config other = *config;
 		struct guard blocking = { 0 };
 
+		other.gateway = allocate(config->gateways, sizeof(*other.gateway));
+		memcpy(other.gateway, config->gateway, config->gateways * sizeof(*other.gateway));
 		/* Neither its gateway nor its subnets may be the same any more. */
 		for (unsigned int j = 0; j < other.gateways; j++)
 			other.gateway[j].to[family].mode = GATEWAY_BLOCK;
@@ -153,6 +155,7 @@ static const char *find_denial(const struct config *config, const struct situati
 		wanted_guard_make(&blocking, &other, &none, &situation->host);
 		found = find_common(&blocking, &situation->wanted.guard, &situation->present.guard);
 		guard_free(&blocking);
+		free(other.gateway);
 	}
 	return found;
 }

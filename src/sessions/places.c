@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sessions/places.h"
+#include "base/memory.h"
 #include "config/maps.h"
+#include "sessions/remembered.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 #define STAMP "maps"
 
@@ -46,6 +50,103 @@ bool places_has_device(const struct state *state, const struct session *session)
 	return !id[0] || strcmp(id, session->id) == 0;
 }
 
+const char *places_gateway_of_chain(const char *chain)
+{
+	const char *name = strchr(chain, '_');
+
+	return name ? name + 1 : chain;
+}
+
+/* A family that has no gateway is blocked by its name, so the one that has counts. */
+static void take_change(struct departure *departure, const struct guard_change *change)
+{
+	const char *was = change->was[0] ? places_gateway_of_chain(change->was) : NULL;
+
+	departure->lacks[family_index(change->set->family)] = !was;
+	if (!was || (departure->moves && strcmp(was, "block") == 0))
+		return;
+	departure->moves = true;
+	snprintf(departure->now, sizeof(departure->now), "%.16s", was);
+}
+
+static int compare_changes(const void *a, const void *b)
+{
+	const struct guard_change *one = *(const struct guard_change *const *)a, *other = *(const struct guard_change *const *)b;
+
+	if (one->set->family != other->set->family)
+		return one->set->family < other->set->family ? -1 : 1;
+	return memcmp(one->element.key, other->element.key, GUARD_KEY);
+}
+
+/* What is of no live session is left out. */
+void changes_make(struct changes *changes, const struct plan *plan)
+{
+	*changes = (struct changes){ allocate(plan->changes, sizeof(const struct guard_change *)), 0 };
+	for (size_t i = 0; i < plan->changes; i++)
+		if (plan->change[i].element.chain[0])
+			changes->change[changes->count++] = &plan->change[i];
+	if (changes->count)
+		qsort(changes->change, changes->count, sizeof(const struct guard_change *), compare_changes);
+}
+
+void changes_free(struct changes *changes)
+{
+	free(changes->change);
+	*changes = (struct changes){ 0 };
+}
+
+uint8_t places_length(const struct session *session)
+{
+	unsigned long long length;
+
+	return number_parse(session->length6, 1, 128, &length) ? (uint8_t)length : 128;
+}
+
+bool places_address(struct address *address, const struct session *session, const char *text)
+{
+	struct prefix network;
+
+	if (!address_parse_unscoped(&network.address, text))
+		return false;
+	network.length = network.address.family == AF_INET6 ? places_length(session) : 32;
+	*address = prefix_mask(&network).address;
+	return true;
+}
+
+const struct guard_change *changes_find(const struct changes *changes, const struct session *session, int family)
+{
+	struct guard_set set = { 0 };
+	struct guard_change change = { .set = &set };
+	const struct guard_change *key = &change, *const *found;
+	struct address address;
+
+	if (!changes->count || !places_address(&address, session, family == IPV4 ? session->ip4 : session->ip6))
+		return NULL;
+	set.family = address.family;
+	guard_session_key(change.element.key, session->device, &address);
+	found = bsearch(&key, changes->change, changes->count, sizeof(const struct guard_change *), compare_changes);
+	return found ? *found : NULL;
+}
+
+int places_departure(struct departure *departure, const struct config *config, const struct session *session,
+		     const struct changes *changes, struct report *report)
+{
+	const struct gateway *gateway = places_gateway(config, session, report);
+
+	*departure = (struct departure){ .next = gateway };
+	if (!gateway)
+		return -1;
+	memcpy(departure->now, gateway->name, sizeof(departure->now));
+	for (int family = 0; family < FAMILIES; family++) {
+		const struct guard_change *change = changes_find(changes, session, family);
+
+		if (change)
+			take_change(departure, change);
+	}
+	departure->recorded = strcmp(session->gateway, departure->now) == 0;
+	return 0;
+}
+
 struct visit {
 	struct placements *all;
 	struct maps_held maps;
@@ -54,12 +155,28 @@ struct visit {
 	int result;
 };
 
-static void add_address(struct placements *placements, const char *device, const char *text, const struct gateway *gateway)
+int places_hold_length(struct host *host, const struct session *session, const struct state *state, struct report *report)
+{
+	uint8_t length = places_length(session);
+	unsigned int before = host->lengths;
+	char text[HOST_LENGTHS_TEXT];
+
+	if (!session->ip6[0] || length == 128)
+		return 0;
+	if (!host_add_length(host, length))
+		return report_error(report, EX_CONFIG, "IPV6_PREFIX: /%u is one length of clients' IPv6 networks too many, beside %s: "
+				    "give all groups and virtual hosts the same ipv6-subnet-prefix in ocserv.conf", length,
+				    host_lengths_text(host, text));
+	return host->lengths == before ? 0 : state_remember(state, LENGTHS, host_lengths_text(host, text), report);
+}
+
+static void add_address(struct placements *placements, const struct session *session, const char *text,
+			const struct gateway *gateway)
 {
 	struct address address;
 
-	if (address_parse_unscoped(&address, text))
-		placements_add(placements, device, &address, gateway);
+	if (places_address(&address, session, text))
+		placements_add(placements, session->device, &address, gateway);
 }
 
 static bool add_session(const struct session *session, void *data)
@@ -71,8 +188,8 @@ static bool add_session(const struct session *session, void *data)
 	if (!gateway)
 		visit->result = -1;
 	else if (session->device[0] && places_has_device(visit->state, session)) {
-		add_address(visit->all, session->device, session->ip4, gateway);
-		add_address(visit->all, session->device, session->ip6, gateway);
+		add_address(visit->all, session, session->ip4, gateway);
+		add_address(visit->all, session, session->ip6, gateway);
 	}
 	return true;
 }
@@ -122,8 +239,8 @@ void places_own(struct placements *own, const struct session *session, const str
 {
 	char id[DEVICE_TEXT];
 
-	add_address(own, session->device, session->ip4, gateway);
-	add_address(own, session->device, session->ip6, gateway);
+	add_address(own, session, session->ip4, gateway);
+	add_address(own, session, session->ip6, gateway);
 	add_gone(own, session->device, state_device(state, session->device, id));
 }
 

@@ -2,7 +2,7 @@
 #ifndef PLACES_H
 #define PLACES_H
 
-#include "model/wanted.h"
+#include "model/plan.h"
 #include "sessions/session.h"
 
 /* Of several gateways: by which each session leaves. */
@@ -15,8 +15,49 @@
  */
 int places_check_maps(const struct config *config, const struct state *state, bool anew, struct report *report);
 
+/*
+ * places_length - how many bits of its IPv6 address a session has to itself; 128 where it says nothing
+ * places_hold_length - that the kill switch is to know it, in @host and for later runs; under the lock
+ *
+ * The second returns 0, or -1 with the reason in @report.
+ */
+uint8_t places_length(const struct session *session);
+int places_hold_length(struct host *host, const struct session *session, const struct state *state, struct report *report);
+
+/* places_address - of an address of a session what the kill switch looks for: of a network its first one; false for none */
+bool places_address(struct address *address, const struct session *session, const char *text);
+
 /* places_gateway - that of a session; NULL with the reason in @report */
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
+
+/* By which gateway a live session leaves. */
+struct departure {
+	const struct gateway *next;	/* as the configuration says, and so after the next `up` */
+	char now[GATEWAY_NAME];		/* as the kernel's maps say, the name of `next` where they are as wanted */
+	bool moves;			/* the two differ */
+	bool recorded;			/* its connect hook gave it `now` */
+	bool lacks[FAMILIES];		/* no map has its address, so that what it sends is dropped */
+};
+
+/* What becomes of all sessions, to be found by their addresses. */
+struct changes {
+	const struct guard_change **change;
+	size_t count;
+};
+
+/* changes_make - of a plan, which is to last; changes_free() when done */
+void changes_make(struct changes *changes, const struct plan *plan);
+void changes_free(struct changes *changes);
+
+/* changes_find - of an address of a session; NULL where it has none of the family, or nothing becomes of it */
+const struct guard_change *changes_find(const struct changes *changes, const struct session *session, int family);
+
+/* places_departure - where a session leaves, and will; 0, or -1 with the reason in @report */
+int places_departure(struct departure *departure, const struct config *config, const struct session *session,
+		     const struct changes *changes, struct report *report);
+
+/* places_gateway_of_chain - to_nl: nl; all of a name that is none of ours */
+const char *places_gateway_of_chain(const char *chain);
 
 /*
  * places_has_device - whether a session has its device still. A tunnel is one session's at a time: the last that got it. Where

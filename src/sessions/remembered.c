@@ -38,6 +38,16 @@ static int read_choice(struct choices *choices, const struct gateway *gateway, i
 	return 0;
 }
 
+static int read_lengths(struct host *known, const struct state *state, struct report *report)
+{
+	char text[HOST_LENGTHS_TEXT];
+
+	if (state_recall(state, LENGTHS, text, sizeof(text), report) < 0)
+		return -1;
+	host_read_lengths(known, text);
+	return 0;
+}
+
 /* Of a family without a next hop there is but what an earlier configuration left. */
 static int read_default(struct remembered *remembered, const struct config *config, const struct state *state,
 			struct report *report)
@@ -99,6 +109,8 @@ int remembered_read(struct remembered *remembered, const struct config *config, 
 		    struct report *report)
 {
 	choices_free(&remembered->choices);
+	if (config_is_mapped(config) && read_lengths(&remembered->known, state, report) < 0)
+		return -1;
 	if (read_default(remembered, config, state, report) < 0)
 		return -1;
 	return read_named(&remembered->choices, config, state, report);

@@ -22,6 +22,8 @@ void remembered_free(struct remembered *remembered);
 int remembered_keep(const struct remembered *remembered, const struct config *config, const struct situation *situation,
 		    const struct state *state, struct report *report);
 
+#define LENGTHS "lengths6"	/* of struct host */
+
 /*
  * checkpoint_load - the checkpoint in the state directory; "" where there is none
  * checkpoint_keep - put it there, in place of another; under the lock. Without one the next run reads all, so no error.

@@ -332,6 +332,8 @@ static void make_record(struct text *record, const struct session *session, unsi
 	text_add_pair(record, "real", session->real, VALUE_SIZE);
 	text_add_pair(record, "ip4", session->ip4, VALUE_SIZE);
 	text_add_pair(record, "ip6", session->ip6, VALUE_SIZE);
+	if (session->length6[0])
+		text_add_pair(record, "length6", session->length6, VALUE_SIZE);
 	if (session->gateway[0])
 		text_add_pair(record, "gateway", session->gateway, VALUE_SIZE);
 	text_add(record, "\n");
@@ -397,6 +399,7 @@ static void set_field(struct session *session, unsigned long long *start, const 
 		{ "user", &session->user }, { "group", &session->group }, { "vhost", &session->vhost },
 		{ "device", &session->device }, { "real", &session->real }, { "ip4", &session->ip4 },
 		{ "ip6", &session->ip6 }, { "gateway", &session->gateway },
+		{ "length6", &session->length6 },
 	};
 
 	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
@@ -412,7 +415,7 @@ enum life { LIVE, ENDED, UNKNOWN };
 
 static struct session no_session(const char *id)
 {
-	return (struct session){ id, "", "", "", "", "", "", "", "", 0, false };
+	return (struct session){ id, "", "", "", "", "", "", "", "", "", 0, false };
 }
 
 static ssize_t read_line(const struct state *state, const char *id, char *buffer, size_t size)

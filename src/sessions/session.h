@@ -24,6 +24,7 @@ struct session {
 	const char *device;
 	const char *real;	/* the client's own address */
 	const char *ip4, *ip6;	/* its addresses in the VPN; "" where it has none */
+	const char *length6;	/* of the IPv6 network that it has, in bits: ocserv's IPV6_PREFIX; "" for one address */
 	const char *gateway;	/* of several the name of the one that it was given; "" where there is one */
 	unsigned long long since;	/* seconds since the epoch */
 	bool unread;		/* its record or worker can't be read: the rest may be missing */

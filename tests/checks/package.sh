@@ -50,6 +50,7 @@ $units/wg-quick@.service.d/ocserv-gateway.conf
 /usr/share/doc/ocserv-gateway/docs/pictures/dry-run.svg
 /usr/share/doc/ocserv-gateway/docs/pictures/explain.svg
 /usr/share/doc/ocserv-gateway/docs/pictures/status.svg
+/usr/share/doc/ocserv-gateway/docs/tested.md
 /usr/share/doc/ocserv-gateway/docs/throughput.svg
 /usr/share/doc/ocserv-gateway/docs/troubleshooting.md.gz
 /usr/share/doc/ocserv-gateway/examples/gateway.ini

@@ -6,9 +6,9 @@ top=$(cd "${0%/*}/../.." && pwd)
 . "$top/tests/lib/tap.sh"
 cd "$top" || exit 1
 
-for script in tests/run tests/install-deps tests/musl/build tests/demo .ci/run autogen.sh tests/*.sh tests/*/*.sh \
-	tests/coverage tests/lib/fresh-network tests/vm/run tests/fuzz/{build,record} bench/{run,counts} docs/pictures/make{,-demo} \
-	completion/ocserv-gateway.bash; do
+for script in tests/run tests/install-deps tests/musl/build tests/other-ocserv tests/demo .ci/run autogen.sh tests/*.sh \
+	tests/*/*.sh tests/coverage tests/lib/fresh-network tests/vm/run tests/fuzz/{build,record} bench/{run,counts} \
+	docs/pictures/make{,-demo} completion/ocserv-gateway.bash; do
 	ok "shellcheck $script" shellcheck --external-sources "$script"
 done
 for script in hooks/ocserv-gateway-hook.in packaging/before-removal.in packaging/alpine/ocserv-gateway.* \

@@ -87,19 +87,94 @@ static int find_key(const char *section, const char *name)
 	return -1;
 }
 
+static int find_whose(const char *section)
+{
+	static const char *const sections[WHOSE] = { "users", "groups", "vhosts" };
+
+	for (int whose = 0; whose < WHOSE; whose++)
+		if (strcmp(section, sections[whose]) == 0)
+			return whose;
+	return -1;
+}
+
+/* The end of the name that a line begins with, with its quotes. */
+static char *name_end(char *line)
+{
+	char *end = line + 1;
+
+	if (line[0] != '"')
+		return line;
+	while (*end && *end != '"')
+		end += end[0] == '\\' && end[1] ? 2 : 1;
+	require(*end == '"', "an accepted name has both quotes");
+	return end + 1;
+}
+
+/* A name without quotes is as it stands, one with quotes without its backslashes. */
+static void check_name(const struct assignment *assignment, char *written)
+{
+	const char *name = assignment->name;
+
+	require(assignment->pattern == (written[0] != '"' && strpbrk(written, "*?")), "patterns are those without quotes");
+	if (written[0] != '"') {
+		require(strcmp(name, written) == 0, "a name is what stands there");
+		return;
+	}
+	for (written++; written[1]; written++) {
+		written += written[0] == '\\';
+		require(*name++ == *written, "a name in quotes is what stands there");
+	}
+	require(!*name && *written == '"', "and no more");
+}
+
+static void check_assignment(const struct config *config, int whose, char *line, unsigned int number)
+{
+	const struct assignments *assigned = &config->assigned[whose];
+	char *equals = strchr(name_end(line), '=');
+	unsigned int i = 0;
+
+	require(equals, "each accepted line that sends somebody has a gateway");
+	*equals = '\0';
+	while (i < assigned->count && assigned->each[i].line != number)
+		i++;
+	require(i < assigned->count, "each accepted line that sends somebody does so");
+	cut_comment(equals + 1);
+	require(strcmp(assigned->each[i].value, trim(equals + 1)) == 0, "it sends to what stands there");
+	require(assigned->each[i].gateway == config_gateway_named(config, assigned->each[i].value), "and there is such a gateway");
+	check_name(&assigned->each[i], trim(line));
+}
+
+/* That of [gateway NAME], else the first one. */
+static const struct gateway *find_gateway(const struct config *config, const char *section)
+{
+	const struct gateway *gateway;
+
+	if (strncmp(section, "gateway ", 8) != 0 && strncmp(section, "gateway\t", 8) != 0)
+		return &config->gateway[0];
+	gateway = config_gateway_named(config, section + 8 + strspn(section + 8, " \t"));
+	require(gateway && gateway->setting, "each gateway of an accepted file is there");
+	return gateway;
+}
+
 /* Returns 1 where the line sets a value. */
 static unsigned int check_pair(const struct config *config, const char *section, char *line, unsigned int number)
 {
+	const struct gateway *gateway = find_gateway(config, section);
 	size_t length = strcspn(line, "=");
 	const struct setting *setting;
 	char *value = line + length + 1;
 	int key;
 
+	if (find_whose(section) >= 0) {
+		check_assignment(config, find_whose(section), line, number);
+		return 0;
+	}
+
 	require(line[length] != '\0', "each accepted line that is no section has a value");
 	line[length] = '\0';
-	key = find_key(section, trim(line));
+	key = find_key(gateway->setting ? "gateway" : section, trim(line));
 	require(key >= 0, "each key of an accepted file is known");
-	setting = &config->setting[key];
+	setting = gateway_setting(config, gateway, (enum config_key)key);
 	cut_comment(value);
 	value = trim(value);
 	require(value[0] != '\0', "each key of an accepted file has a value");
@@ -133,8 +208,11 @@ static void check_accepted(const struct config *config, char *content)
 		require(end && !end[1], "an accepted section line is a section and no more");
 		*end = '\0';
 	}
-	for (int i = 0; i < CONFIG_KEYS; i++)
+	for (int i = 0; i < CONFIG_KEYS; i++) {
 		values -= config->setting[i].origin == FROM_FILE;
+		for (unsigned int j = 1; j < config->gateways; j++)
+			values -= config->gateway[j].setting[i].origin == FROM_FILE;
+	}
 	require(values == 0, "no value is used that is not in the file");
 }
 

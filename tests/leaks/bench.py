@@ -24,6 +24,10 @@ LONGEST = 20  # seconds that a command may take
 POOL_PREFIXES = {4: "10.20.0.", 6: "fd20:"}
 
 
+def as_bytes(ways: variants.Ways | None) -> capture.Ways | None:
+    return None if ways is None else {(name, bytes.fromhex(mac.replace(":", ""))) for name, mac in ways}
+
+
 class Row(NamedTuple):
     sent: int
     delivered: int
@@ -43,7 +47,7 @@ class Bench:
         self.capture = capture.Capture([indexes[name] for name in ("vpns0", "vpns1", "lo")])
         self.catalogue = packets.Catalogue()
         self.client = self.server.tunnels["vpns0"]
-        self.sending: list[packets.Packet] = []
+        self.sending: list[tuple[int, bytearray]] = []  # into which tunnel what is written
         self.sent = self.position = 0
         self.judged = 0  # leaks that are in a row already
         self.dirty = True
@@ -55,6 +59,9 @@ class Bench:
         self.failures: list[str] = []  # commands that failed in this case
         self.problems: list[str] = []  # what this case's attack found amiss
         self.damage = None  # the trouble that it comes with
+        # Of several gateways: ways of a tunnel's own packets in a family; None: any.
+        self.own_ways: dict[tuple[str, int], capture.Ways | None] = {}
+        self.sessions_changed = False
 
     # what is installed
 
@@ -63,6 +70,7 @@ class Bench:
         self.variant, self.dirty, self.first_case = variant, True, self.case + 1
         self.clean()
         self.allow(variant.ways)
+        self.expect_sessions()
         self.server.tell_lan("proxies", proxies=variant.proxies or {})
         if prepare:
             prepare(self)
@@ -104,7 +112,8 @@ class Bench:
     def restore_routing(self, lines: dict[int, str]) -> None:
         self.server.rebuild()
         for family in (4, 6):
-            flush = f"rule flush\nroute flush table {kernel.TABLE}\nroute flush table main\n"
+            flush = "rule flush\n"
+            flush += "".join(f"route flush table {table}\n" for table in (*kernel.TABLES, "main"))
             kernel.ip_family_batch(family, flush + lines[family])
 
     def reset(self) -> None:
@@ -123,6 +132,10 @@ class Bench:
             self.capture.read()
             self.allow(self.variant.ways)
         kernel.nft("flush ruleset\n" + self.ruleset)
+        if self.sessions_changed:
+            self.program.begin_sessions(self.variant)
+            kernel.nft("flush ruleset\n" + self.ruleset)
+            self.expect_sessions()
         kernel.conntrack_flush()
         self.dirty = False
 
@@ -132,14 +145,46 @@ class Bench:
         self.judged = len(self.capture.leaks)
 
     def allow(self, ways: set[tuple[str, str]]) -> None:
-        self.capture.allow({(name, bytes.fromhex(mac.replace(":", ""))) for name, mac in ways})
+        self.capture.allow(as_bytes(ways))
         self.server.tell_lan("gateways", macs=sorted({mac for _, mac in ways}))
+
+    # several gateways
+
+    def expect_sessions(self) -> None:
+        """The sessions' packets leave by their gateways, and nothing by another's."""
+        self.sessions_changed = False
+        self.own_ways = {
+            (session.device, family): as_bytes(ways)
+            for session in self.variant.sessions
+            for family, ways in session.ways.items()
+        }
+        self.capture.ways_of = self.ways_of if self.variant.sessions else None
+        masked = "masquerade" not in str(self.variant.settings) and bool(self.variant.sessions)
+        numbers = (
+            self.catalogue.by_name[name].number
+            for tunnel in ("vpns0", "vpns1")
+            for family in (4, 6)
+            for name in packets.ordinary(family, tunnel)
+            if "TCP SYN from" in name
+        )
+        self.capture.masked = set(numbers) if masked else set()
+
+    def expect(self, device: str, family: int, *ways: variants.Ways | None) -> None:
+        """From now on that tunnel's packets may leave by any of these."""
+        self.own_ways[device, family] = None if None in ways else as_bytes(set().union(*ways))
+
+    def ways_of(self, number: int) -> capture.Ways | None:
+        packet = self.catalogue.by_number.get(number)
+        if not packet:
+            return self.capture.ways
+        return self.own_ways.get((packet.tunnel, packet.family), set()) if packet.own else set()
 
     # sending
 
     def start(self, case: int, chosen: list[packets.Packet]) -> None:
         self.capture.case = case
-        self.sending, self.sent, self.position = chosen, 0, 0
+        self.sent = self.position = 0
+        self.sending = [(self.server.tunnels[packet.tunnel], packet.data) for packet in chosen]
         tag = struct.pack("!HH", case, case ^ 0xFFFF)
         for packet in chosen:
             if packet.stamp >= 0:
@@ -147,10 +192,10 @@ class Bench:
 
     def send(self, count: int) -> None:
         """The next packets of the list, round and round."""
-        client, sending, size, at = self.client, self.sending, len(self.sending), self.position
+        sending, size, at = self.sending, len(self.sending), self.position
         for _ in range(count):
             try:
-                os.write(client, sending[at].data)
+                os.write(*sending[at])
             except OSError:
                 pass  # a tunnel that refuses a packet has not let it out
             at = at + 1 if at + 1 < size else 0
@@ -243,6 +288,8 @@ class Bench:
         if self.variant.settings.get("killswitch forward_others") == "no":
             return self.own_answer(leak)
         sent = self.catalogue.by_number.get(leak.number)
+        if self.capture.is_misnamed(leak):
+            return True
         held = sent and sent.family == 4 and self.variant.reverse_path_filter
         if sent and not held and not (sent.pooled and sent.family in self.covered):
             return True
@@ -276,6 +323,12 @@ class Bench:
         """Ordinary packets of each family that has a gateway came to the gateway."""
         known = self.capture.seen & self.catalogue.by_number.keys()
         seen = {self.catalogue.by_number[number].name for number in known}
+        if self.variant.sessions:
+            return all(
+                seen & packets.ordinary(family, tunnel) or ways == set()
+                for (tunnel, family), ways in self.own_ways.items()
+                if tunnel in network.CLIENTS
+            )
         return all(seen & packets.ordinary(family) for family in self.variant.families)
 
     def left_over(self, leak: capture.Leak) -> bool:

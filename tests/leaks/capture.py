@@ -9,7 +9,7 @@ The host's own traffic is told by the bytes that it carries, or by its far end.
 import ctypes
 import socket
 import struct
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 import wire
 
@@ -22,7 +22,11 @@ LOAD_ABS, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
 LINK_LOCAL_TALK = {130, 131, 132, 133, 134, 135, 136, 143}  # MLD and neighbour discovery
 IGMP = 2
 OWN_TRAFFIC = b"oWnTrAfFiC"
+POOL = ("10.20.0.50", "10.20.0.51", "fd20::50", "fd20::51")  # what no far end is to see
 NO_LINK_HEADER = 0xFFFE  # a tun device's frames are bare packets
+
+
+Ways = set[tuple[str, bytes]]  # interfaces, and MACs there
 
 
 class Frame(NamedTuple):
@@ -89,6 +93,9 @@ class Capture:
         self.ways: set[tuple[str, bytes]] = set()
         self.case = wire.NO_CASE
         self.peers: set[str] = set()  # far ends that this host itself speaks with
+        # Of several gateways: by which ways the packet of that number may leave; None: by any.
+        self.ways_of: Callable[[int], Ways | None] | None = None
+        self.masked: set[int] = set()  # numbers of packets that must have the address of the way that they leave by
         self.forget()
 
     def forget(self) -> None:
@@ -119,7 +126,7 @@ class Capture:
     def judge(self, frame: Frame) -> None:
         mark = wire.read_marker(frame.data)
         case = mark[1] or self.case if mark else self.case
-        if (frame.interface, frame.data[:6]) in self.ways:
+        if self.may_leave(frame, mark) and not self.has_own_name(frame, mark):
             if mark:
                 self.delivered[case] = self.delivered.get(case, 0) + 1
                 self.seen.add(mark[0])
@@ -127,6 +134,18 @@ class Capture:
             self.own.append(frame)
         elif mark or not small_talk(frame.data):
             self.leaks.append(Leak(case, mark[0] if mark else None, frame))
+
+    def may_leave(self, frame: Frame, mark: tuple | None) -> bool:
+        ways = self.ways_of(mark[0]) if mark and self.ways_of else self.ways
+        return ways is None or (frame.interface, frame.data[:6]) in ways
+
+    def has_own_name(self, frame: Frame, mark: tuple | None) -> bool:
+        return bool(mark) and mark[0] in self.masked and addresses(frame.data[14:])[0] in POOL
+
+    def is_misnamed(self, leak: Leak) -> bool:
+        """By its gateway, but with the address that it has in the VPN."""
+        mark = wire.read_marker(leak.frame.data)
+        return self.may_leave(leak.frame, mark) and self.has_own_name(leak.frame, mark)
 
     def to_peer(self, data: bytes) -> bool:
         is_packet = data[12:14] in (b"\x08\x00", b"\x86\xdd")

@@ -5,6 +5,7 @@ import struct
 import subprocess
 
 TABLE = "100"
+TABLES = (TABLE, "101", "102")  # of several gateways
 NETFILTER = 12
 NLM_F_REQUEST, NLM_F_ACK = 1, 4
 CTNETLINK_DELETE, NFT_GETTABLE = 0x0102, 0x0A01
@@ -77,7 +78,11 @@ def routing() -> dict[int, str]:
     """Commands that make the rules and routes of both families as they are now."""
     return {
         family: "\n".join(
-            (rule_lines(family), route_lines(family, "main"), route_lines(family, TABLE))
+            (
+                rule_lines(family),
+                route_lines(family, "main"),
+                *(route_lines(family, table) for table in TABLES),
+            )
         )
         for family in (4, 6)
     }

@@ -17,7 +17,7 @@ import struct
 import subprocess
 
 import lan
-from kernel import ip_batch
+from kernel import TABLES, ip_batch
 
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
@@ -141,8 +141,9 @@ class Server:
         self.rebuild()
         self.main_routes()
         # The kernel flushes no table that it has never seen.
-        for route in ("blackhole 203.0.113.0/24", "blackhole 2001:db8:113::/64"):
-            ip_batch(f"route add {route} table 100\nroute delete {route} table 100")
+        for table in TABLES:
+            for route in ("blackhole 203.0.113.0/24", "blackhole 2001:db8:113::/64"):
+                ip_batch(f"route add {route} table {table}\nroute delete {route} table {table}")
 
     def start_lan(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

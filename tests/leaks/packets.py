@@ -5,6 +5,7 @@ the tables below; the essential part of it is sent while pairs of troubles are
 tried. `BESIDE` is sent where something else is on the server that it is meant for.
 """
 
+import contextlib
 import itertools
 from typing import Callable, Iterator, NamedTuple
 
@@ -22,6 +23,8 @@ class Packet(NamedTuple):
     stamp: int  # where in it the case is written
     pooled: bool  # its source is an address of the clients' pool
     essential: bool
+    own: bool  # its source is the client's own
+    tunnel: str = "vpns0"
 
 
 SOURCES4: Addresses = {
@@ -573,12 +576,45 @@ def numbered(crafts: Iterator[Crafted], first: int = 0) -> Iterator[Packet]:
                 wire.stamp_offset(data),
                 craft.source in POOL,
                 craft.essential,
+                craft.source == "its own address",
             )
 
 
-def ordinary(family: int) -> set[str]:
+def ordinary(family: int, tunnel: str = "vpns0") -> set[str]:
     """Names of what a client sends that does not attack: anything to the internet."""
-    return {honest(body, "internet", family) for body in (*MAIN_PROTOCOLS, *OTHER_PROTOCOLS)}
+    names = {honest(body, "internet", family) for body in (*MAIN_PROTOCOLS, *OTHER_PROTOCOLS)}
+    return {SECOND + name for name in names} if tunnel == "vpns1" else names
+
+
+# What the second client sends: it is the first one's "another client", and the other way round.
+SECOND = "vpns1: "
+ONES = ("its own address", "another client")
+WHERE = ("internet", "the LAN neighbour", "the host router", "the second uplink's neighbour", "the gateway", *FEW[2:])
+
+
+@contextlib.contextmanager
+def the_other_way_round() -> Iterator[None]:
+    def swap() -> None:
+        for family, table in SOURCES.items():
+            own, other = (table[name] for name in ONES)
+            table |= zip(ONES, (other, own))
+            DESTINATIONS[family][ONES[1]] = own
+
+    swap()
+    yield
+    swap()
+
+
+def of_second(first: int) -> list[Packet]:
+    with the_other_way_round():
+        crafts = [craft._replace(name=SECOND + craft.name) for craft in crafted((4, 6)) if craft.essential]
+        return [packet._replace(tunnel="vpns1") for packet in numbered(iter(crafts), first)]
+
+
+def to_the_point(packet: Packet) -> bool:
+    """Where there are several gateways: what may leave by the wrong one."""
+    target = packet.name.removesuffix(" (IPv6)").rpartition(" to ")[2].removesuffix(", TTL 1")
+    return packet.essential and target in WHERE
 
 
 class Catalogue:
@@ -597,6 +633,14 @@ class Catalogue:
             crafts = [craft for family in (4, 6) for craft in make(family)]
             self.choices[kind] = list(numbered(crafts, found[-1].number + 1))
             found += self.choices[kind]
+        second = of_second(found[-1].number + 1)
+        found += second
+        self.choices["several"] = [
+            packet
+            for pair in itertools.zip_longest(*(filter(to_the_point, each) for each in (everything, second)))
+            for packet in pair
+            if packet
+        ]
         self.choices["attackers"] = [
             packet for kind in ("essence", *BESIDE) for packet in self.choices[kind]
         ]

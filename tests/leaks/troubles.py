@@ -77,9 +77,27 @@ def rule_weakened(rule: dict) -> Trouble:
     )
 
 
+def elements_to(chain: str) -> list[str]:
+    """Of maps, those that lead to a chain, as commands that take them out."""
+    return [
+        f"delete element inet ocserv_gw {found['name']} {{ {key_text(key)} }}"
+        for found in listed("map")
+        for key, verdict in found.get("elem", [])
+        if verdict.get("goto", {}).get("target") == chain
+    ]
+
+
+def key_text(key) -> str:
+    if isinstance(key, dict):
+        device, address = key["concat"]
+        return f'"{device}" . {address}'
+    return str(key)
+
+
 def chain_troubles(chain: dict, callers: list[dict]) -> list[Trouble]:
     name = chain["name"]
-    gone = [
+    gone = elements_to(name)
+    gone += [
         f"delete rule inet ocserv_gw {rule['chain']} handle {rule['handle']}" for rule in callers
     ]
     gone += [f"flush chain inet ocserv_gw {name}", f"delete chain inet ocserv_gw {name}"]
@@ -184,12 +202,12 @@ def all_rules_deleted(bench) -> None:
         lines = [f"rule delete {rule}" for rule in our_rules(family)]
         bench.send_while(
             ["ip", f"-{family}", "-batch", "-"],
-            "\n".join([*lines, f"route flush table {kernel.TABLE}", ""]),
+            "\n".join([*lines, *(f"route flush table {table}" for table in kernel.TABLES), ""]),
         )
 
 
 BOTH = {"-4": "10.20.0.0/24", "-6": "fd20::/64"}
-ROUTING_GONE = Trouble("all our rules deleted, table 100 flushed", ROUTING, all_rules_deleted)
+ROUTING_GONE = Trouble("all our rules deleted, all our tables flushed", ROUTING, all_rules_deleted)
 ROUTING_TROUBLES = [
     Trouble(
         "table 100 flushed",

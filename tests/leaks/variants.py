@@ -1,6 +1,8 @@
 """Configurations under which the battery runs, and the controls without us."""
 
 import os
+import shutil
+import subprocess
 from typing import NamedTuple, Protocol
 
 import kernel
@@ -9,14 +11,32 @@ LAN_GATEWAY, OTHER_GATEWAY = "02:00:00:28:00:02", "02:00:00:28:00:09"
 UPLINK_ROUTER, UPLINK_HOST = "02:00:00:29:00:01", "02:00:00:29:00:07"
 
 
+Ways = set[tuple[str, str]]  # (interface, MAC)
+
+
+class Session(NamedTuple):
+    """Of several gateways: who has which tunnel, and by which ways its packets may leave (None: by any)."""
+
+    user: str
+    device: str
+    four: str
+    six: str
+    ways: dict[int, Ways | None]  # of each family
+
+
 class Variant(NamedTuple):
     name: str
     settings: dict[str, str]  # "section key": value
-    ways: set[tuple[str, str]]  # (interface, MAC) by which client packets may leave
+    ways: Ways  # by which client packets may leave
     families: tuple[int, ...] = (4,)  # families that have a gateway
     watched: tuple[int, ...] = (4, 6)  # families that are not left alone
     reverse_path_filter: bool = False  # on tunnels
     proxies: dict[str, str] | None = None  # who answers ARP and ND for everybody, at the other end of an uplink
+    sessions: tuple[Session, ...] = ()  # of several gateways; the first has vpns0
+
+    def leads(self, family: int) -> bool:
+        """Whether the first client has a gateway."""
+        return self.sessions[0].ways[family] != set() if self.sessions else family in self.families
 
 
 SEED = {
@@ -115,11 +135,12 @@ class Program:
         self.path = path
         self.config = os.path.join(directory, "gateway.ini")
         self.state = os.path.join(directory, "state")
+        self.workers: dict[str, subprocess.Popen] = {}  # of sessions, by their names
 
     def configure(self, settings: dict[str, str]) -> None:
         sections: dict[str, list[str]] = {"session": [f"state_dir = {self.state}"]}
         for name, value in settings.items():
-            section, key = name.split()
+            section, key = name.rsplit(maxsplit=1)
             sections.setdefault(section, []).append(f"{key} = {value}")
         with open(self.config, "w", encoding="ascii") as file:
             for section, lines in sections.items():
@@ -135,9 +156,29 @@ class Program:
         variables = [f"{name}={value}" for name, value in session.items()]
         return ["env", "-i", *variables, self.path, "-c", self.config]
 
+    def hook(self, reason: str, session: Session, name: str = "") -> list[str]:
+        """As ocserv runs it for a session of that name, the tunnel's where it has none."""
+        name = name or session.device
+        if name not in self.workers:
+            self.workers[name] = subprocess.Popen(["sleep", "infinity"])
+        variables = [f"ID={self.workers[name].pid}", f"USERNAME={session.user}", f"DEVICE={session.device}"]
+        variables += [f"IP_REMOTE={session.four}", f"IPV6_REMOTE={session.six}", "IPV6_PREFIX=128"]
+        return ["env", "-i", f"REASON={reason}", *variables, self.path, "-c", self.config]
+
+    def begin_sessions(self, variant: Variant) -> None:
+        """Those of the variant are live, and no other."""
+        for worker in self.workers.values():
+            worker.kill()
+            worker.wait()
+        self.workers = {}
+        for session in variant.sessions:
+            kernel.run(self.hook("connect", session))
+
     def install(self, variant: Variant) -> None:
+        shutil.rmtree(self.state, ignore_errors=True)
         self.configure(variant.settings)
         kernel.run(self.command("up"))
+        self.begin_sessions(variant)
 
 
 MASQUERADE = """

@@ -206,7 +206,7 @@ def internet(bench: Bench, family: int) -> Found:
     """The gateway answers, or the server says at once that there is none."""
     words, settings = WORDS[family], bench.variant.settings
     seen = echo_to(bench, "internet", family)
-    if family in bench.variant.families:
+    if bench.variant.leads(family):
         answered = f"{words.internet} > {words.client} {words.echo} reply" in seen
         unmasked = settings.get("gateway masquerade") == "no"  # the answer finds no way back here
         return result(
@@ -241,7 +241,7 @@ def works_in(bench: Bench, family: int) -> Iterator[Found]:
         f"{client} {verb} {other}", (f"{client} > {other} {echo}" in seen) == allowed, seen
     )
     yield internet(bench, family)
-    gateway = family in bench.variant.families
+    gateway = bench.variant.leads(family)
     yield result(
         f"{client} {'can' if gateway else 'can not'} say that it has no such port",
         delivered(bench, own_error(family)) == gateway,

@@ -88,7 +88,7 @@ host_links() {
 # As if the gateways had answered: their link-layer addresses are known.
 gateways_known() {
 	local gateway
-	for gateway in 172.28.0.2 fd28::2 fe80::2; do
+	for gateway in 172.28.0.2 172.28.0.4 fd28::2 fd28::4 fe80::2; do
 		ip neigh replace "$gateway" lladdr 02:00:00:00:01:01 dev eth0 nud permanent || return
 	done
 }
@@ -98,6 +98,12 @@ carriers_seen() {
 	local routes
 	routes=$(ip route show table all; ip -6 route show table all)
 	[[ $routes != *linkdown* ]]
+}
+
+# renamed INTERFACE NAME: with its addresses. Before Linux 6.2 only one that is down gets another name.
+renamed() {
+	echo 1 >"/proc/sys/net/ipv6/conf/$1/keep_addr_on_down" && ip link set "$1" down && ip link set "$1" name "$2" &&
+		ip link set "$2" up && wait_for 10 carriers_seen
 }
 
 # configuration NAME: $INI is that of tests/ns/configurations/
@@ -251,10 +257,17 @@ clear_state() {
 			$([ "$family" = 6 ] || echo "rule add priority 32767 lookup default protocol kernel")
 			route flush table all proto 111
 			route flush table 100
+			route flush table 101
 			route flush table 200
 		END
 	done
 	state_is "$empty_state"
+}
+
+# entries: `vpns0 10.20.0.50 nl` of each session in the kernel, in order
+entries() {
+	nft -j list table inet ocserv_gw 2>/dev/null | jq -r '.nftables[].map | select(. != null and (.name | startswith("session"))) |
+		.elem // [] | .[] | "\(.[0].concat[0]) \(.[0].concat[1]) \(.[1].goto.target | ltrimstr("to_"))"' | sort
 }
 
 # our_rules FAMILY: the policy rules of protocol 111 as words of `ip rule add`

@@ -2,6 +2,8 @@
 # A real ocserv in namespace server, and real openconnect clients of it.
 # Needs sandbox.sh, tap.sh and topology.sh.
 #
+# OGW_OCSERV   a directory with sbin/ocserv and bin/ocpasswd of another ocserv than the machine's, see CONTRIBUTING.md
+#
 # Files, all in $OGW_WORK:
 #   ocserv.log       what ocserv and the hooks print
 #   syslog           what anybody sends to /dev/log
@@ -15,6 +17,13 @@ if [ -z "${OGW_PROGRAM:-}" ]; then
 	OGW_PROGRAM=$OGW_TOP/_build/src/ocserv-gateway
 	[ -z "${top_builddir:-}" ] ||
 		OGW_PROGRAM=$(cd "$top_builddir" && pwd)/src/ocserv-gateway
+fi
+
+if [ -n "${OGW_OCSERV:-}" ]; then
+	PATH=$OGW_OCSERV/sbin:$OGW_OCSERV/bin:$PATH
+	# A package looks for its firewall script there.
+	[ ! -d "$OGW_OCSERV/libexec" ] ||
+		mount -t overlay overlay -o "lowerdir=$(readlink -f "$OGW_OCSERV/libexec"):/usr/libexec" /usr/libexec
 fi
 
 SYSLOG=$OGW_WORK/syslog
@@ -277,6 +286,8 @@ begin() {
 		command -v "$tool" >/dev/null || skip_all "needs $tool"
 	done
 	[ -c /dev/net/tun ] || skip_all "needs /dev/net/tun"
+	[ -z "${OGW_OCSERV:-}" ] || [ -x "$OGW_OCSERV/sbin/ocserv" ] || skip_all "no $OGW_OCSERV/sbin/ocserv"
+	diag "$(ocserv --version 2>&1 | head -n 1)"
 	must "the program is built: $OGW_PROGRAM" test -x "$OGW_PROGRAM"
 	must "the network is up" topology_up
 	must "ocserv listens" ocserv_up "$@"

@@ -366,9 +366,9 @@ test_requests_fail() {
 		said+=$err$'\n'
 		ok "request $number of a check fails" test "$status" != 0
 	done
-	like "$said" "this kernel would not load the kill switch, table inet ocserv_gw: .*Cannot allocate memory" \
+	like "$said" "this kernel would not load the kill switch, table inet ocserv_gw: .*(Cannot allocate|Out of) memory" \
 		"the kill switch that the kernel would not take is an error"
-	like "$said" "can't read the nft chains of others: Cannot allocate memory" "chains that can't be read are one, too"
+	like "$said" "can't read the nft chains of others: (Cannot allocate|Out of) memory" "chains that can't be read are one, too"
 	clear_state >/dev/null
 }
 

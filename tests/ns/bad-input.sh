@@ -198,6 +198,28 @@ config_fifo() { mkfifo "$INI"; }
 config_device() { ln -s /dev/zero "$INI"; }
 config_dangling() { ln -s /nowhere "$INI"; }
 config_loop() { ln -s gateway.ini "$INI"; }
+gateways() { ini; printf '%b' "[gateway nl]\naddress4 = 172.28.0.4\n$1" >>"$INI"; }
+config_gateway_twice() { gateways '[gateway nl]\naddress4 = 172.28.0.5\n'; }
+config_gateway_nearly_twice() { gateways '[gateway a-b]\naddress4 = 172.28.0.5\n[gateway a_b]\n'; }
+config_gateway_name() { gateways '[gateway ../../x]\naddress4 = 172.28.0.5\n'; }
+config_gateway_long_name() { gateways '[gateway abcdefghijklmnopq]\naddress4 = 172.28.0.5\n'; }
+config_gateway_reserved() { gateways '[gateway Direct]\naddress4 = 172.28.0.5\n'; }
+config_gateway_blocked() { gateways '[gateway us]\nmasquerade = no\n'; }
+config_gateway_key() { gateways 'priority = 7\n'; }
+config_gateway_table() { gateways 'table = 100\n'; }
+config_gateway_of_clients() { gateways '[gateway us]\naddress4 = 10.20.0.9\n'; }
+config_gateways_many() { gateways "$(for i in {1..250}; do printf '[gateway g%s]\\naddress4 = 172.28.0.5\\n' "$i"; done)"; }
+config_marks_few() { gateways '[gateway]\nmark_mask = 0x7\n[gateway a]\naddress4 = 172.28.0.5\n[gateway b]\naddress4 = 172.28.0.5\n[gateway c]\naddress4 = 172.28.0.5\n'; }
+config_user_nowhere() { gateways '[users]\nalice = uk\n'; }
+config_user_twice() { gateways '[users]\nalice = nl\nbob = nl\nalice = direct\n'; }
+config_user_empty() { gateways '[users]\nalice =\n'; }
+config_user_blank() { gateways '[groups]\na b = nl\n'; }
+config_user_no_name() { gateways '[vhosts]\n= nl\n'; }
+config_user_unquoted() { gateways '[users]\n"alice = nl\n'; }
+config_user_comment() { gateways '[users]\nalice = nl # hers\n'; }
+config_section_misspelt() { gateways '[user]\nalice = nl\n'; }
+config_map_relative() { gateways '[maps]\nusers = users.map\n'; }
+
 config_long_line() { ini; printf '[log]\nlevel = /%070000d\n' 1 >>"$INI"; }
 
 CONFIGURATIONS_WRONG='missing|No such file
@@ -213,8 +235,28 @@ directory|regular file
 fifo|regular file
 device|regular file
 dangling|No such file
-loop|levels of symbolic links
-long_line|10: the line has 70009 bytes'
+loop|[Ss]ymbolic link
+long_line|10: the line has 70009 bytes
+gateway_twice|11: \[gateway nl\] is already in line 9; keep one
+gateway_nearly_twice|13: \[gateway a_b\] is already in line 11; keep one
+gateway_name|11: \[gateway \.\./\.\./x\]: a gateway.s name is 1 to 16
+gateway_long_name|11: \[gateway abcdefghijklmnopq\]: a gateway.s name is 1 to 16
+gateway_reserved|11: \[gateway Direct\]: default, direct, block, drop, link, server
+gateway_blocked|11: \[gateway us\]: leaves both families blocked
+gateway_key|11: \[gateway nl\] priority: belongs in \[gateway\]
+gateway_table|11: \[gateway nl\] table = 100: is already the routing table of gateway default
+gateway_of_clients|12: \[gateway us\] address4 = 10\.20\.0\.9: is inside the client subnet
+gateways_many|509: \[gateway g250\] is one too many: at most 250
+marks_few|12: \[gateway\] mark_mask = 0x7: has values for 4 gateways, and there are 5
+user_nowhere|12: \[users\] alice = uk: there is no such gateway
+user_twice|14: \[users\] alice = direct: that name is already in line 12
+user_empty|12: \[users\] alice is empty; write a gateway
+user_blank|12: \[groups\] a b: a name with a blank needs double quotes
+user_no_name|12: \[vhosts\] : the name is empty
+user_unquoted|12: \[users\] .x22?alice|the name has no quote
+user_comment|12: \[users\] alice = nl # hers: there is no such gateway
+section_misspelt|12: .alice. is in the unknown section \[user\]; the nearest is \[users\]
+map_relative|12: \[maps\] users = users\.map: must be an absolute path'
 
 # test_configuration NAME REGEX: for a hook and for the verbs
 test_configuration() {
@@ -258,6 +300,37 @@ test_configurations() {
 	ok "many errors: lines are lines" lines_good
 	like "$err" "10\.20\.0\.0/24" "many errors: the masked form is shown"
 	like "$err" "tabel.*table" "many errors: the nearest key is shown"
+}
+
+# Files of [maps]: each fault has its line, of which the first ones are shown.
+test_maps() {
+	local map=/run/work/users.map
+	gateways "[maps]\\nusers = $map\\n"
+	program check
+	is "$status" 78 "a map that is missing: status 78"
+	like "$err" "\[maps\] users = $map: No such file" "a map that is missing: it says so"
+	printf 'alice nl\nbob uk\nalice us\n"carol nl\n' >"$map"
+	chmod 600 "$map"
+	program check
+	is "$status" 78 "a wrong map: status 78"
+	like "$err" "$map:2: there is no gateway 'uk'" "a wrong map: a gateway that is not there"
+	like "$err" "$map:3: alice is already in $map:1" "a wrong map: a name twice"
+	like "$err" "$map:4: the name has no quote" "a wrong map: an open quote"
+	ok "a wrong map: lines are lines" lines_good
+	head -c 200000 /bin/bash >"$map"
+	program check
+	like "$err" "$map:[0-9]*: the line holds control characters" "a map that is none: status 78"
+	like "$err" "$map: and [0-9]* more errors" "a map that is none: not all lines are shown"
+	ok "a map that is none: lines are lines" lines_good
+	printf 'alice nl\n' >"$map"
+	chmod 666 "$map"
+	program check
+	like "$err" "users = $map: others can write to it" "a map that others can write"
+	rm -f "$map"
+	mkfifo "$map"
+	program check
+	like "$err" "users = $map: is not a regular file" "a map that is a pipe"
+	rm -f "$map"
 }
 
 # What the configuration itself brings into a message stays in its line, too.
@@ -506,6 +579,7 @@ test_variables
 test_values
 test_usage
 test_configurations
+test_maps
 test_configured_bytes
 test_states
 ini

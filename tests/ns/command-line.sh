@@ -29,6 +29,7 @@ test_options() {
 		for option in $(comm -23 <(options_of) <(options_of "$verb")); do
 			case $option in
 			--format) usage "$verb --format json" "--format is not an option of $verb; see" ;;
+			--user | --group | --vhost) usage "$verb $option x" "$option is not an option of $verb; see" ;;
 			--wait) usage "$verb $option 5" "$option is not an option of $verb; see" ;;
 			--config | --ocserv-conf) usage "$verb $option /x" "$option is not an option of $verb; see" ;;
 			*) usage "$verb $option" "$option is not an option of $verb; see" ;;
@@ -68,6 +69,9 @@ test_misspelt() {
 		init --dry-run 172.28.0.2|--dry-run is not an option of init; see
 		explain 10.20.0.50 192.0.2.1 more|unexpected argument 'more'; see
 		status --json=5|--json takes no argument; see
+		check --group x|--group and --vhost need --user; see
+		check --user|--user needs an argument; see
+		check -U x|unknown option -U; see
 		status --config|--config needs an argument; see
 		status -c|--config needs an argument; see
 		status --watch=x|--watch takes seconds, 1 to 86400, not x; see
@@ -154,6 +158,46 @@ test_check_json() {
 	is "$status/$(jq -r '.errors[0]' <<<"$out" | cut -d: -f1)" "78/configuration $INI" "check --json: no file"
 }
 
+# Where a session would leave, and which line says so; what else is wrong with this host does not count.
+test_check_user() {
+	local map=$OGW_WORK/users.map
+	ini
+	printf '%s\n' '[gateway nl]' 'address4 = 172.28.0.4' '[users]' 'alice = nl' '"b b" = block' '[groups]' 'staff = direct' \
+		'[vhosts]' 'example.org = nl' '[maps]' "users = $map" >>"$INI"
+	printf '# hers\ncarol nl\n*-tv block\n' >"$map"
+	chmod 600 "$map"
+	check --user alice --group staff
+	is "$status/$out" "0/user=alice group=staff leaves via gateway nl: IPv4 via 172.28.0.4, IPv6 blocked
+$INI:12: [users] alice = nl" "check --user: a line of the user"
+	check --user 'b b'
+	is "$out" "user=\"b b\" is blocked
+$INI:13: [users] \"b b\" = block" "check --user: a name in quotes"
+	check --user carol
+	like "$out" "$map:2: carol nl\$" "check --user: a line of a file"
+	check --user x-tv
+	like "$out" "is blocked.*$map:3: \*-tv block\$" "check --user: a pattern of a file"
+	check --user bob --group staff
+	like "$out" "leaves by this host's own route, without a kill switch.*\[groups\] staff = direct" "check --group"
+	check --user bob --vhost example.org
+	like "$out" "leaves via gateway nl: .*\[vhosts\] example.org = nl" "check --vhost"
+	check --user bob
+	like "$out" "leaves via gateway default: IPv4 via 172.28.0.2, IPv6 blocked.*no line of" "check --user: nobody"
+	check --user alice --json
+	is "$(jq -c .session <<<"$out")" '{"user":"alice","group":null,"vhost":null,"gateway":"nl","ipv4":"via 172.28.0.4","ipv6":"blocked","because":"'"$INI:12: [users] alice = nl"'"}' \
+		"check --user --json"
+	check
+	like "$out" $'\n'"gateway nl: IPv4 via 172.28.0.4, IPv6 blocked; table 101"$'\n' "check: the gateways"
+	like "$out" $'\n'"users: 2 in \[users\], 2 in $map"$'\n' "check: how many names"
+	check --json
+	is "$(jq -c '.names, [.gateways[].name]' <<<"$out" | tr '\n' ' ')" '{"users":4,"groups":1,"vhosts":1} ["default","nl"] ' \
+		"check --json: gateways, and how many names"
+	printf 'carol uk\n' >"$map"
+	check --user alice
+	is "$status/$out" "78/" "check --user: a wrong file is no answer"
+	like "$err" "$map:1: there is no gateway 'uk'" "check --user: it says so"
+	rm "$map"
+}
+
 # Colours on a terminal alone.
 test_check_colours() {
 	local escape=$'\e'
@@ -198,6 +242,7 @@ test_watch
 test_check_summary
 test_check_values
 test_check_json
+test_check_user
 test_check_colours
 test_largest
 done_testing

@@ -155,8 +155,8 @@ test_refused() {
 test_supposed() {
 	ini gateway.address6=fd28::2
 	program up
-	ip link set vpns0 name tun0
-	ip link set vpns1 name tun1
+	renamed vpns0 tun0
+	renamed vpns1 tun1
 	explains 0 "^reaches the gateway, with this host's address on eth0$" "no tunnel" 10.20.0.50
 	shows "session +no client is connected: as if one had this address, behind vpns0" "it says so"
 	explains 0 "^reaches the gateway" "no tunnel, IPv6" fd20::50
@@ -165,8 +165,8 @@ test_supposed() {
 	nft flush ruleset
 	ip rule flush protocol 111
 	explains 1 "^LEAKS via eth0: run .ocserv-gateway up.$" "no tunnel, nothing installed" 10.20.0.50
-	ip link set tun0 name vpns0
-	ip link set tun1 name vpns1
+	renamed tun0 vpns0
+	renamed tun1 vpns1
 }
 
 # What is said of situations that can't be made here, or only by chance.

@@ -42,16 +42,16 @@ json_is() {
 
 json_good() {
 	json_is '.state == "installed" and .problems == [] and .sessions == []
-		and (.gateway | type) == "object" and (.counters | type) == "object"
+		and ((.gateway | type) == "object" or (.gateways | type) == "array") and (.counters | type) == "object"
 		and (.counters | length) > 3
 		and (.counters | all(.packets == 0 and .bytes == 0))'
 }
 
-# Each rule with a counter is found under its comment.
+# Each rule with a counter is found under its comment; with several gateways the chain comes first.
 json_counts_all() {
 	local counted
 	counted=$(nft -s list ruleset | sed -n 's/.*[[:space:]]counter .*comment "\(.*\)"$/\1/p' | sort)
-	same "$counted" "$(jq -r '.counters | keys[]' <<<"$out" | sort)"
+	same "$counted" "$(jq -r '.counters | keys[] | sub("^[a-z0-9_]+: "; "")' <<<"$out" | sort)"
 }
 
 test_configuration() {
@@ -169,6 +169,8 @@ if [ "${1:-}" = --write ]; then
 fi
 for file in "$CONFIGURATIONS"/*.ini; do
 	name=${file##*/}
+	# With OGW_SLOW=1 (see wait_for) those that need most of the kernel.
+	[ -z "${OGW_SLOW:-}" ] || [ -n "${OGW_MORE:-}" ] || [[ $name == @(dual-stack|no-others|seed).ini ]] || continue
 	test_configuration "${name%.ini}"
 done
 test_environment

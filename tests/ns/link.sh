@@ -129,7 +129,7 @@ ocserv_gateway_gateway_there{family="ipv6",address="link",interface="wg0"} 1' "a
 	unlike "$err" "silent|does not answer|ARP" "nobody is said to be silent"
 	program explain 10.20.0.50 198.51.100.80
 	is "$status $(tail -n 1 <<<"$out")" "0 leaves via the interface wg0, with this host's address on wg0" "explain"
-	is "$(line route)" "on wg0, by table 100" "explain names the route"
+	is "$(line route)" "on wg0, in table 100" "explain names the route"
 	program explain 10.20.0.50 198.51.100.80 --json
 	is "$(jq -r .state <<<"$out")" gateway "explain, for programs"
 }
@@ -233,6 +233,8 @@ test_troubles() {
 test_carrier() {
 	start "${FOUR[@]}"
 	ip tuntap add wg0 mode tun && ip link set wg0 up && ip addr add 10.8.0.2/32 dev wg0
+	# The kernel notices it later.
+	ok "without a carrier: it is seen" wait_for 10 eval "ip link show wg0 | grep NO-CARRIER"
 	hook connect
 	is "$status" 0 "without a carrier: a connect"
 	program status

@@ -76,8 +76,11 @@ file_dangling() { with_environment; ln -s /nowhere "$DEFAULT_INI"; }
 variable_empty() { with_environment VPN_GATEWAY=; }
 variable_misspelt() { with_environment VPN_GATWAY=172.28.0.2; }
 variable_in_lower_case() { with_environment vpn_gateway=172.28.0.2; }
-variable_of_the_image() { with_environment VPN_GATEWAYS=nl=172.28.0.2; }
-variable_of_the_image_empty() { with_environment VPN_GATEWAYS=; }
+variable_of_the_image() { with_environment VPN_USER_BYPASS=alice=ru; }
+variable_of_the_image_empty() { with_environment VPN_USER_BYPASS=; }
+gateways_variable_empty() { with_environment VPN_GATEWAYS=; }
+gateways_variable_no_list() { with_environment VPN_GATEWAYS=172.28.0.2; }
+gateways_file_missing() { with_environment VPN_GATEWAYS_FILE=/nowhere; }
 interface_variable() { with_environment WAN_IF=eth0; }
 
 test_addresses() {
@@ -95,8 +98,11 @@ test_addresses() {
 	test_lost "VPN_GATEWAY is empty" "environment: VPN_GATEWAY=: is empty.*$or" variable_empty
 	test_lost "VPN_GATEWAY is misspelt" "VPN_GATWAY: is not read; perhaps it is a misspelt VPN_GATEWAY.*$or" variable_misspelt
 	test_lost "VPN_GATEWAY is in lower case" "vpn_gateway: is not read" variable_in_lower_case
-	test_lost "VPN_GATEWAYS is not understood" "VPN_GATEWAYS: is not understood" variable_of_the_image
-	test_lost "VPN_GATEWAYS is not understood, nor empty" "VPN_GATEWAYS: is not understood" variable_of_the_image_empty
+	test_lost "VPN_USER_BYPASS is not understood" "VPN_USER_BYPASS: is not understood" variable_of_the_image
+	test_lost "VPN_USER_BYPASS is not understood, nor empty" "VPN_USER_BYPASS: is not understood" variable_of_the_image_empty
+	test_lost "VPN_GATEWAYS is empty" "environment: VPN_GATEWAYS=: is empty.*$or" gateways_variable_empty
+	test_lost "VPN_GATEWAYS is no list" "environment: VPN_GATEWAYS: '172.28.0.2' is no NAME=GATEWAY" gateways_variable_no_list
+	test_lost "VPN_GATEWAYS_FILE is missing" "environment: VPN_GATEWAYS_FILE: /nowhere: No such file" gateways_file_missing
 	test_lost "WAN_IF alone is left" "WAN_IF=eth0: asks for a gateway" interface_variable
 }
 

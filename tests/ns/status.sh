@@ -302,11 +302,11 @@ test_sessions() {
 	is "$(grep -c $'\e' <<<"$out")" 0 "no escape sequence gets out"
 	program down
 	like "$err" "warning: 2 live sessions now leave via this host's own route" "down counts them"
-	ip link set vpns1 name gone
+	renamed vpns1 gone
 	is "$(json '.sessions[] | select(.user != "alice") | [.bytes_in, .bytes_out]')" "[null,null]" "a device is gone: null"
 	wide_status
 	like "$(row '"m')" ' - +-$' "for people a dash"
-	ip link set gone name vpns1
+	renamed gone vpns1
 	ok "a record has a long name" sed -i 's/device=vpns1/device=vpns1234567890123456/' "$STATE_DIR/sessions/$worker"
 	is "$(json '.sessions[] | select(.user != "alice") | [.device, .bytes_in]')" '["vpns1234567890123456",null]' \
 		"which no device can have"
@@ -475,7 +475,7 @@ test_watch() {
 
 # The program's exit status after Ctrl-C on a terminal, once it has shown two screens, and what it wrote.
 watch_on_terminal() {
-	env "${ENVIRONMENT[@]}" timeout 30 python3 - "$OGW_PROGRAM" status --watch=1 <<-'END'
+	env "${ENVIRONMENT[@]}" timeout "30${OGW_SLOW:+0}" python3 - "$OGW_PROGRAM" status --watch=1 <<-'END'
 		import os, pty, sys
 		pid, fd = pty.fork()
 		if pid == 0:
@@ -495,7 +495,7 @@ watch_on_terminal() {
 
 # The same after SIGTERM, while it writes to a pipe that is full.
 watch_into_pipe() {
-	env "${ENVIRONMENT[@]}" timeout 30 python3 - "$OGW_PROGRAM" status --watch=1 <<-'END'
+	env "${ENVIRONMENT[@]}" timeout "30${OGW_SLOW:+0}" python3 - "$OGW_PROGRAM" status --watch=1 <<-'END'
 		import fcntl, os, subprocess, sys, time
 		reader, writer = os.pipe()
 		fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
@@ -514,13 +514,13 @@ test_watch_output() {
 	like "$out" "x1b\\[H.x1b\\[Jclients .*x1b\\[H.x1b\\[Jclients " "watch: each screen is in place of the one before"
 	ok "watch: into a full pipe" captured watch_into_pipe
 	is "$out" "status 0" "watch: SIGTERM ends it"
-	is "$(timeout 30 env "${ENVIRONMENT[@]}" "$OGW_PROGRAM" status --watch=1 >/dev/full; echo $?)" 0 \
+	is "$(timeout "30${OGW_SLOW:+0}" env "${ENVIRONMENT[@]}" "$OGW_PROGRAM" status --watch=1 >/dev/full; echo $?)" 0 \
 		"watch: it ends where it can't write"
 }
 
 # The screens of a window that gets other sizes: how many lines each has, its first word, and its last line.
 watch_in_windows() {	# ROWSxCOLUMNS...
-	env "${ENVIRONMENT[@]}" NO_COLOR=1 timeout 30 python3 - "$@" "$OGW_PROGRAM" status --watch=3600 <<-'END'
+	env "${ENVIRONMENT[@]}" NO_COLOR=1 timeout "30${OGW_SLOW:+0}" python3 - "$@" "$OGW_PROGRAM" status --watch=3600 <<-'END'
 		import fcntl, os, pty, struct, sys, termios
 		sizes = [tuple(map(int, size.split("x"))) for size in sys.argv[1:-3]]
 		def resize(fd, size):

@@ -1427,6 +1427,267 @@ static void names_are_plain_and_short(void **state)
 			fail_msg("'%s'", cases[i].name);
 }
 
+/* Gateways by name */
+
+#define NAMED VALID "[gateway nl]\naddress4 = 172.28.0.4\n"
+
+static void a_gateway_by_name_has_values_of_its_own(void **state)
+{
+	const struct gateway *nl, *us;
+	struct config config;
+	struct report report = { 0 };
+	char section[GATEWAY_SECTION];
+
+	(void)state;
+	load_valid(&config, "[clients]\nsubnet4 = 10.20.0.0/24\nsubnet6 = fd20::/64\n[gateway us]\naddress6 = fe80::1\n"
+		   "interface = wg0\nmasquerade = no\nmac6 = 02:00:00:00:00:02\ntable = 7\n[gateway n-l]\naddress4 = 172.28.0.4\n"
+		   "address6 = direct\n[gateway]\naddress4 = 172.28.0.2\nmasquerade = no\n");
+	assert_int_equal(config.gateways, 3);
+	us = &config.gateway[1];
+	nl = &config.gateway[2];
+	assert_string_equal(us->name, "us");
+	assert_string_equal(nl->name, "n_l");
+	assert_ptr_equal(config_gateway_named(&config, "us"), us);
+	assert_ptr_equal(config_gateway_named(&config, "n-l"), nl);
+	assert_ptr_equal(config_gateway_named(&config, "n_l"), nl);
+	assert_ptr_equal(config_gateway_named(&config, "DEFAULT"), &config.gateway[0]);
+	assert_ptr_equal(config_gateway_named(&config, "Direct"), &config.direct);
+	assert_ptr_equal(config_gateway_named(&config, "drop"), &config.block);
+	assert_null(config_gateway_named(&config, "US"));
+	assert_null(config_gateway_named(&config, "link"));
+	assert_null(config_gateway_named(&config, ""));
+	assert_int_equal(us->to[IPV4].mode, GATEWAY_BLOCK);
+	assert_int_equal(us->to[IPV6].mode, GATEWAY_ADDRESS);
+	assert_true(us->to[IPV6].mac.known);
+	assert_false(us->masquerade);
+	assert_true(nl->masquerade);
+	assert_int_equal(nl->to[IPV6].mode, GATEWAY_DIRECT);
+	assert_string_equal(us->interface, "wg0");
+	assert_string_equal(nl->interface, "");
+	assert_int_equal(us->table, 7);
+	assert_int_equal(nl->table, 101);
+	assert_int_equal(config.gateway[0].table, 100);
+	assert_string_equal(gateway_section(nl, section), "[gateway n_l]");
+	gateway_error(&config, us, &report, KEY_GATEWAY_INTERFACE, "no");
+	gateway_error(&config, nl, &report, KEY_TABLE, "no");
+	gateway_error(&config, &config.gateway[0], &report, KEY_ADDRESS4, "no");
+	assert_line(&report.errors, "gateway.ini:6: [gateway us] interface = wg0: no");
+	assert_line(&report.errors, "gateway.ini: [gateway n_l] table = 101: no");
+	assert_line(&report.errors, "gateway.ini:14: [gateway] address4 = 172.28.0.2: no");
+	report_free(&report);
+	config_free(&config);
+}
+
+static void tables_leave_out_what_others_have(void **state)
+{
+	struct text file CLEANUP(text_free) = { 0 };
+	struct config config;
+
+	(void)state;
+	text_add(&file, "%s[gateway]\ntable = 101\n", VALID);
+	for (int i = 1; i <= 250; i++)
+		text_add(&file, "[gateway g%d]\naddress4 = 172.28.%d.%d\n%s", i, i / 100, 1 + i % 100, i == 40 ? "table = 103\n" : "");
+	load_valid(&config, text_string(&file));
+	assert_int_equal(config.gateways, CONFIG_GATEWAYS);
+	assert_int_equal(config.gateway[1].table, 102);
+	assert_int_equal(config.gateway[2].table, 104);
+	assert_int_equal(config.gateway[40].table, 103);
+	for (unsigned int i = 0; i < config.gateways; i++) {
+		assert_not_in_range(config.gateway[i].table, 253, 255);
+		for (unsigned int j = 0; j < i; j++)
+			assert_int_not_equal(config.gateway[i].table, config.gateway[j].table);
+		assert_ptr_equal(config_gateway_named(&config, config.gateway[i].name), &config.gateway[i]);
+	}
+	config_free(&config);
+}
+
+static void who_is_sent_nowhere_is_blocked_without_a_default(void **state)
+{
+	static const char *const files[] = {
+		"[clients]\nsubnet4 = 10.20.0.0/24\n[gateway nl]\naddress4 = 172.28.0.4\n",
+		"[clients]\nsubnet4 = 10.20.0.0/24\n[users]\nalice = block\n",
+		"[clients]\nsubnet4 = 10.20.0.0/24\n[maps]\nusers = /nowhere\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct config config;
+
+		load_valid(&config, files[i]);
+		assert_false(config_is_plain(&config));
+		assert_true(config_is_mapped(&config));
+		assert_int_equal(config_default(&config)->to[IPV4].mode, GATEWAY_BLOCK);
+		assert_int_equal(config_default(&config)->to[IPV6].mode, GATEWAY_BLOCK);
+		assert_true(config_covers(&config, IPV6));
+		config_free(&config);
+	}
+	refused("[users]\nalice = block\n", "[clients] subnet4 is not set: write the IPv4 subnet");
+}
+
+/* The families of which the rules are, with anybody sent anywhere. */
+static void what_is_governed_with_many(void **state)
+{
+	static const struct { const char *more; bool governs, blocks; } cases[] = {
+		{ "", false, false }, { "[users]\na = nl\n", false, false }, { "[users]\na = block\n", true, false },
+		{ "[users]\na = direct\n", false, false }, { "[maps]\nusers = /nowhere\n", true, false },
+	};
+	struct config config;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct text file CLEANUP(text_free) = { 0 };
+
+		text_add(&file, "%saddress6 = direct\n[gateway nl]\naddress4 = 172.28.0.4\naddress6 = direct\n%s", VALID,
+			 cases[i].more);
+		load_valid(&config, text_string(&file));
+		assert_int_equal(config_covers(&config, IPV6), cases[i].governs);
+		assert_int_equal(config_blocks(&config, IPV6), cases[i].blocks);
+		assert_true(config_covers(&config, IPV4));
+		assert_false(config_blocks(&config, IPV4));
+		config_free(&config);
+	}
+	load_valid(&config, NAMED "[users]\na = direct\n");
+	assert_true(config_covers(&config, IPV6));
+	assert_false(config_blocks(&config, IPV6));
+	config_free(&config);
+	load_valid(&config, NAMED);
+	assert_true(config_blocks(&config, IPV6));
+	config_free(&config);
+	load_valid(&config, VALID);
+	assert_false(config_is_mapped(&config));
+	config_free(&config);
+}
+
+static void what_is_wrong_with_gateways_by_name_is_said(void **state)
+{
+	(void)state;
+	refused(NAMED "[gateway nl]\naddress4 = 1.2.3.4\n", "gateway.ini:7: [gateway nl] is already in line 5; keep one");
+	refused(VALID "[gateway nl]\n", "gateway.ini:5: [gateway nl]: leaves both families blocked; set");
+	refused(VALID "[gateway nl]\naddress4 = block\naddress6 = drop\n", "gateway.ini:5: [gateway nl]: leaves both");
+	refused(NAMED "address6 = link\n[clients]\nsubnet6 = fd20::/64\n",
+		"gateway.ini:7: [gateway nl] address6 = link: needs the interface", "write [gateway nl] interface = NAME");
+	refused(NAMED "address6 = fe80::1\n[clients]\nsubnet6 = fd20::/64\n", "[gateway nl] address6 = fe80::1: is link-local; set [gateway nl] interface");
+	refused(NAMED "address6 = fd28::1\n", "[clients] subnet6 is not set: write the IPv6 subnet");
+	refused(NAMED "mac6 = 02:00:00:00:00:02\n", "[gateway nl] mac6 = 02:00:00:00:00:02: there is no IPv6 gateway", "set [gateway nl] address6");
+	refused(NAMED "interface = vpns7\n", "[gateway nl] interface = vpns7: is a tunnel interface");
+	refused(NAMED "table = 100\n", "[gateway nl] table = 100: is already the routing table of gateway default");
+	refused(NAMED "table = 254\n", "gateway.ini:7: [gateway nl] table = 254: must be a number");
+	refused(NAMED "table = 105\n[gateway us]\naddress4 = 1.2.3.4\ntable = 105\n",
+		"gateway.ini:10: [gateway us] table = 105: is already the routing table of gateway nl");
+	refused(NAMED "address4 = 1.2.3.4\n", "gateway.ini:7: [gateway nl] address4 is already set in line 6");
+	refused(NAMED "address6 =\n", "gateway.ini:7: [gateway nl] address6 is empty");
+	refused(NAMED "address5 = 1.2.3.4\n", "unknown key 'address5' in [gateway nl]; the nearest is address4");
+	refused(NAMED "mark_mask = 0xff\n", "[gateway nl] mark_mask: belongs in [gateway], and is for all gateways");
+	refused(NAMED "probe = no\n", "[gateway nl] probe: belongs in [gateway]");
+	refused(VALID "[gateway  -a]\n", "[gateway -a]: a gateway's name is 1 to 16 of");
+	refused(VALID "[gateway ]\n", "[gateway ]: a gateway's name is");
+	refused(VALID "[gateway 12345678901234567]\n", "[gateway 12345678901234567]: a gateway's name is");
+	refused(VALID "[gateway LINK]\naddress4 = no\n", "[gateway LINK]: default, direct, block, drop, link, server");
+	refused(VALID "[gatewayx]\naddress4 = no\n", "the unknown section [gatewayx]; the nearest is [gateway]");
+	refused(VALID "[grops]\na = b\n", "the unknown section [grops]; the nearest is [groups]");
+}
+
+/* The image's variables */
+
+static void gateways_of_the_environment_win(void **state)
+{
+	const struct who alice = { "alice", "", "" }, bob = { "bob", "", "" }, carol = { "carol", "", "" };
+	struct text file CLEANUP(text_free) = { 0 }, line CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	write_file("gateways", "# name ipv4 ipv6\n  de=172.28.0.6 # hers\nuk\t172.28.0.7   fd28::7\n\n");
+	text_add(&file, "%s/gateways", directory_path());
+	setenv("VPN_GATEWAYS", "nl=172.28.0.9, us=172.28.0.5,uk=172.28.0.8,", 1);
+	setenv("VPN_GATEWAYS6", "us=drop,nl=fd28::9", 1);
+	setenv("VPN_GATEWAYS_FILE", text_string(&file), 1);
+	setenv("VPN_USER_GATEWAY", "alice=us , DOM\\eve=block,carol=nl", 1);
+	load_valid(&config, NAMED "[clients]\nsubnet6 = fd20::/64\n[users]\nalice = nl\nbob = uk\n");
+	assert_int_equal(config.gateways, 5);
+	assert_string_equal(gateway_setting(&config, config_gateway_named(&config, "nl"), KEY_ADDRESS4)->value, "172.28.0.9");
+	assert_int_equal(config_gateway_named(&config, "nl")->to[IPV6].mode, GATEWAY_ADDRESS);
+	assert_int_equal(config_gateway_named(&config, "us")->to[IPV6].mode, GATEWAY_BLOCK);
+	assert_string_equal(gateway_setting(&config, config_gateway_named(&config, "uk"), KEY_ADDRESS4)->value, "172.28.0.7");
+	assert_string_equal(config_gateway_of(&config, &alice, &line, &report)->name, "us");
+	assert_string_equal(text_string(&line), "environment: VPN_USER_GATEWAY: alice=us");
+	assert_string_equal(config_gateway_of(&config, &bob, NULL, &report)->name, "uk");
+	assert_string_equal(config_gateway_of(&config, &carol, NULL, &report)->name, "nl");
+	assert_ptr_equal(config_gateway_of(&config, &(struct who){ .user = "DOM\\eve" }, NULL, &report), &config.block);
+	gateway_error(&config, config_gateway_named(&config, "nl"), &report, KEY_ADDRESS4, "no");
+	gateway_error(&config, config_gateway_named(&config, "uk"), &report, KEY_ADDRESS6, "no");
+	assert_line(&report.errors, "environment: VPN_GATEWAYS: nl=172.28.0.9: no");
+	assert_line(&report.errors, "/gateways:3: [gateway uk] address6 = fd28::7: no");
+	config_free(&config);
+	report_free(&report);
+}
+
+static void users_of_the_environment_come_in_the_image_s_order(void **state)
+{
+	const struct who alice = { "alice", "", "" };
+	struct text file CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct config config;
+
+	(void)state;
+	write_file("users", "alice nl\n");
+	text_add(&file, "%s/users", directory_path());
+	setenv("VPN_USER_GATEWAY", "alice=direct", 1);
+	setenv("VPN_USER_GATEWAY_FILE", text_string(&file), 1);
+	load_valid(&config, NAMED "[users]\nalice = block\n[maps]\nusers = /nowhere\n");
+	assert_string_equal(config_gateway_of(&config, &alice, NULL, &report)->name, "nl");
+	config_free(&config);
+	unsetenv("VPN_USER_GATEWAY_FILE");
+	load_valid(&config, NAMED "[users]\nalice = block\n");
+	assert_string_equal(config_gateway_of(&config, &alice, NULL, &report)->name, "direct");
+	config_free(&config);
+}
+
+static void what_is_wrong_with_the_image_s_variables_is_said(void **state)
+{
+	static const struct { const char *name, *value, *said; } cases[] = {
+		{ "VPN_GATEWAYS", "nl", "environment: VPN_GATEWAYS: 'nl' is no NAME=GATEWAY" },
+		{ "VPN_GATEWAYS", "=1.2.3.4", "is no NAME=GATEWAY" },
+		{ "VPN_GATEWAYS", "us=", "is no NAME=GATEWAY" },
+		{ "VPN_GATEWAYS", "us=nordvpn", "environment: VPN_GATEWAYS: us=nordvpn: must be an IPv4 address" },
+		{ "VPN_GATEWAYS", "us=block", "environment: gateway us: leaves both families blocked" },
+		{ "VPN_GATEWAYS", "us=1.2.3.4,us=1.2.3.5", "environment: VPN_GATEWAYS: us stands there twice" },
+		{ "VPN_GATEWAYS", "direct=1.2.3.4", "environment: VPN_GATEWAYS: direct: default, direct" },
+		{ "VPN_GATEWAYS6", "us=1.2.3.4", "environment: VPN_GATEWAYS6: us=1.2.3.4: is not IPv6" },
+		{ "VPN_GATEWAYS_FILE", "gateways", "gateways must be an absolute path" },
+		{ "VPN_GATEWAYS_FILE", "/nowhere", "environment: VPN_GATEWAYS_FILE: /nowhere: No such file" },
+		{ "VPN_USER_GATEWAY", "alice=uk", "environment: VPN_USER_GATEWAY: alice=uk: there is no such gateway; there are nl, default" },
+		{ "VPN_USER_GATEWAY", "alice=nl,alice=nl", "alice=nl: that name stands there twice" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		setenv(cases[i].name, cases[i].value, 1);
+		refused(NAMED, cases[i].said);
+		unsetenv(cases[i].name);
+	}
+}
+
+static void what_is_wrong_with_the_file_of_gateways_is_said(void **state)
+{
+	static const struct { const char *content, *said; } cases[] = {
+		{ "\nus\n", "/gateways:2: is no NAME IPV4 [IPV6]" },
+		{ "us 1.2.3.4 block x\n", "/gateways:1: is no NAME IPV4 [IPV6]" },
+		{ "us 1.2.3.4\nus 1.2.3.4\n", "/gateways:2: us stands there twice" },
+		{ "us 1.2.3.400\n", "/gateways:1: [gateway us] address4 = 1.2.3.400: must be an IPv4 address" },
+		{ "u.s 1.2.3.4\n", "/gateways:1: u.s: a gateway's name is" },
+	};
+	struct text path CLEANUP(text_free) = { 0 };
+
+	(void)state;
+	text_add(&path, "%s/gateways", directory_path());
+	setenv("VPN_GATEWAYS_FILE", text_string(&path), 1);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		write_file("gateways", cases[i].content);
+		refused(VALID, cases[i].said);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1497,6 +1758,15 @@ int main(void)
 		in_directory(the_environment_alone_can_configure),
 		in_directory(patterns_match_names),
 		in_directory(names_are_plain_and_short),
+		in_directory(a_gateway_by_name_has_values_of_its_own),
+		in_directory(tables_leave_out_what_others_have),
+		in_directory(who_is_sent_nowhere_is_blocked_without_a_default),
+		in_directory(what_is_governed_with_many),
+		in_directory(what_is_wrong_with_gateways_by_name_is_said),
+		in_directory(gateways_of_the_environment_win),
+		in_directory(users_of_the_environment_come_in_the_image_s_order),
+		in_directory(what_is_wrong_with_the_image_s_variables_is_said),
+		in_directory(what_is_wrong_with_the_file_of_gateways_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

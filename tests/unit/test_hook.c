@@ -303,7 +303,7 @@ static void a_connect_waits_three_seconds_for_the_lock(void **unused)
 
 static void record_own_session(void)
 {
-	struct session session = { own_id, "alice", "", "", "vpns0", "", "10.20.0.50", "", "", 0, false };
+	struct session session = { own_id, "alice", "", "", "vpns0", "", "10.20.0.50", "", "", "", 0, false };
 	struct report report = { 0 };
 	struct state state;
 
@@ -330,7 +330,7 @@ static void a_disconnect_forgets_the_session_and_logs_it(void **state)
 static void an_address_is_released_by_its_last_holder(void **unused)
 {
 	struct worker worker = begin_worker("worker");
-	struct session own = { own_id, "alice", "", "", "vpns0", "", "10.20.0.50", "", "", 0, false }, again = own;
+	struct session own = { own_id, "alice", "", "", "vpns0", "", "10.20.0.50", "", "", "", 0, false }, again = own;
 	struct report report = { 0 };
 	struct state state;
 
@@ -355,7 +355,7 @@ static void an_address_is_released_by_its_last_holder(void **unused)
 static void all_is_removed_after_the_last_session_alone(void **unused)
 {
 	struct worker worker = begin_worker("worker");
-	struct session other = { worker.id, "bob", "", "", "vpns1", "", "10.20.0.51", "", "", 0, false };
+	struct session other = { worker.id, "bob", "", "", "vpns1", "", "10.20.0.51", "", "", "", 0, false };
 	struct report report = { 0 };
 	struct outcome outcome;
 	struct state state;

@@ -245,11 +245,11 @@ static void what_is_wrong_with_a_file_is_said(void **state)
 	(void)state;
 	check_map("bob nl\n\"bob \" us\n\"bob*\" us\nbob* default\n\n# nothing\n", &report);
 	assert_int_equal(report.errors.count, 0);
-	refused_map("bob nl\n\nbob = us\n", "users:3: bob stands already in ");
-	refused_map("bob nl\n\"bob\" us\n", "users:2: bob stands already in ");
-	refused_map("b*b nl\nb*b nl\n", "users:2: b*b stands already in ");
-	refused_map("alice us\n", "users:1: alice stands already in gateway.ini:11; keep one of them");
-	refused_map("\"x*\" us\n", "users:1: \"x*\" stands already in gateway.ini:12");
+	refused_map("bob nl\n\nbob = us\n", "users:3: bob is already in ");
+	refused_map("bob nl\n\"bob\" us\n", "users:2: bob is already in ");
+	refused_map("b*b nl\nb*b nl\n", "users:2: b*b is already in ");
+	refused_map("alice us\n", "users:1: alice is already in gateway.ini:11; keep one of them");
+	refused_map("\"x*\" us\n", "users:1: \"x*\" is already in gateway.ini:12");
 	refused_map("bob uk\n", "users:1: there is no gateway 'uk'; there are nl, us, default, direct and block");
 	refused_map("bob averyveryverylongname\n", "there is no gateway 'averyveryverylongname'");
 	refused_map("\n\nbob\n", "users:3: names no gateway");

@@ -270,6 +270,8 @@ static void a_lan_behind_a_client_is_to_be_covered(void **state)
 	write_file("users/alice", "iroute = 10.20.0.128/25\niroute = 192.168.50.0/255.0.255.0\niroute = 192.168.50.0/33\n");
 	expect_nothing("", FITTING ADDS);
 	write_file("users/alice", "iroute = 10.20.0.128/25\n");
+	expect(WARNING, "[gateway nl]\naddress4 = 172.28.0.4\n", FITTING "config-per-user = users\nroute-add-cmd = \"x\"\n",
+	       "users/alice:1: iroute = 10.20.0.128/25: with several gateways what this network behind a client sends is dropped");
 	expect(WARNING, "", FITTING "config-per-user = users\n", "users/alice:1: iroute = 10.20.0.128/25: ocserv adds no route to "
 	       "this network behind a client, and nothing reaches it");
 }

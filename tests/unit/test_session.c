@@ -28,7 +28,7 @@ static struct session a_session(const char *id, const char *user)
 {
 	return (struct session){
 		.id = id, .user = user, .group = "staff", .vhost = "default", .device = "vpns0", .real = "198.51.100.7",
-		.ip4 = "10.20.0.50", .ip6 = "fd20::50", .gateway = "", .since = 1700000000,
+		.ip4 = "10.20.0.50", .ip6 = "fd20::50", .gateway = "", .length6 = "", .since = 1700000000,
 	};
 }
 
@@ -342,7 +342,7 @@ static void endless_values_are_cut(void **unused)
 	(void)unused;
 	memset(value, '\n', sizeof(value));
 	value[sizeof(value) - 1] = '\0';
-	session = (struct session){ worker.id, value, value, value, value, value, value, value, "", 0, false };
+	session = (struct session){ worker.id, value, value, value, value, value, value, value, "", "", 0, false };
 	open_state(&state);
 	record(&state, &session);
 	assert_int_equal(state_visit(&state, false, check_lengths, &seen, &report), 0);
