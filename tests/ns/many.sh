@@ -236,6 +236,94 @@ test_a_gateway_that_is_not_there() {
 	stop A B
 }
 
+# calls_of COMMAND...: how many calls it makes that ask the kernel or read files
+calls_of() {
+	WRAP=(strace -f -e trace=sendto,sendmsg,recvmsg,openat,readlinkat,getdents64 -o "$OGW_WORK/trace")
+	"$@" || return
+	WRAP=()
+	calls=$(grep -c '^[0-9]* *[a-z]' "$OGW_WORK/trace")
+}
+
+# crowd NUMBER: entries and records of so many sessions, whose workers are nobody's concern
+crowd() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		printf 'add element inet ocserv_gw session4 { "vpns%d" . 10.20.%d.%d : goto to_nl }\n' $((i + 100)) $((i / 250 + 1)) $((i % 250))
+		echo "id=$((5000000 + i)) start=1 since=1 user=u$i device=vpns$((i + 100)) ip4=10.20.$((i / 250 + 1)).$((i % 250))" \
+			>"$STATE_DIR/sessions/$((5000000 + i))"
+		ln -s "$((5000000 + i)) 10.20.$((i / 250 + 1)).$((i % 250))" "$STATE_DIR/devices/vpns$((i + 100))"
+	done | nft -f -
+}
+
+test_a_session_costs_what_the_first_does() {
+	local calls alone first
+	fresh_start
+	edit 's|10.20.0.0/24|10.20.0.0/16|'
+	start A B C
+	connect A "${ALICE[@]}"
+	connect B "${BOB[@]}"
+	disconnect B "${BOB[@]}"
+	ok "cost: a connect" calls_of connect B "${BOB[@]}"
+	first=$calls
+	ok "cost: once more" calls_of connect B "${BOB[@]}"
+	alone=$calls
+	ok "cost: 2,000 sessions" crowd 2000
+	connect C "${TOM[@]}"
+	ok "cost: among them a connect where all is there" calls_of connect B "${BOB[@]}"
+	is "$calls" "$alone" "cost: asks and reads what it did alone"
+	disconnect B "${BOB[@]}"
+	ok "cost: and one that adds its entries" calls_of connect B "${BOB[@]}"
+	is "$calls" "$first" "cost: too"
+	ok "cost: no other's record is read" eval '! grep -q sessions/5000 "$OGW_WORK/trace"'
+	stop A B C
+}
+
+requests() {
+	grep -c '^[0-9]* *sendto' "$OGW_WORK/trace"
+}
+
+test_gateways_cost_nothing() {
+	local calls few i
+	fresh_start
+	start A B
+	connect A "${ALICE[@]}"
+	connect B "${BOB[@]}"
+	ok "gateways: a connect with three" calls_of connect B "${BOB[@]}"
+	few=$(requests)
+	for ((i = 0; i < 40; i++)); do
+		printf '[gateway g%d]\naddress4 = 172.28.0.%d\n' "$i" $((i + 100))
+	done >>"$INI"
+	ok "gateways: up, with 43" program up
+	connect B "${BOB[@]}"
+	ok "gateways: a connect with 43" calls_of connect B "${BOB[@]}"
+	is "$(requests)" "$few" "gateways: asks the kernel as often"
+	ok "gateways: their interfaces are in one file" same "$(printf '%s\n' 'nl 4 172.28.0.4 eth0' 'nl 6 fd28::4 eth0' 'us 4 172.28.0.5 eth0')" \
+		"$(head -n 3 "$STATE_DIR/gateways")"
+	stop A B
+}
+
+# Others' routes are none of a session's business, unless its own are amiss.
+test_a_hook_looks_at_its_own_gateway() {
+	fresh_start
+	start A B C
+	connect A "${ALICE[@]}"
+	connect B "${BOB[@]}"
+	ip route del default table 101
+	ok "own: tom connects, by default" connect C "${TOM[@]}"
+	is "$(field routing)" intact "own: he finds nothing wrong"
+	ok "own: alice connects" connect A "${ALICE[@]}"
+	is "$(field routing)" repaired "own: and has the route of her gateway back"
+	like "$(ip route show table 101)" 172.28.0.4 "own: it is there"
+	ip route del default table 101
+	ip route del default table 102
+	ok "own: bob connects" connect B "${BOB[@]}"
+	like "$(ip route show table 101) $(ip route show table 102)" "172.28.0.4.*172.28.0.5" "own: where his is missing, all come back"
+	ip route del default table 101
+	ok "own: up" program up
+	like "$(ip route show table 101)" 172.28.0.4 "own: looks at all"
+	stop A B C
+}
+
 differs() {
 	ok "$3" [ "$1" != "$2" ]
 }
@@ -272,5 +360,8 @@ test_what_is_lost_comes_back
 test_a_table_that_comes_back
 test_moves
 test_a_gateway_that_is_not_there
+test_a_session_costs_what_the_first_does
+test_gateways_cost_nothing
+test_a_hook_looks_at_its_own_gateway
 test_networks
 done_testing

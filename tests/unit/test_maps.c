@@ -52,7 +52,20 @@ static void load_with_maps(struct config *config, const char *more)
 	load_valid(config, text_string(&text));
 }
 
-/* The gateway of a user, with what says so. */
+static const struct gateway *gateway_held(const struct config *config, const struct who *who)
+{
+	const struct gateway *gateway = NULL;
+	struct report report = { 0 };
+	struct maps_held held;
+
+	if (maps_hold(&held, config, &report) == 0)
+		gateway = maps_gateway_of(&held, who, &report);
+	maps_release(&held);
+	report_free(&report);
+	return gateway;
+}
+
+/* The gateway of a user, with what says so; the same by the files in memory. */
 static const char *gateway_of(const struct config *config, const struct who *who, struct text *line)
 {
 	struct report report = { 0 };
@@ -61,6 +74,7 @@ static const char *gateway_of(const struct config *config, const struct who *who
 
 	again = config_gateway_of(config, who, NULL, &report);
 	assert_ptr_equal(gateway, again);
+	assert_ptr_equal(gateway, gateway_held(config, who));
 	assert_int_equal(report.errors.count, gateway ? 0 : 1);
 	report_free(&report);
 	return name;
