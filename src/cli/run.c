@@ -114,14 +114,24 @@ static bool record_move(const struct session *session, void *data)
 	return true;
 }
 
+static bool moves_any(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->changes; i++)
+		if (plan->change[i].was[0] && plan->change[i].element.chain[0])
+			return true;
+	return false;
+}
+
 /* Says who moves where, and keeps whose flows are to end. */
 static int tell_moves(struct run *run, const struct plan *plan)
 {
 	struct moves moves = { .run = run };
 	int result;
 
+	if (!moves_any(plan))
+		return 0;
 	changes_make(&moves.changes, plan);
-	result = moves.changes.count ? state_visit(&run->state, false, note_moves, &moves, &run->report) : 0;
+	result = state_visit(&run->state, false, note_moves, &moves, &run->report);
 	changes_free(&moves.changes);
 	return result;
 }
