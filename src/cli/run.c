@@ -90,7 +90,7 @@ static bool note_moves(const struct session *session, void *data)
 {
 	struct moves *moves = data;
 
-	for (size_t i = 0; i < moves->plan->changes && places_has_device(&moves->run->state, session); i++) {
+	for (size_t i = 0; i < moves->plan->changes && places_has_device(&moves->run->state, session, &moves->run->report); i++) {
 		const struct guard_change *change = &moves->plan->change[i];
 		struct address address = guard_session_address(change->set, change->element.key);
 		struct text line CLEANUP(text_free) = { 0 };
