@@ -324,7 +324,8 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 		if (!gateway)
 			return -1;
 		session->gateway = gateway->name;
-		places_own(&own, session, gateway, state);
+		if (places_own(&own, session, gateway, state, report) < 0)
+			return -1;
 		remembered->own = &own;
 	}
 	remembered->quick = true;
@@ -577,7 +578,7 @@ static void depart(struct run *run, const struct session *session)
 	struct remembered *remembered = &run->remembered;
 	struct report *report = &run->report;
 
-	if (!config_is_mapped(&run->config) || !places_gone(&gone, session, &run->state))
+	if (!config_is_mapped(&run->config) || !places_gone(&gone, session, &run->state, report))
 		return;
 	checkpoint_load(&run->state, remembered->checkpoint);
 	if (sockets_open(&run->sockets, report) < 0 ||

@@ -94,7 +94,7 @@ static bool note_moves(const struct session *session, void *data)
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct guard_change *change = changes_find(&moves->changes, session, family);
 
-		if (change && change->was[0] && places_has_device(&moves->run->state, session))
+		if (change && change->was[0] && places_has_device(&moves->run->state, session, &moves->run->report))
 			note_move(moves->run, session, change);
 	}
 	return true;

@@ -29,15 +29,24 @@ static int refuse_size(size_t size, struct report *report, const char *doing)
 			    "net.core.wmem_max=%zu", doing, size, size);
 }
 
-/* @doing: for an error, the beginning of the sentence */
+/*
+ * What is to be made is there already, or what is to go has gone: the answer to a batch that was sent before was lost, so
+ * this one was sent again
+ */
+static bool is_done(const struct netlink_error *error)
+{
+	return error->number == EEXIST || error->number == ENOENT;
+}
+
+/* @doing: for an error, the beginning of the sentence; @outdated: whether it means that all is to be looked at again */
 static int send_guard(struct nftables_batch *batch, const struct guard *guard, struct netlink *nft, const char *doing,
-		      struct report *report)
+		      bool (*outdated)(const struct netlink_error *error), struct report *report)
 {
 	struct text object CLEANUP(text_free) = { 0 }, what CLEANUP(text_free) = { 0 };
 	struct netlink_error error;
 	int result = netlink_send_batch(nft, batch->buffer, batch->size, batch->first, batch->last, &error);
 
-	if (result < 0 && error.number == ERESTART) {
+	if (result < 0 && (error.number == ERESTART || (outdated && outdated(&error)))) {
 		result = APPLY_OUTDATED;
 	} else if (result < 0) {
 		text_add(&what, "%s the kill switch, table inet %s", doing, guard->table);
@@ -59,13 +68,14 @@ static int apply_guard(const struct step *step, uint32_t generation, struct netl
 
 	if (step->kind == STEP_SESSIONS) {
 		nftables_make_session_batch(&batch, guard.table, step->change, step->changes, generation, &nft->sequence);
-		return send_guard(&batch, &guard, nft, "can't change the sessions of", report);
+		return send_guard(&batch, &guard, nft, "can't change the sessions of", generation ? is_done : NULL,
+				  report);
 	}
 	/* Without one no checkpoint can name the table, and it is read each time. */
 	if (make && getrandom(guard.instance, sizeof(guard.instance), GRND_NONBLOCK) != sizeof(guard.instance))
 		memset(guard.instance, 0, sizeof(guard.instance));
 	nftables_make_batch(&batch, &guard, step->replace || !make, make, generation, &nft->sequence);
-	return send_guard(&batch, &guard, nft, make ? "can't load" : "can't remove", report);
+	return send_guard(&batch, &guard, nft, make ? "can't load" : "can't remove", NULL, report);
 }
 
 int apply_rehearse(const struct guard *guard, bool present, struct netlink *nft, struct report *report)
@@ -74,7 +84,7 @@ int apply_rehearse(const struct guard *guard, bool present, struct netlink *nft,
 
 	nftables_make_batch(&batch, guard, present, true, 0, &nft->sequence);
 	nftables_leave_open(&batch);
-	return send_guard(&batch, guard, nft, "this kernel would not load", report);
+	return send_guard(&batch, guard, nft, "this kernel would not load", NULL, report);
 }
 
 static int apply_setting(const struct setting_step *setting, struct report *report)

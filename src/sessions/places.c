@@ -42,12 +42,11 @@ const struct gateway *places_gateway(const struct config *config, const struct s
 	return config_gateway_of(config, &who, NULL, report);
 }
 
-bool places_has_device(const struct state *state, const struct session *session)
+bool places_has_device(const struct state *state, const struct session *session, struct report *report)
 {
 	char id[DEVICE_TEXT];
 
-	state_device(state, session->device, id);
-	return !id[0] || strcmp(id, session->id) == 0;
+	return state_device(state, session->device, id, report) && (!id[0] || strcmp(id, session->id) == 0);
 }
 
 const char *places_gateway_of_chain(const char *chain)
@@ -187,7 +186,7 @@ static bool add_session(const struct session *session, void *data)
 
 	if (!gateway)
 		visit->result = -1;
-	else if (session->device[0] && places_has_device(visit->state, session)) {
+	else if (session->device[0] && places_has_device(visit->state, session, visit->report)) {
 		add_address(visit->all, session, session->ip4, gateway);
 		add_address(visit->all, session, session->ip6, gateway);
 	}
@@ -197,12 +196,13 @@ static bool add_session(const struct session *session, void *data)
 int places_all(struct placements *all, const struct config *config, const struct state *state, struct report *report)
 {
 	struct visit visit = { .all = all, .state = state, .report = report };
+	size_t errors = report->errors.count;
 	int result = maps_hold(&visit.maps, config, report);
 
 	if (result == 0)
 		result = state_visit(state, false, add_session, &visit, report);
 	maps_release(&visit.maps);
-	return result < 0 ? -1 : visit.result;
+	return result < 0 || report->errors.count > errors ? -1 : visit.result;
 }
 
 static bool has_address(const struct placements *placements, const struct address *address)
@@ -225,23 +225,28 @@ static void add_gone(struct placements *placements, const char *device, const ch
 	free(list);
 }
 
-bool places_gone(struct placements *gone, const struct session *session, const struct state *state)
+bool places_gone(struct placements *gone, const struct session *session, const struct state *state, struct report *report)
 {
 	char id[DEVICE_TEXT];
-	const char *addresses = interface_name_valid(session->device) ? state_device(state, session->device, id) : "";
+	const char *addresses = interface_name_valid(session->device) ? state_device(state, session->device, id, report) : "";
 
-	if (addresses[0] && strcmp(id, session->id) == 0)
+	if (addresses && addresses[0] && strcmp(id, session->id) == 0)
 		add_gone(gone, session->device, addresses);
 	return gone->count > 0;
 }
 
-void places_own(struct placements *own, const struct session *session, const struct gateway *gateway, const struct state *state)
+int places_own(struct placements *own, const struct session *session, const struct gateway *gateway, const struct state *state,
+	       struct report *report)
 {
 	char id[DEVICE_TEXT];
+	const char *former = state_device(state, session->device, id, report);
 
+	if (!former)
+		return -1;
 	add_address(own, session, session->ip4, gateway);
 	add_address(own, session, session->ip6, gateway);
-	add_gone(own, session->device, state_device(state, session->device, id));
+	add_gone(own, session->device, former);
+	return 0;
 }
 
 int places_hold(const struct placements *own, const struct session *session, bool placed, const struct state *state,

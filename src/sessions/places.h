@@ -61,9 +61,10 @@ const char *places_gateway_of_chain(const char *chain);
 
 /*
  * places_has_device - whether a session has its device still. A tunnel is one session's at a time: the last that got it. Where
- *	nobody is known to have it, such as after a change from one gateway to several, any session may.
+ *	nobody is known to have it, such as after a change from one gateway to several, any session may. What can't be read is
+ *	told in @report.
  */
-bool places_has_device(const struct state *state, const struct session *session);
+bool places_has_device(const struct state *state, const struct session *session, struct report *report);
 
 /*
  * places_all - those of all live sessions that have their devices
@@ -77,10 +78,11 @@ int places_all(struct placements *all, const struct config *config, const struct
  * places_hold - its device is the session's; @placed: what was of former ones has gone
  * places_gone - those of a session that has ended, where nobody else has its device; whether there are any
  *
- * The two under the lock, places_hold() before and behind the change of the kernel. Return 0, or -1 with the reason in @report.
+ * All under the lock, places_hold() before and behind the change of the kernel. The others return 0, or -1 with the reason in @report.
  */
-bool places_gone(struct placements *gone, const struct session *session, const struct state *state);
-void places_own(struct placements *own, const struct session *session, const struct gateway *gateway, const struct state *state);
+bool places_gone(struct placements *gone, const struct session *session, const struct state *state, struct report *report);
+int places_own(struct placements *own, const struct session *session, const struct gateway *gateway, const struct state *state,
+	       struct report *report);
 int places_hold(const struct placements *own, const struct session *session, bool placed, const struct state *state,
 		struct report *report);
 

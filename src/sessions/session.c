@@ -544,7 +544,7 @@ int state_hold_device(const struct state *state, const struct session *session, 
 	return put_link(state, target, NEW_DEVICE, name, report);
 }
 
-const char *state_device(const struct state *state, const char *device, char id[DEVICE_TEXT])
+const char *state_device(const struct state *state, const char *device, char id[DEVICE_TEXT], struct report *report)
 {
 	char name[NAME_SIZE], *blank;
 	ssize_t length;
@@ -552,6 +552,10 @@ const char *state_device(const struct state *state, const char *device, char id[
 	device_name(name, device);
 	length = readlinkat(state->directory, name, id, DEVICE_TEXT - 1);
 	id[length > 0 ? length : 0] = '\0';
+	if (length < 0 && errno != ENOENT && errno != EINVAL) {
+		complain(state, name, report);
+		return NULL;
+	}
 	blank = strchr(id, ' ');
 	if (!blank)
 		return "";

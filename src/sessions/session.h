@@ -102,10 +102,10 @@ void state_release(const struct state *state, const char *address);
  * state_device - the ID of the session that had it last, and the addresses; "" where nobody had
  * state_release_device - nobody has it any more; under the lock
  *
- * The first returns 0, or -1 with the reason in @report.
+ * The first returns 0, or -1 with the reason in @report; the second NULL with the reason.
  */
 int state_hold_device(const struct state *state, const struct session *session, const char *addresses, struct report *report);
-const char *state_device(const struct state *state, const char *device, char id[DEVICE_TEXT]);
+const char *state_device(const struct state *state, const char *device, char id[DEVICE_TEXT], struct report *report);
 void state_release_device(const struct state *state, const char *device);
 
 /*

@@ -25,6 +25,15 @@ runs() {
 		disconnect of one of two|two_sessions|newcomer_leaves|all|gateway|whole_for_live
 		disconnect of the last|installed|live_leaves|all|gateway (closed )?open|all_over
 		down|installed|down|all|gateway (closed )?open|gone
+		several gateways: connect beside|several|bob_connects|all|gateway|several_for_both
+		several gateways: up, moved|several_edited|up|all|former (closed )?gateway|several_for_alice
+		several gateways: disconnect beside|several_beside|bob_leaves|all|gateway|several_for_alice
+	END
+	! more || cat <<-'END'
+		several gateways: first connect|several_nothing|alice_connects|all|open (closed )?gateway|several_for_alice
+		several gateways: connect, kill switch flushed|several_flushed|bob_connects|honest|closed gateway|several_for_both
+		several gateways: connect, tunnel of another|several_taken|alice_connects|all|former (closed )?gateway|several_taken
+		several gateways: disconnect, her own|several_beside|live_leaves|all|gateway closed|several_for_bob
 	END
 }
 
@@ -125,20 +134,22 @@ calls_of() {
 }
 
 # chosen WHICH STEP: the numbers of lines NUMBER SITE: all; or of each site that no run before had the first, or with
-# ends the last, too, and of the rest each STEPth
+# ends the last, too, and of the rest each STEPth. Of several gateways not of each such site.
 chosen() {
+	local each=1
 	if more; then
 		cut -d' ' -f1
 		return
 	fi
-	awk -v sites="$OGW_WORK/sites" -v which="$1" -v step="$2" '
+	[[ $name != several* ]] || each=4
+	awk -v sites="$OGW_WORK/sites" -v which="$1" -v step="$2" -v each="$each" '
 		BEGIN { while ((getline site <sites) > 0) known[site] }
 		{ number[NR] = $1; at[NR] = $2; last[$2] = NR }
 		END {
 			for (i = 1; i <= NR; i++) {
 				site = at[i]
 				end = !met[site]++ || which == "ends" && last[site] == i
-				if (!(site in known) && end || i % step == 0)
+				if (!(site in known) && end && ++unknown % each == 0 || i % step == 0)
 					print number[i]
 			}
 			for (site in met)

@@ -8,7 +8,7 @@
 #
 # That is, before each call that may change what others see, since until the next
 # of them all is the same; the first connect at every call. SIGTERM comes after
-# each second of them. With OGW_MORE=1 (tests/run --more) both come at every call.
+# each second of them; with several gateways both at some. With OGW_MORE=1 (tests/run --more) both come at every call.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -34,6 +34,14 @@ runs() {
 		disconnect of the last|installed|live_leaves|all|gateway (closed )?open|all_over
 		up|nothing|up|all|open (closed )?gateway|whole_for_nobody
 		down|installed|down|all|gateway (closed )?open|gone
+		several gateways: first connect|several_nothing|alice_connects|all|open (closed )?gateway|several_for_alice
+		several gateways: connect beside|several|bob_connects|all|gateway|several_for_both
+		several gateways: connect beside, her own|several_others|alice_connects|all|closed gateway|several_for_both
+		several gateways: connect, kill switch flushed|several_flushed|bob_connects|honest|closed gateway|several_for_both
+		several gateways: connect, tunnel of another|several_taken|alice_connects|all|former (closed )?gateway|several_taken
+		several gateways: up, moved|several_edited|up|all|former (closed )?gateway|several_for_alice
+		several gateways: disconnect beside|several_beside|bob_leaves|all|gateway|several_for_alice
+		several gateways: disconnect, her own|several_beside|live_leaves|all|gateway closed|several_for_bob
 	END
 }
 
@@ -83,11 +91,21 @@ changing_calls() {
 	ok "$name: SIGTERM at each second" no_complaints killed 15 1 2
 }
 
+# Others at each run, so that of what runs have in common most is met.
+some_changing_calls() {
+	local changes=-c
+	some=$((some % 5 + 1))
+	ok "$name: SIGKILL at each fifth call that changes something" no_complaints killed 9 "$some" 5
+	ok "$name: SIGTERM at some" no_complaints killed 15 "$((some + 2))" 10
+}
+
 test_run() {
 	local calls=0 changes=''
 	if [ -n "${OGW_MORE:-}" ]; then
 		every_call
 		ok "$name: SIGTERM at every call" no_complaints killed 15 "$first" 1
+	elif [[ $name == several* ]]; then
+		some_changing_calls
 	else
 		[ "$first" != 1 ] || every_call
 		changing_calls
@@ -98,7 +116,7 @@ test_run() {
 begin_faults
 must "kill_at is compiled" compiled kill_at
 # The loader's calls, which come first, once.
-kills=0 first=1 main=$(first_call)
+kills=0 some=0 first=1 main=$(first_call)
 each_run test_run "${1:-}" < <(runs)
 [ "$tap_failed" != 0 ] || diag "|$kills kills: none leaked, and the next run repaired each"
 done_testing

@@ -41,6 +41,7 @@ DEFAULTS = ("vpns0", "eth0", "10.20.0.50", "fd20::50", "1")
 INTERNET, INTERNET6 = "203.0.113.9", "2001:db8:ffff::9"
 NEIGHBOURS = ("192.0.2.7", "172.28.0.7", "2001:db8:192::7", "fd28::7")
 FORGED = (("10.99.0.9", INTERNET), ("fd99::9", INTERNET6))
+NEXT_CLIENT = (("10.20.0.51", INTERNET), ("fd20::51", INTERNET6))
 
 
 def mac(text: str) -> bytes:
@@ -60,7 +61,7 @@ def packets(client: str, client6: str, case: int) -> tuple[list[bytes], list[byt
 
     honest = [make(src, dst) for make in (udp, echo) for src, dst in ((client, INTERNET), (client6, INTERNET6))]
     honest += [udp(client6 if ":" in dst else client, dst) for dst in NEIGHBOURS]
-    return honest, [udp(src, dst) for src, dst in FORGED]
+    return honest, [udp(src, dst) for src, dst in (*FORGED, *NEXT_CLIENT)]
 
 
 class Traffic:

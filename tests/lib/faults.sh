@@ -232,6 +232,109 @@ gone() {
 	[[ $out == *'"state": "absent"'* ]] && state_is "$absent"
 }
 
+# Several gateways: alice's is the one whose MAC is the gateway's, and who is not named has the other one. So `former` is by
+# another user's, wherever nobody moves.
+
+# several_ini [LINE]: with this line of [users]
+several_ini() {
+	cat >"$INI" <<-END
+		[clients]
+		subnet4 = 10.20.0.0/24
+		subnet6 = fd20::/64
+		[gateway]
+		address4 = 172.28.0.9
+		address6 = fd28::9
+		[gateway nl]
+		address4 = 172.28.0.2
+		address6 = fd28::2
+		[session]
+		remove_after_last = yes
+		[users]
+		${1-alice = nl}
+	END
+	chmod 600 "$INI"
+}
+
+# beside REASON: bob, by the other tunnel and the other gateway
+beside() {
+	hook "$1" ID="$newcomer" USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51
+}
+
+start_several_nothing() {
+	several_ini
+	clear_state 2>/dev/null
+	rm -rf "$STATE_DIR"
+}
+
+start_several() {
+	start_several_nothing
+	hook connect ID="$live"
+}
+
+start_several_beside() {
+	start_several && beside connect
+}
+
+start_several_others() {
+	start_several_nothing
+	beside connect
+}
+
+start_several_flushed() {
+	start_several && nft flush ruleset
+}
+
+start_several_edited() {
+	start_several_nothing
+	several_ini ""
+	hook connect ID="$live"
+	several_ini
+}
+
+start_several_taken() {
+	start_several_nothing
+	hook connect ID="$newcomer" USERNAME=bob
+}
+
+bob_connects() {
+	beside connect
+}
+
+bob_leaves() {
+	beside disconnect
+}
+
+alice_connects() {
+	hook connect ID="$live"
+}
+
+ALICES=$'vpns0 10.20.0.50 nl\nvpns0 fd20::50 nl'
+BOBS=$'vpns1 10.20.0.51 default\nvpns1 fd20::51 default'
+
+# several_whole ENTRIES ID...: all is installed, these sessions are live, and these entries are there
+several_whole() {
+	same "$1" "$(entries)" || return
+	program status --json
+	[[ $out == *'"state": "installed"'* ]] && sessions_are "${@:2}"
+}
+
+several_for_alice() {
+	several_whole "$ALICES" "$live"
+}
+
+several_for_bob() {
+	several_whole "$BOBS" "$newcomer"
+}
+
+several_for_both() {
+	several_whole "$ALICES"$'\n'"$BOBS" "$live" "$newcomer"
+}
+
+# His session is live still, but its tunnel is hers.
+several_taken() {
+	several_whole "$ALICES" "$live" "$newcomer"
+}
+
 # no_file DIRECTORY: there is none in it
 no_file() {
 	local each
