@@ -42,7 +42,8 @@ bool places_has_device(const struct state *state, const struct session *session,
 {
 	char id[DEVICE_TEXT];
 
-	return state_device(state, session->device, id, report) && (!id[0] || strcmp(id, session->id) == 0);
+	return state_device(state, session->device, id, report) &&
+	       (!id[0] || strcmp(id, session->id) == 0 || session_is_over(id));
 }
 
 struct visit {
