@@ -46,7 +46,8 @@ bool places_has_device(const struct state *state, const struct session *session,
 {
 	char id[DEVICE_TEXT];
 
-	return state_device(state, session->device, id, report) && (!id[0] || strcmp(id, session->id) == 0);
+	return state_device(state, session->device, id, report) &&
+	       (!id[0] || strcmp(id, session->id) == 0 || session_is_over(id));
 }
 
 const char *places_gateway_of_chain(const char *chain)

@@ -61,7 +61,7 @@ const char *places_gateway_of_chain(const char *chain);
 
 /*
  * places_has_device - whether a session has its device still. A tunnel is one session's at a time: the last that got it. Where
- *	nobody is known to have it, such as after a change from one gateway to several, any session may. What can't be read is
+ *	nobody is known to have it or he has gone, such as after a change from one gateway to several, any session may. What can't be read is
  *	told in @report.
  */
 bool places_has_device(const struct state *state, const struct session *session, struct report *report);

@@ -467,6 +467,13 @@ const char *state_gateway(const struct state *state, const char *id, char gatewa
 	return gateway;
 }
 
+bool session_is_over(const char *id)
+{
+	unsigned long long start;
+
+	return session_id_valid(id) && start_of(id, &start) < 0 && errno == ENOENT;
+}
+
 enum holder state_holder(const struct state *state, const struct session *session, const char *address)
 {
 	char id[24], name[NAME_SIZE], buffer[RECORD_SIZE];

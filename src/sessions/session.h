@@ -162,4 +162,7 @@ void state_look(const char *path, session_visitor visit, void *data);
 /* session_id_valid - 1 to 10 digits, without a leading 0 */
 bool session_id_valid(const char *id);
 
+/* session_is_over - no process has the ID of a session, whether that has a record or not */
+bool session_is_over(const char *id);
+
 #endif
