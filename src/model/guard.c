@@ -45,7 +45,7 @@ struct guard_element *guard_add_element(struct guard_set *set, const char *chain
 	set->element = make_room_for_one(set->element, set->elements, sizeof(*set->element));
 	element = &set->element[set->elements++];
 	*element = (struct guard_element){ 0 };
-	snprintf(element->chain, sizeof(element->chain), "%s", chain);
+	memcpy(element->chain, chain, strnlen(chain, sizeof(element->chain) - 1));
 	return element;
 }
 
@@ -121,14 +121,15 @@ struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_ki
 
 const char *guard_keep(struct guard *guard, const char *format, ...)
 {
-	struct text text CLEANUP(text_free) = { 0 };
+	struct lines *kept = &guard->kept;
+	struct text text = { 0 };
 	va_list args;
 
 	va_start(args, format);
 	text_add_formatted(&text, format, args);
 	va_end(args);
-	lines_add(&guard->kept, "%s", text_string(&text));
-	return guard->kept.line[guard->kept.count - 1];
+	kept->line = make_room_for_one(kept->line, kept->count, sizeof(*kept->line));
+	return kept->line[kept->count++] = text.data;
 }
 
 const char *guard_comment(const struct guard_rule *rule, char comment[GUARD_COMMENT])

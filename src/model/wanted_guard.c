@@ -852,14 +852,17 @@ static void fill_encrypted(struct guard_chain *chain, const struct config *confi
 /* Where a map sends packets: to_nl */
 static const char *gateway_chain(char chain[GUARD_CHAIN_NAME], const char *verb, const struct gateway *gateway)
 {
-	snprintf(chain, GUARD_CHAIN_NAME, "%s_%s", verb, gateway->name);
+	size_t length = strlen(verb);
+
+	memcpy(chain, verb, length);
+	chain[length] = '_';
+	memcpy(chain + length + 1, gateway->name, strlen(gateway->name) + 1);
 	return chain;
 }
 
 static struct guard_chain *add_gateway_chain(struct guard *guard, const char *verb, const struct gateway *gateway)
 {
-	char name[GUARD_CHAIN_NAME];
-	struct guard_chain chain = { .name = guard_keep(guard, "%s", gateway_chain(name, verb, gateway)) };
+	struct guard_chain chain = { .name = guard_keep(guard, "%s_%s", verb, gateway->name) };
 
 	return guard_add_chain(guard, &chain);
 }

@@ -152,6 +152,52 @@ static void a_visit_ends_when_the_visitor_says_so(void **unused)
 		end_worker(&workers[i]);
 }
 
+static void records_are_read_once_under_the_lock(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "alice");
+	struct report report = { 0 };
+	unsigned int count = 0;
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	record(&state, &session);
+	assert_int_equal(state_lock(&state, &report), 0);
+	assert_int_equal(state_visit(&state, false, count_and_stop, &count, &report), 0);
+	check_sessions(&state, false, ALICE, worker.id);
+	end_worker(&worker);
+	check_sessions(&state, false, ALICE, worker.id);
+	check_sessions(&state, true, NULL, NULL);
+	check_sessions(&state, false, NULL, NULL);
+	state_close(&state);
+}
+
+static void what_a_run_changes_is_read_again(void **unused)
+{
+	struct worker worker = begin_worker("worker");
+	struct session session = a_session(worker.id, "bob");
+	struct report report = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	assert_int_equal(state_lock(&state, &report), 0);
+	check_sessions(&state, false, NULL, NULL);
+	record(&state, &session);
+	session.user = "alice";
+	record(&state, &session);
+	check_sessions(&state, false, ALICE, worker.id);
+	assert_int_equal(state_forget(&state, worker.id, &report), 0);
+	check_sessions(&state, false, NULL, NULL);
+	record(&state, &session);
+	check_sessions(&state, false, ALICE, worker.id);
+	state_unlock(&state);
+	end_worker(&worker);
+	check_sessions(&state, false, NULL, NULL);
+	state_close(&state);
+}
+
 static void a_session_ends_with_its_worker(void **unused)
 {
 	struct worker worker = begin_worker("worker");
@@ -890,6 +936,30 @@ static void what_is_remembered_is_recalled(void **state)
 	state_close(&there);
 }
 
+static void what_is_written_is_read(void **state)
+{
+	struct text text CLEANUP(text_free) = { 0 }, read CLEANUP(text_free) = { 0 };
+	struct report report = { 0 };
+	struct state there;
+
+	(void)state;
+	open_state(&there);
+	assert_int_equal(state_read(&there, "gateways", &read, &report), 0);
+	assert_int_equal(read.length, 0);
+	for (int i = 0; i < 5000; i++)
+		text_add(&text, "g%d 4 172.28.0.4 eth0\n", i);
+	assert_int_equal(state_write(&there, "gateways", &(struct text){ .data = (char *)"g", .length = 1 }, &report), 0);
+	assert_int_equal(state_write(&there, "gateways", &text, &report), 0);
+	assert_int_equal(state_read(&there, "gateways", &read, &report), 0);
+	assert_true(text_equal(&read, &text));
+	assert_int_equal(unlink("state/gateways"), 0);
+	assert_int_equal(symlink("/etc/passwd", "state/gateways"), 0);
+	assert_int_equal(state_read(&there, "gateways", &read, &report), -1);
+	assert_line(&report.errors, "state directory: state/gateways: ");
+	report_free(&report);
+	state_close(&there);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -897,6 +967,8 @@ int main(void)
 		in_directory(a_record_takes_the_place_of_an_earlier_one),
 		in_directory(every_live_session_is_visited_until_it_is_enough),
 		in_directory(a_visit_ends_when_the_visitor_says_so),
+		in_directory(records_are_read_once_under_the_lock),
+		in_directory(what_a_run_changes_is_read_again),
 		in_directory(a_session_ends_with_its_worker),
 		in_directory(a_session_ends_with_a_worker_that_nobody_waits_for),
 		in_directory(a_session_without_a_worker_is_not_recorded),
@@ -924,6 +996,7 @@ int main(void)
 		in_directory(a_full_disk_leaves_the_earlier_record),
 		in_directory(what_a_killed_run_left_of_a_record_is_no_obstacle),
 		in_directory(what_is_remembered_is_recalled),
+		in_directory(what_is_written_is_read),
 		in_directory(the_lock_is_taken_and_given_back),
 		cmocka_unit_test_setup_teardown(the_lock_is_waited_for_three_seconds, enter_directory,
 						leave_without_deadline),
