@@ -14,7 +14,8 @@
  * named after ocserv's ID, the pid of its worker; `addresses/` has a symbolic link for each address, named after it,
  * to the ID that had it last; of several gateways `devices/` has one for each tunnel, to the ID and the addresses that it had. A record is one line of key=value pairs, written under another name and renamed. It
  * holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
- * die without calling a disconnect hook. `change`, `checkpoint`, `gateway4` and `gateway6` are symbolic links too, whose
+ * die without calling a disconnect hook. `gateways` is a file of the gateways that have a name and where they are. `change`,
+ * `checkpoint`, `gateway4` and `gateway6` are symbolic links too, whose
  * targets are what they tell.
  */
 
