@@ -39,7 +39,7 @@ bool session_id_valid(const char *id)
 
 /*
  * The records of live sessions as they were read once, for all visits under one lock: whoever else changes one waits for it,
- * and what this run changes drops them.
+ * and what this run changes drops them, but not under a visitor.
  */
 struct records {
 	struct record {
@@ -49,6 +49,7 @@ struct records {
 	} *record;
 	size_t count;
 	bool complete;
+	bool visited;	/* now */
 };
 
 static void drop_records(const struct state *state)
@@ -56,6 +57,9 @@ static void drop_records(const struct state *state)
 	struct records *records = state->records;
 
 	if (!records)
+		return;
+	records->complete = false;
+	if (records->visited)
 		return;
 	for (size_t i = 0; i < records->count; i++)
 		free(records->record[i].line);
@@ -741,20 +745,36 @@ static int visit_all(const struct round *round)
 	return result;
 }
 
+/* With what is kept of them, which the visitor may change. */
+static int visit_keeping(const struct round *round)
+{
+	struct records *keep = round->keep;
+	size_t before = round->report->errors.count;
+	bool known = keep->complete;
+	int result = 1;
+
+	keep->visited = true;
+	if (known) {
+		visit_kept(round);
+	} else {
+		keep->complete = true;
+		result = visit_all(round);
+	}
+	keep->visited = false;
+	if (!keep->complete || result < 1 || (!known && round->report->errors.count != before))
+		drop_records(round->state);
+	return result;
+}
+
 int state_visit(const struct state *state, bool prune, session_visitor visit, void *data, struct report *report)
 {
-	const struct round round = { state, prune, prune ? NULL : state->records, visit, data, report };
-	size_t before = report->errors.count;
+	struct records *keep = prune || !state->records || state->records->visited ? NULL : state->records;
+	const struct round round = { state, prune, keep, visit, data, report };
 	int result;
 
-	if (round.keep && round.keep->complete) {
-		visit_kept(&round);
-		return 0;
-	}
-	drop_records(state);
-	result = visit_all(&round);
-	if (round.keep && result == 1 && report->errors.count == before)
-		round.keep->complete = true;
+	if (!keep || !keep->complete)
+		drop_records(state);
+	result = keep ? visit_keeping(&round) : visit_all(&round);
 	if (prune) {
 		unlinkat(state->directory, NEW_SESSION, 0);
 		unlinkat(state->directory, NEW_ADDRESS, 0);

@@ -173,6 +173,45 @@ static void records_are_read_once_under_the_lock(void **unused)
 	state_close(&state);
 }
 
+static bool record_for_carol(const struct session *session, void *data)
+{
+	struct session changed = *session;
+
+	changed.user = "carol";
+	record(data, &changed);
+	return true;
+}
+
+/* Be they read from the directory or kept. */
+static void a_visitor_may_change_records(void **unused)
+{
+	struct worker workers[3];
+	struct report report = { 0 };
+	struct text text CLEANUP(text_free) = { 0 };
+	struct state state;
+
+	(void)unused;
+	open_state(&state);
+	assert_int_equal(state_lock(&state, &report), 0);
+	for (size_t i = 0; i < COUNT(workers); i++) {
+		struct session session;
+
+		workers[i] = begin_worker("worker");
+		session = a_session(workers[i].id, "alice");
+		record(&state, &session);
+	}
+	assert_int_equal(state_visit(&state, false, record_for_carol, &state, &report), 0);
+	assert_int_equal(state_visit(&state, false, add_session_text, &text, &report), 0);
+	assert_int_equal(state_visit(&state, false, record_for_carol, &state, &report), 0);
+	assert_int_equal(state_visit(&state, false, add_session_text, &text, &report), 0);
+	assert_null(strstr(text_string(&text), "alice"));
+	for (size_t i = 0; i < COUNT(workers); i++)
+		assert_contains(text_string(&text), workers[i].id);
+	state_close(&state);
+	for (size_t i = 0; i < COUNT(workers); i++)
+		end_worker(&workers[i]);
+}
+
 static void what_a_run_changes_is_read_again(void **unused)
 {
 	struct worker worker = begin_worker("worker");
@@ -968,6 +1007,7 @@ int main(void)
 		in_directory(every_live_session_is_visited_until_it_is_enough),
 		in_directory(a_visit_ends_when_the_visitor_says_so),
 		in_directory(records_are_read_once_under_the_lock),
+		in_directory(a_visitor_may_change_records),
 		in_directory(what_a_run_changes_is_read_again),
 		in_directory(a_session_ends_with_its_worker),
 		in_directory(a_session_ends_with_a_worker_that_nobody_waits_for),
