@@ -47,17 +47,19 @@ static bool is_anybody_direct(const struct config *config)
 	return config_may_send(config, &config->direct);
 }
 
-static void look_at_default_route(struct search *search, struct netlink *netlink)
+/* "" where there is none. */
+static void find_default_interface(struct netlink *netlink, char interface[IFNAMSIZ])
 {
 	struct netlink_error error;
 	struct route route = { 0 };
-	char buffer[NETLINK_MESSAGE_SIZE], interface[IFNAMSIZ];
+	char buffer[NETLINK_MESSAGE_SIZE];
 	struct address anywhere;
 
+	interface[0] = '\0';
 	address_parse(&anywhere, ANYWHERE);
 	if (netlink_request(netlink, rtnetlink_get_route(buffer, &anywhere, 0), rtnetlink_take_route, &route, &error) == 0 &&
-	    route.interface && netlink_interface_name(netlink, route.interface, interface))
-		look_at(search, interface);
+	    route.interface && !netlink_interface_name(netlink, route.interface, interface))
+		interface[0] = '\0';
 	route_free(&route);
 }
 
@@ -72,6 +74,8 @@ void reverse_find(struct netlink *route, const struct config *config, const stru
 	for (unsigned int i = 0; i < exits->count; i++)
 		if (exits->exit[i].family == IPV4 && exits->exit[i].interface.index)
 			look_at(&search, exits->exit[i].interface.name);
-	if (is_anybody_direct(config))
-		look_at_default_route(&search, route);
+	if (is_anybody_direct(config)) {
+		find_default_interface(route, interface);
+		look_at(&search, interface);
+	}
 }
