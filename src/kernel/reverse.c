@@ -66,6 +66,7 @@ static void find_default_interface(struct netlink *netlink, char interface[IFNAM
 void reverse_find(struct netlink *route, const struct config *config, const struct exits *exits, struct wanted *wanted)
 {
 	struct search search = { .wanted = wanted, .last = "" };
+	char interface[IFNAMSIZ];
 
 	if (!config_is_mapped(config) || !config_covers(config, IPV4))
 		return;
