@@ -893,6 +893,10 @@ static void fill_mark(struct guard_chain *chain, const struct config *config, co
 }
 
 /*
+ * Who is direct reaches no other client but as from_client allows:
+ *   oifname "vpns*" counter drop
+ *   counter accept
+ * All others:
  *   oifname "eth0" rt ip nexthop 172.28.0.4 counter accept
  *   counter drop
  */
@@ -901,6 +905,9 @@ static void fill_by(struct guard_chain *chain, const struct terms *of, const str
 	struct guard_rule *rule;
 
 	if (gateway == &of->config->direct) {
+		rule = add_counted(chain, VERDICT_DROP);
+		match_tunnels(rule, MATCH_OIFNAME, of);
+		COMMENT(rule, "a direct client, to another client: dropped");
 		rule = add_counted(chain, VERDICT_ACCEPT);
 		COMMENT(rule, "a direct client, via this host's own route: let through");
 		return;
