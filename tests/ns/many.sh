@@ -324,6 +324,36 @@ test_a_hook_looks_at_its_own_gateway() {
 	stop A B C
 }
 
+# A record of the single gateway says nothing of tunnels.
+test_from_one_gateway_to_several() {
+	fresh_start
+	ini
+	start A B C
+	connect A "${ALICE[@]}"
+	connect C "${TOM[@]}"
+	many
+	ok "to several: up" program up
+	ok "to several: live sessions have their entries" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns4 10.20.0.54 default"
+	disconnect C "${TOM[@]}"
+	ok "to several: they go with their session" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl"
+	stop A
+	ok "to several: bob gets the tunnel of alice, of whose end nobody knows" connect B "${BOB[@]}" DEVICE=vpns0
+	ok "to several: with his addresses alone" entries_are "vpns0 10.20.0.51 us" "vpns0 fd20::51 block"
+	stop B C
+}
+
+# Who is direct has no kill switch, but other clients have theirs.
+test_direct_reaches_no_client() {
+	local chain
+	fresh_start
+	printf '[killswitch]\nclient_to_client = no\n' >>"$INI"
+	start D
+	ok "direct: dan connects" connect D "${DAN[@]}"
+	chain=$(nft -s list chain inet ocserv_gw by_direct)
+	like "$(tr '\n' ' ' <<<"$chain")" 'oifname "vpns\*" counter drop .* counter accept' "direct: to other tunnels nothing leaves"
+	stop D
+}
+
 differs() {
 	ok "$3" [ "$1" != "$2" ]
 }
@@ -364,4 +394,6 @@ test_a_session_costs_what_the_first_does
 test_gateways_cost_nothing
 test_a_hook_looks_at_its_own_gateway
 test_networks
+test_from_one_gateway_to_several
+test_direct_reaches_no_client
 done_testing
