@@ -324,6 +324,34 @@ test_a_hook_looks_at_its_own_gateway() {
 	stop A B C
 }
 
+# An editor that writes in place, or a full disk, leaves less of a file than there was.
+test_a_map_that_is_cut_off() {
+	local map=$OGW_WORK/users.map before
+	fresh_start
+	edit '/^alice\|^bob/d'
+	printf '[maps]\nusers = %s\n' "$map" >>"$INI"
+	printf 'alice nl\nbob us\n' >"$map"
+	chmod 600 "$map"
+	start A B
+	ok "cut off: alice connects" connect A "${ALICE[@]}"
+	before=$(state)
+	: >"$map"
+	not_ok "cut off: with an empty file bob is refused" connect B "${BOB[@]}"
+	like "$status $err" "^78 .*users.map: names nobody" "cut off: and the reason"
+	not_ok "cut off: up too" program up
+	printf '# all users\n' >"$map"
+	not_ok "cut off: one of comments alone" program up
+	like "$status $err" "^78 .*users.map: names nobody" "cut off: and the reason"
+	printf 'alice nl\nbob u' >"$map"
+	not_ok "cut off: a line that names no gateway" program up
+	printf 'alice nl\nbo' >"$map"
+	not_ok "cut off: one that is no line" program up
+	ok "cut off: nothing has changed" state_is "$before"
+	printf 'alice nl\nbob us\n' >"$map"
+	ok "cut off: bob connects when it is complete" connect B "${BOB[@]}"
+	stop A B
+}
+
 # A record of the single gateway says nothing of tunnels.
 test_from_one_gateway_to_several() {
 	fresh_start
@@ -350,7 +378,7 @@ test_direct_reaches_no_client() {
 	start D
 	ok "direct: dan connects" connect D "${DAN[@]}"
 	chain=$(nft -s list chain inet ocserv_gw by_direct)
-	like "$(tr '\n' ' ' <<<"$chain")" 'oifname "vpns\*" counter drop .* counter accept' "direct: to other tunnels nothing leaves"
+	like "$(tr '\n' ' ' <<<"$chain")" 'oifname "vpns\*" counter drop.*counter accept' "direct: to other tunnels nothing leaves"
 	stop D
 }
 
@@ -394,6 +422,7 @@ test_a_session_costs_what_the_first_does
 test_gateways_cost_nothing
 test_a_hook_looks_at_its_own_gateway
 test_networks
+test_a_map_that_is_cut_off
 test_from_one_gateway_to_several
 test_direct_reaches_no_client
 done_testing
