@@ -324,6 +324,36 @@ test_a_hook_looks_at_its_own_gateway() {
 	stop A B C
 }
 
+# A link on the interface of another gateway's next hop lets nothing through to that.
+test_a_link_beside_others() {
+	local chain
+	fresh_start
+	edit 's/^address4 = 172.28.0.5/address4 = link\ninterface = eth0/'
+	start B
+	ok "beside: bob connects" connect B "${BOB[@]}"
+	chain=$(nft -s list chain inet ocserv_gw by_us | tr '\n' ' ')
+	like "$chain" 'nexthop 172.28.0.2 counter drop.*nexthop 172.28.0.4 counter drop.*oifname "eth0" counter accept' \
+		"beside: neither of the others' next hops is his gateway"
+	ok "beside: up finds all as it should be" program up
+	is "$out" intact "beside: and changes nothing"
+	stop B
+}
+
+# What a record could not keep, or no subnet covers.
+test_what_is_too_large() {
+	local name
+	fresh_start
+	name=$(printf 'a%.0s' {1..257})
+	edit "s/^alice = .*/$name = nl/"
+	start A
+	not_ok "too large: a name that a record can't hold is refused" connect A "${ALICE[@]}" USERNAME="$name"
+	like "$status $err" "^78 .*USERNAME=.*is longer than" "too large: and the reason"
+	not_ok "too large: so is a network that is larger than subnet6" connect A "${TOM[@]}" IPV6_REMOTE=fd20::50 IPV6_PREFIX=32
+	like "$status $err" "^78 .*IPV6_PREFIX=32.*larger than" "too large: and the reason"
+	ok "too large: one as large as that is not" connect A "${TOM[@]}" IPV6_REMOTE=fd20::50 IPV6_PREFIX=64
+	stop A
+}
+
 # An editor that writes in place, or a full disk, leaves less of a file than there was.
 test_a_map_that_is_cut_off() {
 	local map=$OGW_WORK/users.map before
@@ -422,6 +452,8 @@ test_a_session_costs_what_the_first_does
 test_gateways_cost_nothing
 test_a_hook_looks_at_its_own_gateway
 test_networks
+test_a_link_beside_others
+test_what_is_too_large
 test_a_map_that_is_cut_off
 test_from_one_gateway_to_several
 test_direct_reaches_no_client
