@@ -324,6 +324,19 @@ test_a_hook_looks_at_its_own_gateway() {
 	stop A B C
 }
 
+# Nobody knows whose a tunnel was, but the kernel has its entries.
+test_a_lost_state_directory() {
+	fresh_start
+	start A B C
+	connect A "${ALICE[@]}"
+	connect C "${TOM[@]}"
+	stop A
+	rm -rf "$STATE_DIR"
+	ok "lost directory: bob gets the tunnel of alice" connect B "${BOB[@]}" DEVICE=vpns0 IPV6_REMOTE=
+	ok "lost directory: with his address alone, and tom stays" entries_are "vpns0 10.20.0.51 us" "vpns4 10.20.0.54 default"
+	stop B C
+}
+
 # A link on the interface of another gateway's next hop lets nothing through to that.
 test_a_link_beside_others() {
 	local chain
@@ -452,6 +465,7 @@ test_a_session_costs_what_the_first_does
 test_gateways_cost_nothing
 test_a_hook_looks_at_its_own_gateway
 test_networks
+test_a_lost_state_directory
 test_a_link_beside_others
 test_what_is_too_large
 test_a_map_that_is_cut_off
