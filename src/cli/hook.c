@@ -63,6 +63,20 @@ static int check_id(const struct session *session, struct report *report)
 	return refuse_variable(report, EX_USAGE, "ID", "is not a session number; is this run by ocserv?");
 }
 
+/* Of several gateways a client may send from any address of its network, so that all of it is to be covered. */
+static int check_network(const struct config *config, const struct address *address, struct report *report)
+{
+	const struct session session = read_session();
+	const struct subnets *subnets = &config->subnets[IPV6];
+	uint8_t length = places_length(&session);
+
+	for (unsigned int i = 0; i < subnets->count; i++)
+		if (prefix_contains(&subnets->prefix[i], address) && subnets->prefix[i].length <= length)
+			return 0;
+	return refuse_variable(report, EX_CONFIG, "IPV6_PREFIX", "is a network larger than [clients] subnet6, which would be this "
+			       "client's alone; correct ipv6-subnet-prefix in ocserv.conf");
+}
+
 /* Whether the rules would cover the address of this family. */
 static int check_address(const struct config *config, int family, const char *name, struct report *report)
 {
@@ -75,15 +89,27 @@ static int check_address(const struct config *config, int family, const char *na
 	if (!config_covers(config, family) || config->subnets[family].count == 0)
 		return 0;
 	if (config_is_client(config, &address))
-		return 0;
+		return family == IPV6 && config_is_mapped(config) ? check_network(config, &address, report) : 0;
 	return refuse_variable(report, EX_CONFIG, name, family == IPV4 ?
 			       "is outside [clients] subnet4, so no rule would cover it; add the pool to subnet4" :
 			       "is outside [clients] subnet6, so no rule would cover it; add the pool to subnet6");
 }
 
+/* By a record that is cut off a session would move to another gateway. */
+static int check_names(const struct config *config, struct report *report)
+{
+	static const char *const names[] = { "USERNAME", "GROUPNAME", "VHOST" };
+
+	for (size_t i = 0; config_is_mapped(config) && i < sizeof(names) / sizeof(*names); i++)
+		if (strlen(variable(names[i])) > SESSION_VALUE)
+			return refuse_variable(report, EX_CONFIG, names[i], "is longer than what is recorded of a session, by which "
+					       "its gateway is found again");
+	return 0;
+}
+
 static int check_session(const struct config *config, const struct session *session, struct report *report)
 {
-	if (check_id(session, report) < 0)
+	if (check_id(session, report) < 0 || check_names(config, report) < 0)
 		return -1;
 	if (!session->ip4[0] && !session->ip6[0])
 		return report_error(report, EX_USAGE, "neither IP_REMOTE nor IPV6_REMOTE is set; is this run by ocserv?");

@@ -148,6 +148,7 @@ void run_forget_moved(struct run *run)
 int run_apply(struct run *run, struct situation *situation, enum change *change)
 {
 	const struct remembered *remembered = &run->remembered;
+	bool all = config_is_mapped(&run->config) && situation->goal == GOAL_INSTALL && !situation->partial;
 
 	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
 		state_trust(&run->state);
@@ -155,7 +156,8 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||
-	    (run->moved.count && state_visit(&run->state, false, record_move, run, &run->report) < 0))
+	    (run->moved.count && state_visit(&run->state, false, record_move, run, &run->report) < 0) ||
+	    (all && places_hold_all(&run->state, &run->report) < 0))
 		return -1;
 	if (*change != CHANGE_NONE)
 		state_note_change(&run->state, change_text(*change));

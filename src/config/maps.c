@@ -16,6 +16,7 @@
 #define MAP_SIZE_MAX 67108864
 #define ERRORS_SHOWN 20
 #define VALUE_SHOWN 200
+#define NAMES_NOBODY "names nobody, so all would leave as the other lines say; was it lost? Write NAME GATEWAY, or remove this"
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
 static enum config_key key_of(enum whose whose)
@@ -107,6 +108,9 @@ static int map_read(struct map *map, const struct config *config, enum whose who
 	*map = (struct map){ 0 };
 	if (!file_read(config->map[whose], MAP_SIZE_MAX, &map->text, &wrong))
 		return config_error(config, report, key_of(whose), "%s", text_string(&wrong));
+	/* Who writes in place, or onto a full disk, leaves it so. */
+	if (!map->text.length)
+		return config_error(config, report, key_of(whose), NAMES_NOBODY);
 	text_add_string(&map->text, "\n");
 	if (strncmp(map->text.data, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
 		memset(map->text.data, ' ', strlen(BYTE_ORDER_MARK));
@@ -539,6 +543,10 @@ static int check_map(const struct config *config, enum whose whose, struct repor
 		assigned_names(config, whose, &validation.names);
 	for (const char *line = map.first; line < map.end; line = line_end(&map, line) + 1)
 		check_line(&validation, &map, line, ++number);
+	if (!validation.errors && !validation.index.names && !validation.index.patterns) {
+		config_error(config, report, key_of(whose), NAMES_NOBODY);
+		validation.errors++;
+	}
 	if (!validation.errors && known)
 		map_index_write(&validation.index, config, whose, &status);
 	if (validation.errors > ERRORS_SHOWN)

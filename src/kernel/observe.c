@@ -248,6 +248,12 @@ static int read_some_sessions(struct context *context, const struct guard_set *w
 	return 0;
 }
 
+/* Without a checkpoint the state directory is new: of a tunnel's former sessions it knows nothing, and the kernel may. */
+static bool knows_formers(const struct view *view)
+{
+	return !view->checkpoint || view->checkpoint[0];
+}
+
 static int read_sessions(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
 	const struct guard *wanted = &context->view->wanted->guard;
@@ -264,7 +270,7 @@ static int read_sessions(struct context *context, struct sockets *sockets, struc
 			present_add_set(guard, set);
 		if (!has_set(guard, set->name))
 			continue;
-		if (set->partial ? read_some_sessions(context, set, sockets, error) < 0 :
+		if (set->partial && knows_formers(context->view) ? read_some_sessions(context, set, sockets, error) < 0 :
 		    netlink_request(&sockets->nft, nftables_dump_elements(buffer, wanted->table, set->name), take_elements, context,
 				    error) < 0)
 			return -1;

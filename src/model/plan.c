@@ -433,7 +433,18 @@ static void plan_session(struct plan *plan, const struct guard_set *wanted, cons
 		note_element(&plan->problems, wanted, element, was[0] ? "leads elsewhere" : "is missing");
 }
 
-static void plan_sessions_of(struct plan *plan, const struct guard_set *wanted, struct present_set *present)
+/* Whether anything is wanted of the tunnel of an element, with whose name its key begins, be it of the other family. */
+static bool wants_tunnel(const struct guard *wanted, const struct guard_element *element)
+{
+	for (size_t i = 0; i < wanted->sets; i++)
+		for (size_t j = 0; wanted->set[i].kind == MAP_SESSIONS && j < wanted->set[i].elements; j++)
+			if (memcmp(wanted->set[i].element[j].key, element->key, IFNAMSIZ) == 0)
+				return true;
+	return false;
+}
+
+static void plan_sessions_of(struct plan *plan, const struct guard *guard, const struct guard_set *wanted,
+			     struct present_set *present)
 {
 	static struct present_set nothing;
 	struct present_set *there = present ? present : &nothing;
@@ -442,14 +453,15 @@ static void plan_sessions_of(struct plan *plan, const struct guard_set *wanted, 
 		qsort(there->element, there->elements, sizeof(*there->element), compare_keys);
 	for (size_t i = 0; i < wanted->elements; i++)
 		plan_session(plan, wanted, &wanted->element[i], find_element(there->element, there->elements, &wanted->element[i]));
-	for (size_t i = 0; i < there->elements && !wanted->partial; i++) {
+	for (size_t i = 0; i < there->elements; i++) {
 		struct guard_element gone = there->element[i];
 
-		if (find_element(wanted->element, wanted->elements, &gone))
+		if (find_element(wanted->element, wanted->elements, &gone) || (wanted->partial && !wants_tunnel(guard, &gone)))
 			continue;
 		gone.chain[0] = '\0';
 		add_change(plan, wanted, &gone, there->element[i].chain);
-		note_element(&plan->problems, wanted, &gone, "is of no live session");
+		if (!wanted->partial)
+			note_element(&plan->problems, wanted, &gone, "is of no live session");
 	}
 }
 
@@ -462,7 +474,7 @@ void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct 
 		const struct guard_set *set = &wanted->guard.set[i];
 
 		if (set->kind == MAP_SESSIONS && present->guard.exists)
-			plan_sessions_of(plan, set, find_set(&present->guard, set->name));
+			plan_sessions_of(plan, &wanted->guard, set, find_set(&present->guard, set->name));
 	}
 	if (!plan->changes || plan->steps)
 		return;

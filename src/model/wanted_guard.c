@@ -892,7 +892,27 @@ static void fill_mark(struct guard_chain *chain, const struct config *config, co
 			gateway == &config->direct ? "that is " : "of ", gateway == &config->block ? NULL : gateway->name);
 }
 
+/* By its interface alone a packet to another gateway there would be one to this one. */
+static void refuse_neighbours(struct guard_chain *chain, const struct exits *exits, const struct exit *link)
+{
+	for (unsigned int i = 0; i < exits->count; i++) {
+		const struct exit *other = &exits->exit[i];
+		struct guard_rule *rule;
+
+		if (other->family != link->family || exit_is_link(other) ||
+		    strcmp(other->interface.name, link->interface.name) != 0)
+			continue;
+		rule = add_counted(chain, VERDICT_DROP);
+		match_exit(rule, other);
+		COMMENT(rule, family_name(other->family), " via another gateway, ", other->text, ": dropped");
+	}
+}
+
 /*
+ * Who is direct reaches no other client but as from_client allows:
+ *   oifname "vpns*" counter drop
+ *   counter accept
+ * All others:
  *   oifname "eth0" rt ip nexthop 172.28.0.4 counter accept
  *   counter drop
  */
@@ -901,13 +921,20 @@ static void fill_by(struct guard_chain *chain, const struct terms *of, const str
 	struct guard_rule *rule;
 
 	if (gateway == &of->config->direct) {
+		rule = add_counted(chain, VERDICT_DROP);
+		match_tunnels(rule, MATCH_OIFNAME, of);
+		COMMENT(rule, "a direct client, to another client: dropped");
 		rule = add_counted(chain, VERDICT_ACCEPT);
 		COMMENT(rule, "a direct client, via this host's own route: let through");
 		return;
 	}
-	for (unsigned int i = 0; i < of->exits->count; i++)
-		if (of->exits->exit[i].gateway == gateway)
-			accept_exit(chain, &of->exits->exit[i]);
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		if (of->exits->exit[i].gateway != gateway)
+			continue;
+		if (exit_is_link(&of->exits->exit[i]))
+			refuse_neighbours(chain, of->exits, &of->exits->exit[i]);
+		accept_exit(chain, &of->exits->exit[i]);
+	}
 	rule = add_counted(chain, VERDICT_DROP);
 	COMMENT(rule, "from a client of ", gateway->name, " by any other route: dropped");
 }

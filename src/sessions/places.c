@@ -266,3 +266,40 @@ int places_hold(const struct placements *own, const struct session *session, boo
 	}
 	return placed && !any_former ? 0 : state_hold_device(state, session, text_string(&addresses), report);
 }
+
+/* Of several sessions with a device the one whose its address is: who connected last has that. */
+static bool is_holder(const struct session *session, const struct state *state)
+{
+	const char *const written[] = { session->ip4, session->ip6 };
+	struct address address;
+	char text[ADDRESS_TEXT];
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (address_parse_unscoped(&address, written[family]) &&
+		    state_holder(state, session, address_text(&address, text)) != HOLDER_SELF)
+			return false;
+	return true;
+}
+
+static bool hold_unheld(const struct session *session, void *data)
+{
+	struct visit *visit = data;
+	struct placements own CLEANUP(placements_free) = { 0 };
+	char id[DEVICE_TEXT];
+
+	if (session->unread || !session->device[0] || !state_device(visit->state, session->device, id, visit->report) ||
+	    (id[0] && !session_is_over(id)) || !is_holder(session, visit->state))
+		return true;
+	add_address(&own, session, session->ip4, NULL);
+	add_address(&own, session, session->ip6, NULL);
+	if (places_hold(&own, session, false, visit->state, visit->report) < 0)
+		visit->result = -1;
+	return true;
+}
+
+int places_hold_all(const struct state *state, struct report *report)
+{
+	struct visit visit = { .state = state, .report = report };
+
+	return state_visit(state, false, hold_unheld, &visit, report) < 0 ? -1 : visit.result;
+}

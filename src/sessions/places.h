@@ -86,4 +86,12 @@ int places_own(struct placements *own, const struct session *session, const stru
 int places_hold(const struct placements *own, const struct session *session, bool placed, const struct state *state,
 		struct report *report);
 
+/*
+ * places_hold_all - the devices of live sessions of which nobody is known to have them, such as after a change from one gateway
+ *	to several, are theirs: what the kernel has of a session goes with it only so; under the lock, behind the change
+ *
+ * Returns 0, or -1 with the reason in @report.
+ */
+int places_hold_all(const struct state *state, struct report *report);
+
 #endif

@@ -28,7 +28,6 @@
 #define NEW_DEVICE DEVICES "/new one"	/* no device has a blank in its name */
 #define CHANGE "change"
 #define DOUBT "doubt"
-#define VALUE_SIZE 256		/* bytes of a value that are kept */
 
 bool session_id_valid(const char *id)
 {
@@ -324,22 +323,22 @@ static void make_record(struct text *record, const struct session *session, unsi
 {
 	char number[24];
 
-	text_add_pair(record, "id", session->id, VALUE_SIZE);
+	text_add_pair(record, "id", session->id, SESSION_VALUE);
 	snprintf(number, sizeof(number), "%llu", start);
-	text_add_pair(record, "start", number, VALUE_SIZE);
+	text_add_pair(record, "start", number, SESSION_VALUE);
 	snprintf(number, sizeof(number), "%llu", session->since);
-	text_add_pair(record, "since", number, VALUE_SIZE);
-	text_add_pair(record, "user", session->user, VALUE_SIZE);
-	text_add_pair(record, "group", session->group, VALUE_SIZE);
-	text_add_pair(record, "vhost", session->vhost, VALUE_SIZE);
-	text_add_pair(record, "device", session->device, VALUE_SIZE);
-	text_add_pair(record, "real", session->real, VALUE_SIZE);
-	text_add_pair(record, "ip4", session->ip4, VALUE_SIZE);
-	text_add_pair(record, "ip6", session->ip6, VALUE_SIZE);
+	text_add_pair(record, "since", number, SESSION_VALUE);
+	text_add_pair(record, "user", session->user, SESSION_VALUE);
+	text_add_pair(record, "group", session->group, SESSION_VALUE);
+	text_add_pair(record, "vhost", session->vhost, SESSION_VALUE);
+	text_add_pair(record, "device", session->device, SESSION_VALUE);
+	text_add_pair(record, "real", session->real, SESSION_VALUE);
+	text_add_pair(record, "ip4", session->ip4, SESSION_VALUE);
+	text_add_pair(record, "ip6", session->ip6, SESSION_VALUE);
 	if (session->length6[0])
-		text_add_pair(record, "length6", session->length6, VALUE_SIZE);
+		text_add_pair(record, "length6", session->length6, SESSION_VALUE);
 	if (session->gateway[0])
-		text_add_pair(record, "gateway", session->gateway, VALUE_SIZE);
+		text_add_pair(record, "gateway", session->gateway, SESSION_VALUE);
 	text_add(record, "\n");
 }
 

@@ -96,6 +96,7 @@ int state_hold(const struct state *state, const struct session *session, const c
 /* state_release - nobody has @address any more, and nothing of it is left; under the lock */
 void state_release(const struct state *state, const char *address);
 
+#define SESSION_VALUE 256	/* bytes of a value that are recorded */
 #define DEVICE_TEXT 256	/* bytes of what is kept of a device with its NUL */
 
 /*

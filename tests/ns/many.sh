@@ -324,6 +324,107 @@ test_a_hook_looks_at_its_own_gateway() {
 	stop A B C
 }
 
+# Nobody knows whose a tunnel was, but the kernel has its entries.
+test_a_lost_state_directory() {
+	fresh_start
+	start A B C
+	connect A "${ALICE[@]}"
+	connect C "${TOM[@]}"
+	stop A
+	rm -rf "$STATE_DIR"
+	ok "lost directory: bob gets the tunnel of alice" connect B "${BOB[@]}" DEVICE=vpns0 IPV6_REMOTE=
+	ok "lost directory: with his address alone, and tom stays" entries_are "vpns0 10.20.0.51 us" "vpns4 10.20.0.54 default"
+	stop B C
+}
+
+# A link on the interface of another gateway's next hop lets nothing through to that.
+test_a_link_beside_others() {
+	local chain
+	fresh_start
+	edit 's/^address4 = 172.28.0.5/address4 = link\ninterface = eth0/'
+	start B
+	ok "beside: bob connects" connect B "${BOB[@]}"
+	chain=$(nft -s list chain inet ocserv_gw by_us | tr '\n' ' ')
+	like "$chain" 'nexthop 172.28.0.2 counter drop.*nexthop 172.28.0.4 counter drop.*oifname "eth0" counter accept' \
+		"beside: neither of the others' next hops is his gateway"
+	ok "beside: up finds all as it should be" program up
+	is "$out" intact "beside: and changes nothing"
+	stop B
+}
+
+# What a record could not keep, or no subnet covers.
+test_what_is_too_large() {
+	local name
+	fresh_start
+	name=$(printf 'a%.0s' {1..257})
+	edit "s/^alice = .*/$name = nl/"
+	start A
+	not_ok "too large: a name that a record can't hold is refused" connect A "${ALICE[@]}" USERNAME="$name"
+	like "$status $err" "^78 .*USERNAME=.*is longer than" "too large: and the reason"
+	not_ok "too large: so is a network that is larger than subnet6" connect A "${TOM[@]}" IPV6_REMOTE=fd20::50 IPV6_PREFIX=32
+	like "$status $err" "^78 .*IPV6_PREFIX=32.*larger than" "too large: and the reason"
+	ok "too large: one as large as that is not" connect A "${TOM[@]}" IPV6_REMOTE=fd20::50 IPV6_PREFIX=64
+	stop A
+}
+
+# An editor that writes in place, or a full disk, leaves less of a file than there was.
+test_a_map_that_is_cut_off() {
+	local map=$OGW_WORK/users.map before
+	fresh_start
+	edit '/^alice\|^bob/d'
+	printf '[maps]\nusers = %s\n' "$map" >>"$INI"
+	printf 'alice nl\nbob us\n' >"$map"
+	chmod 600 "$map"
+	start A B
+	ok "cut off: alice connects" connect A "${ALICE[@]}"
+	before=$(state)
+	: >"$map"
+	not_ok "cut off: with an empty file bob is refused" connect B "${BOB[@]}"
+	like "$status $err" "^78 .*users.map: names nobody" "cut off: and the reason"
+	not_ok "cut off: up too" program up
+	printf '# all users\n' >"$map"
+	not_ok "cut off: one of comments alone" program up
+	like "$status $err" "^78 .*users.map: names nobody" "cut off: and the reason"
+	printf 'alice nl\nbob u' >"$map"
+	not_ok "cut off: a line that names no gateway" program up
+	printf 'alice nl\nbo' >"$map"
+	not_ok "cut off: one that is no line" program up
+	ok "cut off: nothing has changed" state_is "$before"
+	printf 'alice nl\nbob us\n' >"$map"
+	ok "cut off: bob connects when it is complete" connect B "${BOB[@]}"
+	stop A B
+}
+
+# A record of the single gateway says nothing of tunnels.
+test_from_one_gateway_to_several() {
+	fresh_start
+	ini
+	start A B C
+	connect A "${ALICE[@]}"
+	connect C "${TOM[@]}"
+	many
+	ok "to several: up" program up
+	ok "to several: live sessions have their entries" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns4 10.20.0.54 default"
+	disconnect C "${TOM[@]}"
+	ok "to several: they go with their session" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl"
+	stop A
+	ok "to several: bob gets the tunnel of alice, of whose end nobody knows" connect B "${BOB[@]}" DEVICE=vpns0
+	ok "to several: with his addresses alone" entries_are "vpns0 10.20.0.51 us" "vpns0 fd20::51 block"
+	stop B C
+}
+
+# Who is direct has no kill switch, but other clients have theirs.
+test_direct_reaches_no_client() {
+	local chain
+	fresh_start
+	printf '[killswitch]\nclient_to_client = no\n' >>"$INI"
+	start D
+	ok "direct: dan connects" connect D "${DAN[@]}"
+	chain=$(nft -s list chain inet ocserv_gw by_direct)
+	like "$(tr '\n' ' ' <<<"$chain")" 'oifname "vpns\*" counter drop.*counter accept' "direct: to other tunnels nothing leaves"
+	stop D
+}
+
 differs() {
 	ok "$3" [ "$1" != "$2" ]
 }
@@ -364,4 +465,10 @@ test_a_session_costs_what_the_first_does
 test_gateways_cost_nothing
 test_a_hook_looks_at_its_own_gateway
 test_networks
+test_a_lost_state_directory
+test_a_link_beside_others
+test_what_is_too_large
+test_a_map_that_is_cut_off
+test_from_one_gateway_to_several
+test_direct_reaches_no_client
 done_testing

@@ -456,6 +456,8 @@ static void a_look_up_is_what_reading_all_lines_gives(void **state)
 			add_random_line(&content);
 		if (content.length && random() % 2)
 			content.data[--content.length] = '\0';
+		if (!content.length)
+			text_add_string(&content, "\n");
 		write_file("users", text_string(&content));
 		for (int i = 0; i < 40; i++) {
 			struct text user CLEANUP(text_free) = { 0 };
