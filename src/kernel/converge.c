@@ -240,7 +240,7 @@ static int has_begun(struct situation *situation, const struct config *config, c
 		     struct sockets *sockets, struct report *report)
 {
 	const struct view view = { .config = config, .wanted = &situation->wanted };
-	struct present present;
+	struct present present = { 0 };
 	struct plan plan = { 0 };
 	int result = observe_sessions(&present, &view, sockets, report);
 
@@ -320,7 +320,7 @@ int converge(struct situation *situation, const struct config *config, const str
 static int place_some(const struct view *view, bool conditional, char checkpoint[CHECKPOINT_TEXT], struct sockets *sockets,
 		  struct report *report)
 {
-	struct present present;
+	struct present present = { 0 };
 	struct plan plan = { 0 };
 	int result = observe_sessions(&present, view, sockets, report);
 

@@ -974,6 +974,16 @@ static const struct set_form *find_form(const char *name)
 	return NULL;
 }
 
+/* Of a set that is wanted. */
+static const struct set_form *form_of(const char *name)
+{
+	const struct set_form *form = find_form(name);
+
+	if (!form)
+		abort();	/* wanted_guard.c makes no other */
+	return form;
+}
+
 /* "vpns0" . 10.20.0.50 : goto to_nl; less where it is to go */
 static void put_keyed_element(struct nlmsghdr *message, uint16_t number, const struct set_form *form,
 			      const struct guard_element *element, bool gone)
@@ -1005,7 +1015,7 @@ struct nlmsghdr *nftables_get_element(void *buffer, const char *table, const str
 	put_name(message, NFTA_SET_ELEM_LIST_TABLE, table);
 	put_name(message, NFTA_SET_ELEM_LIST_SET, set->name);
 	list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
-	put_keyed_element(message, 1, find_form(set->name), &element, true);
+	put_keyed_element(message, 1, form_of(set->name), &element, true);
 	mnl_attr_nest_end(message, list);
 	return message;
 }
@@ -1349,13 +1359,11 @@ static void put_new_table(struct nftables_batch *batch, const struct guard *guar
 /* set flows { type iface_index; size 65535; flags dynamic; } */
 static void put_set(struct nftables_batch *batch, const struct guard *guard, const struct guard_set *set, uint32_t id)
 {
-	const struct set_form *form = find_form(set->name);
+	const struct set_form *form = form_of(set->name);
 	uint8_t data[2 + sizeof(form->order)] = { NFTNL_UDATA_SET_KEYBYTEORDER, sizeof(form->order) };
 	struct nlmsghdr *message = put_next(batch, NFT_MSG_NEWSET, NLM_F_CREATE);
 	struct nlattr *description;
 
-	if (!form)
-		abort();	/* wanted_guard.c makes no other */
 	memcpy(data + 2, &form->order, sizeof(form->order));
 	mnl_attr_put_strz(message, NFTA_SET_TABLE, guard->table);
 	mnl_attr_put_strz(message, NFTA_SET_NAME, set->name);
@@ -1424,7 +1432,7 @@ static void put_elements(struct nftables_batch *batch, const struct guard *guard
 static void put_keyed_elements(struct nftables_batch *batch, const char *table, const char *set,
 			       const struct guard_element *element, size_t elements, bool gone)
 {
-	const struct set_form *form = find_form(set);
+	const struct set_form *form = form_of(set);
 	size_t i = 0;
 
 	while (i < elements) {
