@@ -71,32 +71,53 @@ struct moves {
 	struct changes changes;
 };
 
-static void note_move(struct run *run, const struct session *session, const struct guard_change *change)
+static void note_move(struct run *run, const struct session *session, const struct address *address, const char *from,
+		      const char *to)
 {
-	struct address address = guard_session_address(change->set, change->element.key);
 	struct text line CLEANUP(text_free) = { 0 };
 	char text[ADDRESS_TEXT];
 
-	lines_add(&run->moved, "%s", address_text(&address, text));
+	lines_add(&run->moved, "%s", address_text(address, text));
 	text_add_pair(&line, "user", session->user, VALUE_LIMIT);
 	text_add_pair(&line, "id", session->id, VALUE_LIMIT);
 	text_add_pair(&line, "device", session->device, VALUE_LIMIT);
-	text_add_pair(&line, address.family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
-	text_add_pair(&line, "from", places_gateway_of_chain(change->was), VALUE_LIMIT);
-	text_add_pair(&line, "to", places_gateway_of_chain(change->element.chain), VALUE_LIMIT);
+	text_add_pair(&line, address->family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
+	text_add_pair(&line, "from", from, VALUE_LIMIT);
+	text_add_pair(&line, "to", to, VALUE_LIMIT);
 	log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
+}
+
+/* Another gateway than its record says, where the map tells nothing: from one gateway to several, and back. */
+static void note_other_gateway(struct run *run, const struct session *session)
+{
+	const struct gateway *gateway = session->unread ? NULL : places_gateway(&run->config, session, &run->report);
+	const char *former = session->gateway[0] ? session->gateway : config_default(&run->config)->name;
+	const char *const addresses[] = { session->ip4, session->ip6 };
+	struct address address;
+
+	for (int family = 0; gateway && strcmp(former, gateway->name) != 0 && family < FAMILIES; family++)
+		if (places_address(&address, session, addresses[family]))
+			note_move(run, session, &address, former, gateway->name);
 }
 
 static bool note_moves(const struct session *session, void *data)
 {
 	const struct moves *moves = data;
+	struct run *run = moves->run;
+	size_t before = run->moved.count;
 
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct guard_change *change = changes_find(&moves->changes, session, family);
+		struct address address;
 
-		if (change && change->was[0] && places_has_device(&moves->run->state, session, &moves->run->report))
-			note_move(moves->run, session, change);
+		if (!change || !change->was[0] || !places_has_device(&run->state, session, &run->report))
+			continue;
+		address = guard_session_address(change->set, change->element.key);
+		note_move(run, session, &address, places_gateway_of_chain(change->was),
+			  places_gateway_of_chain(change->element.chain));
 	}
+	if (run->moved.count == before)
+		note_other_gateway(run, session);
 	return true;
 }
 
@@ -107,30 +128,23 @@ static bool record_move(const struct session *session, void *data)
 	const struct gateway *gateway = session->unread ? NULL : places_gateway(&run->config, session, &run->report);
 	struct session moved = *session;
 
-	if (!gateway || strcmp(session->gateway, gateway->name) == 0)
+	if (!gateway)
 		return true;
-	moved.gateway = gateway->name;
-	state_record(&run->state, &moved, &run->report);
+	moved.gateway = config_is_mapped(&run->config) ? gateway->name : "";
+	if (strcmp(session->gateway, moved.gateway) != 0)
+		state_record(&run->state, &moved, &run->report);
 	return true;
 }
 
-static bool moves_any(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->changes; i++)
-		if (plan->change[i].was[0] && plan->change[i].element.chain[0])
-			return true;
-	return false;
-}
-
-/* Says who moves where, and keeps whose flows are to end. */
-static int tell_moves(struct run *run, const struct plan *plan)
+/* Says who moves where, and keeps whose flows are to end. A session that begins moves nobody. */
+static int tell_moves(struct run *run, const struct situation *situation)
 {
 	struct moves moves = { .run = run };
 	int result;
 
-	if (!moves_any(plan))
+	if (situation->partial || situation->goal != GOAL_INSTALL || situation->plan.steps == 0)
 		return 0;
-	changes_make(&moves.changes, plan);
+	changes_make(&moves.changes, &situation->plan);
 	result = state_visit(&run->state, false, note_moves, &moves, &run->report);
 	changes_free(&moves.changes);
 	return result;
@@ -152,7 +166,7 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 
 	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
 		state_trust(&run->state);
-	if (tell_moves(run, &situation->plan) < 0)
+	if (tell_moves(run, situation) < 0)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||

@@ -221,6 +221,28 @@ test_moves() {
 	stop A B
 }
 
+# From one gateway to several and back, with sessions that live on.
+test_one_gateway_and_several() {
+	fresh_start
+	start A B
+	ini clients.subnet6=fd20::/64
+	connect A "${ALICE[@]}"
+	connect B USERNAME=tom DEVICE=vpns4 IP_REMOTE=10.20.0.54 IPV6_REMOTE=
+	many
+	ok "several: up" program up
+	like "$err" "moved user=alice id=$A device=vpns0 ip4=10.20.0.50 from=default to=nl" "several: who leaves via another gateway now"
+	unlike "$err" "moved user=tom" "several: and not who stays"
+	ok "several: their entries" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns4 10.20.0.54 default"
+	ok "several: up again" program up
+	unlike "$err" moved "several: nobody moves twice"
+	ini clients.subnet6=fd20::/64
+	ok "one again: up" program up
+	like "$err" "moved user=alice id=$A device=vpns0 ip4=10.20.0.50 from=nl to=default" "one again: who leaves via another gateway now"
+	ok "one again: up again" program up
+	unlike "$err" moved "one again: nobody moves twice"
+	stop A B
+}
+
 # A gateway that is not there is of its own users alone.
 test_a_gateway_that_is_not_there() {
 	fresh_start
@@ -460,6 +482,7 @@ test_a_tunnel_that_is_taken_over
 test_what_is_lost_comes_back
 test_a_table_that_comes_back
 test_moves
+test_one_gateway_and_several
 test_a_gateway_that_is_not_there
 test_a_session_costs_what_the_first_does
 test_gateways_cost_nothing
