@@ -10,7 +10,7 @@ top=$(cd "${0%/*}/../.." && pwd)
 program=${OGW_PROGRAM:-$top/_build/src/ocserv-gateway}
 compose=$top/packaging/container/compose.yaml
 # Those that speak of containers.
-documents=("$top"/docs/*.md "$top/README.md")
+documents=("$top"/docs/*.md)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
