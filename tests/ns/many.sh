@@ -62,7 +62,7 @@ test_the_checkpoint_lasts() {
 	connect A "${ALICE[@]}"
 	connect B "${BOB[@]}"
 	before=$(readlink "$STATE_DIR/checkpoint")
-	WRAP=(strace -f -e "trace=sendto,sendmsg" -o "$OGW_WORK/trace")
+	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -e "trace=sendto,sendmsg" -o "$OGW_WORK/trace")
 	connect C "${TOM[@]}"
 	WRAP=()
 	after=$(readlink "$STATE_DIR/checkpoint")
@@ -70,7 +70,7 @@ test_the_checkpoint_lasts() {
 	not_ok "checkpoint: no rule of the kill switch was read" grep -q NFT_MSG_GETRULE "$OGW_WORK/trace"
 	disconnect C "${TOM[@]}"
 	differs "$(readlink "$STATE_DIR/checkpoint")" "$after" "checkpoint: and with a disconnect's"
-	WRAP=(strace -f -e "trace=sendto,sendmsg" -o "$OGW_WORK/trace")
+	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -e "trace=sendto,sendmsg" -o "$OGW_WORK/trace")
 	connect C "${TOM[@]}"
 	not_ok "checkpoint: nor after that" grep -q NFT_MSG_GETRULE "$OGW_WORK/trace"
 	nft add table ip foreign
@@ -192,12 +192,12 @@ test_a_table_that_comes_back() {
 	fresh_start
 	start A B
 	connect A "${ALICE[@]}"
-	WRAP=(strace -f -e trace=sendto -o "$OGW_WORK/trace")
+	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=sendto -o "$OGW_WORK/trace")
 	connect B "${BOB[@]}"
 	WRAP=()
 	disconnect B "${BOB[@]}"
 	first=$(grep sendto "$OGW_WORK/trace" | grep -n GETSETELEM | head -n 1)
-	WRAP=(strace -f -o /dev/null -e trace=sendto -e "inject=sendto:error=EPERM:when=${first%%:*}")
+	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -o /dev/null -e trace=sendto -e "inject=sendto:error=EPERM:when=${first%%:*}")
 	ok "back: bob connects, who could not look first" connect B "${BOB[@]}"
 	WRAP=()
 	ok "back: he has his entries" entries_are "vpns0 10.20.0.50 nl" "vpns0 fd20::50 nl" "vpns1 10.20.0.51 us" "vpns1 fd20::51 block"
@@ -260,7 +260,7 @@ test_a_gateway_that_is_not_there() {
 
 # calls_of COMMAND...: how many calls it makes that ask the kernel or read files
 calls_of() {
-	WRAP=(strace -f -e "trace=sendto,sendmsg,recvmsg,openat,readlinkat,getdents64" -o "$OGW_WORK/trace")
+	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -e "trace=sendto,sendmsg,recvmsg,openat,readlinkat,getdents64" -o "$OGW_WORK/trace")
 	"$@" || return
 	WRAP=()
 	calls=$(grep -c '^[0-9]* *[a-z]' "$OGW_WORK/trace")
