@@ -309,6 +309,10 @@ void text_add_json_list(struct text *json, const char *name, const struct lines 
 
 void text_add_json(struct text *text, const char *string)
 {
+	if (!string) {
+		text_add_string(text, "null");
+		return;
+	}
 	text_add(text, "\"");
 	while (*string) {
 		size_t length = utf8_length((const unsigned char *)string);

@@ -82,7 +82,7 @@ void text_add_wrapped(struct text *text, const char *words, size_t width, size_t
 /* text_add_shell - add a word as the shell reads it, in single quotes where it needs them */
 void text_add_shell(struct text *text, const char *word);
 
-/* text_add_json - add a JSON string with its quotes; what is not UTF-8 becomes U+FFFD */
+/* text_add_json - add a JSON string with its quotes; what is not UTF-8 becomes U+FFFD, and NULL null */
 void text_add_json(struct text *text, const char *string);
 
 /* text_add_json_list - @lines as the member @name, in a line each, of an object that goes on behind it */

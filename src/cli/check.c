@@ -152,10 +152,7 @@ static void add_json_value(struct text *json, const struct config *config, const
 	struct text origin CLEANUP(text_free) = { 0 };
 
 	text_add(json, "      \"%s\": { \"value\": ", key->name);
-	if (setting->value)
-		text_add_json(json, setting->value);
-	else
-		text_add_string(json, "null");
+	text_add_json(json, setting->value);
 	text_add_string(json, ", \"from\": ");
 	text_add_json(json, origin_text(config, key, setting, &origin));
 	text_add(json, ", \"auto\": %s }", setting->automatic ? "true" : "false");

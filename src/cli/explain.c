@@ -694,10 +694,7 @@ static void print_findings(const struct findings *findings, bool verbose)
 static void add_json_string(struct text *json, const char *name, const char *value)
 {
 	text_add(json, "  \"%s\": ", name);
-	if (value)
-		text_add_json(json, value);
-	else
-		text_add_string(json, "null");
+	text_add_json(json, value);
 	text_add_string(json, ",\n");
 }
 

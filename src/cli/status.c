@@ -339,10 +339,7 @@ static void add_json_departure(struct text *json, const struct departure *depart
 {
 	add_json_pair(json, "gateway", departure->now);
 	text_add_string(json, "\"moves_to\": ");
-	if (departure->moves)
-		text_add_json(json, departure->next->name);
-	else
-		text_add_string(json, "null");
+	text_add_json(json, departure->moves ? departure->next->name : NULL);
 	text_add_string(json, ", ");
 }
 

@@ -136,10 +136,7 @@ int whereto_explain(struct text *screen, const struct config *config, const stru
 static void add_name_json(struct text *json, const char *member, const char *name)
 {
 	text_add(json, "\"%s\": ", member);
-	if (name)
-		text_add_json(json, name);
-	else
-		text_add_string(json, "null");
+	text_add_json(json, name);
 	text_add_string(json, ", ");
 }
 

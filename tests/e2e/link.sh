@@ -8,8 +8,6 @@ lib=${0%/*}/../lib
 . "$lib/topology.sh"
 . "$lib/ocserv.sh"
 
-TUNNEL4=10.8.0.2 TUNNEL6=fd08::2
-tunnel_pid=
 
 # A tunnel between server and upstream, which lets out what comes from this end's addresses and nothing else.
 upstream_serves() {
@@ -21,21 +19,6 @@ upstream_serves() {
 			}
 		}
 	END
-}
-
-tunnel_up() {
-	: >"$OGW_WORK/tunnel"
-	python3 "$lib/tunnel.py" server wg0 upstream wg0 >"$OGW_WORK/tunnel" &
-	tunnel_pid=$!
-	wait_for 10 grep -q ready "$OGW_WORK/tunnel" &&
-		address server wg0 "$TUNNEL4/32" "$TUNNEL6/128" && ip -n server link set wg0 up &&
-		ip -n upstream link set wg0 up && ip -n upstream route add "$TUNNEL4" dev wg0 &&
-		ip -n upstream route add "$TUNNEL6" dev wg0
-}
-
-tunnel_down() {
-	kill "$tunnel_pid" && wait "$tunnel_pid"
-	wait_for 10 eval '! ip -n server link show wg0 >/dev/null 2>&1'
 }
 
 # By no Ethernet at all, not even to the upstream.
@@ -57,7 +40,7 @@ line() {	# LABEL
 }
 
 begin
-must "there is a tunnel" tunnel_up
+must "there is a tunnel" tunnel_up upstream
 must "the upstream lets out what comes by it" upstream_serves
 
 gateway_ini gateway.address4=link gateway.address6=link gateway.interface=wg0 gateway.probe="$INTERNET4, $INTERNET6" \
@@ -93,7 +76,7 @@ server_exec ip rule del priority 1000
 server_exec ip rule del priority 1001
 server_exec ip rule del priority 1001
 not_ok "without the policy rules, too: no way out" has_internet client1 4
-must "there is a tunnel again, with another index" tunnel_up
+must "there is a tunnel again, with another index" tunnel_up upstream
 ok "the next client connects" client_connect client2 bob
 ok "the log says that it repaired" wait_for 5 logged "connect .*user=bob.*routing=repaired"
 is "$(exit_address client1 4)" "$UPSTREAM_EXIT4" "the first one has its way out again"

@@ -13,23 +13,7 @@ lib=${0%/*}/../lib
 . "$lib/topology.sh"
 . "$lib/ocserv.sh"
 
-TUNNEL4=10.8.0.2 TUNNEL6=fd08::2 TUNNEL_EXIT4=203.0.113.4 TUNNEL_EXIT6=2001:db8:113::4
-tunnel_pid=
-
-tunnel_up() {
-	: >"$OGW_WORK/tunnel"
-	python3 "$lib/tunnel.py" server wg0 uplink2 wg0 >"$OGW_WORK/tunnel" &
-	tunnel_pid=$!
-	wait_for 10 grep -q ready "$OGW_WORK/tunnel" &&
-		address server wg0 "$TUNNEL4/32" "$TUNNEL6/128" && ip -n server link set wg0 up &&
-		ip -n uplink2 link set wg0 up && ip -n uplink2 route add "$TUNNEL4" dev wg0 &&
-		ip -n uplink2 route add "$TUNNEL6" dev wg0
-}
-
-tunnel_down() {
-	kill "$tunnel_pid" && wait "$tunnel_pid"
-	wait_for 10 eval '! ip -n server link show wg0 >/dev/null 2>&1'
-}
+TUNNEL_EXIT4=203.0.113.4 TUNNEL_EXIT6=2001:db8:113::4
 
 # What comes out of the tunnel has another address than what comes from eth1.
 tunnel_exit() {
@@ -120,7 +104,7 @@ each() {
 
 begin
 must "there are users" users
-must "there is a tunnel" tunnel_up
+must "there is a tunnel" tunnel_up uplink2
 must "with an exit of its own" tunnel_exit
 many "${USERS[@]}"
 gateway up
@@ -188,7 +172,7 @@ client_disconnect client1
 syslog_clear
 not_ok "bob does not" client_connect client1 bob
 ok "the log says why" wait_for 5 logged "gateway us\\] interface = wg0: there is no such interface"
-must "there is a tunnel again" tunnel_up
+must "there is a tunnel again" tunnel_up uplink2
 ok "bob connects again" client_connect client1 bob
 is "$(exits client1)" "$US" "and leaves via it"
 

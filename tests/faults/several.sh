@@ -9,21 +9,13 @@ lib=${0%/*}/../lib
 . "$lib/sandbox.sh"
 . "$lib/tap.sh"
 . "$lib/host.sh"
+. "$lib/storm.sh"
 
 GATEWAYS=20
 AT_ONCE=32
-seed=${OGW_SEED:-$RANDOM}
-log=$OGW_WORK/storm.log
-workers=()
 
 # A sanitizer makes each run so slow that not all get the lock in time.
 if grep -qa __asan_init "$OGW_PROGRAM"; then sessions=100; else sessions=1000; fi
-
-tap_context() {
-	diag "seed $seed; what the hooks said of errors, and how often:"
-	grep -h 'error:\|warning:' "$log" | sed 's/user=.*device=[^ ]*//' | sort | uniq -c | sort -rn | head -n 10 |
-		sed 's/^/# /'
-}
 
 # Every other gateway has no IPv6.
 several_ini() {
@@ -43,51 +35,15 @@ several_ini() {
 	chmod 600 "$INI"
 }
 
-# A process for each session, children of one that is not this shell.
-workers_start() {
-	(
-		for ((i = 0; i < sessions; i++)); do
-			sleep infinity &
-			echo $!
-		done
-		echo all
-		wait
-	) >"$OGW_WORK/workers" &
-	wait_for 60 grep -q all "$OGW_WORK/workers" &&
-		mapfile -t -n "$sessions" workers <"$OGW_WORK/workers"
-}
-
-address() {	# NUMBER
-	echo "10.20.$(($1 / 250)).$(($1 % 250 + 2))"
-}
-
-# hooks REASON FIRST COUNT: a line for each session from FIRST on, what its hook is given
-hooks() {
-	local i
-	for ((i = $2; i < $2 + $3; i++)); do
-		echo "REASON=$1 ID=${workers[i]} USERNAME=user$i DEVICE=vpns$i IP_REMOTE=$(address "$i")" \
-			"IPV6_REMOTE=fd20::$(printf %x $((i + 2))) $OGW_PROGRAM"
-	done
-}
-
-in_any_order() {
-	shuf --random-source=<(yes "$seed")
-}
-
-# all_at_once LINES: each a hook; they end well
-all_at_once() {
-	xargs -P "$AT_ONCE" -L 1 env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" <<<"$1" 2>>"$log"
-}
-
 # wanted FIRST COUNT: the entries of these sessions
 wanted() {
 	local i gateway
 	for ((i = $1; i < $1 + $2; i++)); do
 		gateway=$((i % GATEWAYS))
 		((gateway)) && gateway=g$gateway || gateway=default
-		echo "vpns$i $(address "$i") $gateway"
+		echo "vpns$i $(session_address "$i") $gateway"
 		((i % 2)) && gateway=block
-		echo "vpns$i fd20::$(printf %x $((i + 2))) $gateway"
+		echo "vpns$i $(session_address6 "$i") $gateway"
 	done | sort
 }
 
@@ -117,6 +73,6 @@ begin xargs shuf
 must "the gateways answer" gateways_known
 several_ini
 : >"$log"
-must "there are $sessions workers" workers_start
+must "there are $sessions workers" workers_start "$sessions"
 test_storm
 done_testing

@@ -11,50 +11,10 @@ lib=${0%/*}/../lib
 . "$lib/sandbox.sh"
 . "$lib/tap.sh"
 . "$lib/host.sh"
+. "$lib/storm.sh"
 
 SESSIONS=1000
 AT_ONCE=64
-seed=${OGW_SEED:-$RANDOM}
-log=$OGW_WORK/storm.log
-workers=()
-
-tap_context() {
-	diag "seed $seed; what the hooks said of errors, and how often:"
-	grep -h 'error:\|warning:' "$log" | sed 's/user=.*device=[^ ]*//' | sort | uniq -c | sort -rn | head -n 10 |
-		sed 's/^/# /'
-}
-
-# A process for each session, children of one that is not this shell.
-workers_start() {
-	(
-		for ((i = 0; i < SESSIONS; i++)); do
-			sleep infinity &
-			echo $!
-		done
-		echo all
-		wait
-	) >"$OGW_WORK/workers" &
-	wait_for 60 grep -q all "$OGW_WORK/workers" &&
-		mapfile -t -n "$SESSIONS" workers <"$OGW_WORK/workers"
-}
-
-# hooks REASON FIRST COUNT: a line for each session from FIRST on, what its hook is given
-hooks() {
-	local i
-	for ((i = $2; i < $2 + $3; i++)); do
-		echo "REASON=$1 ID=${workers[i]} USERNAME=user$i DEVICE=vpns$i IP_REMOTE=10.20.$((i / 250)).$((i % 250 + 2))" \
-			"IPV6_REMOTE=fd20::$((i + 2)) $OGW_PROGRAM"
-	done
-}
-
-in_any_order() {
-	shuf --random-source=<(yes "$seed")
-}
-
-# all_at_once LINES: each a hook; they end well
-all_at_once() {
-	xargs -P "$AT_ONCE" -L 1 env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" <<<"$1" 2>>"$log"
-}
 
 storm() {
 	ok "the first half connects" all_at_once "$(hooks connect 0 500 | in_any_order)"
@@ -139,7 +99,7 @@ begin xargs shuf
 must "the gateways answer" gateways_known
 ini clients.subnet4=10.20.0.0/22 session.remove_after_last=yes
 : >"$log"
-must "there are $SESSIONS workers" workers_start
+must "there are $SESSIONS workers" workers_start "$SESSIONS"
 test_storm
 test_flap
 done_testing

@@ -329,6 +329,31 @@ worker_stop() {
 	return 0
 }
 
+# Sessions A, B, ...: workers that live. `start A` sets $A to its pid.
+start() {
+	local name
+	for name; do
+		worker_start
+		printf -v "$name" %s "$worker"
+	done
+}
+
+stop() {
+	local name
+	for name; do
+		worker_stop "${!name}"
+	done
+}
+
+# connect/disconnect NAME [VARIABLE=VALUE...]
+connect() {
+	hook connect ID="${!1}" "${@:2}"
+}
+
+disconnect() {
+	hook disconnect ID="${!1}" STATS_DURATION=3600 STATS_BYTES_IN=1000 STATS_BYTES_OUT=2000 "${@:2}"
+}
+
 # A syslog that appends each message to a file, as one line.
 syslog_collector() {
 	exec python3 - /dev/log "$SYSLOG" <<-'END'

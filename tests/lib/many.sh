@@ -41,22 +41,6 @@ entries_are() {
 	same "$(printf '%s\n' "$@")" "$(entries)"
 }
 
-start() {
-	local name
-	for name; do
-		worker_start
-		# shellcheck disable=SC2154
-		printf -v "$name" %s "$worker"
-	done
-}
-
-stop() {
-	local name
-	for name; do
-		worker_stop "${!name}"
-	done
-}
-
 # The sessions are for those who source this file.
 # shellcheck disable=SC2034
 {
@@ -65,13 +49,4 @@ stop() {
 	EVE=(USERNAME=eve DEVICE=vpns2 IP_REMOTE=10.20.0.52 IPV6_REMOTE=)
 	DAN=(USERNAME=dan DEVICE=vpns3 IP_REMOTE=10.20.0.53 IPV6_REMOTE=)
 	TOM=(USERNAME=tom DEVICE=vpns4 IP_REMOTE=10.20.0.54 IPV6_REMOTE=)
-}
-
-# connect/disconnect NAME VARIABLE=VALUE...
-connect() {
-	hook connect ID="${!1}" "${@:2}"
-}
-
-disconnect() {
-	hook disconnect ID="${!1}" "${@:2}"
 }

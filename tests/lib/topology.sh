@@ -42,6 +42,7 @@
 	CLIENTS4=10.20.0.0/24 CLIENTS6=fd20:aaaa:bbbb:1::/64
 	FORGED4=10.99.0.9       FORGED6=fd99::9
 	UPSTREAM_MAC=02:00:5e:00:53:02
+	TUNNEL4=10.8.0.2 TUNNEL6=fd08::2
 }
 
 in_namespace() {
@@ -301,6 +302,22 @@ topology_up() {
 		return
 	internet_host >"$OGW_WORK/internet.log" 2>&1 &
 	wait_for 20 listens internet 80
+}
+
+# tunnel_up NAMESPACE: a tunnel of the server without next hops, wg0, whose other end is there; this end has $TUNNEL4 and $TUNNEL6
+tunnel_up() {
+	: >"$OGW_WORK/tunnel"
+	python3 "${BASH_SOURCE[0]%/*}/tunnel.py" server wg0 "$1" wg0 >"$OGW_WORK/tunnel" &
+	tunnel_pid=$!
+	wait_for 10 grep -q ready "$OGW_WORK/tunnel" &&
+		address server wg0 "$TUNNEL4/32" "$TUNNEL6/128" && ip -n server link set wg0 up &&
+		ip -n "$1" link set wg0 up && ip -n "$1" route add "$TUNNEL4" dev wg0 &&
+		ip -n "$1" route add "$TUNNEL6" dev wg0
+}
+
+tunnel_down() {
+	kill "$tunnel_pid" && wait "$tunnel_pid"
+	wait_for 10 eval '! ip -n server link show wg0 >/dev/null 2>&1'
 }
 
 # exit_address CLIENT 4|6 [SECONDS]: the address by which the internet host

@@ -18,31 +18,6 @@ fresh_start() {
 	ini "$@"
 }
 
-# Sessions A, B, ...: workers that live. `start A` sets $A to its pid.
-start() {
-	local name
-	for name; do
-		worker_start
-		printf -v "$name" %s "$worker"
-	done
-}
-
-stop() {
-	local name
-	for name; do
-		worker_stop "${!name}"
-	done
-}
-
-# connect/disconnect NAME [VARIABLE=VALUE...]
-connect() {
-	hook connect ID="${!1}" "${@:2}"
-}
-
-disconnect() {
-	hook disconnect ID="${!1}" STATS_DURATION=3600 STATS_BYTES_IN=1000 STATS_BYTES_OUT=2000 "${@:2}"
-}
-
 BOB=(USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51)
 
 whole() {
