@@ -70,6 +70,9 @@ in_root() {
 		mkdir "$1/upper" "$1/work" "$1/root"
 		mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 		mount -t proc proc "$1/root/proc"
+		mkdir "$1/root/layer" "$1/root/lower"
+		mount --bind "$1/upper" "$1/root/layer"
+		mount --bind / "$1/root/lower"
 		mount --rbind /dev "$1/root/dev"
 		mount -t tmpfs none "$1/root/run"
 		[ ! -d /etc/ocserv ] || mount -t tmpfs none "$1/root/etc/ocserv"
@@ -91,8 +94,8 @@ in_root() {
 session='
 	set -e
 	files() {
-		find / /run -xdev \( -path /proc -o -path /tmp -o -path /work -o -path /root -o -path /var/log \
-			-o -path /var/cache -o -path /var/lib/dpkg -o -path /run/systemd \) -prune -o -print | sort
+		layer_files /layer /lower /tmp /root /var/log /var/cache /var/lib/dpkg
+		find /run -path /run/systemd -prune -o -print | sort
 	}
 	dpkg -P ocserv-gateway >/dev/null 2>&1 || :
 	files >/root/before
@@ -136,6 +139,6 @@ if ok "the package is built" package_build "$top" "$work"; then
 		ok "$unit.service has an exposure of at most 2.3" \
 			awk -v e="$(exposure $unit.service)" 'BEGIN { exit !(e != "" && e <= 2.3) }'
 	done
-	is "$(in_root "$session")" "$seen" "installed, set up, repaired, removed, purged"
+	is "$(in_root "$(declare -f layer_files)$session")" "$seen" "installed, set up, repaired, removed, purged"
 fi
 done_testing

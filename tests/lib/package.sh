@@ -29,3 +29,16 @@ package_next() {
 	next=$1/next.deb
 	dpkg-deb --root-owner-group --build "$1/next" "$next"
 }
+
+# layer_files LAYER LOWER [PATH...]: what an overlay's upper layer adds to and hides of LOWER, except below each PATH, sorted.
+# The layer has what this mount alone wrote: others may change the file system below it meanwhile.
+layer_files() {
+	local layer=$1 lower=$2 type each path
+	shift 2
+	find "$layer" -mindepth 1 -printf '%y /%P\n' | sort -k 2 | while read -r type each; do
+		for path; do
+			[[ $each/ != "$path"/* ]] || continue 2
+		done
+		[ "$type" = d ] && [ -d "$lower$each" ] || echo "$each"
+	done
+}
