@@ -2,7 +2,7 @@
 #include "diagnose/expressions.h"
 #include "diagnose/facts.h"
 #include "diagnose/xtables.h"
-#include "kernel/nftables.h"
+#include "kernel/nftables_attributes.h"
 #include "model/guard.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/apply.h"
 #include "base/log.h"
-#include "kernel/nftables.h"
+#include "kernel/nftables_batch.h"
+#include "kernel/nftables_describe.h"
 #include "kernel/rtnetlink.h"
 #include "kernel/setting.h"
 #include "model/script.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/checkpoint.h"
 #include "base/digest.h"
-#include "kernel/nftables.h"
+#include "kernel/nftables_batch.h"
 
 #include <inttypes.h>
 #include <stdio.h>

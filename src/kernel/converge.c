@@ -2,7 +2,7 @@
 #include "kernel/converge.h"
 #include "kernel/apply.h"
 #include "kernel/left_out.h"
-#include "kernel/nftables.h"
+#include "kernel/nftables_code.h"
 #include "kernel/reverse.h"
 #include "kernel/setting.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/observe.h"
-#include "kernel/nftables.h"
+#include "kernel/nftables_decode.h"
+#include "kernel/nftables_requests.h"
 #include "kernel/rtnetlink.h"
 #include "model/plan.h"
 

@@ -11,7 +11,7 @@
 
 /*
  * The kill switch as values: a table of chains of rules, each rule some matches and a verdict. The
- * text for nft is made here, the expressions for the kernel in nftables.c, both from the same value.
+ * text for nft is made here, the expressions for the kernel in nftables_rule.c, both from the same value.
  */
 
 #define GUARD_LEFT_OUT 4	/* interfaces that clients' pattern matches, but that are none of theirs; see host.h */

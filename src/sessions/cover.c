@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sessions/cover.h"
-#include "kernel/nftables.h"
 
 #include <linux/fib_rules.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A configuration file of any bytes; what is accepted goes on to the plan and its script. */
 #include "config/config.h"
-#include "kernel/nftables.h"
+#include "kernel/nftables_batch.h"
+#include "kernel/nftables_code.h"
 #include "model/plan.h"
 #include "model/script.h"
 

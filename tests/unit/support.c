@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "kernel/nftables.h"
+#include "kernel/nftables_code.h"
 #include "support.h"
 
 #include <errno.h>

@@ -3,7 +3,6 @@
 #include "cases.h"
 
 #include "kernel/checkpoint.h"
-#include "kernel/nftables.h"
 #include "model/marks.h"
 #include "model/plan.h"
 #include "model/script.h"

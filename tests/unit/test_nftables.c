@@ -2,7 +2,11 @@
 #include "cases.h"
 #include "base/digest.h"
 #include "kernel/netlink.h"
-#include "kernel/nftables.h"
+#include "kernel/nftables_batch.h"
+#include "kernel/nftables_code.h"
+#include "kernel/nftables_decode.h"
+#include "kernel/nftables_describe.h"
+#include "kernel/nftables_requests.h"
 
 #include <endian.h>
 #include <errno.h>
