@@ -11,7 +11,7 @@
 /* The changes of the kill switch, each one transaction of nf_tables. All of it is pure: sending is netlink.h's. */
 
 /* Raised with each change of what the kernel is told of the same values; see tests/unit/test_nftables.c. */
-#define NFTABLES_ENCODING 1
+#define NFTABLES_ENCODING 2
 
 struct nftables_batch {
 	char *buffer;

@@ -23,12 +23,15 @@ static void add_interface(struct nftnl_rule *rule, const struct guard_match *mat
 		 interface->wildcard ? strlen(interface->name) : sizeof(interface->name));
 }
 
-/* meta mark & 0xff000000 == 0xff000000; marks are in host byte order */
-static void add_mark(struct nftnl_rule *rule, const struct mark_bits *mark)
+/* meta mark & 0xff000000 == 0xff000000, ct mark & 0xff000000 != 0x02000000; marks are in host byte order */
+static void add_mark(struct nftnl_rule *rule, const struct guard_match *match)
 {
-	expr_meta(rule, NFT_META_MARK);
-	expr_mask(rule, &mark->mask, sizeof(mark->mask));
-	expr_cmp(rule, false, &mark->value, sizeof(mark->value));
+	if (match->kind == MATCH_MARK)
+		expr_meta(rule, NFT_META_MARK);
+	else
+		expr_ct(rule, NFT_CT_MARK);
+	expr_mask(rule, &match->mark.mask, sizeof(match->mark.mask));
+	expr_cmp(rule, match->negated, &match->mark.value, sizeof(match->mark.value));
 }
 
 /* How much of an address is compared with a prefix: whole bytes need no mask. */
@@ -298,6 +301,7 @@ static uint8_t needed_family(const struct guard_match *match)
 		return AF_INET6;
 	case MATCH_QUOTED_PROTOCOL:
 	case MATCH_MARK:
+	case MATCH_CT_MARK:
 	case MATCH_IPSEC:
 	case MATCH_FLOW_SADDR_IN:
 	case MATCH_REPLY:
@@ -392,7 +396,8 @@ void matches_add(struct nftnl_rule *rule, const struct guard_rule *value)
 			add_quoted_hopbyhop(rule);
 			break;
 		case MATCH_MARK:
-			add_mark(rule, &match->mark);
+		case MATCH_CT_MARK:
+			add_mark(rule, match);
 			break;
 		case MATCH_IPSEC:
 			add_ipsec(rule, match->negated);

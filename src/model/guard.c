@@ -329,7 +329,9 @@ static void match_add_text(struct text *text, const struct guard_match *match)
 			 (ICMP_QUOTE_OFFSET + IPV6_NEXT_HEADER_OFFSET) * 8);
 		break;
 	case MATCH_MARK:
-		text_add(text, "meta mark & 0x%08x == 0x%08x ", match->mark.mask, match->mark.value);
+	case MATCH_CT_MARK:
+		text_add(text, "%s mark & 0x%08x %s 0x%08x ", match->kind == MATCH_MARK ? "meta" : "ct", match->mark.mask,
+			 match->negated ? "!=" : "==", match->mark.value);
 		break;
 	case MATCH_IPSEC:
 		text_add(text, "rt ipsec %s ", match->negated ? "missing" : "exists");
@@ -483,7 +485,7 @@ static void add_set(struct text *text, const struct guard_set *set)
 		text_add(text, "\t\ttype ifname . ipv%c_addr : verdict\n", set->family == AF_INET ? '4' : '6');
 		break;
 	case MAP_MARKS:
-		text_add_string(text, "\t\ttype mark : verdict\n");
+		text_add(text, "\t\ttype mark : verdict\n\t\tsize %d\n", GUARD_MARKS_SIZE);
 		break;
 	}
 	add_elements(text, set);

@@ -50,7 +50,8 @@ enum guard_match_kind {
 	MATCH_DPORT,
 	MATCH_SOCKET,		/* a socket of this host takes the packet */
 	MATCH_QUOTED_HOPBYHOP,	/* an ICMPv6 parameter problem of a packet with hop-by-hop options */
-	MATCH_MARK,		/* GUARD_MARK */
+	MATCH_MARK,		/* of the packet, in the bits of its mask */
+	MATCH_CT_MARK,		/* of its flow */
 	MATCH_IPSEC,		/* an IPsec policy takes the packet (XFRM) */
 	MATCH_FLOW_SADDR_IN,	/* a set: the source of its flow's first packet, before any NAT */
 	MATCH_REPLY,		/* goes against the direction of its flow; negated: along with it */
@@ -131,6 +132,9 @@ struct guard_chain {
 #define GUARD_CLIENTS4_SET "clients4"
 #define GUARD_CLIENTS6_SET "clients6"
 
+/* Of a map of marks: the kernel finds what is in one of a fixed size faster. */
+#define GUARD_MARKS_SIZE 256
+
 /* Interfaces where late replies to clients come in, of each family. */
 #define GUARD_UPLINKS4_SET "uplinks4"
 #define GUARD_UPLINKS6_SET "uplinks6"
@@ -138,7 +142,6 @@ struct guard_chain {
 #define GUARD_SESSION4_MAP "session4"
 #define GUARD_SESSION6_MAP "session6"
 #define GUARD_GATEWAYS_MAP "gateways"		/* by which gateway a packet may leave */
-#define GUARD_KEPT_MAP "kept"			/* what its flow keeps */
 #define GUARD_REPLIES_MAP "replies"		/* what replies get of it */
 #define GUARD_MASQUERADED_MAP "masqueraded"	/* with which marks packets get an address of this host */
 

@@ -137,6 +137,18 @@ for mode in 1 2; do
 	each bob "$US"
 	each dan "$DIRECT"
 done
+
+# The same ICMP flow goes on, since the kernel tells them by their number.
+flow_goes_on() {
+	client_exec client2 ping -q -e 4242 -c 1 -W 2 "$INTERNET4"
+}
+
+namespace_sysctl server ipv4/conf/eth{0,1}/rp_filter=1
+ok "alice has a flow" flow_goes_on
+sed -i "s/^\[gateway nl\]/[gateway first]\naddress4 = $UPSTREAM4\n&/" "$GATEWAY_INI"
+gateway up
+is "$status" 0 "another gateway comes in front of hers, which gets another mark"
+ok "her flow goes on, with the new mark" flow_goes_on
 namespace_sysctl server ipv4/conf/eth{0,1}/rp_filter=0 ipv4/conf/wg0/rp_filter=0
 
 must "captures run" captures_start
