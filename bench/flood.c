@@ -15,14 +15,15 @@
 #include <unistd.h>
 
 /*
- * flood INTERFACE MAC DESTINATION FIRST STEP FLOWS MILLISECONDS
+ * flood INTERFACE MAC DESTINATION FIRST STEP CLIENTS MILLISECONDS
  *
  * Sends UDP packets of 60 bytes by INTERFACE to the next hop MAC, as fast as it can, for so long but at most
- * two seconds. Their sources are FIRST, FIRST + STEP, ... in turn, FLOWS of them. Prints how many were sent,
- * and in how many nanoseconds. For the namespaces of bench/run: it refuses an interface other than vpns0.
+ * two seconds. Their sources are FIRST, FIRST + STEP, ... in turn, CLIENTS of them, and have FLOWS flows in all, however
+ * many clients there are. Prints how many were sent, and in how many nanoseconds. For the namespaces of bench/run: it refuses an interface other than vpns0.
  */
 
-#define MOST_FLOWS 1024
+#define FLOWS 1000
+#define FIRST_PORT 40000
 #define BATCH 64
 #define MOST_MILLISECONDS 2000
 #define PAYLOAD 18
@@ -94,14 +95,14 @@ static struct iphdr make_header(uint32_t source, uint32_t destination)
 	return header;
 }
 
-static struct packet make_packet(const struct ether_addr *mac, uint32_t source, uint32_t destination)
+static struct packet make_packet(const struct ether_addr *mac, uint32_t source, uint16_t port, uint32_t destination)
 {
 	struct packet packet = {
 		.ethernet = { .ether_shost = { 2 }, .ether_type = htons(ETHERTYPE_IP) },
 		.ip = make_header(source, destination),
 		/* No checksum: 0 says so, in IPv4. */
 		.udp = {
-			.source = htons(40000), .dest = htons(9),
+			.source = htons(port), .dest = htons(9),
 			.len = htons(sizeof(packet.udp) + sizeof(packet.payload)),
 		},
 	};
@@ -141,14 +142,14 @@ static int open_link(const char *interface)
 }
 
 /* Sends BATCH packets, from @next on in turn; how many the kernel took. */
-static unsigned int send_batch(int fd, struct packet *packets, unsigned long flows, unsigned long next)
+static unsigned int send_batch(int fd, struct packet *packets, unsigned long next)
 {
 	struct mmsghdr messages[BATCH] = { 0 };
 	struct iovec parts[BATCH];
 	int sent;
 
 	for (unsigned int i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){ &packets[(next + i) % flows], sizeof(*packets) };
+		parts[i] = (struct iovec){ &packets[(next + i) % FLOWS], sizeof(*packets) };
 		messages[i].msg_hdr.msg_iov = &parts[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
@@ -160,26 +161,27 @@ static unsigned int send_batch(int fd, struct packet *packets, unsigned long flo
 
 int main(int argc, char **argv)
 {
-	static struct packet packets[MOST_FLOWS];
-	unsigned long flows, step, sent = 0;
+	static struct packet packets[FLOWS];
+	unsigned long clients, step, sent = 0;
 	struct ether_addr mac;
 	long long begun, length;
 	int fd;
 
 	if (argc != 8) {
 		errno = EINVAL;
-		die("usage: flood INTERFACE MAC DESTINATION FIRST STEP FLOWS MILLISECONDS");
+		die("usage: flood INTERFACE MAC DESTINATION FIRST STEP CLIENTS MILLISECONDS");
 	}
 	mac = parse_mac(argv[2]);
 	step = number(argv[5], 1 << 20);
-	flows = number(argv[6], MOST_FLOWS);
+	clients = number(argv[6], FLOWS);
 	length = (long long)number(argv[7], MOST_MILLISECONDS) * 1000000;
-	for (unsigned long i = 0; i < flows; i++)
-		packets[i] = make_packet(&mac, address(argv[4]) + (uint32_t)(i * step), address(argv[3]));
+	for (unsigned long i = 0; i < FLOWS; i++)
+		packets[i] = make_packet(&mac, address(argv[4]) + (uint32_t)(i % clients * step), (uint16_t)(FIRST_PORT + i),
+					 address(argv[3]));
 	fd = open_link(argv[1]);
 	begun = now();
 	while (now() - begun < length)
-		sent += send_batch(fd, packets, flows, sent);
+		sent += send_batch(fd, packets, sent);
 	printf("%lu %lld\n", sent, now() - begun);
 	return 0;
 }

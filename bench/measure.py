@@ -21,7 +21,7 @@ from hosts import FIRST_CLIENT, GATEWAY, TUNNEL_MAC, Host, fail, run
 
 AT_A_TIME = 64                          # connects of a storm
 SELDOM = 3                              # rounds for one of the shell's hooks, which take long and vary little
-FLOWS = 1000                            # at most, of the flood: as many source addresses
+FLOWS = 1000                            # of the flood, from as many source addresses at most
 FLOW_MS = 30                            # long enough for a packet of each
 WITH_OWN_RULES = 10_000                 # sessions, at most, that get rules of their own
 DESTINATIONS = "203.0.113."             # of the flood; it ends at the gateway
@@ -181,9 +181,9 @@ class SessionHook(Hook):
 
 def flood(host, sessions, milliseconds, first=0):
     """Packets per second that reach the gateway, from clients all over the sessions."""
-    flows = min(sessions, FLOWS)
+    clients = min(sessions, FLOWS)
     command = [FLOOD, "vpns0", TUNNEL_MAC, DESTINATIONS + str(first // PORTS + 1), client(first),
-               str(sessions // flows), str(flows), str(milliseconds)]
+               str(sessions // clients), str(clients), str(milliseconds)]
     before = arrived(host)
     _, nanoseconds = run(host.within(command, "client")).split()
     time.sleep(0.02)                    # what is on its way
