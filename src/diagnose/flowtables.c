@@ -2,6 +2,7 @@
 #include "diagnose/flowtables.h"
 #include "base/memory.h"
 #include "diagnose/others.h"
+#include "kernel/device.h"
 #include "kernel/nftables_attributes.h"
 #include "model/marks.h"
 
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEPTH 4			/* of devices upon each other */
 #define DEVICE_PREFIX 2		/* NFTA_DEVICE_PREFIX, of Linux 6.17 */
 
 static void take_device(struct flowtable *flowtable, const struct nlattr *device)
@@ -78,37 +80,72 @@ static bool is_tunnel(const struct config *config, const struct host *host, cons
 	return overlap(&config->clients, device) && (device->wildcard || !host_leaves_out(host, device->name));
 }
 
-static bool is_gateways(const struct exits *exits, const struct interface_pattern *device)
+/* A device with its masters, or with those that it is built on; returns how many they are. */
+static unsigned int list_devices(struct netlink *route, unsigned int index, bool masters, unsigned int list[DEPTH])
 {
-	for (unsigned int i = 0; i < exits->count; i++)
-		if (exits->exit[i].interface.name[0] && interface_matches(device, exits->exit[i].interface.name))
+	struct device_place place;
+	unsigned int count = 0;
+
+	while (index && count < DEPTH) {
+		list[count++] = index;
+		index = !device_read_place(route, index, &place) ? 0 : masters ? place.master : place.lower;
+	}
+	return count;
+}
+
+/* Whether what comes in on @above may come in on @device first: a bridge's port, what a VLAN is on, a port of that. */
+static bool is_below(struct netlink *route, unsigned int device, unsigned int above)
+{
+	unsigned int up[DEPTH], down[DEPTH];
+	unsigned int ups = list_devices(route, device, true, up), downs = list_devices(route, above, false, down);
+
+	for (unsigned int i = 0; i < ups; i++)
+		for (unsigned int j = 0; j < downs; j++)
+			if (up[i] == down[j])
+				return true;
+	return false;
+}
+
+static bool is_gateways(const struct exits *exits, const struct interface_pattern *device, struct netlink *route)
+{
+	unsigned int index = device->wildcard || !route ? 0 : if_nametoindex(device->name), last = 0;
+
+	for (unsigned int i = 0; i < exits->count; i++) {
+		const struct interface *interface = &exits->exit[i].interface;
+
+		if (interface->name[0] && interface_matches(device, interface->name))
 			return true;
+		if (index && interface->index && interface->index != last && is_below(route, index, interface->index))
+			return true;
+		last = interface->index;
+	}
 	return false;
 }
 
 /* `vpns*, eth0`; false where there are none. */
 static bool add_devices(struct text *text, const struct flowtable *flowtable, const struct config *config,
-			const struct situation *situation)
+			const struct situation *situation, struct netlink *route)
 {
 	char name[IFNAMSIZ + 1];
 
 	for (size_t i = 0; i < flowtable->devices; i++) {
 		const struct interface_pattern *device = &flowtable->device[i];
 
-		if (is_tunnel(config, &situation->host, device) || is_gateways(&situation->exits, device))
+		if (is_tunnel(config, &situation->host, device) || is_gateways(&situation->exits, device, route))
 			text_add(text, "%s%s", text->length ? ", " : "", interface_pattern_text(device, name));
 	}
 	return text->length > 0;
 }
 
-static bool any_matters(const struct flowtables *flowtables, const struct config *config, const struct situation *situation)
+static bool any_matters(const struct flowtables *flowtables, const struct config *config, const struct situation *situation,
+			struct netlink *route)
 {
 	bool matters = false;
 
 	for (size_t i = 0; i < flowtables->count && !matters; i++) {
 		struct text ignored CLEANUP(text_free) = { 0 };
 
-		matters = add_devices(&ignored, &flowtables->flowtable[i], config, situation);
+		matters = add_devices(&ignored, &flowtables->flowtable[i], config, situation, route);
 	}
 	return matters;
 }
@@ -237,7 +274,7 @@ void flowtables_judge(const struct flowtables *flowtables, const struct config *
 		struct finding finding = { .flowtable = &flowtables->flowtable[i] };
 		struct text devices CLEANUP(text_free) = { 0 }, wrong CLEANUP(text_free) = { 0 };
 
-		if (!add_devices(&devices, finding.flowtable, config, situation))
+		if (!add_devices(&devices, finding.flowtable, config, situation, route))
 			continue;
 		find_rule(&finding, config, situation, ruleset, route);
 		if (!finding.found)
@@ -284,9 +321,9 @@ void flowtables_check(const struct config *config, const struct situation *situa
 
 	if (!read_flowtables(&flowtables, &sockets->nft, &error))
 		report_warning(report, "can't read the flow tables of nft: %s", netlink_error_text(&error));
-	else if (any_matters(&flowtables, config, situation) && ruleset)
+	else if (ruleset)
 		flowtables_judge(&flowtables, config, situation, ruleset, &sockets->route, report);
-	else if (any_matters(&flowtables, config, situation))
+	else if (any_matters(&flowtables, config, situation, &sockets->route))
 		read_and_judge(&flowtables, config, situation, sockets, report);
 	flowtables_free(&flowtables);
 }

@@ -29,8 +29,8 @@ int flowtables_take(const struct nlmsghdr *message, void *flowtables);
 void flowtables_free(struct flowtables *flowtables);
 
 /*
- * flowtables_judge - warn of each flow table that has a client's tunnel or a gateway's interface among its devices, and to
- *	which a rule adds clients' flows; a note where a rule may, depending on what is not known here
+ * flowtables_judge - warn of each flow table that has a client's tunnel, a gateway's interface or what that is built on
+ *	among its devices, and to which a rule adds clients' flows; a note where a rule may, depending on what is not known
  * @ruleset: the rules of others
  * @route: for questions about routes, which some rules ask; NULL where there are none
  */

@@ -19,19 +19,8 @@ modules() {
 # A client at the far end of its tunnel; the gateway, with what clients want behind it, and the router of the host's own route.
 peers_up() {
 	# shellcheck disable=SC2016
-	ip netns add client && ip netns exec client "$OGW_FRESH_NETWORK" && ip -n outside link set vpns0 netns client &&
-		ip netns exec outside sh -c 'for conf in default lo eth0; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
-		ip -n client -batch - <<-END && ip -n outside -batch - <<-END && ip -batch - <<-END
-			link set vpns0 address 02:00:00:00:03:03 up
-			addr add 10.20.0.50/32 dev vpns0
-			addr add fd20::50/128 dev vpns0 nodad
-			route add 10.20.0.1 dev vpns0
-			route add default via 10.20.0.1 dev vpns0
-			route add fd20::1 dev vpns0
-			route add default via fd20::1 dev vpns0
-			neigh replace 10.20.0.1 lladdr 02:00:00:00:00:03 dev vpns0
-			neigh replace fd20::1 lladdr 02:00:00:00:00:03 dev vpns0
-		END
+	client_up && ip netns exec outside sh -c 'for conf in default lo eth0; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
+		ip -n outside -batch - <<-END && ip -batch - <<-END
 			link set lo up
 			link set eth0 address 02:00:00:00:01:01
 			addr add 172.28.0.2/24 dev eth0
@@ -39,9 +28,6 @@ peers_up() {
 			addr add $BEYOND4/32 dev lo
 			addr add $BEYOND6/128 dev lo nodad
 		END
-			route add fd20::50 dev vpns0
-			neigh replace 10.20.0.50 lladdr 02:00:00:00:03:03 dev vpns0
-			neigh replace fd20::50 lladdr 02:00:00:00:03:03 dev vpns0
 			neigh replace 172.28.0.1 lladdr 02:00:00:00:01:09 dev eth0
 			neigh replace fd28::1 lladdr 02:00:00:00:01:09 dev eth0
 			neigh replace 172.28.0.2 lladdr 02:00:00:00:01:01 dev eth0
@@ -61,6 +47,7 @@ fast() {
 	END
 }
 
+# shellcheck disable=SC2016 # for a shell of its own
 no_rules='for family in 4 6; do
 	ip -$family rule show | sed -n "s/^\([0-9]*\):.*proto 111.*/rule del priority \1/p" | ip -$family -batch - || exit
 done'
@@ -123,6 +110,15 @@ done
 ok "the gateway's interface alone" fast 'devices = { eth0 };' 'meta l4proto { tcp, udp } ct direction reply'
 program check
 like "$err" "$(said "the device eth0")" "check warns"
+# A VLAN's packets are taken where they come in, too.
+ok "the gateway is in a VLAN" eval "modprobe 8021q && ip link add link eth0 name eth0.7 type vlan id 7 && ip link set eth0.7 up &&
+	ip addr add 172.29.0.3/24 dev eth0.7"
+ini gateway.address4=172.29.0.2
+ok "up" program up
+like "$err" "$(said "the device eth0")" "warns of the device below it"
+ini gateway.address6=fd28::2
+ok "up" program up
+
 ok "another's" fast 'devices = { eth1 };' ''
 program check
 unlike "$err" "flow table" "check has nothing to say of devices of others"
