@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "cli/verbs.h"
+#include "diagnose/flowtables.h"
 #include "diagnose/others.h"
 #include "diagnose/simulate.h"
 #include "kernel/rtnetlink.h"
@@ -439,13 +440,15 @@ static void judge(struct findings *findings)
 			 " (TCP to port %u; what else is sent may not fare so, as said above)", USUAL_PORT);
 }
 
-static void find_others(struct findings *findings)
+static void find_others(struct findings *findings, struct sockets *sockets)
 {
 	const struct simulation *simulation = &findings->simulation;
 
 	for (size_t i = 0; i < simulation->passages; i++)
 		if (!is_ours(findings, simulation->passage[i].chain))
 			others_report(findings->config, simulation, &simulation->passage[i], "this packet", &findings->others);
+	if (findings->situation->goal == GOAL_INSTALL)
+		flowtables_check(findings->config, findings->situation, sockets, simulation->ruleset, &findings->others);
 	others_unseen(findings->config, &findings->unseen);
 }
 
@@ -853,7 +856,7 @@ static void explain_packet(struct findings *findings, struct run *run)
 					      "looking up the route: %s", netlink_error_text(&findings->simulation.error));
 	}
 	if (result == 0) {
-		find_others(findings);
+		find_others(findings, &run->sockets);
 		judge(findings);
 		run->bad_news = !findings->arrives;
 		if (run->options->json)

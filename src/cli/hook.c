@@ -5,6 +5,7 @@
 #include "cli/run.h"
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
+#include "diagnose/flowtables.h"
 #include "kernel/conntrack.h"
 
 #include <errno.h>
@@ -385,6 +386,9 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 		result = state_record(state, session, report);
 	if (result == 0 && situation.goal == GOAL_INSTALL) {
 		advise(config, &situation, NULL, report);
+		/* Since the table was found complete, nobody has changed nf_tables else: it was said then. */
+		if (!situation.present.guard.unchanged)
+			flowtables_check(config, &situation, sockets, NULL, report);
 		if (config->dns == DNS_WARN)
 			advise_dns(sockets, report);
 	}

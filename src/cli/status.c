@@ -8,6 +8,7 @@
 #include "diagnose/advice.h"
 #include "diagnose/bypass.h"
 #include "diagnose/capacity.h"
+#include "diagnose/flowtables.h"
 #include "diagnose/overlap.h"
 #include "model/marks.h"
 
@@ -780,6 +781,7 @@ static void add_advice(const struct status *status, struct run *run)
 	if (goal_of(&run->config) == GOAL_REMOVE || run->options->brief)
 		return;
 	advise(&run->config, status->situation, &status->bypasses, &run->report);
+	flowtables_check(&run->config, status->situation, &run->sockets, NULL, &run->report);
 	capacity_advise(&run->config, &run->sockets.nft, &run->report);
 }
 

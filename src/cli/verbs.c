@@ -4,6 +4,7 @@
 #include "base/terminal.h"
 #include "diagnose/advice.h"
 #include "diagnose/capacity.h"
+#include "diagnose/flowtables.h"
 #include "kernel/await.h"
 #include "model/script.h"
 
@@ -99,6 +100,7 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 			warn_of_missing(&situation, report);
 			advise_bypasses(config, &situation, &sockets->route, report);
 			advise(config, &situation, NULL, report);
+			flowtables_check(config, &situation, sockets, NULL, report);
 			capacity_advise(config, &sockets->nft, report);
 		} else {
 			warn_of_left(config, &situation.present, report);

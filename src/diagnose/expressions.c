@@ -309,7 +309,7 @@ static struct move load_flow_address(struct evaluation *evaluation, const struct
 static struct move load_flow_status(struct evaluation *evaluation, uint32_t number)
 {
 	const struct packet *packet = evaluation->packet;
-	uint32_t status = packet->reply ? IPS_CONFIRMED | IPS_SEEN_REPLY : 0;
+	uint32_t status = packet->reply || packet->later ? IPS_CONFIRMED | IPS_SEEN_REPLY : 0;
 	uint32_t known = packet->flow_open ? 0 : IPS_CONFIRMED | IPS_SEEN_REPLY | IPS_EXPECTED | IPS_DYING | IPS_TEMPLATE;
 	struct value value = value_make(&status, sizeof(status), OPEN_FLOW);
 
@@ -818,6 +818,13 @@ static struct move take_notrack(struct evaluation *evaluation, const struct nftn
 	       (struct move){ .matches = ANSWER(true), .deed = DEED_UNTRACK };
 }
 
+/* Of flows that it can't take, it ends the rule. */
+static struct move take_flow_offload(struct evaluation *evaluation, const struct nftnl_expr *expression)
+{
+	(void)evaluation, (void)expression;
+	return (struct move){ .matches = ANSWER(true), .deed = DEED_OFFLOAD };
+}
+
 static struct move take_synproxy(struct evaluation *evaluation, const struct nftnl_expr *expression)
 {
 	(void)evaluation, (void)expression;
@@ -878,7 +885,7 @@ static const struct {
 	{ "queue", take_queue }, { "dup", take_dup }, { "fwd", take_fwd }, { "reject", take_reject },
 	{ "notrack", take_notrack }, { "synproxy", take_synproxy }, { "exthdr", take_exthdr }, { "hash", take_hash },
 	{ "numgen", take_numgen }, { "match", take_match }, { "target", take_target }, { "counter", take_nothing },
-	{ "log", take_nothing }, { "last", take_nothing }, { "flow_offload", take_nothing },
+	{ "log", take_nothing }, { "last", take_nothing }, { "flow_offload", take_flow_offload },
 };
 
 static void forget(struct registers *registers)

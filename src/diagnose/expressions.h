@@ -26,6 +26,7 @@ enum deed {
 	DEED_TAKE,		/* this host answers in place of the destination (synproxy) */
 	DEED_MARK,		/* gets `mark` */
 	DEED_FLOW_MARK,
+	DEED_OFFLOAD,		/* its flow is added to a flow table (flowtables.h) */
 	DEED_UNTRACK,
 	DEED_UNKNOWN,		/* may be anything */
 };

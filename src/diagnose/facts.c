@@ -24,7 +24,7 @@ uint32_t facts_flow_state(const struct packet *packet, const struct place *place
 		return CT_UNTRACKED;
 	if (!facts_is_tracked(packet, place))
 		return CT_INVALID;
-	return packet->reply ? CT_ESTABLISHED : CT_NEW;
+	return packet->reply || packet->later ? CT_ESTABLISHED : CT_NEW;
 }
 
 static bool is_assumed(const struct packet *packet, const struct address *address)

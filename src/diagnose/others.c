@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diagnose/others.h"
+#include "diagnose/flowtables.h"
 #include "model/guard.h"
 #include "model/marks.h"
 
@@ -11,7 +12,7 @@
 
 #define COMMENT_ROOM 80		/* bytes of a comment that are shown */
 
-static const char *family_word(uint32_t family)
+const char *others_family_word(uint32_t family)
 {
 	switch (family) {
 	case NFPROTO_IPV4:
@@ -26,7 +27,7 @@ static const char *family_word(uint32_t family)
 
 void others_chain_text(struct text *text, const struct nftnl_chain *chain)
 {
-	text_add(text, "%s %s %s", family_word(nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY)),
+	text_add(text, "%s %s %s", others_family_word(nftnl_chain_get_u32(chain, NFTNL_CHAIN_FAMILY)),
 		 nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
 }
 
@@ -44,8 +45,7 @@ static bool has_plain_names(const struct nftnl_chain *chain)
 	       is_identifier(nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
 }
 
-/* The command that shows it. */
-static void add_look(struct text *text, const struct nftnl_chain *chain)
+void others_look_text(struct text *text, const struct nftnl_chain *chain)
 {
 	text_add_string(text, has_plain_names(chain) ? "nft -a list chain " : "nft -a list ruleset");
 	if (has_plain_names(chain))
@@ -95,7 +95,7 @@ static void add_remedy(struct text *text, const struct config *config, const str
 			 interface_pattern_text(&config->clients, pattern), answer ? " ct state established,related" : "");
 	else {
 		text_add_string(text, "see ");
-		add_look(text, passage->chain);
+		others_look_text(text, passage->chain);
 	}
 }
 
@@ -173,7 +173,7 @@ static void report_rewriting(const struct simulation *simulation, const struct p
 		return;
 	others_chain_text(&name, passage->chain);
 	others_cause_text(&cause, effect, passage->chain);
-	add_look(&look, passage->chain);
+	others_look_text(&look, passage->chain);
 	if (effect->detail[0])
 		text_add(&cause, ", to %s", effect->detail);
 	if (passage->rewritten == YES)
@@ -194,7 +194,7 @@ static void report_copy(const struct simulation *simulation, const struct passag
 		return;
 	others_chain_text(&name, passage->chain);
 	others_cause_text(&cause, effect, passage->chain);
-	add_look(&look, passage->chain);
+	others_look_text(&look, passage->chain);
 	report_warning(report, "the nft chain `%s` %s %s to %s, by %s: whoever gets the copies can read what clients send; see "
 		       "%s", text_string(&name),
 		       effect->answer.truth == YES ? "copies" : "may copy some of", what,
@@ -351,7 +351,7 @@ static void add_marking(struct text *by, const struct config *config, const stru
 
 	others_chain_text(&name, passage->chain);
 	others_cause_text(&cause, effect, passage->chain);
-	add_look(&look, passage->chain);
+	others_look_text(&look, passage->chain);
 	text_add(by, "the nft chain `%s` changes the mark of %s in bits of [gateway] mark_mask (0x%x), by which they are "
 		 "known for their gateway, by %s: %s; choose other bits there or for mark_mask; see %s", text_string(&name),
 		 effect->deed == DEED_MARK ? "what clients send" : "clients' flows", config->mark_mask, text_string(&cause),
@@ -378,18 +378,37 @@ bool others_marks(const struct config *config, const struct ruleset *ruleset, co
 
 /* check */
 
-/* An address of the clients, and a tunnel that none may be named after. */
-static void make_client(const struct config *config, int family, struct address *address, char tunnel[IFNAMSIZ])
+/* An address of the clients. */
+static void make_address(const struct config *config, int family, struct address *address)
 {
 	const struct subnets *subnets = &config->subnets[family];
 
 	*address = subnets->count ? subnets->prefix[0].address : (struct address){ .family = family_of(family) };
 	if (subnets->count && subnets->prefix[0].length + 2U <= address_size(address->family) * 8)
 		address->bytes[address_size(address->family) - 1] |= 2;
+}
+
+/* A tunnel that none may be named after. */
+static void make_tunnel(const struct config *config, char tunnel[IFNAMSIZ])
+{
 	if (config->clients.wildcard)
 		snprintf(tunnel, IFNAMSIZ, "%.12s999", config->clients.name);
 	else
 		snprintf(tunnel, IFNAMSIZ, "%s", config->clients.name);
+}
+
+void others_suppose(const struct config *config, const struct exit *exit, const char *tunnel, struct packet *packet,
+		    struct packet *answer)
+{
+	struct address client, far;
+	char invented[IFNAMSIZ];
+
+	/* Some host that everybody may reach. */
+	address_parse(&far, exit->family == IPV4 ? "1.1.1.1" : "2606:4700:4700::1111");
+	make_address(config, exit->family, &client);
+	make_tunnel(config, invented);
+	others_make_packet(packet, &client, tunnel ? tunnel : invented, &far, exit->interface.name, &exit->nexthop);
+	others_make_answer(answer, packet, gateway_masquerades(exit->gateway, exit->family));
 }
 
 struct check {
@@ -428,15 +447,9 @@ static void check_marks(const struct check *check, const struct packet *packet, 
 
 static void check_exit(const struct check *check, const struct exit *exit)
 {
-	struct address client, far;
 	struct packet packet, answer;
-	char tunnel[IFNAMSIZ];
 
-	/* Some host that everybody may reach. */
-	address_parse(&far, exit->family == IPV4 ? "1.1.1.1" : "2606:4700:4700::1111");
-	make_client(check->config, exit->family, &client, tunnel);
-	others_make_packet(&packet, &client, tunnel, &far, exit->interface.name, &exit->nexthop);
-	others_make_answer(&answer, &packet, gateway_masquerades(exit->gateway, exit->family));
+	others_suppose(check->config, exit, NULL, &packet, &answer);
 	check_packet(check, &packet, "what clients send");
 	check_marks(check, &packet, exit);
 	check_packet(check, &answer, "the answers to clients");
@@ -462,9 +475,11 @@ void others_check(const struct config *config, const struct situation *situation
 		.roads = { &sockets->route, &situation->present },
 	};
 
-	if (others_read(&ruleset, &sockets->nft, report) == 0)
+	if (others_read(&ruleset, &sockets->nft, report) == 0) {
 		for (unsigned int i = 0; i < situation->exits.count; i++)
 			check_exit(&check, &situation->exits.exit[i]);
+		flowtables_check(config, situation, sockets, &ruleset, report);
+	}
 	ruleset_free(&ruleset);
 	others_unseen(config, &unseen);
 	for (size_t i = 0; i < unseen.count; i++)

@@ -25,6 +25,13 @@ void others_make_packet(struct packet *packet, const struct address *client, con
 void others_make_answer(struct packet *answer, const struct packet *packet, bool masquerade);
 
 /*
+ * others_suppose - a packet of a client that leaves via @exit, to some host, and the answer to it
+ * @tunnel: that it comes in on; NULL for one that does not exist
+ */
+void others_suppose(const struct config *config, const struct exit *exit, const char *tunnel, struct packet *packet,
+		    struct packet *answer);
+
+/*
  * others_drops - whether nft chains of others surely end the path of each such packet, and with @ours those of our table, too
  * @by: a sentence that says which
  */
@@ -45,6 +52,12 @@ void others_report(const struct config *config, const struct simulation *simulat
 
 /* others_unseen - a sentence for each kind of rules of this host that can't be looked at */
 void others_unseen(const struct config *config, struct lines *unseen);
+
+/* others_family_word - NFPROTO_INET, ... as nft(8) writes it */
+const char *others_family_word(uint32_t family);
+
+/* others_look_text - the command that shows a chain with the handles of its rules */
+void others_look_text(struct text *text, const struct nftnl_chain *chain);
 
 /* others_chain_text - such as `inet filter forward` */
 void others_chain_text(struct text *text, const struct nftnl_chain *chain);

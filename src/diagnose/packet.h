@@ -23,6 +23,7 @@ struct packet {
 
 	/* Of its flow. */
 	bool reply;
+	bool later;			/* not the first one: the flow has been answered */
 	struct address behind_nat;	/* the destination of a reply once NAT is undone; AF_UNSPEC where there was none */
 	struct address first_source, first_destination;	/* of the flow's first packet */
 	bool untracked;

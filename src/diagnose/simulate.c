@@ -306,6 +306,9 @@ static void take_move(struct walk *walk, const struct move *move)
 	case DEED_FLOW_MARK:
 		add_of_rule(walk, DEED_FLOW_MARK, NF_ACCEPT, answer, move);
 		return set_word(&packet->flow_mark, &packet->flow_mark_open, move, answer_and(walk->enters, answer));
+	case DEED_OFFLOAD:
+		add_of_rule(walk, DEED_OFFLOAD, NF_ACCEPT, answer, move);
+		return;
 	case DEED_UNTRACK:
 		return untrack(walk, answer);
 	case DEED_UNKNOWN:
@@ -610,7 +613,7 @@ static bool is_asked(const struct simulation *simulation, const struct ruleset_c
 		return (family == NFPROTO_NETDEV || family == NFPROTO_INET) &&
 		       is_on_device(chain->chain, hook == INGRESS ? packet->incoming : packet->outgoing);
 	/* NAT is for the first packet of a flow. */
-	return for_family && !(is_nat(chain->chain) && (packet->reply || packet->untracked ||
+	return for_family && !(is_nat(chain->chain) && (packet->reply || packet->later || packet->untracked ||
 							(hook == NF_INET_POST_ROUTING && simulation->left_source_nat)));
 }
 

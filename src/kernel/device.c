@@ -47,3 +47,36 @@ bool device_read_traffic(struct netlink *route, const char *name, struct device_
 	mnl_attr_put(message, IFLA_IFNAME, sizeof(padded_name), padded_name);
 	return netlink_request(route, message, device_take_traffic, bytes, &error) == 0;
 }
+
+int device_take_place(const struct nlmsghdr *message, void *data)
+{
+	struct device_place *place = data;
+	const struct nlattr *attribute;
+	bool elsewhere = false;
+
+	if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(struct ifinfomsg))
+		return EBADMSG;
+	*place = (struct device_place){ 0 };
+	mnl_attr_for_each(attribute, message, sizeof(struct ifinfomsg)) {
+		elsewhere = elsewhere || mnl_attr_get_type(attribute) == IFLA_LINK_NETNSID;
+		if (mnl_attr_get_type(attribute) == IFLA_LINK && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			place->lower = mnl_attr_get_u32(attribute);
+		if (mnl_attr_get_type(attribute) == IFLA_MASTER && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			place->master = mnl_attr_get_u32(attribute);
+	}
+	if (elsewhere)
+		place->lower = 0;
+	return 0;
+}
+
+bool device_read_place(struct netlink *route, unsigned int index, struct device_place *place)
+{
+	char buffer[NETLINK_MESSAGE_SIZE];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	struct netlink_error error;
+
+	message->nlmsg_type = RTM_GETLINK;
+	header->ifi_index = (int)index;
+	return index && netlink_request(route, message, device_take_place, place, &error) == 0;
+}

@@ -26,4 +26,16 @@ bool device_read_traffic(struct netlink *route, const char *name, struct device_
 /* device_take_traffic - a netlink_handler of RTM_NEWLINK; @data: struct device_traffic */
 int device_take_traffic(const struct nlmsghdr *message, void *data);
 
+/* Where a device stands among others; indices, 0 where there is none in this network namespace. */
+struct device_place {
+	unsigned int lower;	/* the device whose packets it unpacks: a VLAN's */
+	unsigned int master;	/* the bridge, bond or VRF that has it */
+};
+
+/* device_read_place - by RTM_GETLINK; false where there is no such device, or the kernel does not tell */
+bool device_read_place(struct netlink *route, unsigned int index, struct device_place *place);
+
+/* device_take_place - a netlink_handler of RTM_NEWLINK; @data: struct device_place */
+int device_take_place(const struct nlmsghdr *message, void *data);
+
 #endif

@@ -14,6 +14,7 @@
  */
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
+#include "diagnose/flowtables.h"
 #include "diagnose/others.h"
 #include "diagnose/simulate.h"
 #include "kernel/conntrack.h"
@@ -394,11 +395,13 @@ static void verb(struct result (*run)(const struct options *), const char *with,
 	require(error == 0 || error == 1 || error >= EX_USAGE, "a verb has one of the exit statuses");
 }
 
-static void take_nft(struct ruleset *ruleset, const struct nlmsghdr *message)
+static void take_nft(struct ruleset *ruleset, struct flowtables *flowtables, const struct nlmsghdr *message)
 {
 	if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
 		return;
-	if (message->nlmsg_type == NFT(NFT_MSG_NEWSETELEM) && ruleset->sets > 0)
+	if (message->nlmsg_type == NFT(NFT_MSG_NEWFLOWTABLE))
+		flowtables_take(message, flowtables);
+	else if (message->nlmsg_type == NFT(NFT_MSG_NEWSETELEM) && ruleset->sets > 0)
 		ruleset_take_elements(message, ruleset->set[ruleset->sets - 1].set);
 	else if (ruleset_take(message, ruleset) != 0)
 		longjmp(input_end, 1);
@@ -443,6 +446,7 @@ static void send_packets(const struct config *with, const uint8_t *data, size_t 
 {
 	struct nlmsghdr *messages = malloc(size ? size : 1);
 	const struct nlmsghdr *message = messages;
+	struct flowtables flowtables = { 0 };
 	struct ruleset ruleset = { 0 };
 	int left = (int)size;
 
@@ -450,13 +454,14 @@ static void send_packets(const struct config *with, const uint8_t *data, size_t 
 		abort();
 	memcpy(messages, data, size);
 	for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left))
-		take_nft(&ruleset, message);
+		take_nft(&ruleset, &flowtables, message);
 	if (ruleset_sort(&ruleset)) {
 		for (int family = 0; family < FAMILIES; family++) {
 			send_packet(with, &ruleset, family, false);
 			send_packet(with, &ruleset, family, true);
 		}
 	}
+	flowtables_free(&flowtables);
 	ruleset_free(&ruleset);
 	free(messages);
 }

@@ -85,6 +85,26 @@ host_links() {
 		ip route add default via fd28::1
 }
 
+# The far end of vpns0, which is a client, in a namespace of its own: `client`.
+client_up() {
+	ip netns add client && ip netns exec client "$OGW_FRESH_NETWORK" && ip -n outside link set vpns0 netns client &&
+		ip -n client -batch - <<-END && ip -batch - <<-END
+			link set vpns0 address 02:00:00:00:03:03 up
+			addr add 10.20.0.50/32 dev vpns0
+			addr add fd20::50/128 dev vpns0 nodad
+			route add 10.20.0.1 dev vpns0
+			route add default via 10.20.0.1 dev vpns0
+			route add fd20::1 dev vpns0
+			route add default via fd20::1 dev vpns0
+			neigh replace 10.20.0.1 lladdr 02:00:00:00:00:03 dev vpns0 nud permanent
+			neigh replace fd20::1 lladdr 02:00:00:00:00:03 dev vpns0 nud permanent
+		END
+			route add fd20::50 dev vpns0
+			neigh replace 10.20.0.50 lladdr 02:00:00:00:03:03 dev vpns0 nud permanent
+			neigh replace fd20::50 lladdr 02:00:00:00:03:03 dev vpns0 nud permanent
+		END
+}
+
 # As if the gateways had answered: their link-layer addresses are known.
 gateways_known() {
 	local gateway

@@ -13,6 +13,7 @@ connects() {
 	ok "$1: a session connects" hook connect
 	WRAP=()
 	is "$(grep -c NFT_MSG_GETRULE "$OGW_WORK/trace")" "$2" "$1: the kill switch is read $2 times"
+	is "$(grep -c NFT_MSG_GETFLOWTABLE "$OGW_WORK/trace")" "$(($2 > 0))" "$1: with it, once, flow tables of others"
 	is "$(field routing)" "$3" "$1: routing is $3"
 }
 

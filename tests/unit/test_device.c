@@ -57,12 +57,37 @@ static void answers_that_make_no_sense_are_refused(void **state)
 	assert_int_equal(bytes.in, 0);
 }
 
+/* A VLAN, a port of a bridge, and a veth, whose other end may be in another network namespace. */
+static void places_are_told(void **state)
+{
+	for (int elsewhere = 0; elsewhere < 2; elsewhere++) {
+		struct device_place place = { 7, 7 };
+		char buffer[NETLINK_MESSAGE_SIZE];
+		struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+		(void)state;
+		assert_int_equal(device_take_place(message, &place), EBADMSG);
+		message->nlmsg_type = RTM_NEWLINK;
+		mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+		assert_int_equal(device_take_place(message, &place), 0);
+		assert_int_equal(place.lower + place.master, 0);
+		mnl_attr_put_u32(message, IFLA_LINK, 2);
+		mnl_attr_put_u32(message, IFLA_MASTER, 3);
+		if (elsewhere)
+			mnl_attr_put_u32(message, IFLA_LINK_NETNSID, 0);
+		assert_int_equal(device_take_place(message, &place), 0);
+		assert_int_equal(place.lower, elsewhere ? 0 : 2);
+		assert_int_equal(place.master, 3);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_kernel_receives_comes_from_the_client),
 		cmocka_unit_test(older_kernels_tell_less),
 		cmocka_unit_test(answers_that_make_no_sense_are_refused),
+		cmocka_unit_test(places_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,33 +18,13 @@ modules() {
 # The client's end of its tunnel, in a namespace of its own; the peer beyond eth0, with what clients want behind it.
 peers_up() {
 	# shellcheck disable=SC2016
-	ip netns add client && ip netns exec client "$OGW_FRESH_NETWORK" && ip -n outside link set vpns0 netns client &&
-		ip netns exec outside sh -c 'for conf in default lo; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
-		ip -n client -batch - <<-END && ip route add fd20::50 dev vpns0 && tunnel_known && ip -n outside -batch - <<-END
-			link set vpns0 address 02:00:00:00:03:03 up
-			addr add 10.20.0.50/32 dev vpns0
-			addr add fd20::50/128 dev vpns0 nodad
-			route add 10.20.0.1 dev vpns0
-			route add default via 10.20.0.1 dev vpns0
-			route add fd20::1 dev vpns0
-			route add default via fd20::1 dev vpns0
-		END
+	client_up && ip netns exec outside sh -c 'for conf in default lo; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
+		ip -n outside -batch - <<-END
 			link set lo up
 			addr add 172.28.0.2/24 dev eth0
 			addr add $BEYOND4/32 dev lo
 			addr add $BEYOND6/128 dev lo nodad
 		END
-}
-
-# A tunnel of ocserv's has no neighbours to ask.
-tunnel_known() {
-	local address
-	for address in 10.20.0.50 fd20::50; do
-		ip neigh replace "$address" lladdr 02:00:00:00:03:03 dev vpns0 nud permanent || return
-	done
-	for address in 10.20.0.1 fd20::1; do
-		ip -n client neigh replace "$address" lladdr 02:00:00:00:00:03 dev vpns0 nud permanent || return
-	done
 }
 
 wireguard_peer() {
