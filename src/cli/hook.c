@@ -6,6 +6,7 @@
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
 #include "kernel/conntrack.h"
+#include "model/script.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -330,6 +331,57 @@ static int check_gateway(const struct situation *situation, const struct gateway
 	return result;
 }
 
+/* Via which of several gateways the session leaves, and what it has in their maps. */
+static int choose_gateway(struct run *run, struct session *session, struct placements *own, const struct gateway **gateway)
+{
+	const struct config *config = &run->config;
+	struct report *report = &run->report;
+
+	*gateway = config_default(config);
+	if (!config_is_mapped(config))
+		return 0;
+	*gateway = places_check_maps(config, &run->state, false, report) < 0 ? NULL : places_gateway(config, session, report);
+	if (!*gateway)
+		return -1;
+	session->gateway = (*gateway)->name;
+	if (places_own(own, session, *gateway, &run->state, report) < 0)
+		return -1;
+	run->remembered.own = own;
+	return places_hold_length(&run->remembered.known, session, &run->state, report);
+}
+
+static int remember(struct run *run, const struct session *session)
+{
+	struct remembered *remembered = &run->remembered;
+	const struct state *state = &run->state;
+	struct host host;
+
+	remembered->quick = true;
+	checkpoint_load(state, remembered->checkpoint);
+	checkpoint_read_left_out(remembered->checkpoint, &host);
+	remembered->distrusts = host_leaves_out(&host, session->device);
+	return remembered_read(remembered, &run->config, state, &run->report);
+}
+
+/*
+ * What is to be done before a session begins, be it done or printed; -1 where it is refused. @situation is to be freed in either
+ * case, before @own.
+ */
+static int look(struct run *run, struct session *session, struct placements *own, struct situation *situation)
+{
+	const struct config *config = &run->config;
+	struct report *report = &run->report;
+	const struct gateway *gateway;
+
+	*situation = (struct situation){ 0 };
+	if (remember(run, session) < 0 || choose_gateway(run, session, own, &gateway) < 0 ||
+	    situation_read(situation, config, goal_of(config), &run->remembered, &run->sockets, report) < 0 ||
+	    (situation->goal == GOAL_INSTALL && check_tunnel(situation, session, report) < 0) ||
+	    check_gateway(situation, gateway, report) < 0)
+		return -1;
+	return run_permits(run, situation, BY_HOOK, session);
+}
+
 /* Routing and kill switch, and the record of the session, under the lock. */
 static int connect_locked(struct run *run, struct session *session, struct stale *stale, enum change *change,
 			  struct text *wrong)
@@ -339,36 +391,10 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 	struct report *report = &run->report;
 	struct state *state = &run->state;
 	struct remembered *remembered = &run->remembered;
-	const struct gateway *gateway = config_default(config);
 	struct placements own CLEANUP(placements_free) = { 0 };
 	struct situation situation;
-	struct host host;
-	int result;
+	int result = look(run, session, &own, &situation);
 
-	if (config_is_mapped(config)) {
-		gateway = places_check_maps(config, state, false, report) < 0 ? NULL : places_gateway(config, session, report);
-		if (!gateway)
-			return -1;
-		session->gateway = gateway->name;
-		if (places_own(&own, session, gateway, state, report) < 0)
-			return -1;
-		remembered->own = &own;
-	}
-	remembered->quick = true;
-	checkpoint_load(state, remembered->checkpoint);
-	checkpoint_read_left_out(remembered->checkpoint, &host);
-	remembered->distrusts = host_leaves_out(&host, session->device);
-	if (remembered_read(remembered, config, state, report) < 0 ||
-	    (config_is_mapped(config) && places_hold_length(&remembered->known, session, state, report) < 0))
-		return -1;
-	result = situation_read(&situation, config, goal_of(config), remembered, sockets, report);
-
-	if (result == 0 && situation.goal == GOAL_INSTALL)
-		result = check_tunnel(&situation, session, report);
-	if (result == 0)
-		result = check_gateway(&situation, gateway, report);
-	if (result == 0)
-		result = run_permits(run, &situation, BY_HOOK, state, session);
 	if (result == 0 && config_is_mapped(config))
 		result = places_hold(&own, session, false, state, report);
 	if (result == 0) {
@@ -394,14 +420,35 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 }
 
 /* [log] dry_run: what would be done, in the log. */
-static void dry_run_to_log(struct run *run)
+static void log_plan(const struct config *config, const struct plan *plan)
 {
-	struct situation situation;
-	int result = run_look(run, &situation, goal_of(&run->config), BY_HOOK);
+	struct lines commands CLEANUP(lines_free) = { 0 };
 
-	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
-		log_line(LOG_LEVEL_INFO, "dry run: would repair: %s", situation.plan.problems.line[i]);
+	for (size_t i = 0; i < plan->problems.count; i++)
+		log_line(LOG_LEVEL_INFO, "dry run: would repair: %s", plan->problems.line[i]);
+	for (size_t i = 0; i < plan->changes; i++)
+		if (!plan->change[i].told)
+			script_add_change(&commands, config->killswitch_table, &plan->change[i]);
+	for (size_t i = 0; i < commands.count; i++)
+		log_line(LOG_LEVEL_INFO, "dry run: would do: nft %s", commands.line[i]);
+}
+
+static int connect_dry_run(struct run *run, struct session *session)
+{
+	struct placements own CLEANUP(placements_free) = { 0 };
+	struct situation situation = { 0 };
+	int result = sockets_open(&run->sockets, &run->report);
+
+	run_peek(run);
+	if (result == 0)
+		result = look(run, session, &own, &situation);
+	if (result == 0 && run->options->dry_run)
+		print_plan(run, &situation, "connect");
+	else if (result == 0)
+		log_plan(&run->config, &situation.plan);
 	situation_free(&situation);
+	run->remembered.own = NULL;
+	return result;
 }
 
 static long elapsed_us(const struct timespec *since)
@@ -446,12 +493,12 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	if (check_session(config, &session, report) < 0)
 		return -1;
 	if (run->options->dry_run)
-		return print_dry_run(run, goal_of(config), BY_HOOK, "connect");
+		return connect_dry_run(run, &session);
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
 		run->harmless = true;
 		report_warning(report, "[log] dry_run = yes: this session is accepted without checking its kill switch");
-		dry_run_to_log(run);
+		connect_dry_run(run, &session);
 		log_connect(config, &session, "dry-run", NULL, begun);
 		return 0;
 	}
@@ -584,17 +631,62 @@ static bool note_other(const struct session *session, void *data)
 	return false;
 }
 
-static int disconnect_dry_run(struct run *run, const char *id)
+static bool is_last(const struct config *config, const char *id)
 {
-	const struct config *config = &run->config;
 	const char *alone = id;	/* NULL once another live session was seen */
 
 	state_look(config->state_dir, note_other, &alone);
-	if (removes_after_last(config) && alone)
+	return alone;
+}
+
+/* What of the session is in the maps of several gateways, in @situation. */
+static int look_at_departure(struct run *run, const struct session *session, struct situation *situation)
+{
+	struct placements gone CLEANUP(placements_free) = { 0 };
+	struct report *report = &run->report;
+	int result = 0;
+
+	*situation = (struct situation){ 0 };
+	run_peek(run);
+	if (config_is_mapped(&run->config) && places_gone(&gone, session, &run->state, report)) {
+		result = sockets_open(&run->sockets, report);
+		if (result == 0)
+			result = situation_of_placements(situation, &gone, &run->config, &run->sockets, report);
+	}
+	return result;
+}
+
+static int disconnect_dry_run(struct run *run, const struct session *session)
+{
+	const struct config *config = &run->config;
+	struct situation situation;
+	int result;
+
+	if (removes_after_last(config) && is_last(config, session->id))
 		return print_dry_run(run, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session");
-	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
-	       config->remove_after_last ? "other sessions are live" : "[session] remove_after_last is no");
-	return 0;
+	result = look_at_departure(run, session, &situation);
+	if (result == 0 && situation.plan.steps)
+		print_plan(run, &situation, "disconnect");
+	else if (result == 0)
+		printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
+		       config->remove_after_last ? "other sessions are live" : "[session] remove_after_last is no");
+	situation_free(&situation);
+	return result;
+}
+
+/* [log] dry_run: the same in the log. */
+static void log_departure(struct run *run, const struct session *session)
+{
+	const struct config *config = &run->config;
+	struct situation situation;
+
+	if (removes_after_last(config) && is_last(config, session->id)) {
+		log_line(LOG_LEVEL_INFO, "dry run: would remove all, as no other session is live");
+		return;
+	}
+	if (look_at_departure(run, session, &situation) == 0)
+		log_plan(config, &situation.plan);
+	situation_free(&situation);
 }
 
 /* Takes the session's addresses out of the maps of several gateways, unless somebody has got its device meanwhile. */
@@ -625,10 +717,12 @@ static int hook_disconnect(struct run *run)
 	if (check_id(&session, report) < 0)
 		return -1;
 	if (run->options->dry_run)
-		return disconnect_dry_run(run, session.id);
+		return disconnect_dry_run(run, &session);
 	/* Whatever goes wrong, it has ended. */
 	run->harmless = true;
-	if (!config->log_dry_run && run_lock(run) == 0) {
+	if (config->log_dry_run) {
+		log_departure(run, &session);
+	} else if (run_lock(run) == 0) {
 		session.gateway = state_gateway(&run->state, session.id, gateway);
 		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
 			remove_after_last(run, &session, &change);

@@ -19,17 +19,14 @@ static void open_log(const struct run *run, enum runner runner, enum log_level l
 static int place_all(struct placements *all, void *data, struct report *report)
 {
 	struct run *run = data;
-	struct report unread = { 0 };
-	struct state state;
-	int result = 0;
+	int result;
 
 	if (run->state.sessions >= 0)
 		return places_all(all, &run->config, &run->state, report);
+	run_peek(run);
 	/* Without a directory there was no session. */
-	if (state_open(&state, run->config.state_dir, false, &unread) == 0)
-		result = places_all(all, &run->config, &state, report);
-	state_close(&state);
-	report_free(&unread);
+	result = run->state.sessions >= 0 ? places_all(all, &run->config, &run->state, report) : 0;
+	state_close(&run->state);
 	return result;
 }
 
@@ -56,9 +53,9 @@ int run_lock(struct run *run)
 	return state_lock(&run->state, &run->report);
 }
 
-int run_permits(struct run *run, const struct situation *situation, enum doer doer, const struct state *state,
-		const struct session *own)
+int run_permits(struct run *run, const struct situation *situation, enum doer doer, const struct session *own)
 {
+	const struct state *state = run->state.sessions >= 0 ? &run->state : NULL;
 	const struct config *config = &run->config;
 
 	if (situation->goal == GOAL_INSTALL && overlap_refuse(config, situation, doer, &run->sockets.route, &run->report) < 0)
@@ -178,18 +175,13 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 	return 0;
 }
 
-/* With the records of live sessions, where there are any. */
-static int permits_dry(struct run *run, const struct situation *situation, enum doer doer)
+void run_peek(struct run *run)
 {
-	const struct session own = { .id = getenv("ID"), .device = getenv("DEVICE") };
 	struct report unread = { 0 };
-	struct state state;
-	bool readable = state_open(&state, run->config.state_dir, false, &unread) == 0;
-	int result = run_permits(run, situation, doer, readable ? &state : NULL, doer == BY_HOOK ? &own : NULL);
 
-	state_close(&state);
+	if (state_open(&run->state, run->config.state_dir, false, &unread) < 0)
+		state_close(&run->state);
 	report_free(&unread);
-	return result;
 }
 
 int run_look(struct run *run, struct situation *situation, enum goal goal, enum doer doer)
@@ -199,9 +191,10 @@ int run_look(struct run *run, struct situation *situation, enum goal goal, enum 
 		return -1;
 	remembered_look(&run->remembered, &run->config);
 	run->remembered.move = run->options->move;
+	run_peek(run);
 	if (situation_read(situation, &run->config, goal, &run->remembered, &run->sockets, &run->report) < 0)
 		return -1;
-	return permits_dry(run, situation, doer);
+	return run_permits(run, situation, doer, NULL);
 }
 
 struct result run_end(struct run *run)

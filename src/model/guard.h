@@ -175,6 +175,7 @@ struct guard_change {
 	const struct guard_set *set;
 	struct guard_element element;
 	char was[GUARD_CHAIN_NAME];	/* its chain until then; "" where there is none */
+	bool told;			/* as a problem of the plan */
 };
 
 struct guard {
@@ -182,6 +183,7 @@ struct guard {
 	uint8_t instance[GUARD_INSTANCE];	/* of the table that is to be made; all zero: without one */
 	struct guard_set *set;
 	size_t sets;
+	char own[IFNAMSIZ];			/* the tunnel of the session that a hook is about; "" for none */
 	struct guard_chain *chain;
 	size_t chains;
 	struct lines kept;			/* by guard_keep() */

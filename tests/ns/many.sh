@@ -472,8 +472,101 @@ test_networks() {
 	stop A B C
 }
 
+# What a dry run is made from: nobody is there, or alice and what has become of her.
+nobody() {
+	fresh_start
+}
+
+alice() {
+	fresh_start && connect A "${ALICE[@]}"
+}
+
+alice_flushed() {
+	alice && nft flush ruleset
+}
+
+alice_without_route() {
+	alice && ip route del default table 101
+}
+
+alice_without_entries() {
+	alice && nft flush map inet ocserv_gw session4
+}
+
+both() {
+	alice && connect B "${BOB[@]}"
+}
+
+all_of_it() {
+	state
+	entries
+}
+
+# same_as_real START REASON NAME [VARIABLE=VALUE...]: what the hook's dry run prints does what the hook does; $script
+same_as_real() {
+	local before wanted
+	"$1" || return
+	before=$(all_of_it)
+	hook "$2" ID="${!3}" "${@:4}" -- --dry-run && script=$out || return
+	same "$before" "$(all_of_it)" && "$2" "$3" "${@:4}" || return
+	wanted=$(all_of_it)
+	"$1" && env -i PATH="$PATH" sh -e -u <<<"$script" && same "$wanted" "$(all_of_it)"
+}
+
+test_dry_runs() {
+	local script each
+	start A B
+	for each in nobody alice alice_flushed alice_without_route alice_without_entries; do
+		ok "dry run: bob connects, $each" same_as_real "$each" connect B "${BOB[@]}"
+		like "$script" '"vpns1" . 10.20.0.51 : goto to_us' "dry run: his entry is printed"
+	done
+	ok "dry run: with the tunnel of alice, who lives" same_as_real alice connect B "${BOB[@]}" DEVICE=vpns0
+	like "$script" 'delete element inet ocserv_gw session4 \{ "vpns0" . 10.20.0.50 \}' "dry run: hers go"
+	ok "dry run: the same after a flush" same_as_real alice_flushed connect B "${BOB[@]}" DEVICE=vpns0
+	unlike "$script" 10.20.0.50 "dry run: hers do not come back"
+	ok "dry run: with her address, too" same_as_real alice connect B "${ALICE[@]}" USERNAME=bob
+	ok "dry run: with a network of IPv6" same_as_real alice connect B "${BOB[@]}" IPV6_PREFIX=80
+	ok "dry run: once more" same_as_real both connect B "${BOB[@]}"
+	is "$(grep -v '^#' <<<"$script")" "" "dry run: nothing to do"
+	ok "dry run: bob disconnects" same_as_real both disconnect B "${BOB[@]}"
+	like "$script" 'delete element inet ocserv_gw session6 \{ "vpns1" . fd20::51 \}' "dry run: his entries go"
+	ok "dry run: a session that nobody knows" same_as_real alice disconnect B "${BOB[@]}"
+	is "$(grep -v '^#' <<<"$script")" "" "dry run: nothing to do"
+	edit 's/^address4 = 172.28.0.5/address4 = 192.168.77.5/'
+	not_ok "dry run: where his gateway is not there" hook connect ID="$B" "${BOB[@]}" -- --dry-run
+	like "$status $out $err" '^78  .*gateway us\].*192.168.77.5' "dry run: he is refused"
+	stop A B
+}
+
+test_dry_runs_in_the_log() {
+	local before
+	start A B C
+	both
+	before=$(all_of_it)
+	printf '[log]\ndry_run = yes\n' >>"$INI"
+	ok "log only: eve connects" connect C "${EVE[@]}"
+	is "$(sed -n 's/.*dry run: //p' <<<"$err")" 'would do: nft add element inet ocserv_gw session4 { "vpns2" . 10.20.0.52 : goto to_block }' \
+		"log only: it says what it would do"
+	is "$(field gateway)" block "log only: and via which gateway she would leave"
+	disconnect B "${BOB[@]}"
+	is "$(sed -n 's/.*dry run: //p' <<<"$err")" "$(printf 'would do: nft delete element inet ocserv_gw %s }\n' \
+		'session4 { "vpns1" . 10.20.0.51' 'session6 { "vpns1" . fd20::51')" "log only: a disconnect"
+	printf '[session]\nremove_after_last = yes\n' >>"$INI"
+	stop A
+	disconnect B "${BOB[@]}"
+	is "$(sed -n 's/.*dry run: //p' <<<"$err")" "would remove all, as no other session is live" "log only: the last one's"
+	ok "log only: nothing is done" same "$before" "$(all_of_it)"
+	nft flush ruleset
+	connect B "${BOB[@]}"
+	like "$err" 'would repair: kill switch: table inet ocserv_gw is missing.*would do: nft add element inet ocserv_gw session4 \{ "vpns1"' \
+		"log only: where the table is missing, too"
+	stop B C
+}
+
 begin strace
 test_everybody_has_an_entry
+test_dry_runs
+test_dry_runs_in_the_log
 test_nothing_else_is_written
 test_the_checkpoint_lasts
 test_reconnects
