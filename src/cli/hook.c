@@ -255,55 +255,62 @@ static int run_next(const struct config *config, struct report *report)
 			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-/* The addresses of a session as others know them: without scope, in their shortest form. */
-static unsigned int session_addresses(const struct session *session, struct address address[FAMILIES])
+/* An address of a session as others know it: without scope, in its shortest form. All of its network goes with it. */
+struct own_address {
+	char text[ADDRESS_TEXT];
+	struct prefix network;
+};
+
+static unsigned int session_addresses(const struct session *session, struct own_address address[FAMILIES])
 {
+	const char *const written[] = { session->ip4, session->ip6 };
 	unsigned int count = 0;
 
-	if (address_parse_unscoped(&address[count], session->ip4))
-		count++;
-	if (address_parse_unscoped(&address[count], session->ip6))
-		count++;
+	for (int family = 0; family < FAMILIES; family++) {
+		struct address parsed;
+
+		if (!address_parse_unscoped(&parsed, written[family]))
+			continue;
+		address_text(&parsed, address[count].text);
+		places_network(&address[count++].network, session, written[family]);
+	}
 	return count;
 }
 
 /* In a family that is blocked nothing comes to a client from beyond the VPN. */
-static bool flows_matter(const struct config *config, const struct address *address)
+static bool flows_matter(const struct config *config, const struct prefix *network)
 {
-	return config->forget_flows && !config_blocks(config, family_index(address->family));
+	return config->forget_flows && !config_blocks(config, family_index(network->address.family));
 }
 
 /* Addresses that another client had, whose flows are to end before this one gets them. */
 struct stale {
-	struct address address[FAMILIES];
+	struct prefix network[FAMILIES];
 	unsigned int count;
 };
 
 /* Takes an address over from who had it. */
-static int take_over(const struct config *config, const struct session *session, const struct address *address,
+static int take_over(const struct config *config, const struct session *session, const struct own_address *address,
 		     const struct state *state, struct stale *stale, struct report *report)
 {
-	char text[ADDRESS_TEXT];
-	enum holder holder = state_holder(state, session, address_text(address, text));
+	enum holder holder = state_holder(state, session, address->text);
 
 	if (holder == HOLDER_SELF)
 		return 0;
-	if (flows_matter(config, address) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
-		stale->address[stale->count++] = *address;
-	return state_hold(state, session, text, report);
+	if (flows_matter(config, &address->network) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
+		stale->network[stale->count++] = address->network;
+	return state_hold(state, session, address->text, report);
 }
 
 static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
 			  struct stale *stale, struct report *report)
 {
-	struct address address[FAMILIES];
+	struct own_address address[FAMILIES];
 	unsigned int count = session_addresses(session, address);
 	int result = 0;
 
 	for (unsigned int i = 0; i < count && result == 0; i++) {
-		char text[ADDRESS_TEXT];
-
-		result = state_claim(state, session, address_text(&address[i], text), report);
+		result = state_claim(state, session, address[i].text, report);
 		if (result > 0)
 			result = take_over(config, session, &address[i], state, stale, report);
 	}
@@ -514,7 +521,7 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	 * here is refused, and the next holder finds that this one has ended.
 	 */
 	for (unsigned int i = 0; i < stale.count && result == 0; i++)
-		conntrack_forget(&run->sockets.nft, &stale.address[i], report);
+		conntrack_forget(&run->sockets.nft, &stale.network[i], report);
 	run_forget_moved(run);
 	sockets_close(&run->sockets);
 	if (result == 0 && config->next_script) {
@@ -579,20 +586,19 @@ static bool is_last_holder(const struct state *state, const struct session *sess
 static void release_addresses(const struct config *config, const struct session *session, struct state *state,
 			      struct report *report)
 {
-	struct address address[FAMILIES];
+	struct own_address address[FAMILIES];
 	unsigned int count = session_addresses(session, address);
 	struct netlink netfilter = { 0 };
 
 	for (unsigned int i = 0; i < count; i++) {
-		char text[ADDRESS_TEXT];
+		const char *text = address[i].text;
 
-		address_text(&address[i], text);
 		if (!is_last_holder(state, session, text))
 			continue;
-		if (flows_matter(config, &address[i])) {
+		if (flows_matter(config, &address[i].network)) {
 			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
 				return;
-			conntrack_forget(&netfilter, &address[i], report);
+			conntrack_forget(&netfilter, &address[i].network, report);
 		}
 		/* Somebody may have got the address meanwhile. */
 		if (state_lock(state, report) == 0 && is_last_holder(state, session, text))

@@ -26,7 +26,8 @@ struct run {
 	struct state state;	/* closed until run_lock() */
 	struct sockets sockets;	/* the same, sockets_open() */
 	struct remembered remembered;
-	struct lines moved;	/* addresses of sessions that leave by another gateway now */
+	struct prefix *moved;	/* addresses of sessions that leave by another gateway now */
+	size_t moves;
 };
 
 /*

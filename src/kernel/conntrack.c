@@ -65,9 +65,9 @@ static bool takes_no_filter(const struct netlink_error *error)
 	return error->number == EINVAL || error->number == EOPNOTSUPP;
 }
 
-/* The flows of an address, each as the request that deletes it. */
+/* The flows of a network, each as the request that deletes it. */
 struct flows {
-	const struct address *address;
+	const struct prefix *network;
 	struct text deletions;
 };
 
@@ -76,15 +76,18 @@ static void flows_free(struct flows *flows)
 	text_free(&flows->deletions);
 }
 
-static bool comes_from(const struct nlattr *tuple, const struct address *address)
+static bool comes_from(const struct nlattr *tuple, const struct prefix *network)
 {
-	uint16_t type = address->family == AF_INET ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
+	struct address address = { .family = network->address.family };
+	uint16_t type = address.family == AF_INET ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
 	const struct nlattr *ip = tuple ? netlink_find_nested(tuple, CTA_TUPLE_IP) : NULL;
 	const struct nlattr *source = ip ? netlink_find_nested(ip, type) : NULL;
-	unsigned int size = address_size(address->family);
+	unsigned int size = address_size(address.family);
 
-	return source && mnl_attr_get_payload_len(source) == size &&
-	       memcmp(mnl_attr_get_payload(source), address->bytes, size) == 0;
+	if (!source || mnl_attr_get_payload_len(source) != size)
+		return false;
+	memcpy(address.bytes, mnl_attr_get_payload(source), size);
+	return prefix_contains(network, &address);
 }
 
 static void put_copy(struct nlmsghdr *message, const struct nlattr *attribute)
@@ -98,7 +101,7 @@ static void put_copy(struct nlmsghdr *message, const struct nlattr *attribute)
 static void add_deletion(struct flows *flows, const struct nlattr *const attributes[])
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
-	struct nlmsghdr *message = put_request(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, flows->address->family);
+	struct nlmsghdr *message = put_request(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, flows->network->address.family);
 
 	put_copy(message, attributes[CTA_TUPLE_ORIG]);
 	put_copy(message, attributes[CTA_ZONE]);
@@ -119,8 +122,8 @@ static int take_flow(const struct nlmsghdr *message, void *data)
 		if (type <= CTA_MAX && attribute->nla_len < NETLINK_MESSAGE_SIZE / 4)
 			attributes[type] = attribute;
 	}
-	if (attributes[CTA_TUPLE_ORIG] && (comes_from(attributes[CTA_TUPLE_ORIG], flows->address) ||
-					   comes_from(attributes[CTA_TUPLE_REPLY], flows->address)))
+	if (attributes[CTA_TUPLE_ORIG] && (comes_from(attributes[CTA_TUPLE_ORIG], flows->network) ||
+					   comes_from(attributes[CTA_TUPLE_REPLY], flows->network)))
 		add_deletion(flows, attributes);
 	return 0;
 }
@@ -133,7 +136,7 @@ static int list(struct netlink *netfilter, struct nlmsghdr *request, struct flow
 /* All of the family, or in IPv4 what the kernel selects: fewer to read. One that does not know how sends all. */
 static int list_flows(struct netlink *netfilter, struct flows *flows, struct netlink_error *error)
 {
-	const struct address *address = flows->address;
+	const struct address *address = &flows->network->address;
 	char buffer[NETLINK_MESSAGE_SIZE];
 	int result = 0;
 
@@ -180,10 +183,10 @@ static int delete_flows(struct netlink *netfilter, struct flows *flows, struct n
 }
 
 /* What a list that was cut short has is worth deleting; then it is made again. */
-static int delete_listed(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
+static int delete_listed(struct netlink *netfilter, const struct prefix *network, struct netlink_error *error)
 {
 	for (int round = 0; round < ROUNDS; round++) {
-		struct flows flows CLEANUP(flows_free) = { .address = address };
+		struct flows flows CLEANUP(flows_free) = { .network = network };
 		bool complete = list_flows(netfilter, &flows, error) == 0;
 
 		if (!complete && error->number != EINTR)
@@ -196,25 +199,25 @@ static int delete_listed(struct netlink *netfilter, const struct address *addres
 	return -1;
 }
 
-static int forget(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
+static int forget(struct netlink *netfilter, const struct prefix *network, struct netlink_error *error)
 {
-	if (address->family == AF_INET) {
-		if (delete_selected(netfilter, address, error) == 0)
+	if (network->address.family == AF_INET) {
+		if (delete_selected(netfilter, &network->address, error) == 0)
 			return 0;
 		if (!takes_no_filter(error))
 			return -1;
 	}
-	return delete_listed(netfilter, address, error);
+	return delete_listed(netfilter, network, error);
 }
 
-void conntrack_forget(struct netlink *netfilter, const struct address *address, struct report *report)
+void conntrack_forget(struct netlink *netfilter, const struct prefix *network, struct report *report)
 {
 	struct netlink_error error = { 0 };
 	char text[ADDRESS_TEXT];
 
-	if (forget(netfilter, address, &error) == 0)
+	if (forget(netfilter, network, &error) == 0)
 		return;
 	report_warning(report, "can't delete the flows of %s, so the next client with this address may get their packets: the kernel says: "
 		       "%s; `modprobe nf_conntrack_netlink` if it is missing, or set [session] forget_flows = no",
-		       address_text(address, text), netlink_error_text(&error));
+		       address_text(&network->address, text), netlink_error_text(&error));
 }

@@ -203,11 +203,10 @@ struct guard_element *guard_add_element(struct guard_set *set, const char *chain
 void guard_sort_elements(struct guard_set *set);
 
 /*
- * guard_session_key - of a session's device and one of its addresses, which guard_session_address() reads back
+ * guard_session_key - of a session's device and one of its addresses
  * guard_mark_key - of a mark
  */
 void guard_session_key(uint8_t key[GUARD_KEY], const char *device, const struct address *address);
-struct address guard_session_address(const struct guard_set *map, const uint8_t key[GUARD_KEY]);
 void guard_mark_key(uint8_t key[GUARD_KEY], uint32_t mark);
 
 /* guard_add_key_text - "vpns0" . 10.20.0.50, 0x01000000, "eth0": as nft(8) reads it */

@@ -102,14 +102,14 @@ uint8_t places_length(const struct session *session)
 	return number_parse(session->length6, 1, 128, &length) ? (uint8_t)length : 128;
 }
 
-bool places_address(struct address *address, const struct session *session, const char *text)
+bool places_network(struct prefix *network, const struct session *session, const char *text)
 {
-	struct prefix network;
+	struct prefix whose;
 
-	if (!address_parse_unscoped(&network.address, text))
+	if (!address_parse_unscoped(&whose.address, text))
 		return false;
-	network.length = network.address.family == AF_INET6 ? places_length(session) : 32;
-	*address = prefix_mask(&network).address;
+	whose.length = whose.address.family == AF_INET6 ? places_length(session) : 32;
+	*network = prefix_mask(&whose);
 	return true;
 }
 
@@ -118,12 +118,12 @@ const struct guard_change *changes_find(const struct changes *changes, const str
 	struct guard_set set = { 0 };
 	struct guard_change change = { .set = &set };
 	const struct guard_change *key = &change, *const *found;
-	struct address address;
+	struct prefix network;
 
-	if (!changes->count || !places_address(&address, session, family == IPV4 ? session->ip4 : session->ip6))
+	if (!changes->count || !places_network(&network, session, family == IPV4 ? session->ip4 : session->ip6))
 		return NULL;
-	set.family = address.family;
-	guard_session_key(change.element.key, session->device, &address);
+	set.family = network.address.family;
+	guard_session_key(change.element.key, session->device, &network.address);
 	found = bsearch(&key, changes->change, changes->count, sizeof(const struct guard_change *), compare_changes);
 	return found ? *found : NULL;
 }
@@ -173,10 +173,10 @@ int places_hold_length(struct host *host, const struct session *session, const s
 static void add_address(struct placements *placements, const struct session *session, const char *text,
 			const struct gateway *gateway)
 {
-	struct address address;
+	struct prefix network;
 
-	if (places_address(&address, session, text))
-		placements_add(placements, session->device, &address, gateway);
+	if (places_network(&network, session, text))
+		placements_add(placements, session->device, &network.address, gateway);
 }
 
 static bool add_session(const struct session *session, void *data)

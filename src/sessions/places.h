@@ -25,8 +25,12 @@ int places_check_maps(const struct config *config, const struct state *state, bo
 uint8_t places_length(const struct session *session);
 int places_hold_length(struct host *host, const struct session *session, const struct state *state, struct report *report);
 
-/* places_address - of an address of a session what the kill switch looks for: of a network its first one; false for none */
-bool places_address(struct address *address, const struct session *session, const char *text);
+/*
+ * places_network - all addresses of a session, of which @text is one: that alone, or in IPv6 as many as IPV6_PREFIX says
+ *
+ * The kill switch looks for the first of them. False where @text is no address.
+ */
+bool places_network(struct prefix *network, const struct session *session, const char *text);
 
 /* places_gateway - that of a session; NULL with the reason in @report */
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);

@@ -221,6 +221,34 @@ test_moves() {
 	stop A B
 }
 
+# All flows of a session that moves end, of whatever address of its network, and nobody else's.
+test_flows_of_who_moves() {
+	local with=(IPV6_REMOTE=fd20::1:0:0:50 IPV6_PREFIX=80)
+	fresh_start
+	edit '/^address6/d; s/^address4 = 172.28.0.[24]/&\naddress6 = fd28::2/'
+	start A B
+	connect A "${ALICE[@]}" "${with[@]}"
+	connect B "${BOB[@]}" IPV6_REMOTE=fd20::2:0:0:50 IPV6_PREFIX=80
+	make_flows <<-'END' 2>/dev/null
+		10.20.0.50 198.51.100.80
+		10.20.0.51 198.51.100.80
+		2001:db8::80 fd20::1:0:0:7
+		fd20::1:0:0:50 2001:db8::80
+		fd20::1:ffff:0:1 2001:db8::80
+		fd20::2:0:0:50 2001:db8::80
+	END
+	is "$(flows | wc -l)" 6 "flows: of both, and to alice"
+	edit '/^alice/d'
+	ok "flows: up moves alice" program up
+	like "$err" "moved user=alice id=$A device=vpns0 ip6=fd20::1:0:0:50 from=nl to=default" "flows: it says so, by her own address"
+	is "$(flows)" $'10.20.0.51 198.51.100.80\nfd20::2:0:0:50 2001:db8::80' "flows: hers have ended, and no others"
+	ini clients.subnet6=fd20::/64 gateway.address6=fd28::2
+	make_flows <<<$'fd20::1:0:0:7 2001:db8::80\nfd20::2:0:0:7 2001:db8::80' 2>/dev/null
+	ok "flows: to one gateway" program up
+	is "$(flows)" "fd20::1:0:0:7 2001:db8::80" "flows: those of bob have ended, who has moved"
+	stop A B
+}
+
 # From one gateway to several and back, with sessions that live on.
 test_one_gateway_and_several() {
 	fresh_start
@@ -563,7 +591,7 @@ test_dry_runs_in_the_log() {
 	stop B C
 }
 
-begin strace
+begin strace conntrack
 test_everybody_has_an_entry
 test_dry_runs
 test_dry_runs_in_the_log
@@ -575,6 +603,7 @@ test_a_tunnel_that_is_taken_over
 test_what_is_lost_comes_back
 test_a_table_that_comes_back
 test_moves
+test_flows_of_who_moves
 test_one_gateway_and_several
 test_a_gateway_that_is_not_there
 test_a_session_costs_what_the_first_does
