@@ -221,6 +221,45 @@ test_moves() {
 	stop A B
 }
 
+# A user before a group before a virtual host before the default, each by its exact name.
+test_vhosts() {
+	local who group vhost gateway each
+	fresh_start
+	printf '%s\n' '[groups]' 'sales = us' '[vhosts]' 'example.org = nl' 'shut.example = block' '*.example.org = us' >>"$INI"
+	start A B
+	while read -r who group vhost gateway; do
+		each="vhosts: $who, group $group, of $vhost,"
+		[ "$vhost" != none ] || vhost=
+		[ "$group" != none ] || group=
+		connect A "${TOM[@]}" USERNAME="$who" GROUPNAME="$group" VHOST="$vhost"
+		is "$status $(field gateway) $(entries)" "0 $gateway vpns4 10.20.0.54 $gateway" "$each leaves via $gateway"
+		program check --json --user "$who" ${group:+--group "$group"} ${vhost:+--vhost "$vhost"}
+		is "$(jq -r .session.gateway <<<"$out")" "$gateway" "$each says check"
+		disconnect A "${TOM[@]}" USERNAME="$who" GROUPNAME="$group" VHOST="$vhost"
+	done <<-'END'
+		alice sales shut.example nl
+		eve sales example.org block
+		dan sales shut.example direct
+		tom sales example.org us
+		tom staff example.org nl
+		tom none example.org nl
+		tom staff vpn.example.org us
+		tom staff shut.example block
+		tom staff EXAMPLE.ORG default
+		tom staff default default
+		tom none none default
+	END
+	connect A "${TOM[@]}" VHOST=example.org
+	connect B "${TOM[@]}" DEVICE=vpns5 IP_REMOTE=10.20.0.55 VHOST=shut.example
+	nft flush ruleset
+	ok "vhosts: after a flush, up" program up
+	ok "vhosts: each has its own again" entries_are "vpns4 10.20.0.54 nl" "vpns5 10.20.0.55 block"
+	edit 's/^shut.example = .*/shut.example = us/; /^example.org/d'
+	ok "vhosts: edited, up" program up
+	ok "vhosts: who moves" entries_are "vpns4 10.20.0.54 default" "vpns5 10.20.0.55 us"
+	stop A B
+}
+
 # All flows of a session that moves end, of whatever address of its network, and nobody else's.
 test_flows_of_who_moves() {
 	local with=(IPV6_REMOTE=fd20::1:0:0:50 IPV6_PREFIX=80)
@@ -603,6 +642,7 @@ test_a_tunnel_that_is_taken_over
 test_what_is_lost_comes_back
 test_a_table_that_comes_back
 test_moves
+test_vhosts
 test_flows_of_who_moves
 test_one_gateway_and_several
 test_a_gateway_that_is_not_there
