@@ -520,8 +520,8 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	 * Without the lock, since the kernel looks at all flows. They end before the session begins. A run that is killed
 	 * here is refused, and the next holder finds that this one has ended.
 	 */
-	for (unsigned int i = 0; i < stale.count && result == 0; i++)
-		conntrack_forget(&run->sockets.nft, &stale.network[i], report);
+	if (result == 0)
+		conntrack_forget(&run->sockets.nft, stale.network, stale.count, report);
 	run_forget_moved(run);
 	sockets_close(&run->sockets);
 	if (result == 0 && config->next_script) {
@@ -598,7 +598,7 @@ static void release_addresses(const struct config *config, const struct session 
 		if (flows_matter(config, &address[i].network)) {
 			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
 				return;
-			conntrack_forget(&netfilter, &address[i].network, report);
+			conntrack_forget(&netfilter, &address[i].network, 1, report);
 		}
 		/* Somebody may have got the address meanwhile. */
 		if (state_lock(state, report) == 0 && is_last_holder(state, session, text))

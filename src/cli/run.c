@@ -151,8 +151,8 @@ static int tell_moves(struct run *run, const struct situation *situation)
 
 void run_forget_moved(struct run *run)
 {
-	for (size_t i = 0; i < run->moves && run->config.forget_flows; i++)
-		conntrack_forget(&run->sockets.nft, &run->moved[i], &run->report);
+	if (run->config.forget_flows)
+		conntrack_forget(&run->sockets.nft, run->moved, run->moves, &run->report);
 }
 
 int run_apply(struct run *run, struct situation *situation, enum change *change)

@@ -139,7 +139,7 @@ void trial_close(struct trial *trial, struct sockets *sockets, struct report *re
 		struct prefix source = prefix_of_address(&trial->source[family]);
 
 		if (source.address.family)
-			conntrack_forget(&sockets->nft, &source, report);
+			conntrack_forget(&sockets->nft, &source, 1, report);
 	}
 }
 

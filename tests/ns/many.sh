@@ -281,10 +281,18 @@ test_flows_of_who_moves() {
 	ok "flows: up moves alice" program up
 	like "$err" "moved user=alice id=$A device=vpns0 ip6=fd20::1:0:0:50 from=nl to=default" "flows: it says so, by her own address"
 	is "$(flows)" $'10.20.0.51 198.51.100.80\nfd20::2:0:0:50 2001:db8::80' "flows: hers have ended, and no others"
+	edit 's/^bob = us/bob = nl/'
+	make_flows <<<$'10.20.0.50 198.51.100.80\nfd20::1:ffff:0:1 2001:db8::80' 2>/dev/null
+	echo 'alice = us' >>"$INI"
+	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=sendto -o "$OGW_WORK/trace")
+	ok "flows: up moves both" captured env -i "${ENVIRONMENT[@]}" "${WRAP[@]}" "$OGW_PROGRAM" up
+	WRAP=()
+	is "$(flows)" "" "flows: all have ended"
+	is "$(grep -c 'CTNETLINK.*NLM_F_DUMP' "$OGW_WORK/trace")" 2 "flows: listed once for each family, however many move"
 	ini clients.subnet6=fd20::/64 gateway.address6=fd28::2
 	make_flows <<<$'fd20::1:0:0:7 2001:db8::80\nfd20::2:0:0:7 2001:db8::80' 2>/dev/null
 	ok "flows: to one gateway" program up
-	is "$(flows)" "fd20::1:0:0:7 2001:db8::80" "flows: those of bob have ended, who has moved"
+	is "$(flows)" "" "flows: theirs have ended, who have moved again"
 	stop A B
 }
 
