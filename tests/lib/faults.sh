@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Variables of host.sh, which comes before it.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2153,SC2154
 # A live session that keeps sending while runs of the program meet faults, and
 # the judge of what has left the host meanwhile. Needs sandbox.sh, tap.sh, host.sh.
 #
