@@ -7,6 +7,7 @@
 #include "diagnose/advice.h"
 #include "diagnose/flowtables.h"
 #include "kernel/conntrack.h"
+#include "model/script.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -255,55 +256,62 @@ static int run_next(const struct config *config, struct report *report)
 			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-/* The addresses of a session as others know them: without scope, in their shortest form. */
-static unsigned int session_addresses(const struct session *session, struct address address[FAMILIES])
+/* An address of a session as others know it: without scope, in its shortest form. All of its network goes with it. */
+struct own_address {
+	char text[ADDRESS_TEXT];
+	struct prefix network;
+};
+
+static unsigned int session_addresses(const struct session *session, struct own_address address[FAMILIES])
 {
+	const char *const written[] = { session->ip4, session->ip6 };
 	unsigned int count = 0;
 
-	if (address_parse_unscoped(&address[count], session->ip4))
-		count++;
-	if (address_parse_unscoped(&address[count], session->ip6))
-		count++;
+	for (int family = 0; family < FAMILIES; family++) {
+		struct address parsed;
+
+		if (!address_parse_unscoped(&parsed, written[family]))
+			continue;
+		address_text(&parsed, address[count].text);
+		places_network(&address[count++].network, session, written[family]);
+	}
 	return count;
 }
 
 /* In a family that is blocked nothing comes to a client from beyond the VPN. */
-static bool flows_matter(const struct config *config, const struct address *address)
+static bool flows_matter(const struct config *config, const struct prefix *network)
 {
-	return config->forget_flows && !config_blocks(config, family_index(address->family));
+	return config->forget_flows && !config_blocks(config, family_index(network->address.family));
 }
 
 /* Addresses that another client had, whose flows are to end before this one gets them. */
 struct stale {
-	struct address address[FAMILIES];
+	struct prefix network[FAMILIES];
 	unsigned int count;
 };
 
 /* Takes an address over from who had it. */
-static int take_over(const struct config *config, const struct session *session, const struct address *address,
+static int take_over(const struct config *config, const struct session *session, const struct own_address *address,
 		     const struct state *state, struct stale *stale, struct report *report)
 {
-	char text[ADDRESS_TEXT];
-	enum holder holder = state_holder(state, session, address_text(address, text));
+	enum holder holder = state_holder(state, session, address->text);
 
 	if (holder == HOLDER_SELF)
 		return 0;
-	if (flows_matter(config, address) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
-		stale->address[stale->count++] = *address;
-	return state_hold(state, session, text, report);
+	if (flows_matter(config, &address->network) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
+		stale->network[stale->count++] = address->network;
+	return state_hold(state, session, address->text, report);
 }
 
 static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
 			  struct stale *stale, struct report *report)
 {
-	struct address address[FAMILIES];
+	struct own_address address[FAMILIES];
 	unsigned int count = session_addresses(session, address);
 	int result = 0;
 
 	for (unsigned int i = 0; i < count && result == 0; i++) {
-		char text[ADDRESS_TEXT];
-
-		result = state_claim(state, session, address_text(&address[i], text), report);
+		result = state_claim(state, session, address[i].text, report);
 		if (result > 0)
 			result = take_over(config, session, &address[i], state, stale, report);
 	}
@@ -331,6 +339,57 @@ static int check_gateway(const struct situation *situation, const struct gateway
 	return result;
 }
 
+/* Via which of several gateways the session leaves, and what it has in their maps. */
+static int choose_gateway(struct run *run, struct session *session, struct placements *own, const struct gateway **gateway)
+{
+	const struct config *config = &run->config;
+	struct report *report = &run->report;
+
+	*gateway = config_default(config);
+	if (!config_is_mapped(config))
+		return 0;
+	*gateway = places_check_maps(config, &run->state, false, report) < 0 ? NULL : places_gateway(config, session, report);
+	if (!*gateway)
+		return -1;
+	session->gateway = (*gateway)->name;
+	if (places_own(own, session, *gateway, &run->state, report) < 0)
+		return -1;
+	run->remembered.own = own;
+	return places_hold_length(&run->remembered.known, session, &run->state, report);
+}
+
+static int remember(struct run *run, const struct session *session)
+{
+	struct remembered *remembered = &run->remembered;
+	const struct state *state = &run->state;
+	struct host host;
+
+	remembered->quick = true;
+	checkpoint_load(state, remembered->checkpoint);
+	checkpoint_read_left_out(remembered->checkpoint, &host);
+	remembered->distrusts = host_leaves_out(&host, session->device);
+	return remembered_read(remembered, &run->config, state, &run->report);
+}
+
+/*
+ * What is to be done before a session begins, be it done or printed; -1 where it is refused. @situation is to be freed in either
+ * case, before @own.
+ */
+static int look(struct run *run, struct session *session, struct placements *own, struct situation *situation)
+{
+	const struct config *config = &run->config;
+	struct report *report = &run->report;
+	const struct gateway *gateway;
+
+	*situation = (struct situation){ 0 };
+	if (remember(run, session) < 0 || choose_gateway(run, session, own, &gateway) < 0 ||
+	    situation_read(situation, config, goal_of(config), &run->remembered, &run->sockets, report) < 0 ||
+	    (situation->goal == GOAL_INSTALL && check_tunnel(situation, session, report) < 0) ||
+	    check_gateway(situation, gateway, report) < 0)
+		return -1;
+	return run_permits(run, situation, BY_HOOK, session);
+}
+
 /* Routing and kill switch, and the record of the session, under the lock. */
 static int connect_locked(struct run *run, struct session *session, struct stale *stale, enum change *change,
 			  struct text *wrong)
@@ -340,36 +399,10 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 	struct report *report = &run->report;
 	struct state *state = &run->state;
 	struct remembered *remembered = &run->remembered;
-	const struct gateway *gateway = config_default(config);
 	struct placements own CLEANUP(placements_free) = { 0 };
 	struct situation situation;
-	struct host host;
-	int result;
+	int result = look(run, session, &own, &situation);
 
-	if (config_is_mapped(config)) {
-		gateway = places_check_maps(config, state, false, report) < 0 ? NULL : places_gateway(config, session, report);
-		if (!gateway)
-			return -1;
-		session->gateway = gateway->name;
-		if (places_own(&own, session, gateway, state, report) < 0)
-			return -1;
-		remembered->own = &own;
-	}
-	remembered->quick = true;
-	checkpoint_load(state, remembered->checkpoint);
-	checkpoint_read_left_out(remembered->checkpoint, &host);
-	remembered->distrusts = host_leaves_out(&host, session->device);
-	if (remembered_read(remembered, config, state, report) < 0 ||
-	    (config_is_mapped(config) && places_hold_length(&remembered->known, session, state, report) < 0))
-		return -1;
-	result = situation_read(&situation, config, goal_of(config), remembered, sockets, report);
-
-	if (result == 0 && situation.goal == GOAL_INSTALL)
-		result = check_tunnel(&situation, session, report);
-	if (result == 0)
-		result = check_gateway(&situation, gateway, report);
-	if (result == 0)
-		result = run_permits(run, &situation, BY_HOOK, state, session);
 	if (result == 0 && config_is_mapped(config))
 		result = places_hold(&own, session, false, state, report);
 	if (result == 0) {
@@ -398,14 +431,35 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 }
 
 /* [log] dry_run: what would be done, in the log. */
-static void dry_run_to_log(struct run *run)
+static void log_plan(const struct config *config, const struct plan *plan)
 {
-	struct situation situation;
-	int result = run_look(run, &situation, goal_of(&run->config), BY_HOOK);
+	struct lines commands CLEANUP(lines_free) = { 0 };
 
-	for (size_t i = 0; i < situation.plan.problems.count && result == 0; i++)
-		log_line(LOG_LEVEL_INFO, "dry run: would repair: %s", situation.plan.problems.line[i]);
+	for (size_t i = 0; i < plan->problems.count; i++)
+		log_line(LOG_LEVEL_INFO, "dry run: would repair: %s", plan->problems.line[i]);
+	for (size_t i = 0; i < plan->changes; i++)
+		if (!plan->change[i].told)
+			script_add_change(&commands, config->killswitch_table, &plan->change[i]);
+	for (size_t i = 0; i < commands.count; i++)
+		log_line(LOG_LEVEL_INFO, "dry run: would do: nft %s", commands.line[i]);
+}
+
+static int connect_dry_run(struct run *run, struct session *session)
+{
+	struct placements own CLEANUP(placements_free) = { 0 };
+	struct situation situation = { 0 };
+	int result = sockets_open(&run->sockets, &run->report);
+
+	run_peek(run);
+	if (result == 0)
+		result = look(run, session, &own, &situation);
+	if (result == 0 && run->options->dry_run)
+		print_plan(run, &situation, "connect");
+	else if (result == 0)
+		log_plan(&run->config, &situation.plan);
 	situation_free(&situation);
+	run->remembered.own = NULL;
+	return result;
 }
 
 static long elapsed_us(const struct timespec *since)
@@ -450,12 +504,12 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	if (check_session(config, &session, report) < 0)
 		return -1;
 	if (run->options->dry_run)
-		return print_dry_run(run, goal_of(config), BY_HOOK, "connect");
+		return connect_dry_run(run, &session);
 	if (config->log_dry_run) {
 		/* What is found wrong is said, and the session accepted. */
 		run->harmless = true;
 		report_warning(report, "[log] dry_run = yes: this session is accepted without checking its kill switch");
-		dry_run_to_log(run);
+		connect_dry_run(run, &session);
 		log_connect(config, &session, "dry-run", NULL, begun);
 		return 0;
 	}
@@ -470,8 +524,8 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	 * Without the lock, since the kernel looks at all flows. They end before the session begins. A run that is killed
 	 * here is refused, and the next holder finds that this one has ended.
 	 */
-	for (unsigned int i = 0; i < stale.count && result == 0; i++)
-		conntrack_forget(&run->sockets.nft, &stale.address[i], report);
+	if (result == 0)
+		conntrack_forget(&run->sockets.nft, stale.network, stale.count, report);
 	run_forget_moved(run);
 	sockets_close(&run->sockets);
 	if (result == 0 && config->next_script) {
@@ -536,20 +590,19 @@ static bool is_last_holder(const struct state *state, const struct session *sess
 static void release_addresses(const struct config *config, const struct session *session, struct state *state,
 			      struct report *report)
 {
-	struct address address[FAMILIES];
+	struct own_address address[FAMILIES];
 	unsigned int count = session_addresses(session, address);
 	struct netlink netfilter = { 0 };
 
 	for (unsigned int i = 0; i < count; i++) {
-		char text[ADDRESS_TEXT];
+		const char *text = address[i].text;
 
-		address_text(&address[i], text);
 		if (!is_last_holder(state, session, text))
 			continue;
-		if (flows_matter(config, &address[i])) {
+		if (flows_matter(config, &address[i].network)) {
 			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
 				return;
-			conntrack_forget(&netfilter, &address[i], report);
+			conntrack_forget(&netfilter, &address[i].network, 1, report);
 		}
 		/* Somebody may have got the address meanwhile. */
 		if (state_lock(state, report) == 0 && is_last_holder(state, session, text))
@@ -588,17 +641,62 @@ static bool note_other(const struct session *session, void *data)
 	return false;
 }
 
-static int disconnect_dry_run(struct run *run, const char *id)
+static bool is_last(const struct config *config, const char *id)
 {
-	const struct config *config = &run->config;
 	const char *alone = id;	/* NULL once another live session was seen */
 
 	state_look(config->state_dir, note_other, &alone);
-	if (removes_after_last(config) && alone)
+	return alone;
+}
+
+/* What of the session is in the maps of several gateways, in @situation. */
+static int look_at_departure(struct run *run, const struct session *session, struct situation *situation)
+{
+	struct placements gone CLEANUP(placements_free) = { 0 };
+	struct report *report = &run->report;
+	int result = 0;
+
+	*situation = (struct situation){ 0 };
+	run_peek(run);
+	if (config_is_mapped(&run->config) && places_gone(&gone, session, &run->state, report)) {
+		result = sockets_open(&run->sockets, report);
+		if (result == 0)
+			result = situation_of_placements(situation, &gone, &run->config, &run->sockets, report);
+	}
+	return result;
+}
+
+static int disconnect_dry_run(struct run *run, const struct session *session)
+{
+	const struct config *config = &run->config;
+	struct situation situation;
+	int result;
+
+	if (removes_after_last(config) && is_last(config, session->id))
 		return print_dry_run(run, GOAL_REMOVE, BY_REMOVAL, "disconnect of the last session");
-	printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
-	       config->remove_after_last ? "other sessions are live" : "[session] remove_after_last is no");
-	return 0;
+	result = look_at_departure(run, session, &situation);
+	if (result == 0 && situation.plan.steps)
+		print_plan(run, &situation, "disconnect");
+	else if (result == 0)
+		printf("# ocserv-gateway disconnect: nothing to do, %s\n", config_is_plain(config) ? "no gateway is configured" :
+		       config->remove_after_last ? "other sessions are live" : "[session] remove_after_last is no");
+	situation_free(&situation);
+	return result;
+}
+
+/* [log] dry_run: the same in the log. */
+static void log_departure(struct run *run, const struct session *session)
+{
+	const struct config *config = &run->config;
+	struct situation situation;
+
+	if (removes_after_last(config) && is_last(config, session->id)) {
+		log_line(LOG_LEVEL_INFO, "dry run: would remove all, as no other session is live");
+		return;
+	}
+	if (look_at_departure(run, session, &situation) == 0)
+		log_plan(config, &situation.plan);
+	situation_free(&situation);
 }
 
 /* Takes the session's addresses out of the maps of several gateways, unless somebody has got its device meanwhile. */
@@ -629,10 +727,12 @@ static int hook_disconnect(struct run *run)
 	if (check_id(&session, report) < 0)
 		return -1;
 	if (run->options->dry_run)
-		return disconnect_dry_run(run, session.id);
+		return disconnect_dry_run(run, &session);
 	/* Whatever goes wrong, it has ended. */
 	run->harmless = true;
-	if (!config->log_dry_run && run_lock(run) == 0) {
+	if (config->log_dry_run) {
+		log_departure(run, &session);
+	} else if (run_lock(run) == 0) {
 		session.gateway = state_gateway(&run->state, session.id, gateway);
 		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
 			remove_after_last(run, &session, &change);

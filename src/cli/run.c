@@ -19,17 +19,14 @@ static void open_log(const struct run *run, enum runner runner, enum log_level l
 static int place_all(struct placements *all, void *data, struct report *report)
 {
 	struct run *run = data;
-	struct report unread = { 0 };
-	struct state state;
-	int result = 0;
+	int result;
 
 	if (run->state.sessions >= 0)
 		return places_all(all, &run->config, &run->state, report);
+	run_peek(run);
 	/* Without a directory there was no session. */
-	if (state_open(&state, run->config.state_dir, false, &unread) == 0)
-		result = places_all(all, &run->config, &state, report);
-	state_close(&state);
-	report_free(&unread);
+	result = run->state.sessions >= 0 ? places_all(all, &run->config, &run->state, report) : 0;
+	state_close(&run->state);
 	return result;
 }
 
@@ -56,9 +53,9 @@ int run_lock(struct run *run)
 	return state_lock(&run->state, &run->report);
 }
 
-int run_permits(struct run *run, const struct situation *situation, enum doer doer, const struct state *state,
-		const struct session *own)
+int run_permits(struct run *run, const struct situation *situation, enum doer doer, const struct session *own)
 {
+	const struct state *state = run->state.sessions >= 0 ? &run->state : NULL;
 	const struct config *config = &run->config;
 
 	if (situation->goal == GOAL_INSTALL && overlap_refuse(config, situation, doer, &run->sockets.route, &run->report) < 0)
@@ -71,17 +68,25 @@ struct moves {
 	struct changes changes;
 };
 
-static void note_move(struct run *run, const struct session *session, const struct address *address, const char *from,
-		      const char *to)
+/* Each of its families by itself. */
+static const char *address_of(const struct session *session, int family)
+{
+	return family == IPV4 ? session->ip4 : session->ip6;
+}
+
+static void note_move(struct run *run, const struct session *session, int family, const char *from, const char *to)
 {
 	struct text line CLEANUP(text_free) = { 0 };
-	char text[ADDRESS_TEXT];
+	struct prefix network;
 
-	lines_add(&run->moved, "%s", address_text(address, text));
+	if (!places_network(&network, session, address_of(session, family)))
+		return;
+	run->moved = make_room_for_one(run->moved, run->moves, sizeof(*run->moved));
+	run->moved[run->moves++] = network;
 	text_add_pair(&line, "user", session->user, VALUE_LIMIT);
 	text_add_pair(&line, "id", session->id, VALUE_LIMIT);
 	text_add_pair(&line, "device", session->device, VALUE_LIMIT);
-	text_add_pair(&line, address->family == AF_INET ? "ip4" : "ip6", text, VALUE_LIMIT);
+	text_add_pair(&line, family == IPV4 ? "ip4" : "ip6", address_of(session, family), VALUE_LIMIT);
 	text_add_pair(&line, "from", from, VALUE_LIMIT);
 	text_add_pair(&line, "to", to, VALUE_LIMIT);
 	log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
@@ -92,31 +97,25 @@ static void note_other_gateway(struct run *run, const struct session *session)
 {
 	const struct gateway *gateway = session->unread ? NULL : places_gateway(&run->config, session, &run->report);
 	const char *former = session->gateway[0] ? session->gateway : config_default(&run->config)->name;
-	const char *const addresses[] = { session->ip4, session->ip6 };
-	struct address address;
 
 	for (int family = 0; gateway && strcmp(former, gateway->name) != 0 && family < FAMILIES; family++)
-		if (places_address(&address, session, addresses[family]))
-			note_move(run, session, &address, former, gateway->name);
+		note_move(run, session, family, former, gateway->name);
 }
 
 static bool note_moves(const struct session *session, void *data)
 {
 	const struct moves *moves = data;
 	struct run *run = moves->run;
-	size_t before = run->moved.count;
+	size_t before = run->moves;
 
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct guard_change *change = changes_find(&moves->changes, session, family);
-		struct address address;
 
-		if (!change || !change->was[0] || !places_has_device(&run->state, session, &run->report))
-			continue;
-		address = guard_session_address(change->set, change->element.key);
-		note_move(run, session, &address, places_gateway_of_chain(change->was),
-			  places_gateway_of_chain(change->element.chain));
+		if (change && change->was[0] && places_has_device(&run->state, session, &run->report))
+			note_move(run, session, family, places_gateway_of_chain(change->was),
+				  places_gateway_of_chain(change->element.chain));
 	}
-	if (run->moved.count == before)
+	if (run->moves == before)
 		note_other_gateway(run, session);
 	return true;
 }
@@ -152,11 +151,8 @@ static int tell_moves(struct run *run, const struct situation *situation)
 
 void run_forget_moved(struct run *run)
 {
-	struct address address;
-
-	for (size_t i = 0; i < run->moved.count; i++)
-		if (run->config.forget_flows && address_parse(&address, run->moved.line[i]))
-			conntrack_forget(&run->sockets.nft, &address, &run->report);
+	if (run->config.forget_flows)
+		conntrack_forget(&run->sockets.nft, run->moved, run->moves, &run->report);
 }
 
 int run_apply(struct run *run, struct situation *situation, enum change *change)
@@ -170,7 +166,7 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||
-	    (run->moved.count && state_visit(&run->state, false, record_move, run, &run->report) < 0) ||
+	    (run->moves && state_visit(&run->state, false, record_move, run, &run->report) < 0) ||
 	    (all && places_hold_all(&run->state, &run->report) < 0))
 		return -1;
 	if (*change != CHANGE_NONE)
@@ -178,18 +174,13 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 	return 0;
 }
 
-/* With the records of live sessions, where there are any. */
-static int permits_dry(struct run *run, const struct situation *situation, enum doer doer)
+void run_peek(struct run *run)
 {
-	const struct session own = { .id = getenv("ID"), .device = getenv("DEVICE") };
 	struct report unread = { 0 };
-	struct state state;
-	bool readable = state_open(&state, run->config.state_dir, false, &unread) == 0;
-	int result = run_permits(run, situation, doer, readable ? &state : NULL, doer == BY_HOOK ? &own : NULL);
 
-	state_close(&state);
+	if (state_open(&run->state, run->config.state_dir, false, &unread) < 0)
+		state_close(&run->state);
 	report_free(&unread);
-	return result;
 }
 
 int run_look(struct run *run, struct situation *situation, enum goal goal, enum doer doer)
@@ -199,9 +190,10 @@ int run_look(struct run *run, struct situation *situation, enum goal goal, enum 
 		return -1;
 	remembered_look(&run->remembered, &run->config);
 	run->remembered.move = run->options->move;
+	run_peek(run);
 	if (situation_read(situation, &run->config, goal, &run->remembered, &run->sockets, &run->report) < 0)
 		return -1;
-	return permits_dry(run, situation, doer);
+	return run_permits(run, situation, doer, NULL);
 }
 
 struct result run_end(struct run *run)
@@ -212,7 +204,7 @@ struct result run_end(struct run *run)
 	sockets_close(&run->sockets);
 	remembered_free(&run->remembered);
 	(run->shown ? report_free : report_log)(&run->report);
-	lines_free(&run->moved);
+	free(run->moved);
 	config_free(&run->config);
 	return result;
 }

@@ -26,7 +26,8 @@ struct run {
 	struct state state;	/* closed until run_lock() */
 	struct sockets sockets;	/* the same, sockets_open() */
 	struct remembered remembered;
-	struct lines moved;	/* addresses of sessions that leave by another gateway now */
+	struct prefix *moved;	/* addresses of sessions that leave by another gateway now */
+	size_t moves;
 };
 
 /*
@@ -42,12 +43,11 @@ int run_lock(struct run *run);
 
 /*
  * run_permits - whether the steps of @situation may be applied: they cut off neither this host nor a live session
- * @state, @own: as cover_check() has them
+ * @own: as cover_check() has it
  *
  * Returns 0, or -1 with the reasons in @run->report.
  */
-int run_permits(struct run *run, const struct situation *situation, enum doer doer, const struct state *state,
-		const struct session *own);
+int run_permits(struct run *run, const struct situation *situation, enum doer doer, const struct session *own);
 
 /* run_apply - apply them, under the lock, and keep what later runs are to know; as converge() */
 int run_apply(struct run *run, struct situation *situation, enum change *change);
@@ -55,8 +55,11 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 /* run_forget_moved - end the flows of the sessions that run_apply() has moved to another gateway; without the lock */
 void run_forget_moved(struct run *run);
 
+/* run_peek - the state directory for a dry run, as far as it can be read; without the lock, and closed where there is none */
+void run_peek(struct run *run);
+
 /*
- * run_look - read the kernel for a dry run, and refuse what the real run refuses
+ * run_look - read the kernel for the dry run of a verb, and refuse what the real run refuses
  *
  * Returns 0, or -1 with the reasons in @run->report. situation_free() in either case.
  */

@@ -29,24 +29,29 @@ const char *plain_text(const struct config *config)
 	       "route, without a kill switch";
 }
 
-int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *doing)
+void print_plan(const struct run *run, const struct situation *situation, const char *doing)
 {
 	struct text script CLEANUP(text_free) = { 0 }, heading CLEANUP(text_free) = { 0 };
 	const struct config *config = &run->config;
+
+	text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing,
+		 config->file_read ? config->path : "the environment alone",
+		 situation->present.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
+						  "CAP_NET_ADMIN" : "");
+	if (run->options->diff || terminal_is_there())
+		script_add_diff(&script, text_string(&heading), &situation->plan, terminal_wants_colour());
+	else
+		script_add_plan(&script, text_string(&heading), &situation->plan);
+	fputs(text_string(&script), stdout);
+}
+
+int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *doing)
+{
 	struct situation situation;
 	int result = run_look(run, &situation, goal, doer);
 
-	if (result == 0) {
-		text_add(&heading, "ocserv-gateway %s would do this, with %s%s", doing,
-			 config->file_read ? config->path : "the environment alone",
-			 situation.present.unprivileged ? ", to an EMPTY kernel: reading the present state needs "
-							 "CAP_NET_ADMIN" : "");
-		if (run->options->diff || terminal_is_there())
-			script_add_diff(&script, text_string(&heading), &situation.plan, terminal_wants_colour());
-		else
-			script_add_plan(&script, text_string(&heading), &situation.plan);
-		fputs(text_string(&script), stdout);
-	}
+	if (result == 0)
+		print_plan(run, &situation, doing);
 	situation_free(&situation);
 	return result;
 }
@@ -88,7 +93,7 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	remembered->move = run->options->move;
 	result = situation_read(&situation, config, goal, remembered, sockets, report);
 	if (result == 0)
-		result = run_permits(run, &situation, doer, state, NULL);
+		result = run_permits(run, &situation, doer, NULL);
 	/* The kernel loads the modules for the kill switch, which can take a slow machine longer than a hook may last. */
 	if (result == 0 && goal == GOAL_INSTALL && !situation.present.guard.exists)
 		deadline_start(DEADLINE_MODULES_SECONDS);

@@ -15,11 +15,11 @@ struct result verb_test(const struct options *options);	/* in test.c */
 struct result verb_status(const struct options *options);	/* in status.c */
 
 /*
- * print_dry_run - the plan toward @goal on stdout: as a shell script, or for people with --diff and on a terminal
+ * print_plan - the plan of @situation on stdout: as a shell script, or for people with --diff and on a terminal
+ * print_dry_run - that toward @goal, for which it looks; refuses what the real run refuses
  * @doing: what would be run
- *
- * Refuses what the real run refuses.
  */
+void print_plan(const struct run *run, const struct situation *situation, const char *doing);
 int print_dry_run(struct run *run, enum goal goal, enum doer doer, const char *doing);
 
 /* plain_text - a warning of a configuration by which nothing is to be installed */

@@ -107,7 +107,7 @@ static void add_fate(struct text *screen, const struct config *config, const str
 	if (gateway == &config->block) {
 		text_add_string(screen, " is blocked");
 	} else if (gateway == &config->direct) {
-		text_add_string(screen, " leaves by this host's own route, without a kill switch");
+		text_add_string(screen, " leaves via this host's own route, without a kill switch");
 	} else {
 		text_add(screen, " leaves via gateway %s: ", gateway->name);
 		add_families(screen, gateway);

@@ -135,9 +135,12 @@ void trial_close(struct trial *trial, struct sockets *sockets, struct report *re
 		return;
 	close(trial->tunnel);
 	trial->tunnel = -1;
-	for (int family = 0; family < FAMILIES; family++)
-		if (trial->source[family].family)
-			conntrack_forget(&sockets->nft, &trial->source[family], report);
+	for (int family = 0; family < FAMILIES; family++) {
+		struct prefix source = prefix_of_address(&trial->source[family]);
+
+		if (source.address.family)
+			conntrack_forget(&sockets->nft, &source, 1, report);
+	}
 }
 
 static void send_datagram(const struct trial *trial, const struct datagram *datagram)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/conntrack.h"
+#include "model/ranges.h"
 
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What of a tuple the kernel is to compare: the source address alone (CTA_FILTER_F_CTA_IP_SRC there). */
@@ -65,9 +67,9 @@ static bool takes_no_filter(const struct netlink_error *error)
 	return error->number == EINVAL || error->number == EOPNOTSUPP;
 }
 
-/* The flows of an address, each as the request that deletes it. */
+/* The flows of clients' addresses, each as the request that deletes it. */
 struct flows {
-	const struct address *address;
+	const struct ranges *clients;
 	struct text deletions;
 };
 
@@ -76,15 +78,25 @@ static void flows_free(struct flows *flows)
 	text_free(&flows->deletions);
 }
 
-static bool comes_from(const struct nlattr *tuple, const struct address *address)
+static uint8_t family_of_clients(const struct ranges *clients)
 {
-	uint16_t type = address->family == AF_INET ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
+	return clients->range[0].first.family;
+}
+
+static bool comes_from(const struct nlattr *tuple, const struct ranges *clients)
+{
+	struct address address = { .family = family_of_clients(clients) };
+	struct range one;
+	uint16_t type = address.family == AF_INET ? CTA_IP_V4_SRC : CTA_IP_V6_SRC;
 	const struct nlattr *ip = tuple ? netlink_find_nested(tuple, CTA_TUPLE_IP) : NULL;
 	const struct nlattr *source = ip ? netlink_find_nested(ip, type) : NULL;
-	unsigned int size = address_size(address->family);
+	unsigned int size = address_size(address.family);
 
-	return source && mnl_attr_get_payload_len(source) == size &&
-	       memcmp(mnl_attr_get_payload(source), address->bytes, size) == 0;
+	if (!source || mnl_attr_get_payload_len(source) != size)
+		return false;
+	memcpy(address.bytes, mnl_attr_get_payload(source), size);
+	one = (struct range){ address, address };
+	return ranges_hold(clients, &one);
 }
 
 static void put_copy(struct nlmsghdr *message, const struct nlattr *attribute)
@@ -98,7 +110,7 @@ static void put_copy(struct nlmsghdr *message, const struct nlattr *attribute)
 static void add_deletion(struct flows *flows, const struct nlattr *const attributes[])
 {
 	char buffer[NETLINK_MESSAGE_SIZE];
-	struct nlmsghdr *message = put_request(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, flows->address->family);
+	struct nlmsghdr *message = put_request(buffer, IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST, family_of_clients(flows->clients));
 
 	put_copy(message, attributes[CTA_TUPLE_ORIG]);
 	put_copy(message, attributes[CTA_ZONE]);
@@ -119,8 +131,8 @@ static int take_flow(const struct nlmsghdr *message, void *data)
 		if (type <= CTA_MAX && attribute->nla_len < NETLINK_MESSAGE_SIZE / 4)
 			attributes[type] = attribute;
 	}
-	if (attributes[CTA_TUPLE_ORIG] && (comes_from(attributes[CTA_TUPLE_ORIG], flows->address) ||
-					   comes_from(attributes[CTA_TUPLE_REPLY], flows->address)))
+	if (attributes[CTA_TUPLE_ORIG] && (comes_from(attributes[CTA_TUPLE_ORIG], flows->clients) ||
+					   comes_from(attributes[CTA_TUPLE_REPLY], flows->clients)))
 		add_deletion(flows, attributes);
 	return 0;
 }
@@ -130,16 +142,24 @@ static int list(struct netlink *netfilter, struct nlmsghdr *request, struct flow
 	return netlink_request(netfilter, request, take_flow, flows, error);
 }
 
-/* All of the family, or in IPv4 what the kernel selects: fewer to read. One that does not know how sends all. */
+/* An IPv4 address alone, whose flows the kernel can select. */
+static const struct address *one_address(const struct ranges *clients)
+{
+	const struct range *only = &clients->range[0];
+
+	return clients->count == 1 && only->first.family == AF_INET && address_equal(&only->first, &only->last) ? &only->first : NULL;
+}
+
+/* All of the family, or of one IPv4 address what the kernel selects: fewer to read. One that does not know how sends all. */
 static int list_flows(struct netlink *netfilter, struct flows *flows, struct netlink_error *error)
 {
-	const struct address *address = flows->address;
+	const struct address *address = one_address(flows->clients);
 	char buffer[NETLINK_MESSAGE_SIZE];
 	int result = 0;
 
-	if (address->family != AF_INET)
-		return list(netfilter, put_request(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, address->family), flows,
-			    error);
+	if (!address)
+		return list(netfilter, put_request(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family_of_clients(flows->clients)),
+			    flows, error);
 	for (size_t i = 0; i < SIDES && result == 0; i++)
 		result = list(netfilter, put_selective_request(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, address,
 							       sides[i]), flows, error);
@@ -180,10 +200,10 @@ static int delete_flows(struct netlink *netfilter, struct flows *flows, struct n
 }
 
 /* What a list that was cut short has is worth deleting; then it is made again. */
-static int delete_listed(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
+static int delete_listed(struct netlink *netfilter, const struct ranges *clients, struct netlink_error *error)
 {
 	for (int round = 0; round < ROUNDS; round++) {
-		struct flows flows CLEANUP(flows_free) = { .address = address };
+		struct flows flows CLEANUP(flows_free) = { .clients = clients };
 		bool complete = list_flows(netfilter, &flows, error) == 0;
 
 		if (!complete && error->number != EINTR)
@@ -196,25 +216,52 @@ static int delete_listed(struct netlink *netfilter, const struct address *addres
 	return -1;
 }
 
-static int forget(struct netlink *netfilter, const struct address *address, struct netlink_error *error)
+static int forget(struct netlink *netfilter, const struct ranges *clients, struct netlink_error *error)
 {
-	if (address->family == AF_INET) {
+	const struct address *address = one_address(clients);
+
+	if (address) {
 		if (delete_selected(netfilter, address, error) == 0)
 			return 0;
 		if (!takes_no_filter(error))
 			return -1;
 	}
-	return delete_listed(netfilter, address, error);
+	return delete_listed(netfilter, clients, error);
 }
 
-void conntrack_forget(struct netlink *netfilter, const struct address *address, struct report *report)
+static int compare_networks(const void *a, const void *b)
 {
+	const struct prefix *one = a, *other = b;
+
+	if (one->address.family != other->address.family)
+		return one->address.family < other->address.family ? -1 : 1;
+	return memcmp(one->address.bytes, other->address.bytes, sizeof(one->address.bytes));
+}
+
+static void forget_family(struct netlink *netfilter, const struct prefix *network, size_t count, struct report *report)
+{
+	struct ranges clients CLEANUP(ranges_free);
 	struct netlink_error error = { 0 };
 	char text[ADDRESS_TEXT];
 
-	if (forget(netfilter, address, &error) == 0)
+	ranges_of_prefixes(&clients, network, count);
+	if (forget(netfilter, &clients, &error) == 0)
 		return;
-	report_warning(report, "can't delete the flows of %s, so the next client with this address may get their packets: the kernel says: "
+	address_text(&network->address, text);
+	report_warning(report, "can't delete the flows of %s%s, so the next client with this address may get their packets: the kernel says: "
 		       "%s; `modprobe nf_conntrack_netlink` if it is missing, or set [session] forget_flows = no",
-		       address_text(address, text), netlink_error_text(&error));
+		       text, count > 1 ? " and others" : "", netlink_error_text(&error));
+}
+
+void conntrack_forget(struct netlink *netfilter, struct prefix *network, size_t count, struct report *report)
+{
+	size_t begin = 0, end;
+
+	if (count > 1)
+		qsort(network, count, sizeof(*network), compare_networks);
+	for (; begin < count; begin = end) {
+		for (end = begin; end < count && network[end].address.family == network[begin].address.family;)
+			end++;
+		forget_family(netfilter, &network[begin], end - begin, report);
+	}
 }

@@ -100,14 +100,16 @@ static uint64_t make_wanted(struct situation *situation, const struct config *co
 static int place(struct situation *situation, const struct config *config, const struct remembered *remembered,
 		 struct report *report)
 {
-	const struct placements *own = situation->partial ? remembered->own : NULL;
+	const struct placements *own = remembered->own;
 
 	if (situation->goal != GOAL_INSTALL || !config_is_mapped(config))
 		return 0;
+	if (own)
+		memcpy(situation->placements.own, own->own, IFNAMSIZ);
 	for (size_t i = 0; own && i < own->count; i++)
 		placements_add(&situation->placements, own->placement[i].device, &own->placement[i].address,
 			       own->placement[i].gateway);
-	if (own || !remembered->place_all)
+	if (situation->partial || !remembered->place_all)
 		return 0;
 	return remembered->place_all(&situation->placements, remembered->place_data, report);
 }
@@ -159,13 +161,12 @@ static int read_once(struct situation *situation, const struct config *config, e
 
 bool situation_only_begins(const struct situation *situation)
 {
-	return situation->partial && situation->plan.steps == 1 && situation->plan.step[0].kind == STEP_SESSIONS;
+	const struct plan *plan = &situation->plan;
+
+	return plan->steps == 1 && plan->step[0].kind == STEP_SESSIONS && plan->problems.count == 0;
 }
 
-/*
- * Where anything is amiss all is looked at: a table is loaded with all its sessions, and others may lack what this one does.
- * If nothing is amiss any more by then, somebody else has mended it, and the session that begins is still to be looked at.
- */
+/* Where anything is amiss all is looked at: a table is loaded with all its sessions, and others may lack what this one does. */
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report)
 {
@@ -176,11 +177,7 @@ int situation_read(struct situation *situation, const struct config *config, enu
 	    situation_only_begins(situation))
 		return result;
 	situation_free(situation);
-	result = read_once(situation, config, goal, remembered, false, sockets, report);
-	if (result < 0 || situation->plan.steps > 0)
-		return result;
-	situation_free(situation);
-	return read_once(situation, config, goal, remembered, true, sockets, report);
+	return read_once(situation, config, goal, remembered, false, sockets, report);
 }
 
 enum goal goal_of(const struct config *config)
@@ -317,36 +314,42 @@ int converge(struct situation *situation, const struct config *config, const str
 	return 0;
 }
 
-static int place_some(const struct view *view, bool conditional, char checkpoint[CHECKPOINT_TEXT], struct sockets *sockets,
-		  struct report *report)
+int situation_of_placements(struct situation *situation, const struct placements *placements, const struct config *config,
+			    struct sockets *sockets, struct report *report)
 {
-	struct present present = { 0 };
-	struct plan plan = { 0 };
-	int result = observe_sessions(&present, view, sockets, report);
+	const struct view view = { .config = config, .wanted = &situation->wanted };
 
-	if (result == 0) {
-		plan_sessions(&plan, view->wanted, &present);
-		result = apply_plan(&plan, conditional ? present.guard.generation : 0, sockets, report);
-	}
-	if (result == 0 && plan.steps && conditional && checkpoint_is_of(checkpoint, &present.guard))
+	*situation = (struct situation){ .goal = GOAL_INSTALL, .partial = true };
+	wanted_guard_sessions(&situation->wanted.guard, config);
+	wanted_place(&situation->wanted, config, placements, true);
+	if (observe_sessions(&situation->present, &view, sockets, report) < 0)
+		return -1;
+	plan_sessions(&situation->plan, &situation->wanted, &situation->present);
+	return 0;
+}
+
+static int place_some(const struct placements *placements, const struct config *config, bool conditional,
+		      char checkpoint[CHECKPOINT_TEXT], struct sockets *sockets, struct report *report)
+{
+	struct situation situation;
+	const struct present_guard *guard = &situation.present.guard;
+	int result = situation_of_placements(&situation, placements, config, sockets, report);
+
+	if (result == 0)
+		result = apply_plan(&situation.plan, conditional ? guard->generation : 0, sockets, report);
+	if (result == 0 && situation.plan.steps && conditional && checkpoint_is_of(checkpoint, guard))
 		checkpoint_advance(checkpoint);
-	plan_free(&plan);
-	present_free(&present);
+	situation_free(&situation);
 	return result;
 }
 
 int converge_placements(const struct placements *placements, const struct config *config, char checkpoint[CHECKPOINT_TEXT],
 		       struct sockets *sockets, struct report *report)
 {
-	struct wanted wanted = { 0 };
-	const struct view view = { .config = config, .wanted = &wanted };
 	int result = APPLY_OUTDATED;
 
-	wanted_guard_sessions(&wanted.guard, config);
-	wanted_place(&wanted, config, placements, true);
 	for (int i = 0; i <= OUTDATED && result == APPLY_OUTDATED; i++)
-		result = place_some(&view, i < OUTDATED, checkpoint, sockets, report);
-	wanted_free(&wanted);
+		result = place_some(placements, config, i < OUTDATED, checkpoint, sockets, report);
 	return result;
 }
 

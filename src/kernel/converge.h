@@ -18,7 +18,8 @@ struct remembered {
 	struct host known;	/* of this host: the lengths of IPv6 networks */
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	const struct placements *own;	/* as a hook looks: of its session and its gateway alone; NULL: of all */
-	int (*place_all)(struct placements *all, void *data, struct report *report);	/* which are asked for then, and where a table is to be loaded */
+	/* Adds those of all other sessions, which are asked for then, and where anything is amiss. */
+	int (*place_all)(struct placements *all, void *data, struct report *report);
 	void *place_data;
 	bool quick;		/* as a hook looks: what an earlier configuration left of neighbours may stay */
 };
@@ -50,6 +51,10 @@ struct situation {
 int situation_read(struct situation *situation, const struct config *config, enum goal goal,
 		   const struct remembered *remembered, struct sockets *sockets, struct report *report);
 void situation_free(struct situation *situation);
+
+/* situation_of_placements - what of sessions is to be put into the maps of several gateways, or taken out, and nothing else; returns as situation_read() */
+int situation_of_placements(struct situation *situation, const struct placements *placements, const struct config *config,
+			    struct sockets *sockets, struct report *report);
 
 /* situation_only_begins - whether there is nothing to do but to let a hook's session in: nothing is amiss then */
 bool situation_only_begins(const struct situation *situation);

@@ -69,7 +69,7 @@ void guard_session_key(uint8_t key[GUARD_KEY], const char *device, const struct 
 	memcpy(key + IFNAMSIZ, address->bytes, address_size(address->family));
 }
 
-struct address guard_session_address(const struct guard_set *map, const uint8_t key[GUARD_KEY])
+static struct address session_address(const struct guard_set *map, const uint8_t key[GUARD_KEY])
 {
 	struct address address = { .family = map->family };
 
@@ -431,7 +431,7 @@ void guard_add_key_text(struct text *text, const struct guard_set *set, const ui
 	text_add(text, "\"%.*s\"", IFNAMSIZ, (const char *)key);
 	if (set->kind != MAP_SESSIONS)
 		return;
-	address = guard_session_address(set, key);
+	address = session_address(set, key);
 	text_add(text, " . %s", address_text(&address, buffer));
 }
 

@@ -178,6 +178,7 @@ struct guard_change {
 	const struct guard_set *set;
 	struct guard_element element;
 	char was[GUARD_CHAIN_NAME];	/* its chain until then; "" where there is none */
+	bool told;			/* as a problem of the plan */
 };
 
 struct guard {
@@ -185,6 +186,7 @@ struct guard {
 	uint8_t instance[GUARD_INSTANCE];	/* of the table that is to be made; all zero: without one */
 	struct guard_set *set;
 	size_t sets;
+	char own[IFNAMSIZ];			/* the tunnel of the session that a hook is about; "" for none */
 	struct guard_chain *chain;
 	size_t chains;
 	struct lines kept;			/* by guard_keep() */
@@ -204,11 +206,10 @@ struct guard_element *guard_add_element(struct guard_set *set, const char *chain
 void guard_sort_elements(struct guard_set *set);
 
 /*
- * guard_session_key - of a session's device and one of its addresses, which guard_session_address() reads back
+ * guard_session_key - of a session's device and one of its addresses
  * guard_mark_key - of a mark
  */
 void guard_session_key(uint8_t key[GUARD_KEY], const char *device, const struct address *address);
-struct address guard_session_address(const struct guard_set *map, const uint8_t key[GUARD_KEY]);
 void guard_mark_key(uint8_t key[GUARD_KEY], uint32_t mark);
 
 /* guard_add_key_text - "vpns0" . 10.20.0.50, 0x01000000, "eth0": as nft(8) reads it */

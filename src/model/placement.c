@@ -50,6 +50,7 @@ static void merge_equals(struct guard_set *map, const struct config *config)
 
 void wanted_place(struct wanted *wanted, const struct config *config, const struct placements *placements, bool partial)
 {
+	memcpy(wanted->guard.own, placements->own, IFNAMSIZ);
 	for (size_t i = 0; i < wanted->guard.sets; i++) {
 		struct guard_set *map = &wanted->guard.set[i];
 

@@ -410,27 +410,26 @@ static int check_guard(const struct config *config, const struct present_guard *
 			    config->killswitch_table);
 }
 
-static void add_change(struct plan *plan, const struct guard_set *set, const struct guard_element *element, const char *was)
+/*
+ * What the session that a hook is about lacks, with the name of whose tunnel the key begins, is no damage; of a map that is
+ * not looked at completely, nothing is.
+ */
+static bool is_damage(const struct guard *guard, const struct guard_set *set, const struct guard_element *element)
+{
+	return !set->partial && strncmp((const char *)element->key, guard->own, IFNAMSIZ) != 0;
+}
+
+static void add_change(struct plan *plan, const struct guard *guard, const struct guard_set *set, const struct guard_element *element,
+		       const char *was, const char *problem)
 {
 	struct guard_change *change;
 
 	plan->change = make_room_for_one(plan->change, plan->changes, sizeof(*plan->change));
 	change = &plan->change[plan->changes++];
-	*change = (struct guard_change){ .set = set, .element = *element };
+	*change = (struct guard_change){ .set = set, .element = *element, .told = is_damage(guard, set, element) };
 	snprintf(change->was, sizeof(change->was), "%s", was);
-}
-
-/* Of a map that is not looked at completely, an element that is not there is of a session that begins. */
-static void plan_session(struct plan *plan, const struct guard_set *wanted, const struct guard_element *element,
-			 const struct guard_element *found)
-{
-	const char *was = found ? found->chain : "";
-
-	if (strcmp(was, element->chain) == 0)
-		return;
-	add_change(plan, wanted, element, was);
-	if (!wanted->partial)
-		note_element(&plan->problems, wanted, element, was[0] ? "leads elsewhere" : "is missing");
+	if (change->told)
+		note_element(&plan->problems, set, element, problem);
 }
 
 /* Whether anything is wanted of the tunnel of an element, with whose name its key begins, be it of the other family. */
@@ -451,21 +450,32 @@ static void plan_sessions_of(struct plan *plan, const struct guard *guard, const
 
 	if (there->elements)
 		qsort(there->element, there->elements, sizeof(*there->element), compare_keys);
-	for (size_t i = 0; i < wanted->elements; i++)
-		plan_session(plan, wanted, &wanted->element[i], find_element(there->element, there->elements, &wanted->element[i]));
+	for (size_t i = 0; i < wanted->elements; i++) {
+		const struct guard_element *element = &wanted->element[i];
+		const struct guard_element *found = find_element(there->element, there->elements, element);
+		const char *was = found ? found->chain : "";
+
+		if (strcmp(was, element->chain) != 0)
+			add_change(plan, guard, wanted, element, was, was[0] ? "leads elsewhere" : "is missing");
+	}
 	for (size_t i = 0; i < there->elements; i++) {
 		struct guard_element gone = there->element[i];
 
 		if (find_element(wanted->element, wanted->elements, &gone) || (wanted->partial && !wants_tunnel(guard, &gone)))
 			continue;
 		gone.chain[0] = '\0';
-		add_change(plan, wanted, &gone, there->element[i].chain);
-		if (!wanted->partial)
-			note_element(&plan->problems, wanted, &gone, "is of no live session");
+		add_change(plan, guard, wanted, &gone, there->element[i].chain, "is of no live session");
 	}
 }
 
-/* A table that is missing comes with its sessions. */
+/* A table that is missing comes with its sessions, of which the hook's own is no damage. */
+static void plan_sessions_of_missing(struct plan *plan, const struct guard *guard, const struct guard_set *wanted)
+{
+	for (size_t i = 0; i < wanted->elements; i++)
+		if (wanted->element[i].chain[0] && !is_damage(guard, wanted, &wanted->element[i]))
+			add_change(plan, guard, wanted, &wanted->element[i], "", NULL);
+}
+
 void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct present *present)
 {
 	struct step *step;
@@ -475,8 +485,10 @@ void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct 
 
 		if (set->kind == MAP_SESSIONS && present->guard.exists)
 			plan_sessions_of(plan, &wanted->guard, set, find_set(&present->guard, set->name));
+		else if (set->kind == MAP_SESSIONS)
+			plan_sessions_of_missing(plan, &wanted->guard, set);
 	}
-	if (!plan->changes || plan->steps)
+	if (!plan->changes || plan->steps || !present->guard.exists)
 		return;
 	step = add_step(plan, STEP_SESSIONS);
 	step->guard = &wanted->guard;

@@ -44,13 +44,14 @@ static bool touches(const struct range *range, const struct address *first)
 	return !range_next(range, &next) || compare(first, &next) <= 0;
 }
 
-/* A range behind all others, or one that goes on where the last one ends. */
+/* A range behind all others, or one that goes on where the last one ends, or lies in it. */
 static void add(struct ranges *ranges, const struct range *range)
 {
 	struct range *last = ranges->count ? &ranges->range[ranges->count - 1] : NULL;
 
 	if (last && touches(last, &range->first)) {
-		last->last = range->last;
+		if (compare(&range->last, &last->last) > 0)
+			last->last = range->last;
 		return;
 	}
 	ranges->range = make_room_for_one(ranges->range, ranges->count, sizeof(*ranges->range));
@@ -104,12 +105,27 @@ void ranges_free(struct ranges *ranges)
 	*ranges = (struct ranges){ 0 };
 }
 
+/* The last range that begins at an address, or before it. */
+static const struct range *find_range(const struct ranges *ranges, const struct address *address)
+{
+	size_t first = 0, behind = ranges->count;
+
+	while (first < behind) {
+		size_t middle = first + (behind - first) / 2;
+
+		if (compare(&ranges->range[middle].first, address) <= 0)
+			first = middle + 1;
+		else
+			behind = middle;
+	}
+	return first ? &ranges->range[first - 1] : NULL;
+}
+
 bool ranges_hold(const struct ranges *ranges, const struct range *range)
 {
-	for (size_t i = 0; i < ranges->count; i++)
-		if (compare(&ranges->range[i].first, &range->first) <= 0 && compare(&range->last, &ranges->range[i].last) <= 0)
-			return true;
-	return false;
+	const struct range *found = find_range(ranges, &range->first);
+
+	return found && compare(&range->last, &found->last) <= 0;
 }
 
 void range_add_text(struct text *text, const struct range *range)

@@ -25,7 +25,7 @@ struct bound {
 	bool end;
 };
 
-/* ranges_of_prefixes - of prefixes in the order of their addresses; ranges_free() when done */
+/* ranges_of_prefixes - of prefixes in the order of their addresses, which may overlap; ranges_free() when done */
 void ranges_of_prefixes(struct ranges *ranges, const struct prefix *prefix, size_t prefixes);
 
 /* ranges_of_bounds - of bounds in any order, which are sorted: an address is in where the last bound up to it begins one */

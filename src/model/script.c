@@ -40,25 +40,28 @@ static void add_guard(struct text *script, const struct step *step)
 	text_add(script, "END");
 }
 
-static void add_change(struct text *script, const struct step *step, const struct guard_change *change, bool gone)
+/* What leads elsewhere is taken out first: nft(8) leaves an element as it is. */
+void script_add_change(struct lines *commands, const char *table, const struct guard_change *change)
 {
-	text_add(script, "%s element inet %s %s { ", gone ? "delete" : "add", step->guard->table, change->set->name);
-	guard_add_key_text(script, change->set, change->element.key);
-	if (!gone)
-		text_add(script, " : goto %s", change->element.chain);
-	text_add_string(script, " }\n");
+	struct text key CLEANUP(text_free) = { 0 };
+
+	guard_add_key_text(&key, change->set, change->element.key);
+	if (change->was[0])
+		lines_add(commands, "delete element inet %s %s { %s }", table, change->set->name, text_string(&key));
+	if (change->element.chain[0])
+		lines_add(commands, "add element inet %s %s { %s : goto %s }", table, change->set->name, text_string(&key),
+			  change->element.chain);
 }
 
-/* What leads elsewhere is taken out first: nft(8) leaves an element as it is. */
 static void add_sessions(struct text *script, const struct step *step)
 {
+	struct lines commands CLEANUP(lines_free) = { 0 };
+
+	for (size_t i = 0; i < step->changes; i++)
+		script_add_change(&commands, step->guard->table, &step->change[i]);
 	text_add_string(script, "nft -f - <<'END'\n");
-	for (size_t i = 0; i < step->changes; i++) {
-		if (step->change[i].was[0])
-			add_change(script, step, &step->change[i], true);
-		if (step->change[i].element.chain[0])
-			add_change(script, step, &step->change[i], false);
-	}
+	for (size_t i = 0; i < commands.count; i++)
+		text_add(script, "%s\n", commands.line[i]);
 	text_add_string(script, "END");
 }
 

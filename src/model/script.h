@@ -7,6 +7,9 @@
 /* script_add_step - a step as shell commands: one line of ip(8), or nft(8) with a here-document */
 void script_add_step(struct text *script, const struct step *step);
 
+/* script_add_change - what becomes of an element of that table as commands of nft(8), added to @commands: one, or two */
+void script_add_change(struct lines *commands, const char *table, const struct guard_change *change);
+
 /*
  * script_add_plan - a plan as a script for `sh -e`
  * @heading: its first comment, one line

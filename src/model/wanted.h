@@ -41,6 +41,7 @@ struct placement {
 struct placements {
 	struct placement *placement;
 	size_t count;
+	char own[IFNAMSIZ];	/* the tunnel of the session that a hook is about, which has it; "" for none */
 };
 
 /* placements_add - one more; placements_free() when done */

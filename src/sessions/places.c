@@ -32,7 +32,7 @@ int places_check_maps(const struct config *config, const struct state *state, bo
 		return 0;
 	if (maps_check(config, report) < 0)
 		return -1;
-	return stamp[0] && strcmp(stamp, known) != 0 ? state_remember(state, STAMP, stamp, report) : 0;
+	return state->locked && stamp[0] && strcmp(stamp, known) != 0 ? state_remember(state, STAMP, stamp, report) : 0;
 }
 
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report)
@@ -102,14 +102,14 @@ uint8_t places_length(const struct session *session)
 	return number_parse(session->length6, 1, 128, &length) ? (uint8_t)length : 128;
 }
 
-bool places_address(struct address *address, const struct session *session, const char *text)
+bool places_network(struct prefix *network, const struct session *session, const char *text)
 {
-	struct prefix network;
+	struct prefix whose;
 
-	if (!address_parse_unscoped(&network.address, text))
+	if (!address_parse_unscoped(&whose.address, text))
 		return false;
-	network.length = network.address.family == AF_INET6 ? places_length(session) : 32;
-	*address = prefix_mask(&network).address;
+	whose.length = whose.address.family == AF_INET6 ? places_length(session) : 32;
+	*network = prefix_mask(&whose);
 	return true;
 }
 
@@ -118,12 +118,12 @@ const struct guard_change *changes_find(const struct changes *changes, const str
 	struct guard_set set = { 0 };
 	struct guard_change change = { .set = &set };
 	const struct guard_change *key = &change, *const *found;
-	struct address address;
+	struct prefix network;
 
-	if (!changes->count || !places_address(&address, session, family == IPV4 ? session->ip4 : session->ip6))
+	if (!changes->count || !places_network(&network, session, family == IPV4 ? session->ip4 : session->ip6))
 		return NULL;
-	set.family = address.family;
-	guard_session_key(change.element.key, session->device, &address);
+	set.family = network.address.family;
+	guard_session_key(change.element.key, session->device, &network.address);
 	found = bsearch(&key, changes->change, changes->count, sizeof(const struct guard_change *), compare_changes);
 	return found ? *found : NULL;
 }
@@ -167,16 +167,16 @@ int places_hold_length(struct host *host, const struct session *session, const s
 		return report_error(report, EX_CONFIG, "IPV6_PREFIX: /%u is one length of clients' IPv6 networks too many, beside %s: "
 				    "give all groups and virtual hosts the same ipv6-subnet-prefix in ocserv.conf", length,
 				    host_lengths_text(host, text));
-	return host->lengths == before ? 0 : state_remember(state, LENGTHS, host_lengths_text(host, text), report);
+	return !state->locked || host->lengths == before ? 0 : state_remember(state, LENGTHS, host_lengths_text(host, text), report);
 }
 
 static void add_address(struct placements *placements, const struct session *session, const char *text,
 			const struct gateway *gateway)
 {
-	struct address address;
+	struct prefix network;
 
-	if (places_address(&address, session, text))
-		placements_add(placements, session->device, &address, gateway);
+	if (places_network(&network, session, text))
+		placements_add(placements, session->device, &network.address, gateway);
 }
 
 static bool add_session(const struct session *session, void *data)
@@ -187,7 +187,7 @@ static bool add_session(const struct session *session, void *data)
 
 	if (!gateway)
 		visit->result = -1;
-	else if (session->device[0] && places_has_device(visit->state, session, visit->report)) {
+	else if (session->device[0] && strcmp(session->device, visit->all->own) != 0 && places_has_device(visit->state, session, visit->report)) {
 		add_address(visit->all, session, session->ip4, gateway);
 		add_address(visit->all, session, session->ip6, gateway);
 	}
@@ -231,6 +231,7 @@ bool places_gone(struct placements *gone, const struct session *session, const s
 	char id[DEVICE_TEXT];
 	const char *addresses = interface_name_valid(session->device) ? state_device(state, session->device, id, report) : "";
 
+	snprintf(gone->own, sizeof(gone->own), "%s", session->device);
 	if (addresses && addresses[0] && strcmp(id, session->id) == 0)
 		add_gone(gone, session->device, addresses);
 	return gone->count > 0;
@@ -244,6 +245,7 @@ int places_own(struct placements *own, const struct session *session, const stru
 
 	if (!former)
 		return -1;
+	snprintf(own->own, sizeof(own->own), "%s", session->device);
 	add_address(own, session, session->ip4, gateway);
 	add_address(own, session, session->ip6, gateway);
 	add_gone(own, session->device, former);

@@ -8,7 +8,8 @@
 /* Of several gateways: by which each session leaves. */
 
 /*
- * places_check_maps - that all lines of the files of [maps] are good, where they are not known to be; under the lock
+ * places_check_maps - that all lines of the files of [maps] are good, where they are not known to be; without the lock this is not
+ *	kept for later runs
  * @anew: even then
  *
  * Returns 0, or -1 with the reasons in @report.
@@ -17,15 +18,19 @@ int places_check_maps(const struct config *config, const struct state *state, bo
 
 /*
  * places_length - how many bits of its IPv6 address a session has to itself; 128 where it says nothing
- * places_hold_length - that the kill switch is to know it, in @host and for later runs; under the lock
+ * places_hold_length - that the kill switch is to know it, in @host and, under the lock, for later runs
  *
  * The second returns 0, or -1 with the reason in @report.
  */
 uint8_t places_length(const struct session *session);
 int places_hold_length(struct host *host, const struct session *session, const struct state *state, struct report *report);
 
-/* places_address - of an address of a session what the kill switch looks for: of a network its first one; false for none */
-bool places_address(struct address *address, const struct session *session, const char *text);
+/*
+ * places_network - all addresses of a session, of which @text is one: that alone, or in IPv6 as many as IPV6_PREFIX says
+ *
+ * The kill switch looks for the first of them. False where @text is no address.
+ */
+bool places_network(struct prefix *network, const struct session *session, const char *text);
 
 /* places_gateway - that of a session; NULL with the reason in @report */
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
@@ -67,18 +72,18 @@ const char *places_gateway_of_chain(const char *chain);
 bool places_has_device(const struct state *state, const struct session *session, struct report *report);
 
 /*
- * places_all - those of all live sessions that have their devices
+ * places_all - those of all live sessions that have their devices; what is in @all stays, and its own tunnel is nobody else's
  *
  * Returns 0, or -1 with the reason in @report: a record that can't be read, too.
  */
 int places_all(struct placements *all, const struct config *config, const struct state *state, struct report *report);
 
 /*
- * places_own - those of a session that begins, and what of its device's former sessions has to go
+ * places_own - those of a session that begins, and what of its device's former sessions has to go; without the lock too
  * places_hold - its device is the session's; @placed: what was of former ones has gone
- * places_gone - those of a session that has ended, where nobody else has its device; whether there are any
+ * places_gone - those of a session that has ended, where nobody else has its device; whether there are any; without the lock too
  *
- * All under the lock, places_hold() before and behind the change of the kernel. The others return 0, or -1 with the reason in @report.
+ * Under the lock, places_hold() before and behind the change of the kernel. The others return 0, or -1 with the reason in @report.
  */
 bool places_gone(struct placements *gone, const struct session *session, const struct state *state, struct report *report);
 int places_own(struct placements *own, const struct session *session, const struct gateway *gateway, const struct state *state,

@@ -538,6 +538,12 @@ int state_hold(const struct state *state, const struct session *session, const c
 	return put_link(state, session->id, NEW_ADDRESS, name, report);
 }
 
+/* What was asked for is not there, or is no link, or the directory is closed. */
+static bool is_nothing(int number)
+{
+	return number == ENOENT || number == EINVAL || number == EBADF;
+}
+
 static void device_name(char name[NAME_SIZE], const char *device)
 {
 	snprintf(name, NAME_SIZE, DEVICES "/%s", device);
@@ -562,7 +568,7 @@ const char *state_device(const struct state *state, const char *device, char id[
 	device_name(name, device);
 	length = readlinkat(state->directory, name, id, DEVICE_TEXT - 1);
 	id[length > 0 ? length : 0] = '\0';
-	if (length < 0 && errno != ENOENT && errno != EINVAL) {
+	if (length < 0 && !is_nothing(errno)) {
 		complain(state, name, report);
 		return NULL;
 	}
@@ -591,7 +597,7 @@ int state_recall(const struct state *state, const char *name, char *text, size_t
 	ssize_t length = readlinkat(state->directory, name, text, size - 1);
 
 	text[length > 0 ? length : 0] = '\0';
-	return length >= 0 || errno == ENOENT || errno == EINVAL ? 0 : complain(state, name, report);
+	return length >= 0 || is_nothing(errno) ? 0 : complain(state, name, report);
 }
 
 int state_write(const struct state *state, const char *name, const struct text *text, struct report *report)
@@ -606,7 +612,7 @@ int state_read(const struct state *state, const char *name, struct text *text, s
 	ssize_t length = -1;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0 : complain(state, name, report);
+		return is_nothing(errno) ? 0 : complain(state, name, report);
 	do {
 		length = read(fd, buffer, sizeof(buffer));
 		if (length > 0)

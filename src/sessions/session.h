@@ -101,7 +101,7 @@ void state_release(const struct state *state, const char *address);
 
 /*
  * state_hold_device - a device is the session's, and had these addresses: "10.20.0.50 fd20::50"; under the lock
- * state_device - the ID of the session that had it last, and the addresses; "" where nobody had
+ * state_device - the ID of the session that had it last, and the addresses; "" where nobody had, or @state is closed
  * state_release_device - nobody has it any more; under the lock
  *
  * The first returns 0, or -1 with the reason in @report; the second NULL with the reason.
@@ -113,7 +113,7 @@ void state_release_device(const struct state *state, const char *device);
 /*
  * state_remember - keep @text under @name, a file name that nothing else in the directory has, until another one; under
  *	the lock. It is the target of a symbolic link, renamed into its place: read by one system call, never half-written.
- * state_recall - what is kept under @name, cut at @size bytes with its NUL; "" where nothing is, or no such link
+ * state_recall - what is kept under @name, cut at @size bytes with its NUL; "" where nothing is, or no such link, or @state is closed
  *
  * Return 0, or -1 with the reason in @report.
  */
@@ -122,7 +122,7 @@ int state_recall(const struct state *state, const char *name, char *text, size_t
 
 /*
  * state_write - keep @text in a file of its own, renamed into its place, for what no link holds; under the lock
- * state_read - what is there, added to @text; nothing where nothing is
+ * state_read - what is there, added to @text; nothing where nothing is, or @state is closed
  *
  * Return 0, or -1 with the reason in @report.
  */

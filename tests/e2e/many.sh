@@ -32,7 +32,7 @@ tunnel_exit() {
 
 users() {
 	local user
-	for user in carol dan eve; do
+	for user in carol dan eve tom; do
 		ocserv_user "$user" || return
 	done
 	ocserv_user sue staff
@@ -58,6 +58,9 @@ many() {
 			interface = wg0
 			[groups]
 			staff = us
+			[vhosts]
+			nl.example.org = nl
+			*.shut.example = block
 			[users]
 			$(printf '%s\n' "$@")
 		END
@@ -99,6 +102,12 @@ DIRECT="$ROUTER_EXIT4 $ROUTER_EXIT6"
 each() {
 	ok "$1 connects" client_connect client1 "$1"
 	is "$(exits client1)" "$2" "$1 leaves via his gateway"
+	client_disconnect client1
+}
+
+of_vhost() {	# VHOST USER EXITS WHOSE: the name that the client asks for says which it is
+	ok "$2 connects to $1" eval "VPN_HOST=$1 client_connect client1 $2 --resolve $1:$SERVER4"
+	is "$(exits client1 2>/dev/null)" "$3" "$2 of $1 leaves via $4"
 	client_disconnect client1
 }
 
@@ -151,6 +160,21 @@ is "$status" 0 "another gateway comes in front of hers, which gets another mark"
 ok "her flow goes on, with the new mark" flow_goes_on
 namespace_sysctl server ipv4/conf/eth{0,1}/rp_filter=0 ipv4/conf/wg0/rp_filter=0
 
+client_disconnect client2
+for name in nl.example.org vpn.shut.example; do
+	printf '%s\n' "[vhost:$name]" "auth = plain[passwd=/etc/ocserv/passwd]" "server-cert = /etc/ocserv/cert.pem" \
+		"server-key = /etc/ocserv/key.pem" "device = vpns" "ipv4-network = $CLIENTS4" "ipv6-network = $CLIENTS6" "route = default"
+done >>"$OCSERV_CONF"
+ocserv_stop
+must "ocserv has virtual hosts" ocserv_start
+of_vhost nl.example.org tom "$NL" "the virtual host's"
+of_vhost nl.example.org sue "$US" "her group's"
+of_vhost nl.example.org dan "$DIRECT" "his own"
+of_vhost vpn.shut.example sue "$US" "her group's"
+of_vhost vpn.shut.example alice "$NL" "her own"
+of_vhost vpn.shut.example tom " " "none, since the virtual host is blocked"
+of_vhost "$SERVER4" tom "$DEFAULT" "the default gateway, as by the server's address there is none"
+must "alice is there" client_connect client2 alice
 must "captures run" captures_start
 ok "bob connects" client_connect client1 bob
 many "alice = us" "bob = nl"

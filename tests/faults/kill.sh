@@ -45,16 +45,6 @@ runs() {
 	END
 }
 
-# killed_once SIGNAL N: false when the run got through
-killed_once() {
-	at="signal $1 at call $2${changes:+ that changes something}"
-	try_begins
-	with_fault "$OGW_WORK/kill_at" ${changes:+"$changes"} "$2" "$1"
-	[ "$status" = $((128 + $1)) ] || return
-	check_left
-	check_next
-}
-
 # killed SIGNAL FIRST STEP: at calls, until the run gets through; sets $calls
 killed() {
 	local n=$2

@@ -354,15 +354,14 @@ static void find_gateways(const struct config *with, struct sockets *sockets)
 
 static void forget_flows(struct sockets *sockets)
 {
-	static const char *const addresses[] = { "10.20.0.50", "fd20::50" };
+	static const char *const networks[] = { "10.20.0.50/32", "fd20::50/128", "fd20::/80" };
+	struct prefix network[sizeof(networks) / sizeof(*networks)];
 	struct report report = { 0 };
 
-	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
-		struct address address;
-
-		require(address_parse(&address, addresses[i]), "an address is one");
-		conntrack_forget(&sockets->nft, &address, &report);
-	}
+	for (size_t i = 0; i < sizeof(networks) / sizeof(*networks); i++)
+		require(prefix_parse(&network[i], networks[i]), "a network is one");
+	conntrack_forget(&sockets->nft, &network[0], 1, &report);
+	conntrack_forget(&sockets->nft, network, sizeof(networks) / sizeof(*networks), &report);
 	require(report.status == 0, "flows that stay are no error");
 	report_free(&report);
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Variables of host.sh, which comes before it.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2153,SC2154
 # A live session that keeps sending while runs of the program meet faults, and
 # the judge of what has left the host meanwhile. Needs sandbox.sh, tap.sh, host.sh.
 #
@@ -387,6 +387,106 @@ check_next() {
 	look
 	[[ $history =~ ^($wanted)$ ]] || complaint "the client met: $history"
 	"$finally" >/dev/null || complaint "in the end, not $finally: $(left)"
+}
+
+# Calls, the errors that they fail with, and what an error message names then. Of close(2) a tracer can't let the
+# error be told alone: the kernel closes whatever it says, and a lock that stays held is another fault.
+calls() {
+	cat <<-'END'
+		sendto|EPERM ENOMEM ENOBUFS EBUSY EINTR EAGAIN ETIMEDOUT|kernel
+		recvmsg|EPERM ENOMEM ENOBUFS EINTR EAGAIN|kernel
+		socket bind getsockname setsockopt|EPERM ENOMEM ENOBUFS EBUSY EMFILE|kernel
+		openat|ENOSPC EROFS EACCES EIO EMFILE ENFILE ENOMEM EINTR|file
+		mkdirat renameat symlinkat unlinkat|ENOSPC EROFS EACCES EIO|file
+		read write|ENOSPC EIO EINTR|file
+		newfstatat fstat readlinkat getdents64|EIO EACCES ENOMEM|file
+		flock|EIO ENOLCK|file
+		ioctl connect|EPERM ENOMEM|any
+		mmap|ENOMEM|memory
+		prctl capget capset setitimer rt_sigaction rt_sigprocmask getrandom lseek|EPERM|any
+	END
+}
+
+declare -A NAMED=(
+	[kernel]='policy rules|routes|kill switch|netlink socket|ip (-[46] )?(route|rule) |gateway'
+	[file]='state directory: /run/ocserv-gateway|/gateway\.ini|/proc/'
+	[memory]='out of memory|state directory: /|/gateway\.ini|kill switch|netlink socket for'
+	[any]='.'
+)
+
+# failure_said KIND: as an error that names an object
+failure_said() {
+	grep -E '^ocserv-gateway: (error: |out of memory)' <<<"$err" | grep -qE "${NAMED[$1]}" ||
+		complaint "exit status $status, and no error names one of: ${NAMED[$1]}"
+}
+
+# success_said: all is well; a disconnect, which is never refused, may say what is not
+success_said() {
+	local said=$err
+	# A name that is left in addresses/ is harmless.
+	[[ $run == *_leaves && $err == *error:* ]] || "${finally/all_over/gone}" >/dev/null || {
+		err=$said
+		complaint "success, but not $finally"
+	}
+}
+
+# Where a call is interrupted it is made again; without an answer in time, it is
+# for the caller to try again.
+status_wanted() {
+	case $at in
+	recvmsg*EINTR|read*EINTR|write*EINTR)	echo 0 ;;
+	recvmsg*EAGAIN|*sequence)		echo '0|75' ;;
+	allocation*)				echo '0|71|73' ;;
+	*)					echo '0|64|71|73|75|77|78' ;;
+	esac
+}
+
+# check_said KIND
+check_said() {
+	[[ $status =~ ^($(status_wanted))$ ]] || complaint "exit status $status"
+	[[ $err != *"(null)"* ]] || complaint "an object without a name"
+	if [ "$status" = 0 ]; then
+		success_said
+	else
+		failure_said "$1"
+	fi
+}
+
+# try KIND WORD...: the run, with these words before the program
+try() {
+	local kind=$1
+	shift
+	tries=$((tries + 1))
+	try_begins
+	with_fault "$@"
+	check_said "$kind"
+	check_left
+	check_next
+}
+
+more() {
+	[ -n "${OGW_MORE:-}" ]
+}
+
+# one_of NUMBER WORDS: a word, another one with the next number; or all of them
+one_of() {
+	local words
+	read -ra words <<<"$2"
+	if more; then
+		echo "$2"
+	else
+		echo "${words[$1 % ${#words[@]}]}"
+	fi
+}
+
+# killed_once SIGNAL N: false when the run got through; with $changes = -c, see kill_at.c
+killed_once() {
+	at="signal $1 at call $2${changes:+ that changes something}"
+	try_begins
+	with_fault "$OGW_WORK/kill_at" ${changes:+"$changes"} "$2" "$1"
+	[ "$status" = $((128 + $1)) ] || return
+	check_left
+	check_next
 }
 
 # What the state directory holds, and what status says, on a line.

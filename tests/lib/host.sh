@@ -85,23 +85,27 @@ host_links() {
 		ip route add default via fd28::1
 }
 
-# The far end of vpns0, which is a client, in a namespace of its own: `client`.
-client_up() {
-	ip netns add client && ip netns exec client "$OGW_FRESH_NETWORK" && ip -n outside link set vpns0 netns client &&
-		ip -n client -batch - <<-END && ip -batch - <<-END
-			link set vpns0 address 02:00:00:00:03:03 up
-			addr add 10.20.0.50/32 dev vpns0
-			addr add fd20::50/128 dev vpns0 nodad
-			route add 10.20.0.1 dev vpns0
-			route add default via 10.20.0.1 dev vpns0
-			route add fd20::1 dev vpns0
-			route add default via fd20::1 dev vpns0
-			neigh replace 10.20.0.1 lladdr 02:00:00:00:00:03 dev vpns0 nud permanent
-			neigh replace fd20::1 lladdr 02:00:00:00:00:03 dev vpns0 nud permanent
+# client_end_up NAME TUNNEL NUMBER: the client's end of its tunnel, in a namespace of its own. A tunnel of ocserv's has no
+# neighbours to ask.
+client_end_up() {
+	local own=02:00:00:00:00:03 its=02:00:00:00:03:03
+	ip link set "$2" address "$own" && ip netns add "$1" && ip netns exec "$1" "$OGW_FRESH_NETWORK" &&
+		ip -n outside link set "$2" netns "$1" && ip -n "$1" -batch - <<-END && ip -batch - <<-END
+			link set $2 address $its up
+			addr add 10.20.0.$3/32 dev $2
+			addr add fd20::$3/128 dev $2 nodad
+			route add 10.20.0.1 dev $2
+			route add default via 10.20.0.1 dev $2
+			route add fd20::1 dev $2
+			route add default via fd20::1 dev $2
+			neigh replace 10.20.0.1 lladdr $own dev $2 nud permanent
+			neigh replace fd20::1 lladdr $own dev $2 nud permanent
 		END
-			route add fd20::50 dev vpns0
-			neigh replace 10.20.0.50 lladdr 02:00:00:00:03:03 dev vpns0 nud permanent
-			neigh replace fd20::50 lladdr 02:00:00:00:03:03 dev vpns0 nud permanent
+			addr replace 10.20.0.1 peer 10.20.0.$3/32 dev $2
+			addr replace fd20::1/128 dev $2 nodad
+			route add fd20::$3 dev $2
+			neigh replace 10.20.0.$3 lladdr $its dev $2 nud permanent
+			neigh replace fd20::$3 lladdr $its dev $2 nud permanent
 		END
 }
 
@@ -288,6 +292,17 @@ clear_state() {
 entries() {
 	nft -j list table inet ocserv_gw 2>/dev/null | jq -r '.nftables[].map | select(. != null and (.name | startswith("session"))) |
 		.elem // [] | .[] | "\(.[0].concat[0]) \(.[0].concat[1]) \(.[1].goto.target | ltrimstr("to_"))"' | sort
+}
+
+# Makes flows of lines FROM TO [OPTION-OF-CONNTRACK...], each established, as one that has been answered.
+make_flows() {
+	sed 's/^\([^ ]*\) \([^ ]*\)/-I -p udp --sport 5000 --dport 53 -t 600 -u SEEN_REPLY -s \1 -d \2/' |
+		conntrack -R -
+}
+
+# The addresses of all flows, a line each: FROM TO of the first packet.
+flows() {
+	conntrack -L 2>/dev/null | sed -n 's/.*src=\([^ ]*\) dst=\([^ ]*\) .*src=.*/\1 \2/p' | sort
 }
 
 # our_rules FAMILY: the policy rules of protocol 111 as words of `ip rule add`

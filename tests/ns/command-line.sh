@@ -177,7 +177,7 @@ $INI:13: [users] \"b b\" = block" "check --user: a name in quotes"
 	check --user x-tv
 	like "$out" "is blocked.*$map:3: \*-tv block\$" "check --user: a pattern of a file"
 	check --user bob --group staff
-	like "$out" "leaves by this host's own route, without a kill switch.*\[groups\] staff = direct" "check --group"
+	like "$out" "leaves via this host's own route, without a kill switch.*\[groups\] staff = direct" "check --group"
 	check --user bob --vhost example.org
 	like "$out" "leaves via gateway nl: .*\[vhosts\] example.org = nl" "check --vhost"
 	check --user bob

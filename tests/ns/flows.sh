@@ -7,17 +7,6 @@ lib=${0%/*}/../lib
 . "$lib/tap.sh"
 . "$lib/host.sh"
 
-# Makes flows of lines FROM TO [OPTION-OF-CONNTRACK...], each established, as one that has been answered.
-make_flows() {
-	sed 's/^\([^ ]*\) \([^ ]*\)/-I -p udp --sport 5000 --dport 53 -t 600 -u SEEN_REPLY -s \1 -d \2/' |
-		conntrack -R -
-}
-
-# The addresses of all flows, a line each: FROM TO of the first packet.
-flows() {
-	conntrack -L 2>/dev/null | sed -n 's/.*src=\([^ ]*\) dst=\([^ ]*\) .*src=.*/\1 \2/p' | sort
-}
-
 fill() {
 	conntrack -F >/dev/null 2>&1
 	make_flows <<<"$all"
@@ -123,6 +112,30 @@ test_connect_keeps_others() {
 	hook disconnect
 }
 
+# ocserv may give each client a network of its own: all of it goes from client to client.
+test_networks() {
+	local with=(IPV6_REMOTE=fd20::1:0:0:50 IPV6_PREFIX=80)
+	all=$(sort <<-'END'
+		2001:db8::80 fd20::1:0:0:50
+		fd20::1:0:0:50 2001:db8::80
+		fd20::1:ffff:ffff:ffff 2001:db8::80
+		fd20::2:0:0:50 2001:db8::80
+	END
+	)
+	fresh
+	hook connect "${with[@]}"
+	fill
+	ok "a client with a network disconnects" hook disconnect "${with[@]}"
+	is "$(flows)" "fd20::2:0:0:50 2001:db8::80" "the flows of all its addresses are gone"
+	worker_start
+	hook connect ID="$worker" "${with[@]}"
+	worker_stop "$worker"
+	fill
+	ok "another gets the network of a client of whose end nobody knows" hook connect "${with[@]}" USERNAME=mallory
+	is "$(flows)" "fd20::2:0:0:50 2001:db8::80" "without its flows"
+	hook disconnect "${with[@]}" USERNAME=mallory
+}
+
 # A foreign rule may give flows a conntrack zone, in both directions or in one.
 zones() {	# ADDRESS OTHER OTHER OTHER OTHER
 	cat <<-END
@@ -186,6 +199,7 @@ test_reconnect
 test_other_user_live
 test_connect_keeps_others
 test_zones
+test_networks
 test_many 10.20.0.50 10.20.0.51 198.51.100.80
 test_many fd20::50 fd20::51 2001:db8::80
 done_testing

@@ -221,6 +221,81 @@ test_moves() {
 	stop A B
 }
 
+# A user before a group before a virtual host before the default, each by its exact name.
+test_vhosts() {
+	local who group vhost gateway each
+	fresh_start
+	printf '%s\n' '[groups]' 'sales = us' '[vhosts]' 'example.org = nl' 'shut.example = block' '*.example.org = us' >>"$INI"
+	start A B
+	while read -r who group vhost gateway; do
+		each="vhosts: $who, group $group, of $vhost,"
+		[ "$vhost" != none ] || vhost=
+		[ "$group" != none ] || group=
+		connect A "${TOM[@]}" USERNAME="$who" GROUPNAME="$group" VHOST="$vhost"
+		is "$status $(field gateway) $(entries)" "0 $gateway vpns4 10.20.0.54 $gateway" "$each leaves via $gateway"
+		program check --json --user "$who" ${group:+--group "$group"} ${vhost:+--vhost "$vhost"}
+		is "$(jq -r .session.gateway <<<"$out")" "$gateway" "$each says check"
+		disconnect A "${TOM[@]}" USERNAME="$who" GROUPNAME="$group" VHOST="$vhost"
+	done <<-'END'
+		alice sales shut.example nl
+		eve sales example.org block
+		dan sales shut.example direct
+		tom sales example.org us
+		tom staff example.org nl
+		tom none example.org nl
+		tom staff vpn.example.org us
+		tom staff shut.example block
+		tom staff EXAMPLE.ORG default
+		tom staff default default
+		tom none none default
+	END
+	connect A "${TOM[@]}" VHOST=example.org
+	connect B "${TOM[@]}" DEVICE=vpns5 IP_REMOTE=10.20.0.55 VHOST=shut.example
+	nft flush ruleset
+	ok "vhosts: after a flush, up" program up
+	ok "vhosts: each has its own again" entries_are "vpns4 10.20.0.54 nl" "vpns5 10.20.0.55 block"
+	edit 's/^shut.example = .*/shut.example = us/; /^example.org/d'
+	ok "vhosts: edited, up" program up
+	ok "vhosts: who moves" entries_are "vpns4 10.20.0.54 default" "vpns5 10.20.0.55 us"
+	stop A B
+}
+
+# All flows of a session that moves end, of whatever address of its network, and nobody else's.
+test_flows_of_who_moves() {
+	local with=(IPV6_REMOTE=fd20::1:0:0:50 IPV6_PREFIX=80)
+	fresh_start
+	edit '/^address6/d; s/^address4 = 172.28.0.[24]/&\naddress6 = fd28::2/'
+	start A B
+	connect A "${ALICE[@]}" "${with[@]}"
+	connect B "${BOB[@]}" IPV6_REMOTE=fd20::2:0:0:50 IPV6_PREFIX=80
+	make_flows <<-'END' 2>/dev/null
+		10.20.0.50 198.51.100.80
+		10.20.0.51 198.51.100.80
+		2001:db8::80 fd20::1:0:0:7
+		fd20::1:0:0:50 2001:db8::80
+		fd20::1:ffff:0:1 2001:db8::80
+		fd20::2:0:0:50 2001:db8::80
+	END
+	is "$(flows | wc -l)" 6 "flows: of both, and to alice"
+	edit '/^alice/d'
+	ok "flows: up moves alice" program up
+	like "$err" "moved user=alice id=$A device=vpns0 ip6=fd20::1:0:0:50 from=nl to=default" "flows: it says so, by her own address"
+	is "$(flows)" $'10.20.0.51 198.51.100.80\nfd20::2:0:0:50 2001:db8::80' "flows: hers have ended, and no others"
+	edit 's/^bob = us/bob = nl/'
+	make_flows <<<$'10.20.0.50 198.51.100.80\nfd20::1:ffff:0:1 2001:db8::80' 2>/dev/null
+	echo 'alice = us' >>"$INI"
+	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=sendto -o "$OGW_WORK/trace")
+	ok "flows: up moves both" captured env -i "${ENVIRONMENT[@]}" "${WRAP[@]}" "$OGW_PROGRAM" up
+	WRAP=()
+	is "$(flows)" "" "flows: all have ended"
+	is "$(grep -c 'CTNETLINK.*NLM_F_DUMP' "$OGW_WORK/trace")" 2 "flows: listed once for each family, however many move"
+	ini clients.subnet6=fd20::/64 gateway.address6=fd28::2
+	make_flows <<<$'fd20::1:0:0:7 2001:db8::80\nfd20::2:0:0:7 2001:db8::80' 2>/dev/null
+	ok "flows: to one gateway" program up
+	is "$(flows)" "" "flows: theirs have ended, who have moved again"
+	stop A B
+}
+
 # From one gateway to several and back, with sessions that live on.
 test_one_gateway_and_several() {
 	fresh_start
@@ -472,8 +547,101 @@ test_networks() {
 	stop A B C
 }
 
-begin strace
+# What a dry run is made from: nobody is there, or alice and what has become of her.
+nobody() {
+	fresh_start
+}
+
+alice() {
+	fresh_start && connect A "${ALICE[@]}"
+}
+
+alice_flushed() {
+	alice && nft flush ruleset
+}
+
+alice_without_route() {
+	alice && ip route del default table 101
+}
+
+alice_without_entries() {
+	alice && nft flush map inet ocserv_gw session4
+}
+
+both() {
+	alice && connect B "${BOB[@]}"
+}
+
+all_of_it() {
+	state
+	entries
+}
+
+# same_as_real START REASON NAME [VARIABLE=VALUE...]: what the hook's dry run prints does what the hook does; $script
+same_as_real() {
+	local before wanted
+	"$1" || return
+	before=$(all_of_it)
+	hook "$2" ID="${!3}" "${@:4}" -- --dry-run && script=$out || return
+	same "$before" "$(all_of_it)" && "$2" "$3" "${@:4}" || return
+	wanted=$(all_of_it)
+	"$1" && env -i PATH="$PATH" sh -e -u <<<"$script" && same "$wanted" "$(all_of_it)"
+}
+
+test_dry_runs() {
+	local script each
+	start A B
+	for each in nobody alice alice_flushed alice_without_route alice_without_entries; do
+		ok "dry run: bob connects, $each" same_as_real "$each" connect B "${BOB[@]}"
+		like "$script" '"vpns1" . 10.20.0.51 : goto to_us' "dry run: his entry is printed"
+	done
+	ok "dry run: with the tunnel of alice, who lives" same_as_real alice connect B "${BOB[@]}" DEVICE=vpns0
+	like "$script" 'delete element inet ocserv_gw session4 \{ "vpns0" . 10.20.0.50 \}' "dry run: hers go"
+	ok "dry run: the same after a flush" same_as_real alice_flushed connect B "${BOB[@]}" DEVICE=vpns0
+	unlike "$script" 10.20.0.50 "dry run: hers do not come back"
+	ok "dry run: with her address, too" same_as_real alice connect B "${ALICE[@]}" USERNAME=bob
+	ok "dry run: with a network of IPv6" same_as_real alice connect B "${BOB[@]}" IPV6_PREFIX=80
+	ok "dry run: once more" same_as_real both connect B "${BOB[@]}"
+	is "$(grep -v '^#' <<<"$script")" "" "dry run: nothing to do"
+	ok "dry run: bob disconnects" same_as_real both disconnect B "${BOB[@]}"
+	like "$script" 'delete element inet ocserv_gw session6 \{ "vpns1" . fd20::51 \}' "dry run: his entries go"
+	ok "dry run: a session that nobody knows" same_as_real alice disconnect B "${BOB[@]}"
+	is "$(grep -v '^#' <<<"$script")" "" "dry run: nothing to do"
+	edit 's/^address4 = 172.28.0.5/address4 = 192.168.77.5/'
+	not_ok "dry run: where his gateway is not there" hook connect ID="$B" "${BOB[@]}" -- --dry-run
+	like "$status $out $err" '^78  .*gateway us\].*192.168.77.5' "dry run: he is refused"
+	stop A B
+}
+
+test_dry_runs_in_the_log() {
+	local before
+	start A B C
+	both
+	before=$(all_of_it)
+	printf '[log]\ndry_run = yes\n' >>"$INI"
+	ok "log only: eve connects" connect C "${EVE[@]}"
+	is "$(sed -n 's/.*dry run: //p' <<<"$err")" 'would do: nft add element inet ocserv_gw session4 { "vpns2" . 10.20.0.52 : goto to_block }' \
+		"log only: it says what it would do"
+	is "$(field gateway)" block "log only: and via which gateway she would leave"
+	disconnect B "${BOB[@]}"
+	is "$(sed -n 's/.*dry run: //p' <<<"$err")" "$(printf 'would do: nft delete element inet ocserv_gw %s }\n' \
+		'session4 { "vpns1" . 10.20.0.51' 'session6 { "vpns1" . fd20::51')" "log only: a disconnect"
+	printf '[session]\nremove_after_last = yes\n' >>"$INI"
+	stop A
+	disconnect B "${BOB[@]}"
+	is "$(sed -n 's/.*dry run: //p' <<<"$err")" "would remove all, as no other session is live" "log only: the last one's"
+	ok "log only: nothing is done" same "$before" "$(all_of_it)"
+	nft flush ruleset
+	connect B "${BOB[@]}"
+	like "$err" 'would repair: kill switch: table inet ocserv_gw is missing.*would do: nft add element inet ocserv_gw session4 \{ "vpns1"' \
+		"log only: where the table is missing, too"
+	stop B C
+}
+
+begin strace conntrack
 test_everybody_has_an_entry
+test_dry_runs
+test_dry_runs_in_the_log
 test_nothing_else_is_written
 test_the_checkpoint_lasts
 test_reconnects
@@ -482,6 +650,8 @@ test_a_tunnel_that_is_taken_over
 test_what_is_lost_comes_back
 test_a_table_that_comes_back
 test_moves
+test_vhosts
+test_flows_of_who_moves
 test_one_gateway_and_several
 test_a_gateway_that_is_not_there
 test_a_session_costs_what_the_first_does

@@ -134,6 +134,29 @@ static void a_session_that_begins_is_no_problem(void **state)
 	end(&trial);
 }
 
+/* Nor where all is looked at, since others lack what they should have. */
+static void one_that_begins_is_no_problem_beside_others(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	begin(&trial);
+	place(&trial.wanted, &trial.example.config, "vpns1", "10.20.0.59", "nl");
+	is_there(&trial);
+	memcpy(trial.wanted.own, "vpns1", sizeof("vpns1"));
+	place(&trial.wanted, &trial.example.config, "vpns1", "10.20.0.51", "us");
+	place(&trial.wanted, &trial.example.config, "vpns10", "10.20.0.50", "nl");
+	plan_it(&trial, false);
+	assert_line(&trial.plan.problems, "kill switch: map session4: \"vpns10\" . 10.20.0.50 is missing");
+	assert_int_equal(trial.plan.problems.count, 1);
+	script_is(&trial, "nft -f - <<'END'\n"
+		  "add element inet ocserv_gw session4 { \"vpns1\" . 10.20.0.51 : goto to_us }\n"
+		  "add element inet ocserv_gw session4 { \"vpns10\" . 10.20.0.50 : goto to_nl }\n"
+		  "delete element inet ocserv_gw session4 { \"vpns1\" . 10.20.0.59 }\n"
+		  "END");
+	end(&trial);
+}
+
 static void what_others_have_is_not_looked_at_then(void **state)
 {
 	struct trial trial;
@@ -282,6 +305,7 @@ int main(void)
 		in_directory(each_gateway_has_its_mark),
 		in_directory(a_session_goes_where_its_gateway_leads),
 		in_directory(a_session_that_begins_is_no_problem),
+		in_directory(one_that_begins_is_no_problem_beside_others),
 		in_directory(what_others_have_is_not_looked_at_then),
 		in_directory(what_is_not_to_be_there_goes),
 		in_directory(all_that_differs_is_told_and_mended),

@@ -34,6 +34,8 @@ static void prefixes_that_touch_are_one_range(void **state)
 		{ { "0.0.0.0/1", "128.0.0.0/1" }, "0.0.0.0-255.255.255.255" },
 		{ { "fd20::/64", "fd20:0:0:1::/64", "fd20:0:0:3::1/128" },
 		  "fd20::-fd20::1:ffff:ffff:ffff:ffff, fd20:0:0:3::1" },
+		{ { "fd20::/64", "fd20::5/128", "fd20::7/128" }, "fd20::-fd20::ffff:ffff:ffff:ffff" },
+		{ { "fd20::/96", "fd20::/64", "fd20::7/128" }, "fd20::-fd20::ffff:ffff:ffff:ffff" },
 		{ { "8000::/1" }, "8000::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
 		{ { "::/0" }, "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
 	};

@@ -19,7 +19,7 @@ modules() {
 # A client at the far end of its tunnel; the gateway, with what clients want behind it, and the router of the host's own route.
 peers_up() {
 	# shellcheck disable=SC2016
-	client_up && ip netns exec outside sh -c 'for conf in default lo eth0; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
+	client_end_up client vpns0 50 && ip netns exec outside sh -c 'for conf in default lo eth0; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
 		ip -n outside -batch - <<-END && ip -batch - <<-END
 			link set lo up
 			link set eth0 address 02:00:00:00:01:01

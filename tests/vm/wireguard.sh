@@ -1,6 +1,6 @@
 #!/bin/bash
-# The way out is WireGuard on this very host, brought up by wg-quick with the lines of README.md. On a kernel that has it:
-# see tests/vm.sh.
+# The way out is WireGuard on this very host, brought up by wg-quick with the lines of README.md: of all clients, and then of
+# one of two. On a kernel that has it: see tests/vm.sh.
 # shellcheck source-path=SCRIPTDIR/../lib
 set -u
 lib=${0%/*}/../lib
@@ -15,10 +15,11 @@ modules() {
 	modprobe -a wireguard veth nf_tables nft_ct nft_fib_inet nft_reject_inet nft_connlimit nft_chain_nat nft_masq
 }
 
-# The client's end of its tunnel, in a namespace of its own; the peer beyond eth0, with what clients want behind it.
+# A client, and the peer beyond eth0, with what clients want behind it.
 peers_up() {
 	# shellcheck disable=SC2016
-	client_up && ip netns exec outside sh -c 'for conf in default lo; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
+	client_end_up client vpns0 50 &&
+		ip netns exec outside sh -c 'for conf in default lo; do echo 0 >/proc/sys/net/ipv6/conf/$conf/disable_ipv6; done' &&
 		ip -n outside -batch - <<-END
 			link set lo up
 			addr add 172.28.0.2/24 dev eth0
@@ -58,7 +59,11 @@ wg_quick() {
 }
 
 client_reaches() {
-	ip netns exec client ping -n -c 1 -W "${2:-20}" "$1"
+	reaches client "$@"
+}
+
+reaches() {	# CLIENT ADDRESS [SECONDS]
+	ip netns exec "$1" ping -n -c 1 -W "${3:-20}" "$2"
 }
 
 # All that the host sends and gets by eth0 but WireGuard's own packets.
@@ -126,4 +131,91 @@ ok "a client goes on at once, without a connect" client_reaches $BEYOND4
 ok "by IPv6, too" client_reaches $BEYOND6
 capture_end
 is "$frames" "" "by eth0 there was nothing but WireGuard"
+
+# Of two clients one leaves via wg0, the other via a next hop on eth1. The host's own router is on eth0, and answers too.
+several_up() {
+	client_end_up client2 vpns1 51 && ip -n outside -batch - <<-END && ip netns exec outside nft -f - <<-END
+		addr add 172.28.0.1/24 dev eth0
+		addr add 192.0.2.1/24 dev eth1
+	END
+		table inet seen {
+			set ways { typeof iifname . ip saddr; flags dynamic; size 64; }
+			set ways6 { typeof iifname . ip6 saddr; flags dynamic; size 64; }
+			chain input {
+				type filter hook input priority 0
+				ip daddr $BEYOND4 add @ways { iifname . ip saddr }
+				ip6 daddr $BEYOND6 add @ways6 { iifname . ip6 saddr }
+			}
+		}
+	END
+}
+
+several_ini() {
+	install -m 600 /dev/stdin "$INI" <<-END
+		[clients]
+		subnet4 = 10.20.0.0/24
+		subnet6 = fd20::/64
+		[gateway]
+		address4 = 192.0.2.1
+		[gateway us]
+		address4 = link
+		address6 = link
+		interface = wg0
+		[users]
+		bob = us
+	END
+}
+
+# ways: by which the other side has been reached, and from whom, since it was asked last
+ways() {
+	ip netns exec outside nft list table inet seen | sed -n 's/[",]//g; s/ \. / /g; s/.*elements = { \(.*\) }/\1/p' | xargs
+	ip netns exec outside nft 'flush set inet seen ways; flush set inet seen ways6'
+}
+
+each_has_his_own() {	# WHEN
+	ok "$1: alice is answered" client_reaches $BEYOND4
+	is "$(ways)" "eth1 192.0.2.2" "$1: via her next hop"
+	ok "$1: bob is answered" reaches client2 $BEYOND4
+	is "$(ways)" "wg1 10.8.0.2" "$1: via his tunnel"
+	ok "$1: by IPv6, too" reaches client2 $BEYOND6
+	is "$(ways)" "wg1 fd08::2" "$1: via his tunnel"
+}
+
+bob_has_none() {	# WHEN
+	not_ok "$1: bob has no way out" reaches client2 $BEYOND4 2
+	not_ok "$1: nor by IPv6" reaches client2 $BEYOND6 2
+	is "$(ways)" "" "$1: nothing of his gets out"
+}
+
+rp_filter() {	# MODE
+	local conf
+	for conf in default eth0 eth1 wg0; do
+		echo "$1" >"/proc/sys/net/ipv4/conf/$conf/rp_filter" || return
+	done
+}
+
+ALICE=(USERNAME=alice) BOB=(USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51)
+must "there are two clients" several_up
+program down
+several_ini
+start A B
+must "strict rp_filter" rp_filter 1
+ok "alice connects" connect A "${ALICE[@]}"
+ok "bob connects" connect B "${BOB[@]}"
+each_has_his_own "rp_filter 1"
+must "loose rp_filter" rp_filter 2
+each_has_his_own "rp_filter 2"
+ok "ip link set wg0 down" ip link set wg0 down
+bob_has_none "wg0 is down"
+ok "alice has hers" client_reaches $BEYOND4
+is "$(ways)" "eth1 192.0.2.2" "via her next hop"
+ok "wg-quick down" wg_quick down
+bob_has_none "wg0 is gone"
+ok "wg-quick up" wg_quick up
+each_has_his_own "wg0 is another one"
+ok "nft flush ruleset" nft flush ruleset
+not_ok "nobody has a way out" client_reaches $BEYOND4 2
+bob_has_none "flushed"
+ok "alice connects again" connect A "${ALICE[@]}"
+each_has_his_own "restored"
 done_testing
