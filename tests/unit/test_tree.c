@@ -406,6 +406,7 @@ static void a_rule_with_another_table_is_repaired(void **state)
 		rule->table = rule->action == FR_ACT_TO_TBL ? 7 : RT_TABLE_MAIN;
 		rule->action = FR_ACT_TO_TBL;
 		install(&trial);
+		assert_int_equal(trial.result, 0);
 		assert_true(trial.plan.steps > 0);
 		do_plan(&trial, false);
 		install(&trial);
