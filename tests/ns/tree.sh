@@ -242,6 +242,7 @@ script_by_steps() {
 	{
 		declare -f ways_of ways own_ways ways_are_closed
 		echo "FAR4=$FAR4 FAR6=$FAR6 OGW_WORK=$OGW_WORK"
+		# shellcheck disable=SC2016
 		echo 'ip() { command ip "$@" && { [ "$2" != rule ] || (set +e; unset -f ip; ways_are_closed '"$1"'); }; }'
 		echo "$dry"
 	} >"$OGW_WORK/steps"
