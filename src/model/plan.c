@@ -128,9 +128,9 @@ void plan_find_owned(const struct config *config, const struct rule *rule, size_
 
 	for (size_t i = 0; i < count; i++)
 		owned[i] = rule[i].protocol == ROUTING_PROTOCOL &&
-			   (is_our_priority(config, rule[i].priority) ||
-			    (!rule_subject(&rule[i])->address.family && is_in_tree(config, &rule[i])) || looks_up_ours(config, &rule[i]) ||
-			    in_subnets(config, &rule[i].source) || in_subnets(config, &rule[i].destination) ||
+			   (is_our_priority(config, rule[i].priority) || in_subnets(config, &rule[i].source) ||
+			    in_subnets(config, &rule[i].destination) || looks_up_ours(config, &rule[i]) ||
+			    (!rule_subject(&rule[i])->address.family && is_in_tree(config, &rule[i])) ||
 			    (names_no_subnet(&rule[i]) && is_alone(rule, count, place_of(&rule[i]))));
 	do {
 		changed = false;
