@@ -313,20 +313,39 @@ static bool is_ours(const struct present *present, size_t i)
 	return present->rule[i].protocol == ROUTING_PROTOCOL && present->rule[i].family == AF_INET;
 }
 
-static void a_rule_that_is_lost_opens_nothing(void **state)
+/* Each rule in turn is damaged so. */
+static void opens_nothing(void (*damage)(struct present *present, size_t place))
 {
 	struct trial trial;
 
-	(void)state;
 	begin(&trial, 40, "");
 	for (size_t i = 0; i < trial.present.rules; i++) {
 		if (!is_ours(&trial.present, i))
 			continue;
-		present_drop_rule(&trial.present, i);
+		damage(&trial.present, i);
 		nobody_leaves_by_another(&trial, &trial.present, false);
 		is_repaired(&trial);
 	}
 	end(&trial);
+}
+
+static void a_rule_that_is_lost_opens_nothing(void **state)
+{
+	(void)state;
+	opens_nothing(present_drop_rule);
+}
+
+static void make_twice(struct present *present, size_t place)
+{
+	struct rule rule = present->rule[place];
+
+	present_add_rule(present, &rule);
+}
+
+static void a_rule_that_is_there_twice_opens_nothing(void **state)
+{
+	(void)state;
+	opens_nothing(make_twice);
 }
 
 /* Behind those of its priority, so that others there come to stand before it. */
@@ -346,22 +365,6 @@ static void a_rule_in_another_order_opens_nothing(void **state)
 		present_drop_rule(&trial.present, i);
 		present_add_rule(&trial.present, &rule);
 		free(rule.other);
-		nobody_leaves_by_another(&trial, &trial.present, false);
-		is_repaired(&trial);
-	}
-	end(&trial);
-}
-
-static void a_rule_that_is_there_twice_opens_nothing(void **state)
-{
-	struct trial trial;
-
-	(void)state;
-	begin(&trial, 40, "");
-	for (size_t i = 0; i < trial.present.rules; i++) {
-		if (!is_ours(&trial.present, i))
-			continue;
-		present_add_rule(&trial.present, &trial.present.rule[i]);
 		nobody_leaves_by_another(&trial, &trial.present, false);
 		is_repaired(&trial);
 	}
