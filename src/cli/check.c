@@ -93,6 +93,17 @@ static void add_settings(struct text *screen, const struct config *config, bool 
 	}
 }
 
+/* Of the families that are covered. */
+static uint32_t last_priority(const struct config *config)
+{
+	uint32_t last = config->priority + 1;
+
+	for (int family = 0; family < FAMILIES; family++)
+		if (config_covers(config, family) && config_has_tree(config, family))
+			last = config_last_priority(config, family);
+	return last;
+}
+
 static void add_gateway(struct text *screen, const struct config *config, const struct situation *situation, int family)
 {
 	const struct exit *exit = exits_default(&situation->exits, config, family);
@@ -115,6 +126,16 @@ static void add_gateway(struct text *screen, const struct config *config, const 
 	}
 }
 
+/* Which of them others are to leave alone, where that is more than three. */
+static void add_priorities(struct text *screen, const struct config *config)
+{
+	uint32_t last = last_priority(config);
+
+	if (last > config->priority + 1)
+		text_add(screen, "policy rules: priorities %u to %u, as there are more than %d gateways\n", config->priority - 1,
+			 last, CONFIG_FLAT_GATEWAYS);
+}
+
 static void check_host(struct run *run, const struct ocserv *ocserv, struct text *screen)
 {
 	const struct config *config = &run->config;
@@ -130,6 +151,7 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 		text_add_string(screen, "\n");
 		add_gateway(screen, config, &situation, IPV4);
 		add_gateway(screen, config, &situation, IPV6);
+		add_priorities(screen, config);
 		gateway_advise(&sockets->route, config, &situation.exits, report);
 		if (goal_of(config) == GOAL_INSTALL) {
 			overlap_refuse(config, &situation, BY_ADMIN, &sockets->route, report);
@@ -164,6 +186,7 @@ static void add_json_values(struct text *json, const struct config *config)
 	const char *section = "";
 
 	whereto_add_json(json, config);
+	text_add(json, "  \"priorities\": { \"first\": %u, \"last\": %u },\n", config->priority - 1, last_priority(config));
 	text_add_string(json, "  \"values\": {");
 	for (int i = 0; i < CONFIG_KEYS; i++) {
 		struct key_description key;

@@ -470,6 +470,20 @@ static bool matches(const struct rule *rule, const struct question *question, co
 	return rule->family == question->source.family && (!rule->other || is_of_mark_alone(rule)) && same != rule->inverted;
 }
 
+/* Which rule the kernel asks behind the one at @index, which had no answer: a goto leads on, unless there is nothing there. */
+static size_t next_asked(const struct present *present, size_t index, const struct question *question,
+			 const struct packet *packet)
+{
+	const struct rule *rule = &present->rule[index];
+
+	if (rule->action != FR_ACT_GOTO || !matches(rule, question, packet))
+		return index + 1;
+	for (size_t i = index + 1; i < present->rules; i++)
+		if (present->rule[i].family == rule->family && present->rule[i].priority == rule->table)
+			return i;
+	return index + 1;
+}
+
 /* The first policy rule that says what the kernel said; one about more than addresses is not taken for it. */
 static void add_rule(struct text *text, const struct findings *findings)
 {
@@ -478,7 +492,7 @@ static void add_rule(struct text *text, const struct findings *findings)
 	uint8_t action = simulation->arrival != HAS_NO_WAY || simulation->error.number == 0 ? FR_ACT_TO_TBL :
 			 simulation->error.number == EACCES ? FR_ACT_PROHIBIT : FR_ACT_BLACKHOLE;
 
-	for (size_t i = 0; i < present->rules; i++) {
+	for (size_t i = 0; i < present->rules; i = next_asked(present, i, findings->question, &simulation->packet)) {
 		const struct rule *rule = &present->rule[i];
 
 		if (rule->action != action || (action == FR_ACT_TO_TBL && rule->table != simulation->route.table) ||

@@ -13,6 +13,8 @@
 #define CONFIG_SERVICES 16	/* ports in [killswitch] services_ports */
 #define CONFIG_PROBES 8		/* addresses in [gateway] probe */
 #define CONFIG_GATEWAYS 251	/* [gateway], and 250 with names */
+#define CONFIG_FLAT_GATEWAYS 16	/* so many have their policy rules side by side, more have a tree of them */
+#define CONFIG_TREE_SPAN 20	/* the priority of the last rule of a tree, above [gateway] priority */
 #define CONFIG_URL 256		/* bytes of the host name or the path in [gateway] probe_http with its NUL */
 #define CONFIG_TABLE_NAME 64	/* bytes of an nft table name with its NUL; the kernel takes 256 */
 #define GATEWAY_NAME 17		/* bytes of a gateway's name with its NUL */
@@ -253,6 +255,13 @@ const struct gateway *config_gateway_named(const struct config *config, const ch
  */
 const struct gateway *config_gateway_of(const struct config *config, const struct who *who, struct text *line,
 					struct report *report);
+
+/*
+ * config_has_tree - whether so many gateways lead in this family that their policy rules are a tree (CONFIG_FLAT_GATEWAYS)
+ * config_last_priority - the highest priority of the policy rules of a family; the lowest is priority - 1
+ */
+bool config_has_tree(const struct config *config, int family);
+uint32_t config_last_priority(const struct config *config, int family);
 
 /* config_has_table - whether a gateway's route is in this routing table */
 bool config_has_table(const struct config *config, uint32_t table);

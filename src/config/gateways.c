@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #define FIRST_TABLE 101		/* of those that name none */
+#define PRIORITY_MAIN 32766	/* of the kernel's rule that looks up table main */
 #define NO_GATEWAYS 3		/* values of a mark that are of no gateway: see marks.h */
 
 /* What lines say in place of one, and what would make chains of names that others have: to_server. */
@@ -280,9 +281,39 @@ static int check_marks(const struct config *config, struct report *report)
 			    config->gateways);
 }
 
+static unsigned int count_leading(const struct config *config, int family)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < config->gateways; i++)
+		count += gateway_leads(&config->gateway[i], family);
+	return count;
+}
+
+bool config_has_tree(const struct config *config, int family)
+{
+	return config->gateways > CONFIG_FLAT_GATEWAYS && count_leading(config, family) > CONFIG_FLAT_GATEWAYS;
+}
+
+uint32_t config_last_priority(const struct config *config, int family)
+{
+	return config->priority + (config_has_tree(config, family) ? CONFIG_TREE_SPAN : 1);
+}
+
+/* All of them come before the rule that looks up table main. */
+static int check_priority(const struct config *config, struct report *report)
+{
+	for (int family = 0; family < FAMILIES; family++)
+		if (config_last_priority(config, family) >= PRIORITY_MAIN)
+			return config_error(config, report, KEY_PRIORITY, "must be a number from 2 to %d, since more than %d %s gateways "
+					    "use the %d priorities after it too", PRIORITY_MAIN - 1 - CONFIG_TREE_SPAN, CONFIG_FLAT_GATEWAYS,
+					    family_name(family), CONFIG_TREE_SPAN);
+	return 0;
+}
+
 int gateways_check(const struct config *config, struct report *report)
 {
-	int result = 0;
+	int result = check_priority(config, report);
 
 	for (unsigned int i = 0; i < config->gateways; i++)
 		if (check_gateway(config, &config->gateway[i], report) < 0)

@@ -459,7 +459,7 @@ const struct key keys[CONFIG_KEYS] = {
 		parse_table, OF_EACH(table) },
 	[KEY_PRIORITY] = {
 		{ "gateway", "priority", "VPN_GATEWAY_RULE_PRIO", "1000",
-		  "priority of the policy rule; the numbers before and after it are used too" },
+		  "priority of the policy rule; the numbers before and after it are used too, with more than 16 gateways the 20 after it" },
 		parse_priority, FIELD(priority) },
 	[KEY_MASQUERADE] = {
 		{ "gateway", "masquerade", NULL, "yes",

@@ -6,6 +6,7 @@
 #include "model/plan.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -126,11 +127,11 @@ static bool is_another_table(const struct context *context, const bool *owned, s
 	const struct present *present = context->present;
 	uint32_t table = present->rule[index].table;
 
-	if (!owned[index] || config_has_table(context->view->config, table) || table == RT_TABLE_UNSPEC ||
-	    (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL))
+	if (!owned[index] || present->rule[index].action != FR_ACT_TO_TBL || config_has_table(context->view->config, table) ||
+	    table == RT_TABLE_UNSPEC || (table >= RT_TABLE_DEFAULT && table <= RT_TABLE_LOCAL))
 		return false;
 	for (size_t i = 0; i < index; i++)
-		if (owned[i] && present->rule[i].table == table)
+		if (owned[i] && present->rule[i].action == FR_ACT_TO_TBL && present->rule[i].table == table)
 			return false;
 	return true;
 }

@@ -168,6 +168,8 @@ struct nlmsghdr *rtnetlink_add_rule(void *buffer, const struct rule *rule)
 	}
 	if (rule->action == FR_ACT_TO_TBL)
 		mnl_attr_put_u32(message, FRA_TABLE, rule->table);
+	if (rule->action == FR_ACT_GOTO)
+		mnl_attr_put_u32(message, FRA_GOTO, rule->table);
 	if (rule->suppress_prefixlength >= 0)
 		mnl_attr_put_u32(message, FRA_SUPPRESS_PREFIXLEN, (uint32_t)rule->suppress_prefixlength);
 	return message;

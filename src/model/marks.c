@@ -22,6 +22,21 @@ uint32_t mark_of(const struct config *config, const struct gateway *gateway)
 	return (uint32_t)(gateway - config->gateway + 1) * lowest_bit(config);
 }
 
+unsigned int mark_group(const struct config *config, const struct gateway *gateway)
+{
+	return mark_of(config, gateway) / lowest_bit(config) / MARK_GROUP;
+}
+
+uint32_t mark_of_group(const struct config *config, unsigned int group)
+{
+	return group * MARK_GROUP * lowest_bit(config);
+}
+
+uint32_t mark_group_mask(const struct config *config)
+{
+	return config->mark_mask - (MARK_GROUP - 1) * lowest_bit(config);
+}
+
 const struct gateway *gateway_for(const struct config *config, const struct gateway *gateway, int family)
 {
 	if (gateway_leads(gateway, family))

@@ -4,6 +4,9 @@
 
 #include "config/config.h"
 
+#define MARK_GROUP 16	/* values that have all but their lowest bits in common */
+#define MARK_GROUPS (CONFIG_GATEWAYS / MARK_GROUP + 1)
+
 /*
  * The values that marks of packets and flows have in the bits of [gateway] mark_mask. Gateways count from 1 in the order of
  * the configuration; the highest values are of what is no gateway.
@@ -20,6 +23,14 @@ const struct gateway *gateway_for(const struct config *config, const struct gate
  *	hands what was inside to be forwarded
  */
 uint32_t mark_to_server(const struct config *config);
+
+/*
+ * mark_group - of gateways with a policy rule in a tree: which group of MARK_GROUP this one is in, from 0 on
+ * mark_of_group - the value that the marks of a group have in these bits; that of group 0 is 0, as is that of nobody's mark
+ */
+unsigned int mark_group(const struct config *config, const struct gateway *gateway);
+uint32_t mark_of_group(const struct config *config, unsigned int group);
+uint32_t mark_group_mask(const struct config *config);
 
 /* mark_text - what has a value in our bits, in a word: the name of a gateway */
 const char *mark_text(const struct config *config, uint32_t mark);

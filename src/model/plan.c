@@ -62,9 +62,18 @@ static bool in_subnets(const struct config *config, const struct prefix *prefix)
 	return false;
 }
 
+/* Further up, within a tree, there may be those of another server. */
 static bool is_our_priority(const struct config *config, uint32_t priority)
 {
 	return priority + 1 >= config->priority && priority <= config->priority + 1;
+}
+
+static bool is_in_tree(const struct config *config, const struct rule *rule)
+{
+	int family = family_index(rule->family);
+
+	return rule->priority > config->priority + 1 && rule->priority <= config->priority + CONFIG_TREE_SPAN &&
+	       config_covers(config, family) && config_has_tree(config, family);
 }
 
 static bool looks_up(const struct rule *rule, uint32_t table)
@@ -83,10 +92,17 @@ static const struct prefix *rule_subject(const struct rule *rule)
 	return rule->source.address.family ? &rule->source : &rule->destination;
 }
 
-/* The rule of forward_others = no. It names no subnet, so it belongs to what stands at its priority. */
-static bool stops_others(const struct rule *rule)
+/* The rule of forward_others = no, and that which leads others around a tree. */
+static bool names_no_subnet(const struct rule *rule)
 {
-	return rule->inverted && strcmp(rule->incoming, "lo") == 0 && !rule_subject(rule)->address.family;
+	return !rule_subject(rule)->address.family &&
+	       (rule->action == FR_ACT_GOTO || (rule->inverted && strcmp(rule->incoming, "lo") == 0));
+}
+
+/* Where a rule without a subnet belongs to what stands there: that of its own, or that which it goes on at. */
+static uint32_t place_of(const struct rule *rule)
+{
+	return rule->action == FR_ACT_GOTO ? rule->table : rule->priority;
 }
 
 /* Whether nothing of our protocol that names a subnet stands at its priority: the rest of it has gone. */
@@ -101,8 +117,8 @@ static bool is_alone(const struct rule *rule, size_t count, uint32_t priority)
 
 static bool belongs_to(const struct rule *rule, const struct rule *owned)
 {
-	if (stops_others(rule))
-		return rule->priority == owned->priority;
+	if (names_no_subnet(rule))
+		return place_of(rule) == owned->priority;
 	return rule_subject(rule)->address.family && prefix_equal(rule_subject(rule), rule_subject(owned));
 }
 
@@ -112,9 +128,10 @@ void plan_find_owned(const struct config *config, const struct rule *rule, size_
 
 	for (size_t i = 0; i < count; i++)
 		owned[i] = rule[i].protocol == ROUTING_PROTOCOL &&
-			   (is_our_priority(config, rule[i].priority) || looks_up_ours(config, &rule[i]) ||
-			    in_subnets(config, &rule[i].source) || in_subnets(config, &rule[i].destination) ||
-			    (stops_others(&rule[i]) && is_alone(rule, count, rule[i].priority)));
+			   (is_our_priority(config, rule[i].priority) || in_subnets(config, &rule[i].source) ||
+			    in_subnets(config, &rule[i].destination) || looks_up_ours(config, &rule[i]) ||
+			    (!rule_subject(&rule[i])->address.family && is_in_tree(config, &rule[i])) ||
+			    (names_no_subnet(&rule[i]) && is_alone(rule, count, place_of(&rule[i]))));
 	do {
 		changed = false;
 		for (size_t i = 0; i < count; i++)
@@ -759,6 +776,30 @@ static int check_others_rule(const struct config *config, const struct wanted *w
 			    rule->family == AF_INET ? "IPv4" : "IPv6", text.data, rule->protocol);
 }
 
+static bool same_place(const struct rule *a, const struct rule *b)
+{
+	return a->family == b->family && a->priority == b->priority;
+}
+
+/* Within a tree: what is not of clients passes it over, and what is may meet it. */
+static int check_rule_in_tree(const struct config *config, const struct wanted *wanted, const struct rule *rule,
+			      struct report *report)
+{
+	uint32_t last = config->priority + CONFIG_TREE_SPAN - 1;
+	struct text text CLEANUP(text_free) = { 0 };
+
+	if (rule->priority > last || !is_in_tree(config, rule))
+		return 0;
+	for (size_t i = 0; i < wanted->rules; i++)
+		if (rule_equal(rule, &wanted->rule[i]))
+			return 0;
+	rule_add_text(&text, rule);
+	return config_error(config, report, KEY_PRIORITY, "another %s policy rule has one of the priorities %u to %u, which the rules "
+			    "for more than %d gateways need for themselves: `%s` (protocol %u), which would no longer apply to packets of "
+			    "others; remove it, or choose another priority", family_name(family_index(rule->family)),
+			    config->priority + 2, last, CONFIG_FLAT_GATEWAYS, text.data, rule->protocol);
+}
+
 /* What becomes of a rule that the kernel has and of one that is wanted. */
 struct rules_plan {
 	bool *keep;	/* of each in the kernel */
@@ -796,7 +837,7 @@ static void choose_rules(struct rules_plan *choice, const struct wanted *wanted,
 		const struct rule *one = &wanted->rule[i];
 		size_t copies, place = find_serving(present, owned, one, &copies);
 
-		if (!before || before->family != one->family || before->priority != one->priority) {
+		if (!before || !same_place(before, one)) {
 			anew = false;
 			last = 0;
 		}
@@ -814,12 +855,13 @@ static void choose_rules(struct rules_plan *choice, const struct wanted *wanted,
 
 /*
  * Whether the kernel, asked to remove @rule, would take @other for it: it removes the first rule that has all
- * that is named, whatever else it has, and does not look at `not`.
+ * that is named, whatever else it has, and does not look at `not`, nor where a goto leads.
  */
 static bool removal_fits(const struct rule *rule, const struct rule *other)
 {
 	return rule->family == other->family && rule->priority == other->priority && rule->action == other->action &&
-	       rule->table == other->table && !rule->other &&
+	       (rule->table == other->table || rule->action == FR_ACT_GOTO) &&
+	       (!rule->other || (other->other && strcmp(rule->other, other->other) == 0)) &&
 	       (!rule->incoming[0] || strcmp(rule->incoming, other->incoming) == 0) &&
 	       (!rule->source.address.family || prefix_equal(&rule->source, &other->source)) &&
 	       (!rule->destination.address.family || prefix_equal(&rule->destination, &other->destination)) &&
@@ -851,7 +893,7 @@ static void remake_behind(struct rules_plan *choice, const struct wanted *wanted
 	for (size_t i = 0; i < wanted->rules; i++) {
 		const struct rule *one = &wanted->rule[i];
 
-		if (i > 0 && (one->family != one[-1].family || one->priority != one[-1].priority))
+		if (i > 0 && !same_place(one, &one[-1]))
 			anew = false;
 		anew = anew || choice->add[i];
 		for (size_t j = 0; j < present->rules && anew && !choice->add[i]; j++) {
@@ -873,17 +915,19 @@ static int selectors(const struct rule *rule)
 
 #define SELECTORS_MOST 8
 
-static void remove_rules(struct plan *plan, const struct rules_plan *choice, const struct present *present,
-			 const bool *owned)
+/* With @wanted, those at its priority alone. What was removed is kept from then on, lest it is removed twice. */
+static void remove_rules(struct plan *plan, struct rules_plan *choice, const struct present *present, const bool *owned,
+			 const struct rule *wanted)
 {
 	for (int count = SELECTORS_MOST; count >= 0; count--) {
 		for (size_t i = present->rules; i-- > 0; ) {
 			const struct rule *rule = &present->rule[i];
 
-			if (!owned[i] || choice->keep[i] || selectors(rule) != count)
+			if (!owned[i] || choice->keep[i] || selectors(rule) != count || (wanted && !same_place(rule, wanted)))
 				continue;
 			note_rule(&plan->problems, rule, " does not belong there, or not in this order");
 			add_rule_step(plan, STEP_RULE_REMOVE, rule);
+			choice->keep[i] = true;
 		}
 	}
 }
@@ -892,8 +936,7 @@ static size_t first_of(const struct present *present, const struct rule *like)
 {
 	size_t i = 0;
 
-	while (i < present->rules &&
-	       (present->rule[i].family != like->family || present->rule[i].priority != like->priority))
+	while (i < present->rules && !same_place(&present->rule[i], like))
 		i++;
 	return i;
 }
@@ -906,7 +949,7 @@ static bool stand_as_wanted(const struct wanted *wanted, const struct present *p
 	for (size_t i = 0; i < wanted->rules; i++, place++) {
 		const struct rule *one = &wanted->rule[i];
 
-		if (i == 0 || one[-1].family != one->family || one[-1].priority != one->priority)
+		if (i == 0 || !same_place(one, &one[-1]))
 			place = first_of(present, one);
 		if (place >= present->rules || !owned[place] || !rule_equal(&present->rule[place], one))
 			return false;
@@ -943,11 +986,12 @@ static void repair_rules(struct plan *plan, const struct wanted *wanted, const s
 	choose_rules(&choice, wanted, present, owned);
 	protect_rules(&choice, wanted, present, owned);
 	remake_behind(&choice, wanted, present, owned);
-	remove_rules(plan, &choice, present, owned);
 	plan->intact_rule = allocate(wanted->rules, sizeof(const struct rule *));
 	for (size_t i = 0; i < wanted->rules; i++) {
 		bool there = any_equal(present, &wanted->rule[i]);
 
+		if (i == 0 || !same_place(&wanted->rule[i], &wanted->rule[i - 1]))
+			remove_rules(plan, &choice, present, owned, &wanted->rule[i]);
 		plan->anything_present = plan->anything_present || there;
 		if (!choice.add[i]) {
 			plan->intact_rule[plan->intact_rules++] = &wanted->rule[i];
@@ -957,6 +1001,7 @@ static void repair_rules(struct plan *plan, const struct wanted *wanted, const s
 			note_rule(&plan->problems, &wanted->rule[i], " is missing");
 		add_rule_step(plan, STEP_RULE_ADD, &wanted->rule[i]);
 	}
+	remove_rules(plan, &choice, present, owned, NULL);
 	free(choice.keep);
 	free(choice.add);
 }
@@ -1014,7 +1059,7 @@ static int note_conflict(struct plan *plan, enum layer layer, int result)
 }
 
 static int check_conflicts(struct plan *plan, const struct config *config, const struct wanted *wanted,
-			   const struct present *present, struct report *report)
+			   const struct present *present, const bool *owned, struct report *report)
 {
 	int result = note_conflict(plan, LAYER_KILLSWITCH, check_guard(config, &present->guard, report));
 
@@ -1024,6 +1069,10 @@ static int check_conflicts(struct plan *plan, const struct config *config, const
 	for (size_t i = 0; i < present->rules; i++)
 		result = note_conflict(plan, LAYER_ROUTING,
 				       check_others_rule(config, wanted, &present->rule[i], report));
+	for (size_t i = 0; i < present->rules; i++)
+		if (!owned[i])
+			result = note_conflict(plan, LAYER_ROUTING,
+					       check_rule_in_tree(config, wanted, &present->rule[i], report));
 	for (size_t i = 0; i < present->neighbours; i++)
 		for (size_t j = 0; j < wanted->neighbours; j++)
 			result = note_conflict(plan, LAYER_ROUTING,
@@ -1038,6 +1087,7 @@ int plan_install(struct plan *plan, const struct config *config, const struct wa
 		 const struct present *present, struct report *report)
 {
 	bool *owned = allocate(present->rules, sizeof(*owned));
+	int result;
 
 	*plan = (struct plan){ 0 };
 	plan_find_owned(config, present->rule, present->rules, owned);
@@ -1050,8 +1100,9 @@ int plan_install(struct plan *plan, const struct config *config, const struct wa
 	plan_rules(plan, wanted, present, owned);
 	remove_neighbours(plan, config, wanted, present, owned, false);
 	plan->wrong[LAYER_ROUTING] = plan->problems.count - plan->wrong[LAYER_KILLSWITCH];
+	result = check_conflicts(plan, config, wanted, present, owned, report);
 	free(owned);
-	return check_conflicts(plan, config, wanted, present, report);
+	return result;
 }
 
 static void plan_guard_removal(struct plan *plan, const struct wanted *wanted, const struct present *present)
@@ -1063,12 +1114,13 @@ static void plan_guard_removal(struct plan *plan, const struct wanted *wanted, c
 }
 
 /*
- * What permits goes first, then what denies, then the route to the VPN's own addresses; of each, what names
- * more goes first.
+ * What permits goes first, then what denies, then the route to the VPN's own addresses, and the way around a tree; of each,
+ * what names more goes first.
  */
 static int removal_rank(const struct rule *rule)
 {
-	int kind = rule->action != FR_ACT_TO_TBL ? 1 : rule->source.address.family ? 0 : 2;
+	bool leads = rule->action == FR_ACT_TO_TBL || rule->action == FR_ACT_GOTO;
+	int kind = !leads ? 1 : rule->source.address.family ? 0 : 2;
 
 	return kind * (SELECTORS_MOST + 1) + SELECTORS_MOST - selectors(rule);
 }

@@ -40,7 +40,7 @@ bool rule_equal(const struct rule *a, const struct rule *b)
 	return a->family == b->family && a->priority == b->priority && prefix_equal(&a->source, &b->source) &&
 	       prefix_equal(&a->destination, &b->destination) && strcmp(a->incoming, b->incoming) == 0 &&
 	       a->inverted == b->inverted && a->action == b->action &&
-	       (a->action != FR_ACT_TO_TBL || a->table == b->table) &&
+	       ((a->action != FR_ACT_TO_TBL && a->action != FR_ACT_GOTO) || a->table == b->table) &&
 	       a->suppress_prefixlength == b->suppress_prefixlength && same_text(a->other, b->other);
 }
 

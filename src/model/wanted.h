@@ -56,6 +56,9 @@ void placements_free(struct placements *placements);
  */
 void wanted_make(struct wanted *wanted, const struct config *config, const struct exits *exits, const struct host *host);
 
+/* wanted_add_rules - the desired policy rules of one family, in the order of installation */
+void wanted_add_rules(struct wanted *wanted, const struct config *config, const struct exits *exits, int family);
+
 /* wanted_guard_make - the desired kill switch alone; guard_free() when done. Its comments have parts in @config and @exits. */
 void wanted_guard_make(struct guard *guard, const struct config *config, const struct exits *exits, const struct host *host);
 

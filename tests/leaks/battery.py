@@ -256,6 +256,7 @@ def plans() -> list[Plan]:
         ),
         Plan("control: a rule for each session", several.MAIN, several_control, several.RuleForEach()),
         *(Plan(variant.name, variant, lambda _: cases_of(several.everything())) for variant in several.VARIANTS),
+        Plan(several.TREE.name, several.TREE, lambda _: cases_of((*several.undisturbed(), *several.in_tree()))),
         Plan("several, sessions", several.MAIN, lambda _: cases_of(several.moves())),
         *(Plan(variant.name, variant, lambda _: cases_of(several.undisturbed())) for variant in several.OPTIONS),
         Plan("dual stack, others beside", dual, attackers, prepare=attacks.all_beside),

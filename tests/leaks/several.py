@@ -84,6 +84,18 @@ OPTIONS = [
         ("killswitch client_to_client", "no"),
     )
 ]
+# So many that their policy rules are a tree, of which `nl` and `us` are in different groups.
+OF_NOBODY = {
+    key: value
+    for number in range(1, 16)
+    for key, value in {
+        f"gateway f{number} address4": f"172.28.0.{200 + number}",
+        f"gateway f{number} address6": f"fd28::2:{number}",
+        f"gateway f{number} table": str(200 + number),
+    }.items()
+}
+US_BEHIND_OTHERS = OF_NOBODY | US_BY_NEXT_HOP | {"gateway us table": "102"}
+TREE = several("several, many gateways", US_BEHIND_OTHERS, alice="nl", bob="us", carol="default")
 
 
 # The maps of the nft table
@@ -197,6 +209,24 @@ def foreign_rules() -> Iterator[Trouble]:
             yield Trouble(f"a foreign rule before ours: {what}", ROUTING, commands(*rules))
         rules = [f"ip -{family} rule add priority 500 iif vpns1 lookup {lookup}" for family in SUBNETS]
         yield Trouble(f"a foreign rule before ours: iif vpns1 lookup {lookup}", ROUTING, commands(*rules))
+
+
+def rule_alterations() -> Iterator[Trouble]:
+    """A rule leads elsewhere: to each other rule of a tree, to another gateway's table, or to table main."""
+    for family in (4, 6):
+        rules = troubles.our_rules(family)
+        targets = sorted({rule.split()[1] for rule in rules} | {rule.split("goto ")[1].split()[0] for rule in rules if "goto" in rule})
+        for rule in rules:
+            before, word, after = rule.partition(" goto ") if " goto " in rule else rule.partition(" lookup ")
+            if not word or "suppress" in rule:
+                continue
+            _, _, rest = after.partition(" ")
+            others = [each for each in targets if int(each) > int(rule.split()[1])] if "goto" in word else ["main", "101", "102"]
+            for other in others:
+                changed = f"{before}{word}{other} {rest}".strip()
+                if changed != rule:
+                    acts = [f"ip -{family} rule delete {rule}", f"ip -{family} rule add {changed}"]
+                    yield Trouble(f"{rule}: {word.strip()} {other}", ROUTING, commands(*acts))
 
 
 def in_routing() -> list[Trouble]:
@@ -466,6 +496,13 @@ def everything() -> Found:
     for group, chosen in kinds.items():
         for trouble in chosen:
             yield group, trouble
+
+
+def in_tree() -> Found:
+    deletions = [each for each in troubles.rule_deletions() if " table 2" not in each.name and " lookup 2" not in each.name]
+    for trouble in (*deletions, *(troubles.repaired(each) for each in deletions), *rule_alterations()):
+        if " lookup 2" not in trouble.name:
+            yield "several: the tree of policy rules", trouble
 
 
 def moves() -> Found:

@@ -85,10 +85,12 @@ with another action|s/(prohibit|blackhole)/unreachable/
 that stops instead of looking up|s/lookup [a-z0-9]+( suppress_prefixlength [0-9]+)?/prohibit/
 without its suppression|s/ suppress_prefixlength [0-9]+//
 with another suppression|s/suppress_prefixlength [0-9]+/suppress_prefixlength 0/
-at a later priority|s/priority [0-9]+/priority 1500/
+at a later priority|/goto/!s/priority [0-9]+/priority 1500/
 at an earlier priority|s/priority [0-9]+/priority 500/
 for half of the subnet|s,(10\.20\.0\.0/2)4,\15,;s,(fd20::/6)4,\15,
 for more than the subnet|s,(10\.20\.0\.0/2)4,\13,;s,(fd20::/6)4,\13,
+to another target|s/goto [0-9]+/goto 1019/
+to no target|s/goto [0-9]+/goto 1111/
 with iif|s/ proto/ iif eth1 proto/
 with oif|s/ proto/ oif eth1 proto/
 with fwmark|s/ proto/ fwmark 0x7 proto/
@@ -117,7 +119,8 @@ rule_damages() {
 			fi
 			damage_line "IPv$family rule $what, instead ($rule)" "${rule%% from*} " \
 				"ip$family" "rule del $rule;;rule add $changed"
-			damage_line "IPv$family rule $what, beside ($rule)" "${changed%% from*} " \
+			# Nor does the kernel take two that lead to different places.
+			[[ $what = *target ]] || damage_line "IPv$family rule $what, beside ($rule)" "${changed%% from*} " \
 				"ip$family" "rule add $changed"
 		done <<<"$RULE_CHANGES"
 		# Beside the rule, the kernel would take it for the same. A stop

@@ -254,6 +254,8 @@ test_change "reject becomes drop" seed blocked-drop
 test_change "masquerade ends" dual-stack no-masquerade
 test_change "others are forwarded no more" dual-stack no-others
 test_change "others are forwarded again" no-others dual-stack
+test_change "gateways become many" many tree
+test_change "and few again" tree many
 configuration no-others
 start intact
 # Routes by another gateway need onlink here.

@@ -19,7 +19,7 @@ installed() {
 }
 
 installed_rules() {
-	nft -s list ruleset | grep -v '^[[:space:]]*elements = ' |
+	nft -s list ruleset | sed -e :a -e '/,$/{N;s/,\n[[:space:]]*/, /;ta' -e '}' | grep -v '^[[:space:]]*elements = ' |
 		grep -E '^[[:space:]]+(.* )?(accept|drop|goto .*|jump .*|vmap .*|reject.*|masquerade|masquerade to .*|(meta|ct) mark set .*)( comment .*)?$'
 }
 

@@ -240,14 +240,16 @@ static void nothing_is_removed_where_nothing_is(void **state)
 	trial_end(&trial);
 }
 
-static bool permits(const struct step *step)
+/* Clients come to those of a tree by that which leads there. */
+static bool permits(const struct trial *trial, const struct step *step)
 {
-	return step->rule && step->rule->action == FR_ACT_TO_TBL && step->rule->source.address.family;
+	return step->rule && (step->rule->action == FR_ACT_TO_TBL || step->rule->action == FR_ACT_GOTO) &&
+	       step->rule->source.address.family && step->rule->priority == trial->example.config.priority;
 }
 
 static bool denies(const struct step *step)
 {
-	return step->rule && step->rule->action != FR_ACT_TO_TBL;
+	return step->rule && step->rule->action != FR_ACT_TO_TBL && step->rule->action != FR_ACT_GOTO;
 }
 
 static void denials_come_before_and_go_after_what_permits(void **state)
@@ -265,7 +267,7 @@ static void denials_come_before_and_go_after_what_permits(void **state)
 	assert_int_equal(trial.plan.step[last].kind, STEP_GUARD_REMOVE);
 	for (size_t i = 0; i < last; i++)
 		for (size_t j = 0; j < i; j++)
-			assert_false(permits(&trial.plan.step[i]) && denies(&trial.plan.step[j]));
+			assert_false(permits(&trial, &trial.plan.step[i]) && denies(&trial.plan.step[j]));
 
 	present_free(&trial.present);
 	present_fresh(&trial.present);
@@ -273,7 +275,7 @@ static void denials_come_before_and_go_after_what_permits(void **state)
 	assert_int_equal(trial.plan.step[0].kind, STEP_GUARD_LOAD);
 	for (size_t i = 1; i < trial.plan.steps; i++)
 		for (size_t j = 0; j < i; j++)
-			assert_false(denies(&trial.plan.step[i]) && permits(&trial.plan.step[j]) &&
+			assert_false(denies(&trial.plan.step[i]) && permits(&trial, &trial.plan.step[j]) &&
 				     trial.plan.step[i].rule->family == trial.plan.step[j].rule->family);
 	trial_end(&trial);
 }
@@ -1200,8 +1202,8 @@ static void extra_rules_of_ours_are_removed_with_most_selectors_first(void **sta
 	assert_int_equal(trial.result, 0);
 	check_steps(&trial,
 		    "remove IPv4 priority 1000 from 10.20.0.0/24 fwmark 0x1/0xffffffff lookup 100\n"
-		    "remove IPv4 priority 1 from 10.20.0.0/24 to 10.0.0.0/8 lookup 7\n"
-		    "remove IPv4 priority 1000 from 10.20.0.0/25 lookup 100\n");
+		    "remove IPv4 priority 1000 from 10.20.0.0/25 lookup 100\n"
+		    "remove IPv4 priority 1 from 10.20.0.0/24 to 10.0.0.0/8 lookup 7\n");
 	trial_end(&trial);
 }
 
@@ -1235,7 +1237,7 @@ static void an_equal_others_rule_serves_and_stays(void **state)
 	check_steps(&trial, "");
 	trial_remove(&trial);
 	for (size_t i = 0; i < trial.plan.steps; i++)
-		assert_false(permits(&trial.plan.step[i]));
+		assert_false(permits(&trial, &trial.plan.step[i]));
 	trial_end(&trial);
 }
 
@@ -1455,20 +1457,20 @@ static void leftovers_of_another_priority_are_found(void **state)
 {
 	(void)state;
 	check_leftovers(SEED "priority = 3000\n",
-			"remove IPv6 priority 2999 from all to fd20::/64 lookup main suppress_prefixlength 64\n"
-			"remove IPv4 priority 2999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24\n"
-			"remove IPv6 priority 3001 from all to fd20::/64 blackhole\n"
-			"remove IPv6 priority 3001 from fd20::/64 prohibit\n"
-			"remove IPv4 priority 3001 from all to 10.20.0.0/24 blackhole\n"
-			"remove IPv4 priority 3001 from 10.20.0.0/24 prohibit\n"
-			"remove IPv4 priority 3000 from 10.20.0.0/24 lookup 100\n"
 			"add IPv4 " LOCAL_RULE "\n"
 			"add IPv4 " STOP_RULE "\n"
 			"add IPv4 " NOBODY_RULE "\n"
 			"add IPv4 " GATEWAY_RULE "\n"
 			"add IPv6 " LOCAL_RULE6 "\n"
 			"add IPv6 " STOP_RULE6 "\n"
-			"add IPv6 " NOBODY_RULE6 "\n");
+			"add IPv6 " NOBODY_RULE6 "\n"
+			"remove IPv6 priority 2999 from all to fd20::/64 lookup main suppress_prefixlength 64\n"
+			"remove IPv4 priority 2999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24\n"
+			"remove IPv6 priority 3001 from all to fd20::/64 blackhole\n"
+			"remove IPv6 priority 3001 from fd20::/64 prohibit\n"
+			"remove IPv4 priority 3001 from all to 10.20.0.0/24 blackhole\n"
+			"remove IPv4 priority 3001 from 10.20.0.0/24 prohibit\n"
+			"remove IPv4 priority 3000 from 10.20.0.0/24 lookup 100\n");
 }
 
 static void leftovers_of_another_table_are_found(void **state)
@@ -1499,9 +1501,9 @@ static void leftovers_of_another_subnet_are_found(void **state)
 		present_add_rule(&trial.present, &old[i]);
 	trial_install(&trial);
 	check_steps(&trial,
+		    "remove IPv4 priority 1001 from 10.77.0.0/24 prohibit\n"
 		    "remove IPv4 priority 4000 from 10.77.0.0/24 lookup 100\n"
-		    "remove IPv4 priority 3999 from all to 10.77.0.0/24 lookup main\n"
-		    "remove IPv4 priority 1001 from 10.77.0.0/24 prohibit\n");
+		    "remove IPv4 priority 3999 from all to 10.77.0.0/24 lookup main\n");
 	trial_end(&trial);
 }
 
@@ -1577,8 +1579,15 @@ static void leftovers_of_a_rule_about_others_are_found(void **state)
 	struct rule old;
 
 	(void)state;
-	check_leftovers(SEED NO_OTHERS, "remove IPv6 " OTHERS_RULE "\nremove IPv4 " OTHERS_RULE "\n");
+	check_leftovers(SEED NO_OTHERS, "remove IPv4 " OTHERS_RULE "\nremove IPv6 " OTHERS_RULE "\n");
 	check_leftovers(SEED "priority = 3000\n" NO_OTHERS,
+			"add IPv4 " LOCAL_RULE "\n"
+			"add IPv4 " STOP_RULE "\n"
+			"add IPv4 " NOBODY_RULE "\n"
+			"add IPv4 " GATEWAY_RULE "\n"
+			"add IPv6 " LOCAL_RULE6 "\n"
+			"add IPv6 " STOP_RULE6 "\n"
+			"add IPv6 " NOBODY_RULE6 "\n"
 			"remove IPv6 priority 2999 from all to fd20::/64 lookup main suppress_prefixlength 64\n"
 			"remove IPv4 priority 2999 from all to 10.20.0.0/24 lookup main suppress_prefixlength 24\n"
 			"remove IPv6 priority 3001 not from all iif lo blackhole\n"
@@ -1587,14 +1596,7 @@ static void leftovers_of_a_rule_about_others_are_found(void **state)
 			"remove IPv4 priority 3001 not from all iif lo blackhole\n"
 			"remove IPv4 priority 3001 from all to 10.20.0.0/24 blackhole\n"
 			"remove IPv4 priority 3001 from 10.20.0.0/24 prohibit\n"
-			"remove IPv4 priority 3000 from 10.20.0.0/24 lookup 100\n"
-			"add IPv4 " LOCAL_RULE "\n"
-			"add IPv4 " STOP_RULE "\n"
-			"add IPv4 " NOBODY_RULE "\n"
-			"add IPv4 " GATEWAY_RULE "\n"
-			"add IPv6 " LOCAL_RULE6 "\n"
-			"add IPv6 " STOP_RULE6 "\n"
-			"add IPv6 " NOBODY_RULE6 "\n");
+			"remove IPv4 priority 3000 from 10.20.0.0/24 lookup 100\n");
 
 	/* In a family without subnets it belongs to those of the other. */
 	trial_begin(&trial, "[clients]\nsubnet4 = 10.20.0.0/24\n[gateway]\naddress4 = 172.28.0.2\npriority = 3000\n"
@@ -1753,6 +1755,12 @@ static bool prefixes_fit(const struct rule *named, const struct rule *rule)
 	       (!named->destination.address.family || prefix_equal(&named->destination, &rule->destination));
 }
 
+/* It does not look where a goto leads. */
+static bool same_target(const struct rule *named, const struct rule *rule)
+{
+	return named->table == rule->table || named->action == FR_ACT_GOTO;
+}
+
 /* The rule that the kernel removes when asked to: the first that has all that is named. */
 static size_t index_of_rule(const struct present *present, const struct rule *named)
 {
@@ -1760,7 +1768,7 @@ static size_t index_of_rule(const struct present *present, const struct rule *na
 		const struct rule *rule = &present->rule[i];
 
 		if (prefixes_fit(named, rule) && named->priority == rule->priority && named->action == rule->action &&
-		    named->table == rule->table && named->protocol == rule->protocol &&
+		    same_target(named, rule) && named->protocol == rule->protocol &&
 		    (!named->incoming[0] || strcmp(named->incoming, rule->incoming) == 0) &&
 		    (!named->other || (rule->other && strcmp(named->other, rule->other) == 0)) &&
 		    (named->suppress_prefixlength < 0 || named->suppress_prefixlength == rule->suppress_prefixlength))
@@ -1777,7 +1785,8 @@ static void check_addition(const struct present *present, const struct rule *nam
 		const struct rule *rule = &present->rule[i];
 
 		assert_false(prefixes_fit(named, rule) && named->priority == rule->priority &&
-			     named->action == rule->action && named->table == rule->table && !rule->other &&
+			     named->action == rule->action && same_target(named, rule) &&
+			     (!rule->other || (named->other && strcmp(named->other, rule->other) == 0)) &&
 			     strcmp(named->incoming, rule->incoming) == 0 &&
 			     named->suppress_prefixlength == rule->suppress_prefixlength);
 	}
