@@ -27,12 +27,11 @@
 #define INSTANCE_TYPE 111		/* in a table's user data: of nft(8) there are 0 to 2 (libnftnl/udata.h) */
 #define EXPRESSION_ATTRIBUTES 16	/* more than any expression of ours has */
 #define MATCH_ROOM 300			/* more than the expressions of any match */
-#define MESSAGE_ROOM 8192		/* more than any message of a batch: of a rule, which has up to 512 beside its matches */
 #define ELEMENTS_AT_ONCE 64		/* of another set or a map, each with up to 100 bytes */
 #define PREFIXES_AT_ONCE 40		/* of a set, in a message: each of two elements with up to 36 bytes */
 #define SET_EVAL 0x20U			/* NFT_SET_EVAL: rules add elements */
 
-_Static_assert(GUARD_MATCHES * MATCH_ROOM + 512 <= MESSAGE_ROOM, "put_rule() has room for the longest rule");
+_Static_assert(GUARD_MATCHES * MATCH_ROOM + 512 <= NFTABLES_MESSAGE_SIZE, "put_rule() has room for the longest rule");
 
 /* libnftnl copies strings and data; where that fails, what is built would lack them. */
 static void copied(int result)
@@ -900,7 +899,7 @@ void nftables_compile(struct guard *guard)
 {
 	const struct nlattr *attribute;
 	struct readings none = { 0 };
-	char buffer[NETLINK_MESSAGE_SIZE];
+	char buffer[NFTABLES_MESSAGE_SIZE];
 
 	for (size_t i = 0; i < guard->chains; i++) {
 		struct guard_chain *chain = &guard->chain[i];
@@ -1322,7 +1321,7 @@ static struct nlmsghdr *put_next(struct nftables_batch *batch, uint16_t type, ui
 static void take_next(struct nftables_batch *batch, const struct nlmsghdr *message)
 {
 	batch->size += message->nlmsg_len;
-	if (batch->size + MESSAGE_ROOM <= batch->room)
+	if (batch->size + NFTABLES_MESSAGE_SIZE <= batch->room)
 		return;
 	batch->buffer = reallocate(batch->buffer, 2 * batch->room, 1);
 	/* The padding of attributes goes to the kernel too. */
@@ -1521,7 +1520,7 @@ static void put_begin(struct nftables_batch *batch, uint32_t generation, uint32_
 void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
 			 uint32_t generation, uint32_t *sequence)
 {
-	*batch = (struct nftables_batch){ .buffer = allocate(2, MESSAGE_ROOM), .room = 2 * (size_t)MESSAGE_ROOM };
+	*batch = (struct nftables_batch){ .buffer = allocate(2, NFTABLES_MESSAGE_SIZE), .room = 2 * (size_t)NFTABLES_MESSAGE_SIZE };
 
 	put_begin(batch, generation, ++*sequence);
 	batch->first = *sequence + 1;
@@ -1549,7 +1548,7 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 void nftables_make_session_batch(struct nftables_batch *batch, const char *table, const struct guard_change *change,
 				 size_t changes, uint32_t generation, uint32_t *sequence)
 {
-	*batch = (struct nftables_batch){ .buffer = allocate(2, MESSAGE_ROOM), .room = 2 * (size_t)MESSAGE_ROOM };
+	*batch = (struct nftables_batch){ .buffer = allocate(2, NFTABLES_MESSAGE_SIZE), .room = 2 * (size_t)NFTABLES_MESSAGE_SIZE };
 
 	put_begin(batch, generation, ++*sequence);
 	batch->first = *sequence + 1;

@@ -14,6 +14,8 @@
 /* Raised with each change of what the kernel is told of the same values; see tests/unit/test_nftables.c. */
 #define NFTABLES_ENCODING 1
 
+#define NFTABLES_MESSAGE_SIZE 8192	/* more than any message of a batch: of a rule, which has up to 512 beside its matches */
+
 /*
  * nftables_compile - set the code of every rule, to be compared with what the kernel has
  *

@@ -42,7 +42,7 @@ runs() {
 calls() {
 	cat <<-'END'
 		sendto|EPERM ENOMEM ENOBUFS EBUSY EINTR EAGAIN ETIMEDOUT|kernel
-		recvmsg|EPERM ENOMEM ENOBUFS EINTR EAGAIN|kernel
+		recvmmsg|EPERM ENOMEM ENOBUFS EINTR EAGAIN|kernel
 		socket bind getsockname setsockopt|EPERM ENOMEM ENOBUFS EBUSY EMFILE|kernel
 		openat|ENOSPC EROFS EACCES EIO EMFILE ENFILE ENOMEM EINTR|file
 		mkdirat renameat symlinkat unlinkat|ENOSPC EROFS EACCES EIO|file
@@ -82,8 +82,8 @@ success_said() {
 # for the caller to try again.
 status_wanted() {
 	case $at in
-	recvmsg*EINTR|read*EINTR|write*EINTR)	echo 0 ;;
-	recvmsg*EAGAIN|*sequence)		echo '0|75' ;;
+	recvmmsg*EINTR|recvmmsg*EAGAIN|read*EINTR|write*EINTR)	echo 0 ;;
+	*sequence)			echo '0|75' ;;
 	allocation*)				echo '0|71|73' ;;
 	*)					echo '0|64|71|73|75|77|78' ;;
 	esac
@@ -125,7 +125,7 @@ calls_of() {
 		function told() { if (number) print number, call site; number = 0 }
 		/^ > / { if (depth++ < 5) site = site ">" $2; next }
 		{ told(); sub(/^[0-9]+ +/, ""); site = ""; depth = 0 }
-		index($0, "fcntl(0, F_GETFD)") == 1 { main = 1 }
+		index($0, "poll([{fd=0") == 1 { main = 1 }
 		index($0, call) != 1 { row = 0; next }
 		{ n++; row++ }
 		main && (row < 4 || row % 8 == 0) { number = n }

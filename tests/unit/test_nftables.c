@@ -424,7 +424,7 @@ static void the_largest_batch_has_room(void **state)
 	nftables_make_batch(&batch, &example.wanted.guard, true, true, 0, &sequence);
 	assert_in_range(batch.size, 64 * 1024, batch.room);
 	while ((message = next_message(&batch, message)))
-		assert_in_range(message->nlmsg_len, MNL_NLMSG_HDRLEN, NETLINK_MESSAGE_SIZE / 2);
+		assert_in_range(message->nlmsg_len, MNL_NLMSG_HDRLEN, NFTABLES_MESSAGE_SIZE / 2);
 	free(batch.buffer);
 	example_free(&example);
 }
@@ -763,7 +763,7 @@ static void different_rules_have_different_code(void **state)
 
 static union {
 	struct nlmsghdr header;
-	char bytes[NETLINK_MESSAGE_SIZE];
+	char bytes[NFTABLES_MESSAGE_SIZE];
 } buffer;
 
 static struct nlmsghdr *begin(uint16_t type)
