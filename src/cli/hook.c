@@ -341,10 +341,11 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 	struct remembered *remembered = &run->remembered;
 	const struct gateway *gateway = config_default(config);
 	struct placements own CLEANUP(placements_free) = { 0 };
-	struct situation situation;
+	static struct situation situation;	/* given back by the end of the process, at less cost and without the lock */
 	struct host host;
 	int result;
 
+	situation_free(&situation);
 	if (config_is_mapped(config)) {
 		gateway = places_check_maps(config, state, false, report) < 0 ? NULL : places_gateway(config, session, report);
 		if (!gateway)
@@ -388,7 +389,6 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 		if (config->dns == DNS_WARN)
 			advise_dns(sockets, report);
 	}
-	situation_free(&situation);
 	remembered->own = NULL;
 	return result;
 }
@@ -469,7 +469,6 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	for (unsigned int i = 0; i < stale.count && result == 0; i++)
 		conntrack_forget(&run->sockets.nft, &stale.address[i], report);
 	run_forget_moved(run);
-	sockets_close(&run->sockets);
 	if (result == 0 && config->next_script) {
 		deadline_stop();
 		result = check_next(config, report);
