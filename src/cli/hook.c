@@ -341,11 +341,10 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 	struct remembered *remembered = &run->remembered;
 	const struct gateway *gateway = config_default(config);
 	struct placements own CLEANUP(placements_free) = { 0 };
-	static struct situation situation;	/* given back by the end of the process, at less cost and without the lock */
+	struct situation situation;
 	struct host host;
 	int result;
 
-	situation_free(&situation);
 	if (config_is_mapped(config)) {
 		gateway = places_check_maps(config, state, false, report) < 0 ? NULL : places_gateway(config, session, report);
 		if (!gateway)
@@ -389,6 +388,7 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 		if (config->dns == DNS_WARN)
 			advise_dns(sockets, report);
 	}
+	situation_free(&situation);
 	remembered->own = NULL;
 	return result;
 }

@@ -195,7 +195,6 @@ void situation_free(struct situation *situation)
 	wanted_free(&situation->wanted);
 	exits_free(&situation->exits);
 	placements_free(&situation->placements);
-	*situation = (struct situation){ 0 };
 }
 
 static enum change change_of(const struct situation *situation)

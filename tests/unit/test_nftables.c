@@ -1139,7 +1139,7 @@ static void parse_rule(const struct nlmsghdr *message)
 
 static void parse_elements(const struct nlmsghdr *message)
 {
-	struct present_guard present = { .set = allocate(1, sizeof(*present.set)), .sets = 1 };
+	struct present_guard present = { .set = make_room_for_one(NULL, 0, sizeof(*present.set)), .sets = 1 };
 
 	present.set[0] = (struct present_set){ .name = GUARD_CLIENTS6_SET, .family = AF_INET6 };
 	nftables_parse_set(message, "ocserv_gw", &present);
