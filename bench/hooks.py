@@ -15,7 +15,7 @@ BENCH = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("OGW_BUILD", BENCH.parent / "_build")).resolve()
 WORK = pathlib.Path(os.environ.get("OGW_WORK", "/nonexistent"))
 PROGRAM = os.environ.get("OGW_PROGRAM", str(BUILD / "src/ocserv-gateway"))
-EMPTY, SPAWN, FLOOD = (str(BUILD / "bench" / name) for name in ("empty", "spawn", "flood"))
+EMPTY, SPAWN, FLOOD, TRAPS = (str(BUILD / "bench" / name) for name in ("empty", "spawn", "flood", "traps"))
 SHELL_HOOK, SESSION_HOOK = str(BENCH / "shell-hook"), str(BENCH / "session-hook")
 STATE = {PROGRAM: "/run/ocserv-gateway", SHELL_HOOK: "/run/shell-hook"}
 

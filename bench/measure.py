@@ -90,6 +90,7 @@ def summary(runs, base):
         "us": quartiles([own.elapsed / 1000 for own, _ in pairs]),
         "cpu_us": statistics.median(own.cpu / 1000 for own, _ in pairs),
         "ratio": quartiles([own.elapsed / empty.elapsed for own, empty in pairs]),
+        "more_us": quartiles([(own.elapsed - empty.elapsed) / 1000 for own, empty in pairs]),
         "cpu_ratio": statistics.median(own.cpu / empty.cpu for own, empty in pairs),
         "memory_kib": max(own.memory for own, _ in pairs),
     }
@@ -102,6 +103,24 @@ def measure_cases(ours, shell, scale):
         if case.reason:
             contenders[case.name]["shell"] = Hook(shell, SHELL_HOOK, case)
     return interleaved(contenders, scale.rounds)
+
+
+def other_builds():
+    """Of the same sources, as OGW_BUILDS names them, a line each: NAME=PROGRAM."""
+    return dict(line.split("=", 1) for line in os.environ.get("OGW_BUILDS", "").splitlines() if line)
+
+
+def measure_builds(host, scale):
+    """A connect that finds all intact, by each build."""
+    members, programs = {"empty": Hook(host, EMPTY)}, {"as it is": PROGRAM, **other_builds()}
+    for name, program in programs.items():
+        members[name] = Hook(host, PROGRAM)
+        members[name].command = [program]
+    measured = interleaved({"": members}, scale.rounds)[""]
+    for name, program in programs.items():
+        measured[name]["calls"], _ = counts.system_calls(members[name])
+        measured[name]["traps"] = traps(program, "--version")
+    return measured
 
 
 def crowd_of_sessions(count):
@@ -337,6 +356,11 @@ def measure_lock(ours, scale):
     return {name: quartiles(values) for name, values in held.items()}
 
 
+def traps(program, *arguments):
+    """How many CPUID instructions it executes, all of them before main."""
+    return int(run([hooks.TRAPS, program, *arguments]).split()[-1])
+
+
 def program_size():
     stripped = WORK / "stripped"
     run(["strip", "-o", str(stripped), PROGRAM])
@@ -348,6 +372,7 @@ def measure(scale):
     results = {"machine": report.machine(), "counts": [counts.COLUMNS, *counts.count(ours)]}
     say("hooks")
     results["cases"] = measure_cases(ours, shell, scale)
+    results["builds"] = measure_builds(ours, scale)
     say("storms")
     results["storm"] = measure_storms(ours, shell, scale)
     results["lock_us"] = measure_lock(ours, scale)
@@ -357,6 +382,7 @@ def measure(scale):
     results["throughput"] = measure_throughput(scale)
     results["many"] = measure_many(scale)
     results["size"] = program_size()
+    results["traps"] = {"empty": traps(EMPTY), "ours": traps(PROGRAM, "--version")}
     return results
 
 
@@ -369,7 +395,7 @@ def main():
 
     begun = time.monotonic()
     take_precedence()
-    hooks.begin(PROGRAM, EMPTY, hooks.SPAWN, FLOOD, tools=("strace", "valgrind", "strip"))
+    hooks.begin(PROGRAM, EMPTY, hooks.SPAWN, hooks.TRAPS, FLOOD, tools=("strace", "valgrind", "strip"))
     scale = QUICK if options.quick else FULL
     results = {"many": measure_many(scale), "many_machine": report.machine()} if options.many else measure(scale)
     results["seconds"] = time.monotonic() - begun

@@ -37,7 +37,8 @@ def table(heading, rows):
 
 def digits(value):
     """Three that say something."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    size = abs(value)
+    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
 
 
 def milliseconds(us):
@@ -85,11 +86,23 @@ def hooks_table(results):
         group = results["cases"][case.name]
         shell = group.get("shell")
         rows.append((case.name, milliseconds(group["empty"]["us"]), milliseconds(group["ours"]["us"]),
-                     middle_and_spread(group["ours"]["ratio"]), f"{group['ours']['cpu_ratio']:.2f}",
+                     middle_and_spread(group["ours"]["more_us"]), middle_and_spread(group["ours"]["ratio"]), f"{group['ours']['cpu_ratio']:.2f}",
                      milliseconds(shell["us"]) if shell else "-",
                      f"{times_faster(group):.0f}" if shell else "-"))
-    return table(("hook", "empty program, ms", "ocserv-gateway, ms", "ratio", "ratio of processor time",
+    said = table(("hook", "empty program, ms", "ocserv-gateway, ms", "more than it, µs", "ratio", "ratio of processor time",
                   "shell hook, ms", "times faster than it"), rows)
+    return (f"{said}\n\nCPUID instructions before `main`: {results['traps']['empty']} of the empty program, "
+            f"{results['traps']['ours']} of ocserv-gateway.")
+
+
+def builds_table(results):
+    rows = []
+    for name, build in results["builds"].items():
+        if name != "empty":
+            rows.append((name, milliseconds(build["us"]), middle_and_spread(build["more_us"]),
+                         middle_and_spread(build["ratio"]), build["calls"], build["traps"]))
+    return table(("connect, all intact: build", "ms", "more than the empty program, µs", "ratio", "system calls",
+                  "CPUID instructions"), rows)
 
 
 def storm_table(results):
@@ -174,7 +187,7 @@ def many_about(results):
     return "\n".join(f"- {name}: {value}" for name, value in facts.items())
 
 
-BLOCKS = {"goals": goals, "hooks": hooks_table, "storm": storm_table, "sessions": sessions_table,
+BLOCKS = {"goals": goals, "hooks": hooks_table, "builds": builds_table, "storm": storm_table, "sessions": sessions_table,
           "flows": flows_table, "throughput": throughput_table, "counts": counts_table, "about": about}
 MANY_BLOCKS = {"many hooks": many_hooks_table, "many packets": many_packets_table, "many about": many_about}
 

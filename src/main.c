@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,8 +167,12 @@ static int print_help_of(const struct verb *verb)
 /* Descriptors 0 to 2 are open, lest a file of ours becomes one of them: ocserv may close the first. */
 static void open_standard_files(void)
 {
+	struct pollfd files[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
+
+	if (poll(files, sizeof(files) / sizeof(*files), 0) < 0)
+		exit(EX_OSERR);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+		if (files[fd].revents & POLLNVAL && open("/dev/null", O_RDWR) != fd)
 			exit(EX_OSERR);
 }
 

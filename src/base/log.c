@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define LINE_SIZE 4096
-#define WHOLE_SIZE (LINE_SIZE + 64)	/* with what goes before it */
+#define BEFORE 64	/* bytes for what goes before it */
 
 const char *log_path = _PATH_LOG;
 
@@ -72,15 +72,18 @@ static void make_printable(char line[LINE_SIZE], const char *raw)
 	line[length] = '\0';
 }
 
-static size_t PRINTF(2, 3) make_line(char line[WHOLE_SIZE], const char *format, ...)
+/* Puts words right before @line, where there is room for them; where they begin. */
+static char *PRINTF(2, 3) begin_line(char *line, const char *format, ...)
 {
+	char words[BEFORE];
 	va_list args;
-	int length;
+	size_t length;
 
 	va_start(args, format);
-	length = vsnprintf(line, WHOLE_SIZE, format, args);
+	vsnprintf(words, sizeof(words), format, args);
 	va_end(args);
-	return length > 0 ? (size_t)length : 0;
+	length = strlen(words);
+	return memcpy(line - length, words, length);
 }
 
 /* A daemon that takes nothing is waited for, but once and not for long. */
@@ -108,8 +111,7 @@ void log_line(enum log_level level, const char *format, ...)
 {
 	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	static const char *const name[] = { "error: ", "warning: ", "", "debug: " };
-	char raw[LINE_SIZE], line[LINE_SIZE], whole[WHOLE_SIZE], before[sizeof("<7>")] = "";
-	size_t length;
+	char raw[LINE_SIZE], buffer[BEFORE + LINE_SIZE + 1], before[sizeof("<7>")] = "", *line = buffer + BEFORE, *end, *begin;
 	va_list args;
 
 	if (!log_wants(level))
@@ -122,13 +124,14 @@ void log_line(enum log_level level, const char *format, ...)
 	/* Each in one write, so that lines of other runs don't come between. */
 	if (journal)
 		snprintf(before, sizeof(before), "<%d>", priority[level]);
-	length = make_line(whole, "%socserv-gateway: %s%s\n", before, name[level], line);
-	(void)!write(STDERR_FILENO, whole, length);
+	end = line + strlen(line);
+	*end = '\n';
+	begin = begin_line(line, "%socserv-gateway: %s", before, name[level]);
+	(void)!write(STDERR_FILENO, begin, (size_t)(end + 1 - begin));
 	if (system_log < 0)
 		return;
-	length = make_line(whole, "<%d>ocserv-gateway[%d]: %s%s", LOG_DAEMON | priority[level], (int)getpid(),
-			   name[level], line);
-	send_to_system_log(whole, length);
+	begin = begin_line(line, "<%d>ocserv-gateway[%d]: %s", LOG_DAEMON | priority[level], (int)getpid(), name[level]);
+	send_to_system_log(begin, (size_t)(end - begin));
 }
 
 void log_last_words(const char *message)

@@ -8,6 +8,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define FEW 8	/* elements of most arrays: a power of two */
+
 void out_of_memory(void)
 {
 	log_last_words("out of memory; run it again");
@@ -27,7 +29,9 @@ void *reallocate(void *old, size_t count, size_t size)
 
 void *make_room_for_one(void *array, size_t count, size_t size)
 {
-	return (count & (count - 1)) == 0 ? reallocate(array, count ? count * 2 : 1, size) : array;
+	if (count == 0)
+		return reallocate(array, FEW, size);
+	return count >= FEW && (count & (count - 1)) == 0 ? reallocate(array, count * 2, size) : array;
 }
 
 void *allocate(size_t count, size_t size)

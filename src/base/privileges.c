@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,17 +20,16 @@
 void privileges_drop(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {
+		[CAP_TO_INDEX(CAP_NET_ADMIN)] = { .permitted = CAP_TO_MASK(CAP_NET_ADMIN), .effective = CAP_TO_MASK(CAP_NET_ADMIN) },
+	};
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, WITH_SANITIZER, 0, 0, 0);
-	if (syscall(SYS_capget, &header, data) < 0)
+	if (syscall(SYS_capset, &header, data) == 0)
 		return;
-	for (unsigned int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		data[i].permitted &= i == CAP_TO_INDEX(CAP_NET_ADMIN) ? CAP_TO_MASK(CAP_NET_ADMIN) : 0;
-		data[i].effective = data[i].permitted;
-		data[i].inheritable = 0;
-	}
+	/* Who does not have it has nothing to keep. */
+	memset(data, 0, sizeof(data));
 	syscall(SYS_capset, &header, data);
 }
 

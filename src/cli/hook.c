@@ -527,7 +527,6 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	if (result == 0)
 		conntrack_forget(&run->sockets.nft, stale.network, stale.count, report);
 	run_forget_moved(run);
-	sockets_close(&run->sockets);
 	if (result == 0 && config->next_script) {
 		deadline_stop();
 		result = check_next(config, report);

@@ -32,7 +32,7 @@ static int place_all(struct placements *all, void *data, struct report *report)
 
 int run_begin(struct run *run, const struct options *options, enum runner runner)
 {
-	*run = (struct run){ .options = options, .state = { .directory = -1, .sessions = -1 },
+	*run = (struct run){ .options = options, .runner = runner, .state = { .directory = -1, .sessions = -1 },
 			     .remembered = { .place_all = place_all, .place_data = run } };
 	deadline_start(runner == RUN_EXAMINE || runner == RUN_CHECK ? DEADLINE_EXAMINE_SECONDS : DEADLINE_SECONDS);
 	open_log(run, runner, LOG_LEVEL_INFO);
@@ -200,8 +200,11 @@ struct result run_end(struct run *run)
 {
 	struct result result = { .error = run->harmless ? 0 : run->report.status, .bad_news = run->bad_news };
 
-	state_close(&run->state);
-	sockets_close(&run->sockets);
+	state_unlock(&run->state);
+	if (run->runner != RUN_HOOK) {
+		state_close(&run->state);
+		sockets_close(&run->sockets);
+	}
 	remembered_free(&run->remembered);
 	(run->shown ? report_free : report_log)(&run->report);
 	free(run->moved);

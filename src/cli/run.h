@@ -19,6 +19,7 @@ enum runner {
 struct run {
 	const struct options *options;
 	struct report report;
+	enum runner runner;
 	bool shown;	/* the report is, so that it is not for the log */
 	bool harmless;	/* errors are said, but none counts: what they are about ends, is let in, or is bad news instead */
 	bool bad_news;	/* see struct result */
@@ -65,7 +66,7 @@ void run_peek(struct run *run);
  */
 int run_look(struct run *run, struct situation *situation, enum goal goal, enum doer doer);
 
-/* run_end - close what is open, log the report */
+/* run_end - let go of the lock, log the report, and close what is open; of a hook the process does that, which ends */
 struct result run_end(struct run *run);
 
 #endif

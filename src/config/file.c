@@ -14,27 +14,35 @@ static bool complain(struct text *wrong, const char *message)
 	return false;
 }
 
-/* Room for what the file is said to have; read() finds its end, so that it may grow meanwhile. */
+/* Room for what the file is said to have, and more, since it may grow meanwhile. */
 static void make_room(struct text *file, size_t size)
 {
 	file->size = file->length + size + 2;
 	file->data = reallocate(file->data, file->size, 1);
 }
 
-static bool read_all(int fd, size_t most, struct text *file, struct text *wrong)
+/* Short of what there was room for, and all that it was said to have: a file system may return less before its end. */
+static bool is_end(size_t got, size_t room, size_t length, size_t size)
 {
-	size_t begin = file->length;
+	return got == 0 || (got < room && length == size);
+}
+
+/* @size: as fstat() says */
+static bool read_all(int fd, size_t size, size_t most, struct text *file, struct text *wrong)
+{
+	size_t begin = file->length, room;
 	ssize_t got;
 
 	do {
 		if (file->size - file->length < 2)
 			make_room(file, file->length);
-		got = read(fd, file->data + file->length, file->size - file->length - 1);
+		room = file->size - file->length - 1;
+		got = read(fd, file->data + file->length, room);
 		if (got < 0 && errno != EINTR)
 			return complain(wrong, strerror(errno));
 		file->length += got > 0 ? (size_t)got : 0;
 		file->data[file->length] = '\0';
-	} while (got != 0 && file->length - begin <= most);
+	} while (got < 0 || (!is_end((size_t)got, room, file->length - begin, size) && file->length - begin <= most));
 	return true;
 }
 
@@ -51,12 +59,12 @@ bool file_read_open(int fd, size_t most, struct text *file, struct text *wrong)
 		return false;
 	}
 	make_room(file, (size_t)status.st_size);
-	return read_all(fd, most, file, wrong);
+	return read_all(fd, (size_t)status.st_size, most, file, wrong);
 }
 
 bool file_read(const char *path, size_t most, struct text *file, struct text *wrong)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	bool done;
 
 	if (fd < 0) {

@@ -10,7 +10,8 @@
 
 #define NAME_MOST 24	/* bytes of the longest that is near one of ours */
 #define SLIPS 2
-#define BYPASS "VPN_BYPASS_"	/* several begin so */
+#define IMAGES "VPN_"		/* as those of the image do */
+#define BYPASS IMAGES "BYPASS_"	/* several begin so */
 
 static const struct known { const char *name; bool ours, asks; } known[] = {
 	{ "VPN_GATEWAY", true, true }, { "VPN_GATEWAY6", true, true }, { "WAN_IF", true, true },
@@ -118,7 +119,7 @@ static void look_at(const struct gist gists[KNOWN], const char *entry, size_t le
 	const struct known *near = NULL;
 	size_t distance = 0;
 
-	if (IS_AMONG(entry, length, harmless)) {
+	if (strncmp(entry, IMAGES, strlen(IMAGES)) == 0 && IS_AMONG(entry, length, harmless)) {
 		found.harmless = true;
 		found.asks = false;
 	} else if (strncmp(entry, BYPASS, strlen(BYPASS)) != 0) {

@@ -85,7 +85,7 @@ static void free_search(struct search *search)
 static bool leads_nowhere(const struct search *search, const char *name)
 {
 	struct ifreq request = { 0 };
-	int fd = mnl_socket_get_fd(search->netlink->socket);
+	int fd = search->netlink->socket;
 
 	snprintf(request.ifr_name, IFNAMSIZ, "%s", name);
 	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)

@@ -28,7 +28,7 @@ static int listen_to(struct netlink *news, struct report *report)
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups) && result == 0; i++) {
 		int group = groups[i];
 
-		result = mnl_socket_setsockopt(news->socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
+		result = setsockopt(news->socket, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group));
 	}
 	return result;
 }
@@ -36,7 +36,7 @@ static int listen_to(struct netlink *news, struct report *report)
 /* Waits for news until @end, and takes all there is: what they say is asked anew. False once the time is over. */
 static bool take_news(const struct netlink *news, long long end)
 {
-	struct pollfd socket = { .fd = mnl_socket_get_fd(news->socket), .events = POLLIN };
+	struct pollfd socket = { .fd = news->socket, .events = POLLIN };
 	long long left = end - now_ms();
 	char ignored[1];
 

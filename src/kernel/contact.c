@@ -18,7 +18,7 @@ static unsigned int read_flags(const struct netlink *route, const char *interfac
 	struct ifreq request = { 0 };
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
-	return ioctl(mnl_socket_get_fd(route->socket), SIOCGIFFLAGS, &request) < 0 ? 0 : (unsigned short)request.ifr_flags;
+	return ioctl(route->socket, SIOCGIFFLAGS, &request) < 0 ? 0 : (unsigned short)request.ifr_flags;
 }
 
 bool contact_can_ask(const struct netlink *route, const char *interface)

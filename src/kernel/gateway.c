@@ -69,6 +69,15 @@ static void sight_free(struct gateway_sight *sight)
 	free(sight->holder);
 }
 
+/* That of the route has its name already. */
+static bool name_holder(const struct netlink *netlink, const struct gateway_sight *sight, struct interface *holder)
+{
+	if (holder->index != sight->route.interface || !sight->interface[0])
+		return netlink_interface_name(netlink, holder->index, holder->name);
+	memcpy(holder->name, sight->interface, IFNAMSIZ);
+	return true;
+}
+
 /* Which interfaces have an address in the gateway's network; with @interface, whether that one has. */
 static int find_holders(struct netlink *netlink, const struct address *gateway, unsigned int interface,
 			struct gateway_sight *sight, struct netlink_error *error)
@@ -83,7 +92,7 @@ static int find_holders(struct netlink *netlink, const struct address *gateway, 
 	/* One that has gone meanwhile is none. */
 	for (size_t i = 0; i < sight->holders; i++) {
 		sight->holder[named].index = sight->holder[i].index;
-		named += netlink_interface_name(netlink, sight->holder[i].index, sight->holder[named].name);
+		named += name_holder(netlink, sight, &sight->holder[named]);
 	}
 	sight->holders = named;
 	return 0;
@@ -151,7 +160,7 @@ static int check_mac(const struct netlink *netlink, const struct config *config,
 {
 	enum config_key key = exit->family == IPV4 ? KEY_MAC4 : KEY_MAC6;
 	const char *name = exit->interface.name;
-	int fd = mnl_socket_get_fd(netlink->socket);
+	int fd = netlink->socket;
 	struct ifreq flags = { 0 }, hardware = { 0 };
 
 	memcpy(flags.ifr_name, name, IFNAMSIZ);

@@ -4,25 +4,30 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RECEIVE_SIZE 32768	/* what the kernel fills at most for one part of a dump */
+#define PARTS 2			/* datagrams that are received at once */
+#define PATIENCE_MS 1000
 #define SEND_SIZE 65536		/* what fits in every send buffer */
 #define ATTEMPTS 20		/* to read what others keep changing */
+
+/* Of one answer at a time: no handler asks for another. The end of a dump comes in a datagram of its own, mostly the second. */
+static char received[PARTS][RECEIVE_SIZE];
 
 static void set_option(const struct netlink *netlink, int option)
 {
 	int on = 1;
 
 	/* Older kernels lack some; then answers are longer, unfiltered or without a sentence, which we bear. */
-	mnl_socket_setsockopt(netlink->socket, option, &on, sizeof(on));
+	setsockopt(netlink->socket, SOL_NETLINK, option, &on, sizeof(on));
 }
 
 static const char *family_text(int family)
@@ -32,33 +37,30 @@ static const char *family_text(int family)
 
 int netlink_open(struct netlink *netlink, int family, struct report *report)
 {
-	const struct timeval timeout = { .tv_sec = 1 };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, family);
 
-	netlink->sequence = (uint32_t)time(NULL);
-	netlink->buffer = NULL;
-	netlink->socket = mnl_socket_open2(family, SOCK_CLOEXEC);
-	if (!netlink->socket)
+	/* The kernel binds it with the first request. */
+	*netlink = (struct netlink){ .socket = fd < 0 ? 0 : fd, .sequence = (uint32_t)time(NULL) };
+	if (fd < 0)
 		return report_error(report, EX_OSERR, "can't open a netlink socket for %s: %s", family_text(family),
 				    strerror(errno));
-	if (mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    setsockopt(mnl_socket_get_fd(netlink->socket), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0) {
-		report_error(report, EX_OSERR, "can't bind a netlink socket for %s: %s", family_text(family),
-			     strerror(errno));
-		netlink_close(netlink);
-		return -1;
-	}
-	netlink->buffer = reallocate(NULL, RECEIVE_SIZE, 1);
-	set_option(netlink, NETLINK_EXT_ACK);
 	if (family == NETLINK_ROUTE)
 		set_option(netlink, NETLINK_GET_STRICT_CHK);
 	return 0;
 }
 
+/* Before the first change: of a question an errno tells enough. */
+static void have_errors_explained(struct netlink *netlink)
+{
+	if (!netlink->explains)
+		set_option(netlink, NETLINK_EXT_ACK);
+	netlink->explains = true;
+}
+
 void netlink_close(struct netlink *netlink)
 {
 	if (netlink->socket)
-		mnl_socket_close(netlink->socket);
-	free(netlink->buffer);
+		close(netlink->socket);
 	*netlink = (struct netlink){ 0 };
 }
 
@@ -117,16 +119,45 @@ static int read_answer(const struct nlmsghdr *message, struct netlink_error *err
 	return -1;
 }
 
-static ssize_t receive(const struct netlink *netlink)
+/* Whether there is an answer within a second. The kernel has answered before a request returns; nothing promises that it does. */
+static bool wait_for_answer(const struct netlink *netlink)
 {
-	ssize_t length;
+	struct pollfd answer = { .fd = netlink->socket, .events = POLLIN };
+	int result;
 
 	do
-		length = mnl_socket_recvfrom(netlink->socket, netlink->buffer, RECEIVE_SIZE);
-	while (length < 0 && errno == EINTR);
-	if (length < 0 && errno == EAGAIN)
+		result = poll(&answer, 1, PATIENCE_MS);
+	while (result < 0 && errno == EINTR);
+	if (result == 0)
 		errno = ETIMEDOUT;
-	return length;
+	return result > 0;
+}
+
+/* What came of the kernel: the number of datagrams and the bytes of each; -1 with errno. */
+static int receive(const struct netlink *netlink, size_t length[PARTS])
+{
+	struct sockaddr_nl from[PARTS];
+	struct iovec room[PARTS];
+	struct mmsghdr part[PARTS] = { 0 };
+	int parts;
+
+	for (int i = 0; i < PARTS; i++) {
+		room[i] = (struct iovec){ received[i], sizeof(received[i]) };
+		part[i].msg_hdr = (struct msghdr){
+			.msg_name = &from[i], .msg_namelen = sizeof(from[i]), .msg_iov = &room[i], .msg_iovlen = 1,
+		};
+	}
+	do
+		parts = recvmmsg(netlink->socket, part, PARTS, 0, NULL);
+	while (parts < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_answer(netlink))));
+	for (int i = 0; i < parts; i++) {
+		length[i] = part[i].msg_len;
+		if (part[i].msg_hdr.msg_flags & MSG_TRUNC) {
+			errno = ENOSPC;
+			return -1;
+		}
+	}
+	return parts;
 }
 
 /* What one message does to a request: 1 where it is complete, 0 to go on, -1 with @error. */
@@ -158,40 +189,92 @@ static int take_message(const struct nlmsghdr *message, netlink_handler handle, 
 	return message->nlmsg_flags & NLM_F_MULTI ? 0 : 1;
 }
 
+struct question {
+	uint32_t sequence;
+	netlink_handler handle;
+	void *data;
+	bool interrupted;
+	struct netlink_error *error;
+};
+
+/* What a datagram does to a request, as take_message(). Late answers to an earlier one that timed out are passed over. */
+static int take_datagram(struct question *question, const char *datagram, size_t length)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)datagram;
+	int left = (int)length, result = 0;
+
+	if (!message_ok(message, left))
+		return fail(question->error, EBADMSG, question->sequence);
+	for (; result == 0 && message_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		if (message->nlmsg_seq == question->sequence)
+			result = take_message(message, question->handle, question->data, &question->interrupted, question->error);
+	return result;
+}
+
+/* One answer after the other, be they in one datagram or in two. */
+static int take_both(struct netlink *netlink, struct question question[2])
+{
+	int parts = 0, part = 0, result;
+	size_t length[PARTS];
+
+	for (int i = 0; i < 2; i++) {
+		while ((result = part < parts ? take_datagram(&question[i], received[part], length[part]) : 0) == 0) {
+			if (++part < parts)
+				continue;
+			parts = receive(netlink, length);
+			part = 0;
+			if (parts < 0)
+				return fail(question[i].error, errno, question[i].sequence);
+		}
+		if (result < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int netlink_request_both(struct netlink *netlink, struct nlmsghdr *const request[2], const netlink_handler handle[2], void *data,
+			 struct netlink_error *error)
+{
+	char both[2 * NETLINK_MESSAGE_SIZE];
+	struct question question[2];
+	size_t length = 0;
+
+	for (int i = 0; i < 2; i++) {
+		question[i] = (struct question){ .sequence = ++netlink->sequence, .handle = handle[i], .data = data, .error = error };
+		request[i]->nlmsg_seq = question[i].sequence;
+		request[i]->nlmsg_flags |= NLM_F_REQUEST;
+		memcpy(both + length, request[i], request[i]->nlmsg_len);
+		length += request[i]->nlmsg_len;
+	}
+	if (send(netlink->socket, both, length, 0) < 0)
+		return fail(error, errno, question[0].sequence);
+	return take_both(netlink, question);
+}
+
 int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handle, void *data,
 		    struct netlink_error *error)
 {
-	uint32_t sequence = ++netlink->sequence;
-	bool interrupted = false;
+	struct question question = { .sequence = ++netlink->sequence, .handle = handle, .data = data, .error = error };
+	size_t length[PARTS];
+	int result = 0;
 
-	request->nlmsg_seq = sequence;
+	request->nlmsg_seq = question.sequence;
 	request->nlmsg_flags |= NLM_F_REQUEST;
-	if (!handle)
+	if (!handle) {
 		request->nlmsg_flags |= NLM_F_ACK;
-	if (mnl_socket_sendto(netlink->socket, request, request->nlmsg_len) < 0)
-		return fail(error, errno, sequence);
-
-	for (;;) {
-		ssize_t got = receive(netlink);
-		const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->buffer;
-		int left = (int)got;
-
-		if (got < 0)
-			return fail(error, errno, sequence);
-		if (!message_ok(message, left))
-			return fail(error, EBADMSG, sequence);
-		for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-			int result = 0;
-
-			/* Late answers to an earlier request that timed out are passed over. */
-			if (message->nlmsg_seq == sequence)
-				result = take_message(message, handle, data, &interrupted, error);
-			if (result < 0)
-				return -1;
-			if (result > 0)
-				return interrupted ? fail(error, EINTR, sequence) : 0;
-		}
+		have_errors_explained(netlink);
 	}
+	if (send(netlink->socket, request, request->nlmsg_len, 0) < 0)
+		return fail(error, errno, question.sequence);
+	while (result == 0) {
+		int parts = receive(netlink, length);
+
+		if (parts < 0)
+			return fail(error, errno, question.sequence);
+		for (int i = 0; i < parts && result == 0; i++)
+			result = take_datagram(&question, received[i], length[i]);
+	}
+	return result < 0 ? -1 : question.interrupted ? fail(error, EINTR, question.sequence) : 0;
 }
 
 /*
@@ -200,7 +283,7 @@ int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_h
  */
 static void make_room_to_send(const struct netlink *netlink, size_t size)
 {
-	int room = (int)size * 2, fd = mnl_socket_get_fd(netlink->socket);
+	int room = (int)size * 2, fd = netlink->socket;
 
 	if (size > SEND_SIZE && setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
@@ -224,39 +307,59 @@ static bool is_answer_to(const struct nlmsghdr *message, const struct datagram *
 	       (sent->has_begin && message->nlmsg_seq == sent->first - 1);
 }
 
+/* How far the answers to a datagram are. */
+struct exchange {
+	const struct datagram *sent;
+	uint32_t next;			/* the kernel answers in the order of the messages */
+	bool failed;
+	struct netlink_error *error;	/* the first one */
+};
+
+/* 0 to go on, -1 where nothing more is to be said. */
+static int take_answers(struct exchange *exchange, const char *datagram, size_t length)
+{
+	const struct datagram *sent = exchange->sent;
+	const struct nlmsghdr *message = (const struct nlmsghdr *)datagram;
+	int left = (int)length;
+
+	if (!message_ok(message, left))
+		return fail(exchange->error, EBADMSG, sent->first);
+	for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		struct netlink_error own;
+
+		if (!is_answer_to(message, sent, exchange->next))
+			continue;
+		if (read_answer(message, &own) < 0 && own.number != sent->harmless && !exchange->failed) {
+			*exchange->error = own;
+			exchange->failed = true;
+		}
+		if (message->nlmsg_seq < sent->first)
+			return exchange->failed ? -1 : fail(exchange->error, EBADMSG, sent->first);
+		exchange->next = message->nlmsg_seq + 1;
+	}
+	return 0;
+}
+
 static int exchange(struct netlink *netlink, const struct datagram *sent, struct netlink_error *error)
 {
-	uint32_t next = sent->first;	/* the kernel answers in the order of the messages */
-	bool failed = false;
+	struct exchange exchange = { .sent = sent, .next = sent->first, .error = error };
+	size_t length[PARTS];
 
+	have_errors_explained(netlink);
 	make_room_to_send(netlink, sent->size);
-	if (mnl_socket_sendto(netlink->socket, sent->messages, sent->size) < 0)
+	if (send(netlink->socket, sent->messages, sent->size, 0) < 0)
 		return fail(error, errno, sent->first);
 
-	while (next <= sent->last) {
-		ssize_t got = receive(netlink);
-		const struct nlmsghdr *message = (const struct nlmsghdr *)netlink->buffer;
-		int left = (int)got;
+	while (exchange.next <= sent->last) {
+		int parts = receive(netlink, length);
 
-		if (got < 0)
-			return failed ? -1 : fail(error, errno, sent->first);
-		if (!message_ok(message, left))
-			return fail(error, EBADMSG, sent->first);
-		for (; message_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-			struct netlink_error own;
-
-			if (!is_answer_to(message, sent, next))
-				continue;
-			if (read_answer(message, &own) < 0 && own.number != sent->harmless && !failed) {
-				*error = own;
-				failed = true;
-			}
-			if (message->nlmsg_seq < sent->first)
-				return failed ? -1 : fail(error, EBADMSG, sent->first);
-			next = message->nlmsg_seq + 1;
-		}
+		if (parts < 0)
+			return exchange.failed ? -1 : fail(error, errno, sent->first);
+		for (int i = 0; i < parts && exchange.next <= sent->last; i++)
+			if (take_answers(&exchange, received[i], length[i]) < 0)
+				return -1;
 	}
-	return failed ? -1 : 0;
+	return exchange.failed ? -1 : 0;
 }
 
 bool netlink_again(int result, const struct netlink_error *error, int *attempts)
@@ -309,7 +412,7 @@ bool netlink_interface_name(const struct netlink *netlink, unsigned int index, c
 {
 	struct ifreq request = { .ifr_ifindex = (int)index };
 
-	if (ioctl(mnl_socket_get_fd(netlink->socket), SIOCGIFNAME, &request) < 0)
+	if (ioctl(netlink->socket, SIOCGIFNAME, &request) < 0)
 		return false;
 	memcpy(name, request.ifr_name, IFNAMSIZ);
 	return true;

@@ -11,12 +11,12 @@
 
 /* Requests and their answers, on one socket of one netlink family. */
 
-#define NETLINK_MESSAGE_SIZE 8192	/* room for any one request of ours */
+#define NETLINK_MESSAGE_SIZE 2048	/* room for any one request of ours, but those that make rules */
 
 struct netlink {
-	struct mnl_socket *socket;
+	int socket;			/* 0: none, since that is a standard file */
 	uint32_t sequence;		/* of the last message sent */
-	char *buffer;			/* for what is received */
+	bool explains;			/* the kernel adds a sentence to its errors */
 };
 
 /* What the kernel said against a request. */
@@ -46,6 +46,14 @@ void netlink_close(struct netlink *netlink);
  */
 int netlink_request(struct netlink *netlink, struct nlmsghdr *request, netlink_handler handle, void *data,
 		    struct netlink_error *error);
+
+/*
+ * netlink_request_both - the same of two requests for one answer each, which are sent as one; the kernel takes the first first
+ *
+ * Returns -1 with the first @error.
+ */
+int netlink_request_both(struct netlink *netlink, struct nlmsghdr *const request[2], const netlink_handler handle[2], void *data,
+			 struct netlink_error *error);
 
 /*
  * netlink_again - whether a reading is to begin anew: a change interrupted it, up to twenty times

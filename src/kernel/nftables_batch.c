@@ -15,9 +15,8 @@
 #include <string.h>
 
 #define MATCH_ROOM 300			/* more than the expressions of any match */
-#define MESSAGE_ROOM 8192		/* more than any message of a batch: of a rule, which has up to 512 beside its matches */
 
-_Static_assert(GUARD_MATCHES * MATCH_ROOM + 512 <= MESSAGE_ROOM, "put_rule() has room for the longest rule");
+_Static_assert(GUARD_MATCHES * MATCH_ROOM + 512 <= NFTABLES_MESSAGE_SIZE, "put_rule() has room for the longest rule");
 
 /* The next message; the buffer always has room for it. */
 static struct nlmsghdr *put_next(struct nftables_batch *batch, uint16_t type, uint16_t flags)
@@ -29,7 +28,7 @@ static struct nlmsghdr *put_next(struct nftables_batch *batch, uint16_t type, ui
 static void take_next(struct nftables_batch *batch, const struct nlmsghdr *message)
 {
 	batch->size += message->nlmsg_len;
-	if (batch->size + MESSAGE_ROOM <= batch->room)
+	if (batch->size + NFTABLES_MESSAGE_SIZE <= batch->room)
 		return;
 	batch->buffer = reallocate(batch->buffer, 2 * batch->room, 1);
 	/* The padding of attributes goes to the kernel too. */
@@ -157,7 +156,7 @@ static void put_begin(struct nftables_batch *batch, uint32_t generation, uint32_
 void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
 			 uint32_t generation, uint32_t *sequence)
 {
-	*batch = (struct nftables_batch){ .buffer = allocate(2, MESSAGE_ROOM), .room = 2 * (size_t)MESSAGE_ROOM };
+	*batch = (struct nftables_batch){ .buffer = allocate(2, NFTABLES_MESSAGE_SIZE), .room = 2 * (size_t)NFTABLES_MESSAGE_SIZE };
 
 	put_begin(batch, generation, ++*sequence);
 	batch->first = *sequence + 1;
@@ -185,7 +184,7 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 void nftables_make_session_batch(struct nftables_batch *batch, const char *table, const struct guard_change *change,
 				 size_t changes, uint32_t generation, uint32_t *sequence)
 {
-	*batch = (struct nftables_batch){ .buffer = allocate(2, MESSAGE_ROOM), .room = 2 * (size_t)MESSAGE_ROOM };
+	*batch = (struct nftables_batch){ .buffer = allocate(2, NFTABLES_MESSAGE_SIZE), .room = 2 * (size_t)NFTABLES_MESSAGE_SIZE };
 
 	put_begin(batch, generation, ++*sequence);
 	batch->first = *sequence + 1;

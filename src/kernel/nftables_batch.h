@@ -13,6 +13,8 @@
 /* Raised with each change of what the kernel is told of the same values; see tests/unit/test_nftables.c. */
 #define NFTABLES_ENCODING 2
 
+#define NFTABLES_MESSAGE_SIZE 8192	/* more than any message of a batch: of a rule, which has up to 512 beside its matches */
+
 struct nftables_batch {
 	char *buffer;
 	size_t size, room;	/* bytes */

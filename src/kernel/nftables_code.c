@@ -2,6 +2,7 @@
 #include "kernel/nftables_code.h"
 #include "kernel/netlink.h"
 #include "kernel/nftables_attributes.h"
+#include "kernel/nftables_batch.h"
 #include "kernel/nftables_rule.h"
 
 #include <arpa/inet.h>
@@ -158,7 +159,7 @@ void code_read(const struct nlattr *expressions, struct text *code, struct readi
 	}
 }
 
-/* @buffer: of NETLINK_MESSAGE_SIZE bytes */
+/* @buffer: of NFTABLES_MESSAGE_SIZE bytes */
 static void compile_rule(struct guard_rule *rule, const char *table, const char *chain, void *buffer)
 {
 	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_NEWRULE, NFPROTO_INET, 0, 0);
@@ -174,7 +175,7 @@ static void compile_rule(struct guard_rule *rule, const char *table, const char 
 
 void nftables_compile(struct guard *guard)
 {
-	char buffer[NETLINK_MESSAGE_SIZE];
+	char buffer[NFTABLES_MESSAGE_SIZE];
 
 	for (size_t i = 0; i < guard->chains; i++) {
 		struct guard_chain *chain = &guard->chain[i];

@@ -280,16 +280,28 @@ static int read_sessions(struct context *context, struct sockets *sockets, struc
 	return 0;
 }
 
+/* The generation first, so that a change while the rest is read belongs to a later one. 1: there is no such table. */
+static int look_at_table(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	static const netlink_handler handlers[] = { take_generation, take_table };
+	char generation[NETLINK_MESSAGE_SIZE], table[NETLINK_MESSAGE_SIZE];
+	struct nlmsghdr *const requests[] = {
+		nftables_get_generation(generation), nftables_get_table(table, context->view->config->killswitch_table),
+	};
+
+	if (netlink_request_both(&sockets->nft, requests, handlers, context, error) == 0)
+		return 0;
+	return error->number == ENOENT ? 1 : -1;
+}
+
 static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
 	const char *table = context->view->config->killswitch_table;
 	char buffer[NETLINK_MESSAGE_SIZE];
+	int result = look_at_table(context, sockets, error);
 
-	/* First, so that a change while the rest is read belongs to a later one. */
-	if (netlink_request(&sockets->nft, nftables_get_generation(buffer), take_generation, context, error) < 0)
-		return -1;
-	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
-		return error->number == ENOENT ? 0 : -1;
+	if (result != 0)
+		return result < 0 ? -1 : 0;
 	context->present->guard.unchanged = is_unchanged(context);
 	if (context->present->guard.unchanged)
 		return read_sessions(context, sockets, error);
@@ -322,13 +334,10 @@ static int observe_once(struct context *context, struct sockets *sockets, const 
 
 static int observe_sessions_once(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
-	const char *table = context->view->config->killswitch_table;
-	char buffer[NETLINK_MESSAGE_SIZE];
+	int result = look_at_table(context, sockets, error);
 
-	if (netlink_request(&sockets->nft, nftables_get_generation(buffer), take_generation, context, error) < 0)
-		return -1;
-	if (netlink_request(&sockets->nft, nftables_get_table(buffer, table), take_table, context, error) < 0)
-		return error->number == ENOENT ? 0 : -1;
+	if (result != 0)
+		return result < 0 ? -1 : 0;
 	context->present->guard.unchanged = true;
 	return read_sessions(context, sockets, error);
 }

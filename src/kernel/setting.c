@@ -13,7 +13,7 @@ int setting_read(const char *name)
 	int fd;
 
 	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		got = read(fd, &digit, 1);
 		close(fd);
@@ -36,8 +36,8 @@ int setting_write(const char *name, int value)
 	return error;
 }
 
-/* Either is there where the kernel has XFRM, whatever of it a container may see. */
+/* Either is there where the kernel has XFRM, whatever of it a container may see; the first is found sooner. */
 bool setting_ipsec(void)
 {
-	return access("/proc/net/xfrm_stat", F_OK) == 0 || access("/proc/sys/net/core/xfrm_larval_drop", F_OK) == 0;
+	return access("/proc/sys/net/core/xfrm_larval_drop", F_OK) == 0 || access("/proc/net/xfrm_stat", F_OK) == 0;
 }

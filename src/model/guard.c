@@ -7,7 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RULES_AT_ONCE 4	/* for which there is room made: most chains have a few */
+#define RULES_AT_ONCE 128	/* for which there is room made: more than a guard of one gateway has */
+
+/* The rules of all chains, one chain behind the other: few allocations for many short chains. */
+struct guard_blocks {
+	struct guard_rule **block;
+	size_t blocks;
+	size_t used, room;		/* of the last one */
+};
 
 static int compare_prefixes(const void *a, const void *b)
 {
@@ -98,15 +105,39 @@ const struct guard_set *guard_find_set(const struct guard *guard, const char *na
 
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain)
 {
+	if (!guard->blocks)
+		guard->blocks = allocate(1, sizeof(*guard->blocks));
 	guard->chain = make_room_for_one(guard->chain, guard->chains, sizeof(*guard->chain));
 	guard->chain[guard->chains] = *chain;
+	guard->chain[guard->chains].blocks = guard->blocks;
 	return &guard->chain[guard->chains++];
+}
+
+/* Another block, to which the rules of the chain are moved, since they stay together. */
+static void add_block(struct guard_chain *chain)
+{
+	struct guard_blocks *blocks = chain->blocks;
+	size_t room = chain->rules < RULES_AT_ONCE ? RULES_AT_ONCE : 2 * chain->rules;
+	struct guard_rule *block = reallocate(NULL, room, sizeof(*block));
+
+	if (chain->rules)
+		memcpy(block, chain->rule, chain->rules * sizeof(*block));
+	blocks->block = make_room_for_one(blocks->block, blocks->blocks, sizeof(struct guard_rule *));
+	blocks->block[blocks->blocks++] = block;
+	blocks->used = chain->rules;
+	blocks->room = room;
+	chain->rule = block;
 }
 
 struct guard_rule *guard_add_rule(struct guard_chain *chain)
 {
-	if (chain->rules % RULES_AT_ONCE == 0)
-		chain->rule = reallocate(chain->rule, chain->rules + RULES_AT_ONCE, sizeof(*chain->rule));
+	struct guard_blocks *blocks = chain->blocks;
+
+	if (blocks->used == blocks->room)
+		add_block(chain);
+	else if (chain->rules == 0)
+		chain->rule = &blocks->block[blocks->blocks - 1][blocks->used];
+	blocks->used++;
 	memset(&chain->rule[chain->rules], 0, sizeof(*chain->rule));
 	return &chain->rule[chain->rules++];
 }
@@ -573,11 +604,14 @@ uint64_t guard_digest(const struct guard *guard)
 
 void guard_free(struct guard *guard)
 {
-	for (size_t i = 0; i < guard->chains; i++) {
+	for (size_t i = 0; i < guard->chains; i++)
 		for (size_t j = 0; j < guard->chain[i].rules; j++)
 			text_free(&guard->chain[i].rule[j].code);
-		free(guard->chain[i].rule);
-	}
+	for (size_t i = 0; guard->blocks && i < guard->blocks->blocks; i++)
+		free(guard->blocks->block[i]);
+	if (guard->blocks)
+		free(guard->blocks->block);
+	free(guard->blocks);
 	for (size_t i = 0; i < guard->sets; i++) {
 		free(guard->set[i].prefix);
 		free(guard->set[i].element);

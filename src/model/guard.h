@@ -123,6 +123,7 @@ struct guard_chain {
 	const char *hook_text, *priority_text;	/* the same for nft(8) */
 	struct guard_rule *rule;
 	size_t rules;
+	struct guard_blocks *blocks;	/* where they are */
 };
 
 /* The set in which the kernel counts flows by the interface (its index) that they come in on. */
@@ -189,6 +190,7 @@ struct guard {
 	char own[IFNAMSIZ];			/* the tunnel of the session that a hook is about; "" for none */
 	struct guard_chain *chain;
 	size_t chains;
+	struct guard_blocks *blocks;		/* of the chains' rules */
 	struct lines kept;			/* by guard_keep() */
 };
 
@@ -218,7 +220,12 @@ void guard_add_key_text(struct text *text, const struct guard_set *set, const ui
 /* guard_find_set - NULL where it has none of that name */
 const struct guard_set *guard_find_set(const struct guard *guard, const char *name);
 
-/* guard_add_chain, guard_add_rule - a new last one, zeroed; the pointer holds until the next is added */
+/*
+ * guard_add_chain - a new last one
+ * guard_add_rule - the same of the last chain, zeroed
+ *
+ * The pointer holds until the next is added.
+ */
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain);
 struct guard_rule *guard_add_rule(struct guard_chain *chain);
 struct guard_match *guard_add_match(struct guard_rule *rule, enum guard_match_kind kind);

@@ -1083,7 +1083,7 @@ static void fill_keep(struct guard_chain *chain, const struct config *config)
 
 static const struct guard_chain keep_chain = {
 	/* Behind the kernel's tracking of flows at -200, before routing. */
-	"keep", "filter", NF_INET_PRE_ROUTING, -150, "prerouting", "mangle", NULL, 0
+	"keep", "filter", NF_INET_PRE_ROUTING, -150, "prerouting", "mangle", NULL, 0, NULL
 };
 
 static void add_gateway_chains(struct guard *guard, const struct terms *of)
@@ -1107,31 +1107,31 @@ static void add_gateway_chains(struct guard *guard, const struct terms *of)
 
 static const struct guard_chain prerouting_chain = {
 	/* Before the kernel's defragmentation at -400 (NF_IP_PRI_CONNTRACK_DEFRAG). */
-	"prerouting", "filter", NF_INET_PRE_ROUTING, -450, "prerouting", "-450", NULL, 0
+	"prerouting", "filter", NF_INET_PRE_ROUTING, -450, "prerouting", "-450", NULL, 0, NULL
 };
 static const struct guard_chain from_tunnel_chain = { .name = "from_tunnel" };
 static const struct guard_chain forward_chain = {
-	"forward", "filter", NF_INET_FORWARD, -10, "forward", "filter - 10", NULL, 0
+	"forward", "filter", NF_INET_FORWARD, -10, "forward", "filter - 10", NULL, 0, NULL
 };
 static const struct guard_chain from_client_chain = { .name = "from_client" };
 static const struct guard_chain to_client_chain = { .name = "to_client" };
 static const struct guard_chain input_chain = {
-	"input", "filter", NF_INET_LOCAL_IN, -10, "input", "filter - 10", NULL, 0
+	"input", "filter", NF_INET_LOCAL_IN, -10, "input", "filter - 10", NULL, 0, NULL
 };
 static const struct guard_chain to_server_chain = { .name = "to_server" };
 static const struct guard_chain from_gateway_chain = { .name = "from_gateway" };
 static const struct guard_chain leaving_chain = {
 	/* Before clients' addresses are masqueraded at 100 (NF_IP_PRI_NAT_SRC). */
-	"leaving", "filter", NF_INET_POST_ROUTING, 90, "postrouting", "srcnat - 10", NULL, 0
+	"leaving", "filter", NF_INET_POST_ROUTING, 90, "postrouting", "srcnat - 10", NULL, 0, NULL
 };
 static const struct guard_chain postrouting_chain = {
-	"postrouting", "nat", NF_INET_POST_ROUTING, 100, "postrouting", "srcnat", NULL, 0
+	"postrouting", "nat", NF_INET_POST_ROUTING, 100, "postrouting", "srcnat", NULL, 0, NULL
 };
 
 static const struct guard_chain our_address_chain = { .name = "our_address" };
 static const struct guard_chain encrypted_chain = {
 	/* Behind NAT. */
-	"encrypted", "filter", NF_INET_POST_ROUTING, 110, "postrouting", "srcnat + 10", NULL, 0
+	"encrypted", "filter", NF_INET_POST_ROUTING, 110, "postrouting", "srcnat + 10", NULL, 0, NULL
 };
 
 static void add_leaving_chains(struct guard *guard, const struct terms *of, int family)

@@ -89,7 +89,7 @@ static int refuse_owner(const struct state *state, const char *name, struct repo
 {
 	return report_error(report, EX_CANTCREAT, "state directory: %s%s%s must belong to user %u and be writable by "
 			    "nobody else; remove it, and it will be created anew", state->path, name[0] ? "/" : "", name,
-			    (unsigned int)geteuid());
+			    (unsigned int)state->user);
 }
 
 /* The directory that it lies in: who can write there can put another in its place. */
@@ -110,7 +110,7 @@ static int check_parent(const struct state *state, struct report *report)
 static int check_private(const struct state *state, const char *name, int fd, const struct stat *status, bool create,
 			 struct report *report)
 {
-	if (status->st_uid != geteuid() || status->st_mode & (S_IWGRP | S_IWOTH))
+	if (status->st_uid != state->user || status->st_mode & (S_IWGRP | S_IWOTH))
 		return refuse_owner(state, name, report);
 	if (!(status->st_mode & (S_IRWXG | S_IRWXO)) || !create)
 		return 0;
@@ -171,7 +171,7 @@ static int check_directory(const struct state *state, const char *name, bool cre
 
 int state_open(struct state *state, const char *path, bool create, struct report *report)
 {
-	*state = (struct state){ .directory = -1, .sessions = -1, .path = path };
+	*state = (struct state){ .directory = -1, .sessions = -1, .user = geteuid(), .path = path };
 	state->directory = open_directory(state, AT_FDCWD, path, "", create, report);
 	if (state->directory < 0 || check_parent(state, report) < 0)
 		return -1;
@@ -362,11 +362,28 @@ static int put_file(const struct state *state, const struct text *text, const ch
 	return -1;
 }
 
+/* The same of one that is not there yet: 1 where it is. Half of it is nothing: its session begins when it is complete. */
+static int put_new_file(const struct state *state, const struct text *text, const char *name, struct report *report)
+{
+	int fd = openat(state->directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600), result;
+
+	if (fd < 0 && errno == EEXIST)
+		return 1;
+	if (fd < 0)
+		return complain(state, name, report);
+	result = write_all(fd, text) < 0 ? complain(state, name, report) : 0;
+	close(fd);
+	if (result < 0)
+		unlinkat(state->directory, name, 0);
+	return result;
+}
+
 int state_record(const struct state *state, const struct session *session, struct report *report)
 {
 	struct text record CLEANUP(text_free) = { 0 };
 	unsigned long long start;
 	char name[NAME_SIZE];
+	int result;
 
 	drop_records(state);
 	session_name(name, session->id);
@@ -374,7 +391,8 @@ int state_record(const struct state *state, const struct session *session, struc
 		return report_error(report, EX_CANTCREAT, "can't record the session: /proc/%s/stat, of its worker: %s",
 				    session->id, strerror(errno));
 	make_record(&record, session, start);
-	return put_file(state, &record, name, report);
+	result = put_new_file(state, &record, name, report);
+	return result > 0 ? put_file(state, &record, name, report) : result;
 }
 
 static int remove_record(const struct state *state, const char *id)

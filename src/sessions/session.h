@@ -12,8 +12,8 @@
  * The state directory is root's, of mode 0700 like all that is in it, so that nobody else can open what is locked:
  * `sessions/`. That has a file for each session,
  * named after ocserv's ID, the pid of its worker; `addresses/` has a symbolic link for each address, named after it,
- * to the ID that had it last; of several gateways `devices/` has one for each tunnel, to the ID and the addresses that it had. A record is one line of key=value pairs, written under another name and renamed. It
- * holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
+ * to the ID that had it last; of several gateways `devices/` has one for each tunnel, to the ID and the addresses that it had. A record is one line of key=value pairs; one that takes the place of another is written under another name and
+ * renamed. It holds when the worker started, so a worker that is gone, or whose pid another process got, is noticed: ocserv may
  * die without calling a disconnect hook. `gateways` is a file of the gateways that have a name and where they are. `change`,
  * `checkpoint`, `gateway4` and `gateway6` are symbolic links too, whose
  * targets are what they tell.
@@ -35,6 +35,7 @@ struct state {
 	int directory;			/* a descriptor, -1 where closed */
 	int sessions;			/* the same, of what is locked in it */
 	bool locked;			/* by flock(2) */
+	uid_t user;			/* whose all of it is: ours */
 	struct records *records;	/* under the lock: what was read of sessions */
 	const char *path;
 };

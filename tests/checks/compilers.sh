@@ -43,7 +43,7 @@ hardening() {	# what readelf says of the program
 ok "gcc" build_with gcc src/ocserv-gateway
 ok "clang, the tests, too" build_with clang "all check" CC=clang
 ok "libraries inside" build_with static src/ocserv-gateway --enable-static-libraries
-unlike "$(readelf --dynamic "$build/static/src/ocserv-gateway")" 'libnftnl' "it is not needed to run it"
+unlike "$(readelf --dynamic "$build/static/src/ocserv-gateway")" 'libnftnl' "libnftnl is not needed to run it"
 is "$("$build/static/src/ocserv-gateway" --version)" "$("$build/gcc/src/ocserv-gateway" --version)" "it runs"
 ok "gcc -fanalyzer" analyze
 ok "musl's headers" musl_headers

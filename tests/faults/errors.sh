@@ -50,7 +50,7 @@ calls_of() {
 		function told() { if (number) print number, call site; number = 0 }
 		/^ > / { if (depth++ < 5) site = site ">" $2; next }
 		{ told(); sub(/^[0-9]+ +/, ""); site = ""; depth = 0 }
-		index($0, "fcntl(0, F_GETFD)") == 1 { main = 1 }
+		index($0, "poll([{fd=0") == 1 { main = 1 }
 		index($0, call) != 1 { row = 0; next }
 		{ n++; row++ }
 		main && (row < 4 || row % 8 == 0) { number = n }

@@ -71,7 +71,7 @@ static int next_stop(pid_t child, int stop, int *status)
 
 /* Calls that read, or are about the process alone. Whatever is not here counts. */
 static const long harmless[] = {
-	SYS_read, SYS_pread64, SYS_recvmsg, SYS_recvfrom, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_readlinkat,
+	SYS_read, SYS_pread64, SYS_recvmsg, SYS_recvmmsg, SYS_recvfrom, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_readlinkat,
 	SYS_getdents64, SYS_lseek, SYS_faccessat, SYS_getsockname, SYS_getsockopt, SYS_ppoll, SYS_pselect6, SYS_uname,
 	SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk, SYS_getrandom, SYS_prlimit64,
 	SYS_set_tid_address, SYS_set_robust_list, SYS_rseq, SYS_futex, SYS_socket, SYS_setsockopt, SYS_close, SYS_fcntl,

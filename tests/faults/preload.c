@@ -8,6 +8,7 @@
  *   FAULT_COUNTS=FILE     where the number of messages is written in the end
  *   FAULT_SITES=FILE      where each allocation is written in the end: its number, and a number of its callers
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <execinfo.h>
 #include <linux/netlink.h>
@@ -182,11 +183,15 @@ static ssize_t spoil(struct nlmsghdr *header, ssize_t length, int *flags)
 	return length;
 }
 
-ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+int recvmmsg(int fd, struct mmsghdr *parts, unsigned int count, int flags, struct timespec *timeout)
 {
-	ssize_t length = syscall(SYS_recvmsg, fd, message, flags);
+	int got = (int)syscall(SYS_recvmmsg, fd, parts, count, flags, timeout);
 
-	if (length >= NLMSG_HDRLEN + (ssize_t)sizeof(int) && ++reply == spoilt)
-		length = spoil(message->msg_iov[0].iov_base, length, &message->msg_flags);
-	return length;
+	for (int i = 0; i < got; i++) {
+		struct msghdr *message = &parts[i].msg_hdr;
+
+		if (parts[i].msg_len >= NLMSG_HDRLEN + sizeof(int) && ++reply == spoilt)
+			parts[i].msg_len = (unsigned int)spoil(message->msg_iov->iov_base, parts[i].msg_len, &message->msg_flags);
+	}
+	return got;
 }

@@ -86,7 +86,7 @@ failing_calls() {
 	local names errors kind call number error
 	while IFS='|' read -r names errors kind; do
 		for call in $names; do
-			more || [[ " sendto recvmsg openat readlinkat getdents64 mmap " == *" $call "* ]] || continue
+			more || [[ " sendto recvmmsg openat readlinkat getdents64 mmap " == *" $call "* ]] || continue
 			for number in $(calls_of "$call"); do
 				for error in $(one_of "$number" "$errors"); do
 					echo "$kind $call $number $error"

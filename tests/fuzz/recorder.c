@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * To be preloaded: appends what the kernel answers a program that uses libmnl to the file OGW_RECORD, in the form
+ * To be preloaded: appends what the kernel answers the program to the file OGW_RECORD, in the form
  * of stand_in.h. What differs between two runs alike, numbers and ports, is taken out.
  */
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static uint32_t first_sequence;
 
-ssize_t mnl_socket_sendto(const struct mnl_socket *socket, const void *request, size_t size)
+ssize_t send(int socket, const void *request, size_t size, int flags)
 {
-	ssize_t (*real)(const struct mnl_socket *, const void *, size_t);
 	const struct nlmsghdr *message = request;
 
 	first_sequence = message->nlmsg_seq + (message->nlmsg_type == NFNL_MSG_BATCH_BEGIN);
-	*(void **)&real = dlsym(RTLD_NEXT, "mnl_socket_sendto");
-	return real(socket, request, size);
+	return syscall(SYS_sendto, socket, request, size, flags, NULL, 0);
 }
 
 static void record(const char *answer, size_t size)
@@ -43,13 +42,11 @@ static void record(const char *answer, size_t size)
 	close(file);
 }
 
-ssize_t mnl_socket_recvfrom(const struct mnl_socket *socket, void *buffer, size_t size)
+int recvmmsg(int socket, struct mmsghdr *parts, unsigned int count, int flags, struct timespec *timeout)
 {
-	ssize_t (*real)(const struct mnl_socket *, void *, size_t), got;
+	int got = (int)syscall(SYS_recvmmsg, socket, parts, count, flags, timeout);
 
-	*(void **)&real = dlsym(RTLD_NEXT, "mnl_socket_recvfrom");
-	got = real(socket, buffer, size);
-	if (got > 0)
-		record(buffer, (size_t)got);
+	for (int i = 0; i < got; i++)
+		record(parts[i].msg_hdr.msg_iov->iov_base, parts[i].msg_len);
 	return got;
 }

@@ -394,7 +394,7 @@ check_next() {
 calls() {
 	cat <<-'END'
 		sendto|EPERM ENOMEM ENOBUFS EBUSY EINTR EAGAIN ETIMEDOUT|kernel
-		recvmsg|EPERM ENOMEM ENOBUFS EINTR EAGAIN|kernel
+		recvmmsg|EPERM ENOMEM ENOBUFS EINTR EAGAIN|kernel
 		socket bind getsockname setsockopt|EPERM ENOMEM ENOBUFS EBUSY EMFILE|kernel
 		openat|ENOSPC EROFS EACCES EIO EMFILE ENFILE ENOMEM EINTR|file
 		mkdirat renameat symlinkat unlinkat|ENOSPC EROFS EACCES EIO|file
@@ -434,8 +434,8 @@ success_said() {
 # for the caller to try again.
 status_wanted() {
 	case $at in
-	recvmsg*EINTR|read*EINTR|write*EINTR)	echo 0 ;;
-	recvmsg*EAGAIN|*sequence)		echo '0|75' ;;
+	recvmmsg*EINTR|recvmmsg*EAGAIN|read*EINTR|write*EINTR)	echo 0 ;;
+	*sequence)				echo '0|75' ;;
 	allocation*)				echo '0|71|73' ;;
 	*)					echo '0|64|71|73|75|77|78' ;;
 	esac

@@ -488,15 +488,15 @@ test_owned_table() {
 }
 
 # inject FAULT: a hook in which the kernel's answers are tampered with
-inject() {
-	local WRAP=(strace -qq -o /dev/null -e "trace=${1%%:*}" -e "inject=$1")
+inject() {	# SYSCALL:FAULT...
+	local WRAP=(strace -qq -o /dev/null -e "trace=$(printf '%s,' "${@%%:*}")" "${@/#/--inject=}")
 	local ENVIRONMENT=("${ENVIRONMENT[@]}" ASAN_OPTIONS=detect_leaks=0)
 	hook connect
 }
 
-# test_fault STATUS REGEX SYSCALL ERROR N: at the Nth call. (tests/faults does it at all.)
+# test_fault STATUS REGEX SYSCALL ERROR N [SYSCALL:FAULT]: at the Nth call. (tests/faults does it at all.)
 test_fault() {
-	inject "$3:error=$4:when=$5"
+	inject "$3:error=$4:when=$5" "${@:6}"
 	is "$status" "$1" "$4 at $3 $5: status $1"
 	like "$(errors | head -n 1)" "$2" "$4 at $3 $5: it says why"
 	ok "$4 at $3 $5: lines are lines" lines_good
@@ -588,7 +588,7 @@ test_privileges
 test_owned_table
 for number in 1 2 4 7 9; do
 	test_fault 71 "No buffer space" sendto ENOBUFS "$number"
-	test_fault 75 "no answer" recvmsg EAGAIN "$number"
+	test_fault 75 "no answer" recvmmsg EAGAIN "$number" poll:retval=0
 done
 test_deadline
 test_interface_down

@@ -106,11 +106,11 @@ interpose() {
 		#include <stdlib.h>
 		#include <sys/socket.h>
 
-		ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length)
+		ssize_t send(int fd, const void *data, size_t size, int flags)
 		{
 			static FILE *commands;
 			char command[512];
-			ssize_t (*real)(int, const void *, size_t, int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "sendto");
+			ssize_t (*real)(int, const void *, size_t, int) = dlsym(RTLD_NEXT, "send");
 
 			if (size >= sizeof(struct nlmsghdr) && ((const struct nlmsghdr *)data)->nlmsg_type == NFNL_MSG_BATCH_BEGIN) {
 				if (!commands)
@@ -118,7 +118,7 @@ interpose() {
 				if (commands && fgets(command, sizeof(command), commands))
 					system(command);
 			}
-			return real(fd, data, size, flags, to, length);
+			return real(fd, data, size, flags);
 		}
 	END
 	cc -shared -fPIC -w -o "$OGW_WORK/meddle.so" "$OGW_WORK/meddle.c"

@@ -335,7 +335,7 @@ test_a_gateway_that_is_not_there() {
 
 # calls_of COMMAND...: how many calls it makes that ask the kernel or read files
 calls_of() {
-	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -e "trace=sendto,sendmsg,recvmsg,openat,readlinkat,getdents64" -o "$OGW_WORK/trace")
+	WRAP=(env ASAN_OPTIONS=detect_leaks=0 strace -f -e "trace=sendto,sendmsg,recvmmsg,openat,readlinkat,getdents64" -o "$OGW_WORK/trace")
 	"$@" || return
 	WRAP=()
 	calls=$(grep -c '^[0-9]* *[a-z]' "$OGW_WORK/trace")

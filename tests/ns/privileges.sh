@@ -38,10 +38,10 @@ program_of() {
 	echo "$pid"
 }
 
-# Number 47 is recvmsg(2), 45 recvfrom(2).
+# Number 7 is poll(2), 47 recvmsg(2), by which the C library itself waits, 45 recvfrom(2).
 waits_for_answer() {
 	[ "$(readlink "/proc/$(program_of "$1")/exe")" = "$(readlink -f "$OGW_PROGRAM")" ] &&
-		grep -qE '^(45|47) ' "/proc/$(program_of "$1")/syscall"
+		grep -qE '^(7|45|47) ' "/proc/$(program_of "$1")/syscall"
 }
 
 of_status() {
@@ -84,8 +84,8 @@ test_deadlines() {
 		check | explain) seconds=10 ;;
 		*) seconds=5 ;;
 		esac
-		start "$run" strace -qq -o "$OGW_WORK/trace" -e trace=setitimer,recvmsg,recvfrom \
-			-e inject=recvmsg,recvfrom:signal=SIGALRM:when=1
+		start "$run" strace -qq -o "$OGW_WORK/trace" -e trace=setitimer,recvmmsg,recvfrom \
+			-e inject=recvmmsg,recvfrom:signal=SIGALRM:when=1
 		wait "$run_pid"
 		is "$?" 75 "$run: the deadline: status 75"
 		like "$(cat "$OGW_WORK/${run// /}.err")" "error: gave up after $seconds seconds; run it again" \

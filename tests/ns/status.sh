@@ -434,7 +434,7 @@ test_deadline() {
 	local slow
 	start
 	watched --watch=6
-	env -i "${ENVIRONMENT[@]}" strace -o /dev/null -e inject=recvmsg:delay_enter=6000000:when=2 "$OGW_PROGRAM" status \
+	env -i "${ENVIRONMENT[@]}" strace -o /dev/null -e inject=recvmmsg:delay_enter=6000000:when=2 "$OGW_PROGRAM" status \
 		>/dev/null 2>"$OGW_WORK/slow.err" &
 	slow=$!
 	ok "watch: time between two screens is not that of a run" wait_for 20 shown 2 '^state +installed'

@@ -428,7 +428,7 @@ static void the_largest_batch_has_room(void **state)
 	nftables_make_batch(&batch, &example.wanted.guard, true, true, 0, &sequence);
 	assert_in_range(batch.size, 64 * 1024, batch.room);
 	while ((message = next_message(&batch, message)))
-		assert_in_range(message->nlmsg_len, MNL_NLMSG_HDRLEN, NETLINK_MESSAGE_SIZE / 2);
+		assert_in_range(message->nlmsg_len, MNL_NLMSG_HDRLEN, NFTABLES_MESSAGE_SIZE / 2);
 	free(batch.buffer);
 	example_free(&example);
 }
@@ -767,7 +767,7 @@ static void different_rules_have_different_code(void **state)
 
 static union {
 	struct nlmsghdr header;
-	char bytes[NETLINK_MESSAGE_SIZE];
+	char bytes[NFTABLES_MESSAGE_SIZE];
 } buffer;
 
 static struct nlmsghdr *begin(uint16_t type)
@@ -1143,7 +1143,7 @@ static void parse_rule(const struct nlmsghdr *message)
 
 static void parse_elements(const struct nlmsghdr *message)
 {
-	struct present_guard present = { .set = allocate(1, sizeof(*present.set)), .sets = 1 };
+	struct present_guard present = { .set = make_room_for_one(NULL, 0, sizeof(*present.set)), .sets = 1 };
 
 	present.set[0] = (struct present_set){ .name = GUARD_CLIENTS6_SET, .family = AF_INET6 };
 	nftables_parse_set(message, "ocserv_gw", &present);

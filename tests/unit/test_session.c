@@ -867,11 +867,17 @@ static void what_a_killed_run_left_of_a_record_is_no_obstacle(void **unused)
 {
 	struct worker worker = begin_worker("worker");
 	struct session session = a_session(worker.id, "alice");
+	struct text path CLEANUP(text_free) = { 0 };
 	struct state state;
 	struct stat status;
 
 	(void)unused;
 	open_state(&state);
+	text_add(&path, "state/sessions/%s", worker.id);
+	write_file(text_string(&path), "id=half of a rec");
+	check_sessions(&state, false, NULL, NULL);
+	record(&state, &session);
+	check_sessions(&state, false, ALICE, worker.id);
 	write_file("state/sessions/new", "id=half of a rec");
 	record(&state, &session);
 	check_sessions(&state, false, ALICE, worker.id);

@@ -26,7 +26,7 @@ static void chain_make(struct chain *of)
 	nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, NF_INET_FORWARD);
 	nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, 0);
 	nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
-	of->ruleset.chain = allocate(1, sizeof(*of->ruleset.chain));
+	of->ruleset.chain = make_room_for_one(NULL, 0, sizeof(*of->ruleset.chain));
 	of->ruleset.chain[0] = (struct ruleset_chain){ .chain = chain };
 	of->ruleset.chains = 1;
 }
