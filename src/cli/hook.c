@@ -5,7 +5,7 @@
 #include "cli/run.h"
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
-#include "kernel/conntrack.h"
+#include "sessions/endings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -254,57 +254,44 @@ static int run_next(const struct config *config, struct report *report)
 			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-/* The addresses of a session as others know them: without scope, in their shortest form. */
-static unsigned int session_addresses(const struct session *session, struct address address[FAMILIES])
+/* An address of a session as others know it: without scope, in its shortest form; false where it has none. */
+static bool session_address(const struct session *session, int family, char text[ADDRESS_TEXT])
 {
-	unsigned int count = 0;
+	struct address address;
 
-	if (address_parse_unscoped(&address[count], session->ip4))
-		count++;
-	if (address_parse_unscoped(&address[count], session->ip6))
-		count++;
-	return count;
+	if (!address_parse_unscoped(&address, family == IPV4 ? session->ip4 : session->ip6))
+		return false;
+	address_text(&address, text);
+	return true;
 }
-
-/* In a family that is blocked nothing comes to a client from beyond the VPN. */
-static bool flows_matter(const struct config *config, const struct address *address)
-{
-	return config->forget_flows && !config_blocks(config, family_index(address->family));
-}
-
-/* Addresses that another client had, whose flows are to end before this one gets them. */
-struct stale {
-	struct address address[FAMILIES];
-	unsigned int count;
-};
 
 /* Takes an address over from who had it. */
-static int take_over(const struct config *config, const struct session *session, const struct address *address,
-		     const struct state *state, struct stale *stale, struct report *report)
+static int take_over(const struct config *config, const struct session *session, int family, const char *address,
+		     const struct state *state, struct endings *stale, struct report *report)
 {
-	char text[ADDRESS_TEXT];
-	enum holder holder = state_holder(state, session, address_text(address, text));
+	enum holder holder = state_holder(state, session, address);
 
 	if (holder == HOLDER_SELF)
 		return 0;
-	if (flows_matter(config, address) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
-		stale->address[stale->count++] = *address;
-	return state_hold(state, session, text, report);
+	if (endings_matter(config, family) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER) &&
+	    endings_note(stale, state, session, family, report) < 0)
+		return -1;
+	return state_hold(state, session, address, report);
 }
 
+/* @stale: those that another client had, whose flows are to end before this one gets them */
 static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
-			  struct stale *stale, struct report *report)
+			  struct endings *stale, struct report *report)
 {
-	struct address address[FAMILIES];
-	unsigned int count = session_addresses(session, address);
+	char address[ADDRESS_TEXT];
 	int result = 0;
 
-	for (unsigned int i = 0; i < count && result == 0; i++) {
-		char text[ADDRESS_TEXT];
-
-		result = state_claim(state, session, address_text(&address[i], text), report);
+	for (int family = 0; family < FAMILIES && result == 0; family++) {
+		if (!session_address(session, family, address))
+			continue;
+		result = state_claim(state, session, address, report);
 		if (result > 0)
-			result = take_over(config, session, &address[i], state, stale, report);
+			result = take_over(config, session, family, address, state, stale, report);
 	}
 	return result;
 }
@@ -331,7 +318,7 @@ static int check_gateway(const struct situation *situation, const struct gateway
 }
 
 /* Routing and kill switch, and the record of the session, under the lock. */
-static int connect_locked(struct run *run, struct session *session, struct stale *stale, enum change *change,
+static int connect_locked(struct run *run, struct session *session, struct endings *stale, enum change *change,
 			  struct text *wrong)
 {
 	const struct config *config = &run->config;
@@ -438,7 +425,7 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	struct session session = read_session();
 	struct text wrong CLEANUP(text_free) = { 0 };
 	struct report *report = &run->report;
-	struct stale stale = { 0 };
+	struct endings stale CLEANUP(endings_free) = { 0 };
 	enum change change;
 	int result;
 
@@ -466,9 +453,11 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	 * Without the lock, since the kernel looks at all flows. They end before the session begins. A run that is killed
 	 * here is refused, and the next holder finds that this one has ended.
 	 */
-	for (unsigned int i = 0; i < stale.count && result == 0; i++)
-		conntrack_forget(&run->sockets.nft, &stale.address[i], report);
-	run_forget_moved(run);
+	if (result == 0 && endings_await(&stale, &run->state, config, report) < 0) {
+		state_forget(&run->state, session.id, report);
+		result = -1;
+	}
+	run_end_moved(run);
 	sockets_close(&run->sockets);
 	if (result == 0 && config->next_script) {
 		deadline_stop();
@@ -525,34 +514,22 @@ static bool is_last_holder(const struct state *state, const struct session *sess
 }
 
 /*
- * Ends the flows of a session's addresses that no other live session has. Without the lock: with many flows
- * the kernel needs a while to find them, and no other run has to wait. A run that is killed here leaves the
- * address to be cleared at the next connect that gets it.
+ * The flows of a session's addresses that no other live session has are to end, and then the addresses are nobody's.
+ * Before its record goes: a run that is killed behind that leaves the note.
  */
-static void release_addresses(const struct config *config, const struct session *session, struct state *state,
+static void release_addresses(const struct config *config, const struct session *session, const struct state *state,
 			      struct report *report)
 {
-	struct address address[FAMILIES];
-	unsigned int count = session_addresses(session, address);
-	struct netlink netfilter = { 0 };
+	char address[ADDRESS_TEXT];
 
-	for (unsigned int i = 0; i < count; i++) {
-		char text[ADDRESS_TEXT];
-
-		address_text(&address[i], text);
-		if (!is_last_holder(state, session, text))
+	for (int family = 0; family < FAMILIES; family++) {
+		if (!session_address(session, family, address) || !is_last_holder(state, session, address))
 			continue;
-		if (flows_matter(config, &address[i])) {
-			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
-				return;
-			conntrack_forget(&netfilter, &address[i], report);
-		}
-		/* Somebody may have got the address meanwhile. */
-		if (state_lock(state, report) == 0 && is_last_holder(state, session, text))
-			state_release(state, text);
-		state_unlock(state);
+		if (endings_matter(config, family))
+			endings_note(NULL, state, session, family, report);
+		else
+			state_release(state, address);
 	}
-	netlink_close(&netfilter);
 }
 
 static void log_disconnect(const struct config *config, const struct session *session, enum change change)
@@ -630,6 +607,7 @@ static int hook_disconnect(struct run *run)
 	run->harmless = true;
 	if (!config->log_dry_run && run_lock(run) == 0) {
 		session.gateway = state_gateway(&run->state, session.id, gateway);
+		release_addresses(config, &session, &run->state, report);
 		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
 			remove_after_last(run, &session, &change);
 		if (change == CHANGE_NONE)
@@ -637,7 +615,8 @@ static int hook_disconnect(struct run *run)
 		/* Before the sockets: to close one waits until the kernel has cleared a table away. */
 		state_unlock(&run->state);
 		sockets_close(&run->sockets);
-		release_addresses(config, &session, &run->state, report);
+		/* Without the lock: with many flows the kernel needs a while to find them, and no other run has to wait. */
+		endings_end(&run->state, config, report);
 	}
 	log_disconnect(config, &session, change);
 	if (config->next_script) {

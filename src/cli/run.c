@@ -3,7 +3,7 @@
 #include "base/deadline.h"
 #include "base/privileges.h"
 #include "diagnose/overlap.h"
-#include "kernel/conntrack.h"
+#include "sessions/endings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,13 +71,17 @@ struct moves {
 	struct changes changes;
 };
 
+/* The note stands before the kernel is changed, so that a run that is killed then leaves it to the next one. */
 static void note_move(struct run *run, const struct session *session, const struct address *address, const char *from,
 		      const char *to)
 {
 	struct text line CLEANUP(text_free) = { 0 };
 	char text[ADDRESS_TEXT];
 
-	lines_add(&run->moved, "%s", address_text(address, text));
+	run->moved++;
+	address_text(address, text);
+	if (endings_matter(&run->config, family_index(address->family)))
+		endings_note(NULL, &run->state, session, family_index(address->family), &run->report);
 	text_add_pair(&line, "user", session->user, VALUE_LIMIT);
 	text_add_pair(&line, "id", session->id, VALUE_LIMIT);
 	text_add_pair(&line, "device", session->device, VALUE_LIMIT);
@@ -104,7 +108,7 @@ static bool note_moves(const struct session *session, void *data)
 {
 	const struct moves *moves = data;
 	struct run *run = moves->run;
-	size_t before = run->moved.count;
+	size_t before = run->moved;
 
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct guard_change *change = changes_find(&moves->changes, session, family);
@@ -116,7 +120,7 @@ static bool note_moves(const struct session *session, void *data)
 		note_move(run, session, &address, places_gateway_of_chain(change->was),
 			  places_gateway_of_chain(change->element.chain));
 	}
-	if (run->moved.count == before)
+	if (run->moved == before)
 		note_other_gateway(run, session);
 	return true;
 }
@@ -150,13 +154,10 @@ static int tell_moves(struct run *run, const struct situation *situation)
 	return result;
 }
 
-void run_forget_moved(struct run *run)
+void run_end_moved(struct run *run)
 {
-	struct address address;
-
-	for (size_t i = 0; i < run->moved.count; i++)
-		if (run->config.forget_flows && address_parse(&address, run->moved.line[i]))
-			conntrack_forget(&run->sockets.nft, &address, &run->report);
+	if (run->moved)
+		endings_end(&run->state, &run->config, &run->report);
 }
 
 int run_apply(struct run *run, struct situation *situation, enum change *change)
@@ -170,7 +171,7 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||
-	    (run->moved.count && state_visit(&run->state, false, record_move, run, &run->report) < 0) ||
+	    (run->moved && state_visit(&run->state, false, record_move, run, &run->report) < 0) ||
 	    (all && places_hold_all(&run->state, &run->report) < 0))
 		return -1;
 	if (*change != CHANGE_NONE)
@@ -212,7 +213,6 @@ struct result run_end(struct run *run)
 	sockets_close(&run->sockets);
 	remembered_free(&run->remembered);
 	(run->shown ? report_free : report_log)(&run->report);
-	lines_free(&run->moved);
 	config_free(&run->config);
 	return result;
 }

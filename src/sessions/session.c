@@ -169,6 +169,16 @@ static int check_directory(const struct state *state, const char *name, bool cre
 	return check_private(state, name, -1, &status, create, report);
 }
 
+int state_open_part(const struct state *state, const char *name, struct report *report)
+{
+	int fd;
+
+	if (check_directory(state, name, true, report) < 0)
+		return -1;
+	fd = openat(state->directory, name, DIRECTORY_FLAGS);
+	return fd >= 0 ? fd : complain(state, name, report);
+}
+
 int state_open(struct state *state, const char *path, bool create, struct report *report)
 {
 	*state = (struct state){ .directory = -1, .sessions = -1, .path = path };
@@ -196,7 +206,7 @@ void state_close(struct state *state)
 
 int state_lock(struct state *state, struct report *report)
 {
-	state->locked = deadline_lock(state->sessions) == 0;
+	state->locked = deadline_lock(state->sessions, DEADLINE_LOCK_SECONDS) == 0;
 	if (state->locked && !state->records)
 		state->records = allocate(1, sizeof(*state->records));
 	if (state->locked)
@@ -515,9 +525,8 @@ int state_claim(const struct state *state, const struct session *session, const 
 	return errno == EEXIST ? 1 : complain(state, name, report);
 }
 
-/* A link to @target with this name, in place of another; made as @new, and renamed. */
-static int put_link(const struct state *state, const char *target, const char *new, const char *name,
-		    struct report *report)
+int state_put_link(const struct state *state, const char *target, const char *new, const char *name,
+		   struct report *report)
 {
 	int result = symlinkat(target, state->directory, new);
 
@@ -535,7 +544,7 @@ int state_hold(const struct state *state, const struct session *session, const c
 	char name[NAME_SIZE];
 
 	address_name(name, address);
-	return put_link(state, session->id, NEW_ADDRESS, name, report);
+	return state_put_link(state, session->id, NEW_ADDRESS, name, report);
 }
 
 static void device_name(char name[NAME_SIZE], const char *device)
@@ -551,7 +560,7 @@ int state_hold_device(const struct state *state, const struct session *session, 
 	snprintf(target, sizeof(target), "%s %s", session->id, addresses);
 	if (mkdirat(state->directory, DEVICES, 0700) < 0 && errno != EEXIST)
 		return complain(state, DEVICES, report);
-	return put_link(state, target, NEW_DEVICE, name, report);
+	return state_put_link(state, target, NEW_DEVICE, name, report);
 }
 
 const char *state_device(const struct state *state, const char *device, char id[DEVICE_TEXT], struct report *report)
@@ -583,7 +592,7 @@ void state_release_device(const struct state *state, const char *device)
 
 int state_remember(const struct state *state, const char *name, const char *text, struct report *report)
 {
-	return put_link(state, text, NEW_MEMORY, name, report);
+	return state_put_link(state, text, NEW_MEMORY, name, report);
 }
 
 int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report)

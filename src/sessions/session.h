@@ -48,6 +48,13 @@ struct state {
 int state_open(struct state *state, const char *path, bool create, struct report *report);
 void state_close(struct state *state);
 
+/*
+ * state_open_part - a directory in it, which is made where it is missing, as private as the others
+ *
+ * Returns a descriptor, or -1 with the reason in @report.
+ */
+int state_open_part(const struct state *state, const char *name, struct report *report);
+
 /* state_lock - one run at a time; -1 with EX_TEMPFAIL in @report after 3 s. state_unlock() is safe always. */
 int state_lock(struct state *state, struct report *report);
 void state_unlock(struct state *state);
@@ -119,6 +126,13 @@ void state_release_device(const struct state *state, const char *device);
  */
 int state_remember(const struct state *state, const char *name, const char *text, struct report *report);
 int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report);
+
+/*
+ * state_put_link - a symbolic link to @target with this name, in place of another; made as @new, and renamed; under the lock
+ *
+ * Returns 0, or -1 with the reason in @report.
+ */
+int state_put_link(const struct state *state, const char *target, const char *new, const char *name, struct report *report);
 
 /*
  * state_write - keep @text in a file of its own, renamed into its place, for what no link holds; under the lock
