@@ -291,11 +291,14 @@ static bool takes_no_filter(const struct netlink_error *error)
 }
 
 /* A few IPv4 addresses the kernel itself looks for, in less time than it lists all, if it can. */
-static int delete_few(struct netlink *netfilter, const struct prefix *whose, struct flows *flows, struct netlink_error *error)
+static int delete_few(struct netlink *netfilter, const struct prefix *whose, struct flows *flows, conntrack_check check,
+		      void *data, struct netlink_error *error)
 {
 	if (flows->addresses[IPV4] > FEW)
 		return 0;
 	for (size_t i = 0; i < flows->count; i++) {
+		if (check)
+			check(flows->ends, data);
 		if (whose[i].address.family != AF_INET || !flows->ends[i])
 			continue;
 		if (delete_selected(netfilter, &whose[i].address, error) < 0)
@@ -310,9 +313,7 @@ static int end_once(struct netlink *netfilter, const struct prefix *whose, struc
 {
 	int result;
 
-	if (check)
-		check(flows->ends, data);
-	if (delete_few(netfilter, whose, flows, error) < 0)
+	if (delete_few(netfilter, whose, flows, check, data, error) < 0)
 		return -1;
 	result = list_flows(netfilter, whose, flows, error);
 	if (result < 0 && error->number != EINTR)

@@ -6,8 +6,8 @@
 #include "kernel/netlink.h"
 
 /*
- * conntrack_check - asked once all flows are listed, and before any is deleted: @ends, which is true for all, is to be
- *	false for those of the list whose flows are not to end any more
+ * conntrack_check - asked when flows are listed, and before any is deleted: @ends, which is true for all, is to be false
+ *	for those of the list whose flows are not to end any more
  */
 typedef void (*conntrack_check)(bool *ends, void *data);
 

@@ -228,18 +228,20 @@ static void end_noted(struct state *state, const struct config *config, struct r
 }
 
 /*
- * Whether this run is the one to come next, and has waited: a little first, since where two end others do. It reads the
- * notes only after it has let go of the directory's own lock, so whoever finds that held can leave his note. Two that end
- * the same at a time do no harm.
+ * Whether this run is to end what is noted, and not another that is about to. Where one is at it already it waits, a little
+ * longer than for that, since where two sessions end others do. It reads the notes only after it has let go of the
+ * directory's own lock, so whoever finds that held can leave his note. Two that end the same at a time do no harm.
  */
-static bool wait_as_next(const struct state *state, int flows)
+static bool is_next(const struct state *state, int flows)
 {
 	const struct timespec pause = { .tv_nsec = GATHER_MS * 1000000L };
 
 	if (flock(state->directory, LOCK_EX | LOCK_NB) < 0)
 		return false;
-	nanosleep(&pause, NULL);
-	deadline_lock(flows, DEADLINE_FLOWS_SECONDS);
+	if (flock(flows, LOCK_EX | LOCK_NB) < 0) {
+		nanosleep(&pause, NULL);
+		deadline_lock(flows, DEADLINE_FLOWS_SECONDS);
+	}
 	flock(state->directory, LOCK_UN);
 	return true;
 }
@@ -250,7 +252,7 @@ void endings_end(struct state *state, const struct config *config, struct report
 
 	if (flows < 0)
 		return;
-	if (flock(flows, LOCK_EX | LOCK_NB) == 0 || wait_as_next(state, flows))
+	if (is_next(state, flows))
 		end_noted(state, config, report);
 	close(flows);
 }

@@ -6,17 +6,7 @@ lib=${0%/*}/../lib
 . "$lib/sandbox.sh"
 . "$lib/tap.sh"
 . "$lib/host.sh"
-
-# Makes flows of lines FROM TO [OPTION-OF-CONNTRACK...], each established, as one that has been answered.
-make_flows() {
-	sed 's/^\([^ ]*\) \([^ ]*\)/-I -p udp --sport 5000 --dport 53 -t 600 -u SEEN_REPLY -s \1 -d \2/' |
-		conntrack -R -
-}
-
-# The addresses of all flows, a line each: FROM TO of the first packet.
-flows() {
-	conntrack -L 2>/dev/null | sed -n 's/.*src=\([^ ]*\) dst=\([^ ]*\) .*src=.*/\1 \2/p' | sort
-}
+. "$lib/flows.sh"
 
 fill() {
 	conntrack -F >/dev/null 2>&1
