@@ -23,7 +23,7 @@ fresh() {
 
 # A run of another that holds the lock of flows/ or of the state directory, and comes to no end; stopped, too.
 hold() {
-	mkdir -p -m 700 "$STATE_DIR/flows"
+	[ -d "$STATE_DIR/flows" ] || mkdir -m 700 "$STATE_DIR/flows"
 	flock "$1" sh -c "echo >$OGW_WORK/holds; exec sleep infinity" &
 	holder=$!
 	wait_for 10 test -e "$OGW_WORK/holds" && rm "$OGW_WORK/holds" && kill -STOP "$holder"
@@ -41,6 +41,11 @@ leaves() {
 	local result=$?
 	let_go
 	return "$result"
+}
+
+# The addresses that somebody has, in a line.
+held() {
+	find "$STATE_DIR/addresses" -mindepth 1 -printf '%f\n' | sort | paste -sd' '
 }
 
 BOB=(USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51)
@@ -99,7 +104,7 @@ test_storm() {
 	exec {lock}<&-
 	ok "storm: each hook ends well" wait "$pid"
 	is "$(flows)" "$others" "storm: all their flows are gone, and no others"
-	is "$(noted)$(ls "$STATE_DIR/addresses")" "" "storm: nothing is noted any more, and no address anybody's"
+	is "$(noted)$(held)" "" "storm: nothing is noted any more, and no address anybody's"
 	asked=$(asked "$OGW_WORK"/traces/*)
 	ok "storm: one run or a few have asked for all" test "$asked" -ge 1
 	ok "storm: by far not each ($asked)" test "$asked" -lt $((SESSIONS / 5))
@@ -116,7 +121,7 @@ test_reuse() {
 	ok "reuse: somebody gets his address" connect C "${BOB[@]}" USERNAME=mallory
 	is "$(flows)" "" "reuse: his flows are gone before that, and hers with them"
 	is "$(noted)" "" "reuse: nothing is noted any more"
-	is "$(ls "$STATE_DIR/addresses" | paste -sd' ')" "10.20.0.51 fd20::51" "reuse: and her addresses are nobody's"
+	is "$(held)" "10.20.0.51 fd20::51" "reuse: and her addresses are nobody's"
 	make_flows <<<"$bobs"
 	ok "reuse: up" program up
 	is "$(flows)" "$bobs" "reuse: the flows of who has the address now stay"
@@ -148,26 +153,54 @@ is_stopped() {
 		grep -q 'stopped by SIGSTOP' "$OGW_WORK/stopped"
 }
 
-# A run that was stopped between the list of flows and their end, which goes on when somebody has the address.
-test_stopped_run() {	# CALL WHAT
-	local tracer tracee new=$'10.20.0.50 203.0.113.9\nfd20::50 2001:db8::9'
-	fresh
-	start A B C
+# stopped_run CALL: alice leaves, and her run is stopped at this call
+stopped_run() {
 	both
 	env -i "${ENVIRONMENT[@]}" "${SESSION[@]}" REASON=disconnect ID="$A" ASAN_OPTIONS=detect_leaks=0 \
 		strace -f -e trace=sendto -e "inject=sendto:signal=SIGSTOP:when=$1" -o "$OGW_WORK/stopped" "$OGW_PROGRAM" \
 		2>/dev/null &
 	tracer=$!
-	ok "stopped $2: a run is" wait_for 10 is_stopped
+	wait_for 10 is_stopped
+}
+
+goes_on() {
+	kill -CONT "$tracee"
+	wait "$tracer"
+}
+
+new=$'10.20.0.50 203.0.113.9\nfd20::50 2001:db8::9'
+
+# It goes on when somebody has the address.
+test_stopped_run() {	# CALL WHAT
+	local tracer tracee
+	fresh
+	start A B C
+	ok "stopped $2: a run is" stopped_run "$1"
 	ok "stopped $2: somebody gets the address" connect C USERNAME=mallory
 	is "$(flows)" "$bobs" "stopped $2: without the flows of the one before"
 	make_flows <<<"$new"
-	kill -CONT "$tracee"
-	wait "$tracer"
-	is "$(flows)" "$(sort <<<"$new"$'\n'"$bobs")" "stopped $2: his flows stay when it goes on"
-	is "$(ls "$STATE_DIR/addresses" | wc -l)" 4 "stopped $2: and his addresses are his"
+	ok "stopped $2: it goes on" goes_on
+	is "$(flows)" "$(sort <<<"$new"$'\n'"$bobs")" "stopped $2: his flows stay"
+	is "$(held | wc -w)" 4 "stopped $2: and his addresses are his"
 	is "$(noted)" "" "stopped $2: nothing is noted"
 	disconnect C
+	disconnect B "${BOB[@]}"
+	stop A B C
+}
+
+# It goes on when he has left, too, and what is noted is not what it has seen.
+test_stopped_long() {
+	local tracer tracee
+	fresh
+	start A B C
+	ok "stopped for long: a run is" stopped_run 3
+	ok "stopped for long: somebody gets the address" connect C USERNAME=mallory
+	make_flows <<<"$new"
+	ok "stopped for long: and leaves, while a third one is to end his flows" leaves C
+	ok "stopped for long: it goes on" goes_on
+	is "$(noted)" "10.20.0.50 fd20::50" "stopped for long: what is noted stays so"
+	ok "stopped for long: up" program up
+	is "$(flows)" "$bobs" "stopped for long: his flows are gone"
 	disconnect B "${BOB[@]}"
 	stop A B C
 }
@@ -237,7 +270,7 @@ test_not_any_more() {	# WHAT KEY=VALUE FLOWS...
 	ini clients.subnet4=10.20.0.0/22 gateway.address6=fd28::2 "$2"
 	ok "$1: another session leaves" disconnect B "${BOB[@]}"
 	is "$(flows)" "$3" "$1: what is not to end stays"
-	is "$(noted)$(ls "$STATE_DIR/addresses")" "" "$1: and nothing is noted any more"
+	is "$(noted)$(held)" "" "$1: and nothing is noted any more"
 	stop A B
 }
 
@@ -296,7 +329,7 @@ test_status() {
 	ln -snf "$(($(date +%s) - 120)).5/32" "$STATE_DIR/flows/10.20.0.50"
 	rm "$STATE_DIR/flows/fd20::50"
 	program status
-	like "$err" "$last"'2 min ago.*`ocserv-gateway up`' "status: what lasts it says, and what to do"
+	like "$err" "$last"'2 min ago.*run .ocserv-gateway up.' "status: what lasts it says, and what to do"
 	program status --json
 	like "$out" "\"$last" "status: in JSON, too"
 	leaves B "${BOB[@]}"
@@ -320,6 +353,7 @@ test_stopped
 test_stopped_run 1 "at the first deletion"
 test_stopped_run 3 "when it asks for all"
 test_stopped_run 4 "at the deletion of what is listed"
+test_stopped_long
 fresh
 test_network "one gateway"
 fresh
