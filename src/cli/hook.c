@@ -265,18 +265,17 @@ static bool session_address(const struct session *session, int family, char text
 	return true;
 }
 
-/* Takes an address over from who had it. */
+/* Takes an address over from who had it, or from a run for this session that was killed. */
 static int take_over(const struct config *config, const struct session *session, int family, const char *address,
 		     const struct state *state, struct endings *stale, struct report *report)
 {
 	enum holder holder = state_holder(state, session, address);
 
-	if (holder == HOLDER_SELF)
-		return 0;
-	if (endings_matter(config, family) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER) &&
-	    endings_note(stale, state, session, family, report) < 0)
+	bool others = holder == HOLDER_ENDED || holder == HOLDER_OTHER || endings_has(state, address);
+
+	if (endings_matter(config, family) && others && endings_note(stale, state, session, family, report) < 0)
 		return -1;
-	return state_hold(state, session, address, report);
+	return holder == HOLDER_SELF ? 0 : state_hold(state, session, address, report);
 }
 
 /* @stale: those that another client had, whose flows are to end before this one gets them */

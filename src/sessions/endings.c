@@ -94,6 +94,14 @@ int endings_note(struct endings *own, const struct state *state, const struct se
 	return 0;
 }
 
+bool endings_has(const struct state *state, const char *address)
+{
+	char name[NAME_SIZE], first;
+
+	snprintf(name, sizeof(name), FLOWS "/%s", address);
+	return readlinkat(state->directory, name, &first, 1) >= 0;
+}
+
 /* Whether it was noted since by nobody else, and not crossed off. */
 static bool is_noted(const struct state *state, const struct ending *ending)
 {

@@ -41,6 +41,9 @@ int endings_note(struct endings *own, const struct state *state, const struct se
 		 struct report *report);
 void endings_free(struct endings *endings);
 
+/* endings_has - whether the flows of an address are still to end */
+bool endings_has(const struct state *state, const char *address);
+
 /*
  * endings_end - end what is noted, or leave it to a run that is about to; without the lock
  *
