@@ -514,21 +514,23 @@ static bool is_last_holder(const struct state *state, const struct session *sess
 
 /*
  * The flows of a session's addresses that no other live session has are to end, and then the addresses are nobody's.
- * Before its record goes: a run that is killed behind that leaves the note.
+ * Before its record goes: a run that is killed behind that leaves the note. Returns whether there is one.
  */
-static void release_addresses(const struct config *config, const struct session *session, const struct state *state,
+static bool release_addresses(const struct config *config, const struct session *session, const struct state *state,
 			      struct report *report)
 {
 	char address[ADDRESS_TEXT];
+	bool noted = false;
 
 	for (int family = 0; family < FAMILIES; family++) {
 		if (!session_address(session, family, address) || !is_last_holder(state, session, address))
 			continue;
 		if (endings_matter(config, family))
-			endings_note(NULL, state, session, family, report);
+			noted = endings_note(NULL, state, session, family, report) == 0 || noted;
 		else
 			state_release(state, address);
 	}
+	return noted;
 }
 
 static void log_disconnect(const struct config *config, const struct session *session, enum change change)
@@ -596,6 +598,7 @@ static int hook_disconnect(struct run *run)
 	struct session session = read_session();
 	char gateway[GATEWAY_NAME];
 	enum change change = CHANGE_NONE;
+	bool noted;
 	struct report *report = &run->report;
 
 	if (check_id(&session, report) < 0)
@@ -606,7 +609,7 @@ static int hook_disconnect(struct run *run)
 	run->harmless = true;
 	if (!config->log_dry_run && run_lock(run) == 0) {
 		session.gateway = state_gateway(&run->state, session.id, gateway);
-		release_addresses(config, &session, &run->state, report);
+		noted = release_addresses(config, &session, &run->state, report);
 		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
 			remove_after_last(run, &session, &change);
 		if (change == CHANGE_NONE)
@@ -615,7 +618,8 @@ static int hook_disconnect(struct run *run)
 		state_unlock(&run->state);
 		sockets_close(&run->sockets);
 		/* Without the lock: with many flows the kernel needs a while to find them, and no other run has to wait. */
-		endings_end(&run->state, config, report);
+		if (noted || endings_any(&run->state))
+			endings_end(&run->state, config, report);
 	}
 	log_disconnect(config, &session, change);
 	if (config->next_script) {

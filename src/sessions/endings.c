@@ -18,6 +18,7 @@
 #define NEW_NOTE FLOWS "/new"
 #define NAME_SIZE 64
 #define GATHER_MS 500
+#define FLOWS_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 bool endings_matter(const struct config *config, int family)
 {
@@ -142,21 +143,28 @@ static int cross_off_all(const struct endings *endings, struct state *state, str
 
 typedef void (*note_visitor)(const struct ending *ending, void *data);
 
-/* All that is noted; takes the descriptor of `flows/`. */
-static void visit_notes(int flows, note_visitor visit, void *data)
+/* All that is noted; takes the descriptor of `flows/`. Returns how much else is there. */
+static size_t visit_notes(int flows, note_visitor visit, void *data)
 {
 	DIR *directory = fdopendir(flows);
 	const struct dirent *entry;
 	struct ending ending;
+	size_t others = 0;
 
 	if (!directory) {
 		close(flows);
-		return;
+		return 0;
 	}
-	while ((entry = readdir(directory)))
+	while ((entry = readdir(directory))) {
+		if (entry->d_name[0] == '.')
+			continue;
 		if (read_ending(flows, entry->d_name, &ending))
 			visit(&ending, data);
+		else
+			others++;
+	}
 	closedir(directory);
+	return others;
 }
 
 struct take {
@@ -176,18 +184,14 @@ static void take_note(const struct ending *ending, void *data)
 }
 
 /* Under the lock, since what is noted there may not have come to its end yet. */
-static int take_all(struct endings *all, struct state *state, const struct config *config, struct report *report)
+static int take_all(struct endings *all, int flows, struct state *state, const struct config *config, struct report *report)
 {
 	struct take take = { all, state, config };
-	int flows, result = state_lock(state, report);
+	int result = state_lock(state, report);
 
-	if (result == 0) {
-		flows = state_open_part(state, FLOWS, report);
-		if (flows >= 0)
-			visit_notes(flows, take_note, &take);
-		unlinkat(state->directory, NEW_NOTE, 0);	/* a run that was killed may have left it */
-		result = flows < 0 ? -1 : 0;
-	}
+	/* Among what else is there may be a note that was not made when its run was killed. */
+	if (result == 0 && visit_notes(openat(flows, ".", FLOWS_FLAGS), take_note, &take))
+		unlinkat(state->directory, NEW_NOTE, 0);
 	state_unlock(state);
 	return result;
 }
@@ -227,11 +231,11 @@ static int end_all(const struct endings *endings, struct state *state, struct re
 	return result == 0 ? cross_off_all(endings, state, report) : -1;
 }
 
-static void end_noted(struct state *state, const struct config *config, struct report *report)
+static void end_noted(int flows, struct state *state, const struct config *config, struct report *report)
 {
 	struct endings all CLEANUP(endings_free) = { 0 };
 
-	if (take_all(&all, state, config, report) == 0 && all.count)
+	if (take_all(&all, flows, state, config, report) == 0 && all.count)
 		end_all(&all, state, report);
 }
 
@@ -261,7 +265,7 @@ void endings_end(struct state *state, const struct config *config, struct report
 	if (flows < 0)
 		return;
 	if (is_next(state, flows))
-		end_noted(state, config, report);
+		end_noted(flows, state, config, report);
 	close(flows);
 }
 
@@ -282,7 +286,7 @@ int endings_await(const struct endings *own, struct state *state, const struct c
 	if (deadline_lock(flows, DEADLINE_FLOWS_SECONDS) < 0)
 		end_all(own, state, report);
 	else if (any_noted(own, state))
-		end_noted(state, config, report);
+		end_noted(flows, state, config, report);
 	close(flows);
 	/* What can't be ended is warned of; a note that stays would end the flows of the session that begins. */
 	return any_noted(own, state) ? cross_off_all(own, state, report) : 0;
@@ -302,19 +306,32 @@ static void look_at(const struct ending *ending, void *data)
 	look->count++;
 }
 
+static size_t look(const struct state *state, struct look *look)
+{
+	int flows = openat(state->directory, FLOWS, FLOWS_FLAGS);
+
+	if (flows >= 0)
+		visit_notes(flows, look_at, look);
+	return look->count;
+}
+
+bool endings_any(const struct state *state)
+{
+	struct look found = { 0 };
+
+	return look(state, &found) > 0;
+}
+
 size_t endings_look(const char *path, unsigned long long *since)
 {
 	struct report ignored = { 0 };
-	struct look look = { 0 };
+	struct look found = { 0 };
 	struct state state;
-	int flows = -1;
 
 	if (state_open(&state, path, false, &ignored) == 0)
-		flows = openat(state.directory, FLOWS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (flows >= 0)
-		visit_notes(flows, look_at, &look);
+		look(&state, &found);
 	state_close(&state);
 	report_free(&ignored);
-	*since = look.first;
-	return look.count;
+	*since = found.first;
+	return found.count;
 }

@@ -60,6 +60,9 @@ void endings_end(struct state *state, const struct config *config, struct report
  */
 int endings_await(const struct endings *own, struct state *state, const struct config *config, struct report *report);
 
+/* endings_any - whether anything is noted; what is so later is for who notes it */
+bool endings_any(const struct state *state);
+
 /* endings_look - what is noted, without a lock, as far as it can be read: how many, and @since when the first is */
 size_t endings_look(const char *path, unsigned long long *since);
 
