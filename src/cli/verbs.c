@@ -164,7 +164,7 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 		warn_of_sessions(&run->state, &run->report);
 	state_unlock(&run->state);
 	/* Also what runs that were killed have left. */
-	if (run->state.sessions >= 0 && endings_any(&run->state))
+	if ((result == 0 || run->moved) && endings_any(&run->state))
 		endings_end(&run->state, &run->config, &run->report);
 	if (result == 0 && doer == BY_REMOVAL)
 		warn_of_timer(&run->report);
