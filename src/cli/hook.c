@@ -507,7 +507,7 @@ static void remove_after_last(struct run *run, const struct session *session, en
 
 static bool is_last_holder(const struct state *state, const struct session *session, const char *address)
 {
-	enum holder holder = state_holder(state, session, address);
+	enum holder holder = state_holds(state, session, address) ? HOLDER_SELF : state_holder(state, session, address);
 
 	return holder != HOLDER_SAME_USER && holder != HOLDER_OTHER;
 }

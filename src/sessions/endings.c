@@ -118,17 +118,19 @@ static bool is_noted(const struct state *state, const struct ending *ending)
  * The note goes first: who gets the address between the two ends its flows once more, but a note of an address that is
  * nobody's would end those of the next one who has it.
  */
-static void cross_off(const struct state *state, const struct ending *ending)
+static int cross_off(const struct state *state, const struct ending *ending, struct report *report)
 {
 	const struct session nobody = { .id = "", .user = "", .vhost = "", .gateway = "" };
 	char name[NAME_SIZE];
 
 	if (!is_noted(state, ending))
-		return;
+		return 0;
 	note_name(name, ending);
-	unlinkat(state->directory, name, 0);
+	if (state_drop(state, name, report) < 0)
+		return -1;
 	if (state_holder(state, &nobody, ending->name) == HOLDER_ENDED)
 		state_release(state, ending->name);
+	return 0;
 }
 
 static int cross_off_all(const struct endings *endings, struct state *state, struct report *report)
@@ -136,7 +138,7 @@ static int cross_off_all(const struct endings *endings, struct state *state, str
 	int result = state_lock(state, report);
 
 	for (size_t i = 0; i < endings->count && result == 0; i++)
-		cross_off(state, &endings->ending[i]);
+		result = cross_off(state, &endings->ending[i], report);
 	state_unlock(state);
 	return result;
 }
@@ -171,6 +173,7 @@ struct take {
 	struct endings *all;
 	const struct state *state;
 	const struct config *config;
+	struct report *report;
 };
 
 static void take_note(const struct ending *ending, void *data)
@@ -180,20 +183,20 @@ static void take_note(const struct ending *ending, void *data)
 	if (endings_matter(take->config, family_index(ending->whose.address.family)))
 		add_ending(take->all, ending);
 	else
-		cross_off(take->state, ending);
+		cross_off(take->state, ending, take->report);
 }
 
 /* Under the lock, since what is noted there may not have come to its end yet. */
-static int take_all(struct endings *all, int flows, struct state *state, const struct config *config, struct report *report)
+static int take_all(struct endings *all, struct state *state, const struct config *config, struct report *report)
 {
-	struct take take = { all, state, config };
-	int result = state_lock(state, report);
+	struct take take = { all, state, config, report };
+	int result = state_lock(state, report), flows = result == 0 ? state_open_part(state, FLOWS, report) : -1;
 
 	/* Among what else is there may be a note that was not made when its run was killed. */
-	if (result == 0 && visit_notes(openat(flows, ".", FLOWS_FLAGS), take_note, &take))
+	if (flows >= 0 && visit_notes(flows, take_note, &take))
 		unlinkat(state->directory, NEW_NOTE, 0);
 	state_unlock(state);
-	return result;
+	return flows < 0 ? -1 : 0;
 }
 
 struct check {
@@ -231,11 +234,11 @@ static int end_all(const struct endings *endings, struct state *state, struct re
 	return result == 0 ? cross_off_all(endings, state, report) : -1;
 }
 
-static void end_noted(int flows, struct state *state, const struct config *config, struct report *report)
+static void end_noted(struct state *state, const struct config *config, struct report *report)
 {
 	struct endings all CLEANUP(endings_free) = { 0 };
 
-	if (take_all(&all, flows, state, config, report) == 0 && all.count)
+	if (take_all(&all, state, config, report) == 0 && all.count)
 		end_all(&all, state, report);
 }
 
@@ -265,7 +268,7 @@ void endings_end(struct state *state, const struct config *config, struct report
 	if (flows < 0)
 		return;
 	if (is_next(state, flows))
-		end_noted(flows, state, config, report);
+		end_noted(state, config, report);
 	close(flows);
 }
 
@@ -286,7 +289,7 @@ int endings_await(const struct endings *own, struct state *state, const struct c
 	if (deadline_lock(flows, DEADLINE_FLOWS_SECONDS) < 0)
 		end_all(own, state, report);
 	else if (any_noted(own, state))
-		end_noted(flows, state, config, report);
+		end_noted(state, config, report);
 	close(flows);
 	/* What can't be ended is warned of; a note that stays would end the flows of the session that begins. */
 	return any_noted(own, state) ? cross_off_all(own, state, report) : 0;

@@ -515,6 +515,16 @@ enum holder state_holder(const struct state *state, const struct session *sessio
 	       HOLDER_SAME_USER : HOLDER_OTHER;
 }
 
+bool state_holds(const struct state *state, const struct session *session, const char *address)
+{
+	char id[24], name[NAME_SIZE];
+	ssize_t length;
+
+	address_name(name, address);
+	length = readlinkat(state->directory, name, id, sizeof(id));
+	return length == (ssize_t)strlen(session->id) && memcmp(id, session->id, (size_t)length) == 0;
+}
+
 int state_claim(const struct state *state, const struct session *session, const char *address, struct report *report)
 {
 	char name[NAME_SIZE];
@@ -633,6 +643,11 @@ void state_release(const struct state *state, const char *address)
 
 	address_name(name, address);
 	unlinkat(state->directory, name, 0);
+}
+
+int state_drop(const struct state *state, const char *name, struct report *report)
+{
+	return unlinkat(state->directory, name, 0) == 0 || errno == ENOENT ? 0 : complain(state, name, report);
 }
 
 void state_note_change(const struct state *state, const char *what)

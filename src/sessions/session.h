@@ -90,6 +90,9 @@ enum holder {
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address);
 
+/* state_holds - whether @address is that of a session, which need not have a record */
+bool state_holds(const struct state *state, const struct session *session, const char *address);
+
 /*
  * state_claim - @address is the session's from now on, unless somebody had it; under the lock
  *
@@ -142,6 +145,9 @@ int state_put_link(const struct state *state, const char *target, const char *ne
  */
 int state_write(const struct state *state, const char *name, const struct text *text, struct report *report);
 int state_read(const struct state *state, const char *name, struct text *text, struct report *report);
+
+/* state_drop - remove a link or file; 0 where there is none, too, or -1 with the reason in @report */
+int state_drop(const struct state *state, const char *name, struct report *report);
 
 #define STATE_CHANGE 16		/* bytes of a word of change_text() with its NUL */
 
