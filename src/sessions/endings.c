@@ -67,6 +67,7 @@ static bool read_ending(int flows, const char *name, struct ending *ending)
 	if (!slash || !address_parse(&ending->whose.address, name) ||
 	    !number_parse(slash + 1, 1, address_size(ending->whose.address.family) * 8ULL, &bits))
 		return false;
+	ending->left = false;
 	ending->whose.length = (uint8_t)bits;
 	address_text(&ending->whose.address, ending->name);
 	return true;
@@ -104,13 +105,15 @@ bool endings_has(const struct state *state, const char *address)
 }
 
 /* Whether it was noted since by nobody else, and not crossed off. */
-static bool is_noted(const struct state *state, const struct ending *ending)
+static bool is_noted(const struct state *state, const struct ending *ending, struct report *report)
 {
 	char name[NAME_SIZE], stamp[ENDING_STAMP];
 	ssize_t length;
 
 	note_name(name, ending);
 	length = readlinkat(state->directory, name, stamp, sizeof(stamp));
+	if (length < 0 && errno != ENOENT && errno != EINVAL)
+		state_complain(state, name, report);
 	return length == (ssize_t)strlen(ending->stamp) && memcmp(stamp, ending->stamp, (size_t)length) == 0;
 }
 
@@ -123,7 +126,7 @@ static int cross_off(const struct state *state, const struct ending *ending, str
 	const struct session nobody = { .id = "", .user = "", .vhost = "", .gateway = "" };
 	char name[NAME_SIZE];
 
-	if (!is_noted(state, ending))
+	if (!is_noted(state, ending, report))
 		return 0;
 	note_name(name, ending);
 	if (state_drop(state, name, report) < 0)
@@ -138,33 +141,39 @@ static int cross_off_all(const struct endings *endings, struct state *state, str
 	int result = state_lock(state, report);
 
 	for (size_t i = 0; i < endings->count && result == 0; i++)
-		result = cross_off(state, &endings->ending[i], report);
+		if (!endings->ending[i].left)
+			result = cross_off(state, &endings->ending[i], report);
 	state_unlock(state);
 	return result;
 }
 
 typedef void (*note_visitor)(const struct ending *ending, void *data);
 
-/* All that is noted; takes the descriptor of `flows/`. Returns how much else is there. */
-static size_t visit_notes(int flows, note_visitor visit, void *data)
+/* All that is noted; takes the descriptor of `flows/`. Returns how much else is there, and the last errno in @error. */
+static size_t visit_notes(int flows, note_visitor visit, void *data, int *error)
 {
 	DIR *directory = fdopendir(flows);
 	const struct dirent *entry;
 	struct ending ending;
 	size_t others = 0;
 
+	*error = directory ? 0 : errno;
 	if (!directory) {
 		close(flows);
 		return 0;
 	}
-	while ((entry = readdir(directory))) {
+	for (errno = 0; (entry = readdir(directory)); errno = 0) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (read_ending(flows, entry->d_name, &ending))
+		if (read_ending(flows, entry->d_name, &ending)) {
 			visit(&ending, data);
-		else
-			others++;
+			continue;
+		}
+		others++;
+		if (errno && errno != EINVAL && errno != ENOENT)
+			*error = errno;
 	}
+	*error = errno ? errno : *error;
 	closedir(directory);
 	return others;
 }
@@ -192,16 +201,22 @@ static int take_all(struct endings *all, struct state *state, const struct confi
 	struct take take = { all, state, config, report };
 	int result = state_lock(state, report), flows = result == 0 ? state_open_part(state, FLOWS, report) : -1;
 
+	int error = 0;
+
 	/* Among what else is there may be a note that was not made when its run was killed. */
-	if (flows >= 0 && visit_notes(flows, take_note, &take))
+	if (flows >= 0 && visit_notes(flows, take_note, &take, &error))
 		unlinkat(state->directory, NEW_NOTE, 0);
+	errno = error;
+	if (error)
+		state_complain(state, FLOWS, report);
 	state_unlock(state);
 	return flows < 0 ? -1 : 0;
 }
 
 struct check {
-	const struct endings *endings;
+	struct endings *endings;
 	const struct state *state;
+	struct report *report;
 };
 
 /* Whoever got an address meanwhile has ended the flows himself, and what is there may be his. */
@@ -209,15 +224,17 @@ static void check_notes(bool *ends, void *data)
 {
 	const struct check *check = data;
 
-	for (size_t i = 0; i < check->endings->count; i++)
-		ends[i] = is_noted(check->state, &check->endings->ending[i]);
+	for (size_t i = 0; i < check->endings->count; i++) {
+		ends[i] = is_noted(check->state, &check->endings->ending[i], check->report);
+		check->endings->ending[i].left = check->endings->ending[i].left || !ends[i];
+	}
 }
 
 /* Ends their flows and crosses them off. */
-static int end_all(const struct endings *endings, struct state *state, struct report *report)
+static int end_all(struct endings *endings, struct state *state, struct report *report)
 {
 	struct prefix *whose = allocate(endings->count, sizeof(*whose));
-	struct check check = { endings, state };
+	struct check check = { endings, state, report };
 	struct netlink netfilter = { 0 };
 	struct netlink_error error = { 0 };
 	int result = netlink_open(&netfilter, NETLINK_NETFILTER, report);
@@ -251,7 +268,7 @@ static bool is_next(const struct state *state, int flows)
 {
 	const struct timespec pause = { .tv_nsec = GATHER_MS * 1000000L };
 
-	if (flock(state->directory, LOCK_EX | LOCK_NB) < 0)
+	if (flock(state->directory, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return false;
 	if (flock(flows, LOCK_EX | LOCK_NB) < 0) {
 		nanosleep(&pause, NULL);
@@ -272,15 +289,15 @@ void endings_end(struct state *state, const struct config *config, struct report
 	close(flows);
 }
 
-static bool any_noted(const struct endings *endings, const struct state *state)
+static bool any_noted(const struct endings *endings, const struct state *state, struct report *report)
 {
 	for (size_t i = 0; i < endings->count; i++)
-		if (is_noted(state, &endings->ending[i]))
+		if (is_noted(state, &endings->ending[i], report))
 			return true;
 	return false;
 }
 
-int endings_await(const struct endings *own, struct state *state, const struct config *config, struct report *report)
+int endings_await(struct endings *own, struct state *state, const struct config *config, struct report *report)
 {
 	int flows = own->count ? state_open_part(state, FLOWS, report) : -1;
 
@@ -288,11 +305,13 @@ int endings_await(const struct endings *own, struct state *state, const struct c
 		return own->count ? -1 : 0;
 	if (deadline_lock(flows, DEADLINE_FLOWS_SECONDS) < 0)
 		end_all(own, state, report);
-	else if (any_noted(own, state))
+	else if (any_noted(own, state, report))
 		end_noted(state, config, report);
 	close(flows);
 	/* What can't be ended is warned of; a note that stays would end the flows of the session that begins. */
-	return any_noted(own, state) ? cross_off_all(own, state, report) : 0;
+	for (size_t i = 0; i < own->count; i++)
+		own->ending[i].left = false;
+	return any_noted(own, state, report) ? cross_off_all(own, state, report) : 0;
 }
 
 struct look {
@@ -311,10 +330,10 @@ static void look_at(const struct ending *ending, void *data)
 
 static size_t look(const struct state *state, struct look *look)
 {
-	int flows = openat(state->directory, FLOWS, FLOWS_FLAGS);
+	int flows = openat(state->directory, FLOWS, FLOWS_FLAGS), error;
 
 	if (flows >= 0)
-		visit_notes(flows, look_at, look);
+		visit_notes(flows, look_at, look, &error);
 	return look->count;
 }
 

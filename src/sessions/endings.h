@@ -21,6 +21,7 @@ struct ending {
 	struct prefix whose;
 	char name[ADDRESS_TEXT];
 	char stamp[ENDING_STAMP];
+	bool left;	/* its flows were not ended, since it was not noted any more, or can't be read */
 };
 
 struct endings {
@@ -58,7 +59,7 @@ void endings_end(struct state *state, const struct config *config, struct report
  * It waits for others, and ends what is its own alone where that takes too long. What the kernel can't end is warned of.
  * Returns 0 with none of it noted any more, or -1 with the reason in @report.
  */
-int endings_await(const struct endings *own, struct state *state, const struct config *config, struct report *report);
+int endings_await(struct endings *own, struct state *state, const struct config *config, struct report *report);
 
 /* endings_any - whether anything is noted; what is so later is for who notes it */
 bool endings_any(const struct state *state);

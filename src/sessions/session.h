@@ -48,6 +48,9 @@ struct state {
 int state_open(struct state *state, const char *path, bool create, struct report *report);
 void state_close(struct state *state);
 
+/* state_complain - that something in it can't be used, as errno says; "" for itself. Returns -1. */
+int state_complain(const struct state *state, const char *name, struct report *report);
+
 /*
  * state_open_part - a directory in it, which is made where it is missing, as private as the others
  *
