@@ -84,8 +84,8 @@ CASES = (INTACT, FIRST, REPAIR, DISCONNECT, LAST, UP)
 class Hook:
     """A program on a host in a case."""
 
-    def __init__(self, host, program, case=INTACT, session=SESSION):
-        self.host, self.program, self.case = host, program, case
+    def __init__(self, host, program, case=INTACT, session=SESSION, config=None):
+        self.host, self.program, self.case, self.config = host, program, case, config
         self.command = [program, *case.arguments]
         self.seldom = program in (SHELL_HOOK, SESSION_HOOK)
         self.environment = {
@@ -95,7 +95,7 @@ class Hook:
         if program in (PROGRAM, EMPTY):
             for name in ("VPN_GATEWAY", "VPN_SUBNET", "REMOVE_AFTER_LAST"):
                 del self.environment[name]
-            name = "last" if case.remove_after_last else "usual"
+            name = config or ("last" if case.remove_after_last else "usual")
             self.environment["OCSERV_GATEWAY_CONFIG"] = str(WORK / f"{name}.ini")
         if case.reason:
             self.environment["REASON"] = case.reason
@@ -107,7 +107,7 @@ class Hook:
         if self.program == EMPTY:
             return
         for session, reason in self.case.before:
-            Hook(self.host, self.program, Case(reason, reason), session).once()
+            Hook(self.host, self.program, Case(reason, reason), session, self.config).once()
         if self.case.damage:
             self.host.sh(self.case.damage)
 
@@ -138,7 +138,8 @@ class Hook:
 
 
 def write_configurations():
-    for name, more in (("usual", ""), ("last", "\n[session]\nremove_after_last = yes\n")):
+    for name, more in (("usual", ""), ("last", "\n[session]\nremove_after_last = yes\n"),
+                       ("any-flows", "\n[clients]\nflows = no\n")):
         path = WORK / f"{name}.ini"
         path.write_text(CONFIGURATION + more)
         path.chmod(0o600)

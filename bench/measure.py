@@ -276,20 +276,59 @@ def measure_flows(scale):
     """Hooks over the number of flows that the kernel tracks, of other clients."""
     host, found, there = Host("tracking"), {}, 0
     contenders = {
-        "empty": Hook(host, EMPTY), "ours": Hook(host, PROGRAM), "disconnect": Hook(host, PROGRAM, DISCONNECT),
+        "empty": Hook(host, EMPTY), "ours": Hook(host, PROGRAM, config="any-flows"),
+        "disconnect": Hook(host, PROGRAM, DISCONNECT, config="any-flows"),
     }
-    Hook(host, PROGRAM).once()
+    contenders["ours"].once()
     for flows in scale.flows:
         add_routes(host, range(there, flows))
         for first in range(there, flows, FLOWS):
             flood(host, FLOWS, FLOW_MS, first)
         there = flows
-        tracked = int(run(host.within(["cat", "/proc/sys/net/netfilter/nf_conntrack_count"])))
-        if not flows <= tracked < flows + FLOWS:
-            fail(f"{tracked} flows are tracked, not {flows}")
+        if not flows <= tracked(host) < flows + FLOWS:
+            fail(f"{tracked(host)} flows are tracked, not {flows}")
         found[flows] = interleaved({"": contenders}, scale.session_rounds)[""]
     host.remove()                       # and its flows, which the kernel would look at again
     return found
+
+
+def tracked(host):
+    return int(run(host.within(["cat", "/proc/sys/net/netfilter/nf_conntrack_count"])))
+
+
+def fill(host, flows, first):
+    """So many flows, of FLOWS clients from this one on. What a busy machine loses is sent again."""
+    for number in range(flows // FLOWS):
+        command = [FLOOD, "vpns0", TUNNEL_MAC, DESTINATIONS + str(number + 1), client(first), "1", str(FLOWS), str(FLOW_MS)]
+        tries = 0
+        while tracked(host) < (number + 1) * FLOWS:
+            run(host.within(command, "client"))
+            tries += 1
+            if tries == 10:
+                fail(f"{tracked(host)} flows are tracked, not {flows}")
+
+
+def all_leave(host, program, scale, sessions, first):
+    """Many sessions that end, 64 at a time: seconds of the processor and for all, milliseconds of the slowest."""
+    options = ("-n", str(scale.storm), "-j", str(AT_A_TIME), "-e", sessions)
+    Hook(host, PROGRAM, config="any-flows").spawn(*options)
+    if first is not None:
+        fill(host, max(scale.flows), first)
+    runs, total = Hook(host, program, DISCONNECT, config="any-flows").spawn(*options)
+    return sum(one.cpu for one in runs) / 1e9, total / 1e9, max(one.elapsed for one in runs) / 1e6
+
+
+def measure_endings(scale):
+    """Over whose flows the kernel tracks."""
+    sessions, found = crowd_of_sessions(scale.storm), {}
+    for name, program, first in (("empty", EMPTY, None), ("none", PROGRAM, None), ("others", PROGRAM, 10_000),
+                                 ("own", PROGRAM, 0)):
+        host = Host(f"ending-{name}")
+        add_routes(host, range(first or 0, (first or 0) + FLOWS))
+        rounds = [all_leave(host, program, scale, sessions, first) for _ in range(scale.storms)]
+        found[name] = dict(zip(("cpu_s", "all_s", "slowest_ms"), map(quartiles, zip(*rounds))))
+        host.remove()
+    return {"size": scale.storm, "at_a_time": AT_A_TIME, "flows": max(scale.flows), "of": found}
 
 
 MASQUERADE = """
@@ -379,6 +418,7 @@ def measure(scale):
     say("sessions")
     results["latency"] = measure_latency(ours, shell, scale)
     results["flows"] = measure_flows(scale)
+    results["endings"] = measure_endings(scale)
     results["throughput"] = measure_throughput(scale)
     results["many"] = measure_many(scale)
     results["size"] = program_size()

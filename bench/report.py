@@ -63,6 +63,8 @@ def goals(results):
     growth = many["ours"]["cpu_ratio"] / few["ours"]["cpu_ratio"]
     memory = max(group["ours"]["memory_kib"] for group in cases.values()) / 1024
     rate = 1 / storm["ratio"][1]
+    endings = results["endings"]
+    ending_s = max(group["cpu_s"][1] for group in endings["of"].values())
     faster = times_faster(intact)
     judged = (
         ("connect when intact: at most 1.5 times the empty program",
@@ -74,6 +76,8 @@ def goals(results):
          f"{rate:.2f} of it", rate >= 0.5),
         (f"from 1 to {int(max(latency, key=int)):,} sessions: no growth (of processor time, within a tenth)",
          f"{100 * (growth - 1):+.0f} %", growth <= 1.1),
+        (f"{endings['size']:,} disconnects with {endings['flows']:,} flows: at most 2 s of processor time",
+         f"{ending_s:.2f} s", ending_s <= 2),
         ("less than 3 MiB of memory", f"{memory:.2f} MiB", memory < 3),
     )
     return table(("goal", "measured", "met"),
@@ -135,6 +139,16 @@ def flows_table(results):
                   "processor time of the disconnect, ms"), rows)
 
 
+def endings_table(results):
+    endings = results["endings"]
+    whose = {"empty": "empty program", "none": "none", "others": f"{endings['flows']:,} of others",
+             "own": f"{endings['flows']:,} of the clients that leave"}
+    rows = [(said, *(middle_and_spread(endings["of"][name][key]) for key in ("cpu_s", "all_s", "slowest_ms")))
+            for name, said in whose.items()]
+    return table((f"{endings['size']:,} disconnects, {endings['at_a_time']} at a time; flows tracked", "processor time, s",
+                  "all, s", "slowest one, ms"), rows)
+
+
 def throughput_table(results):
     shown = ("plain", "ours", "shell", "session")
     rows = []
@@ -188,7 +202,8 @@ def many_about(results):
 
 
 BLOCKS = {"goals": goals, "hooks": hooks_table, "builds": builds_table, "storm": storm_table, "sessions": sessions_table,
-          "flows": flows_table, "throughput": throughput_table, "counts": counts_table, "about": about}
+          "flows": flows_table, "endings": endings_table, "throughput": throughput_table, "counts": counts_table,
+          "about": about}
 MANY_BLOCKS = {"many hooks": many_hooks_table, "many packets": many_packets_table, "many about": many_about}
 
 

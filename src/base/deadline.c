@@ -72,14 +72,14 @@ static void resume(void)
 	set_timer((time_t)(left / 1000000), (suseconds_t)(left % 1000000));
 }
 
-int deadline_lock(int fd)
+int deadline_lock(int fd, unsigned int seconds)
 {
 	int result = flock(fd, LOCK_EX | LOCK_NB), error;
 
 	if (result == 0 || errno != EWOULDBLOCK)
 		return result;
 	waiting_for_lock = 1;
-	set_timer(DEADLINE_LOCK_SECONDS, 0);
+	set_timer((time_t)seconds, 0);
 	result = flock(fd, LOCK_EX);
 	error = errno == EINTR ? EWOULDBLOCK : errno;
 	waiting_for_lock = 0;

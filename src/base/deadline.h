@@ -8,6 +8,7 @@
 #define DEADLINE_MODULES_SECONDS 60	/* of an installation by hand or at boot, since the kernel may load its modules for it */
 #define DEADLINE_TEST_SECONDS 30	/* of a test, which waits for what is beyond the gateway */
 #define DEADLINE_LOCK_SECONDS 3
+#define DEADLINE_FLOWS_SECONDS 2	/* of the lock under which flows end, without which they end too */
 
 /* deadline_start - from now on the program ends with EX_TEMPFAIL when the time is over, at any point */
 void deadline_start(unsigned int seconds);
@@ -16,10 +17,10 @@ void deadline_start(unsigned int seconds);
 void deadline_stop(void);
 
 /*
- * deadline_lock - take an exclusive flock(2)
+ * deadline_lock - take an exclusive flock(2), within so many seconds
  *
  * Returns 0, or -1 with errno; EWOULDBLOCK when the time for the lock is over.
  */
-int deadline_lock(int fd);
+int deadline_lock(int fd, unsigned int seconds);
 
 #endif

@@ -6,8 +6,8 @@
 #include "cli/verbs.h"
 #include "diagnose/advice.h"
 #include "diagnose/flowtables.h"
-#include "kernel/conntrack.h"
 #include "model/script.h"
+#include "sessions/endings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -256,64 +256,32 @@ static int run_next(const struct config *config, struct report *report)
 			    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
-/* An address of a session as others know it: without scope, in its shortest form. All of its network goes with it. */
-struct own_address {
-	char text[ADDRESS_TEXT];
-	struct prefix network;
-};
-
-static unsigned int session_addresses(const struct session *session, struct own_address address[FAMILIES])
+/* Takes an address over from who had it, or from a run for this session that was killed. */
+static int take_over(const struct config *config, const struct session *session, int family, const char *address,
+		     const struct state *state, struct endings *stale, struct report *report)
 {
-	const char *const written[] = { session->ip4, session->ip6 };
-	unsigned int count = 0;
+	enum holder holder = state_holder(state, session, address);
 
-	for (int family = 0; family < FAMILIES; family++) {
-		struct address parsed;
+	bool others = holder == HOLDER_ENDED || holder == HOLDER_OTHER || endings_has(state, address);
 
-		if (!address_parse_unscoped(&parsed, written[family]))
-			continue;
-		address_text(&parsed, address[count].text);
-		places_network(&address[count++].network, session, written[family]);
-	}
-	return count;
+	if (endings_matter(config, family) && others && endings_note(stale, state, session, family, report) < 0)
+		return -1;
+	return holder == HOLDER_SELF ? 0 : state_hold(state, session, address, report);
 }
 
-/* In a family that is blocked nothing comes to a client from beyond the VPN. */
-static bool flows_matter(const struct config *config, const struct prefix *network)
-{
-	return config->forget_flows && !config_blocks(config, family_index(network->address.family));
-}
-
-/* Addresses that another client had, whose flows are to end before this one gets them. */
-struct stale {
-	struct prefix network[FAMILIES];
-	unsigned int count;
-};
-
-/* Takes an address over from who had it. */
-static int take_over(const struct config *config, const struct session *session, const struct own_address *address,
-		     const struct state *state, struct stale *stale, struct report *report)
-{
-	enum holder holder = state_holder(state, session, address->text);
-
-	if (holder == HOLDER_SELF)
-		return 0;
-	if (flows_matter(config, &address->network) && (holder == HOLDER_ENDED || holder == HOLDER_OTHER))
-		stale->network[stale->count++] = address->network;
-	return state_hold(state, session, address->text, report);
-}
-
+/* @stale: those that another client had, whose flows are to end before this one gets them */
 static int take_addresses(const struct config *config, const struct session *session, const struct state *state,
-			  struct stale *stale, struct report *report)
+			  struct endings *stale, struct report *report)
 {
-	struct own_address address[FAMILIES];
-	unsigned int count = session_addresses(session, address);
+	char address[ADDRESS_TEXT];
 	int result = 0;
 
-	for (unsigned int i = 0; i < count && result == 0; i++) {
-		result = state_claim(state, session, address[i].text, report);
+	for (int family = 0; family < FAMILIES && result == 0; family++) {
+		if (!session_address(session, family, address))
+			continue;
+		result = state_claim(state, session, address, report);
 		if (result > 0)
-			result = take_over(config, session, &address[i], state, stale, report);
+			result = take_over(config, session, family, address, state, stale, report);
 	}
 	return result;
 }
@@ -391,7 +359,7 @@ static int look(struct run *run, struct session *session, struct placements *own
 }
 
 /* Routing and kill switch, and the record of the session, under the lock. */
-static int connect_locked(struct run *run, struct session *session, struct stale *stale, enum change *change,
+static int connect_locked(struct run *run, struct session *session, struct endings *stale, enum change *change,
 			  struct text *wrong)
 {
 	const struct config *config = &run->config;
@@ -496,7 +464,7 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	struct session session = read_session();
 	struct text wrong CLEANUP(text_free) = { 0 };
 	struct report *report = &run->report;
-	struct stale stale = { 0 };
+	struct endings stale CLEANUP(endings_free) = { 0 };
 	enum change change;
 	int result;
 
@@ -524,9 +492,11 @@ static int hook_connect(struct run *run, const struct timespec *begun)
 	 * Without the lock, since the kernel looks at all flows. They end before the session begins. A run that is killed
 	 * here is refused, and the next holder finds that this one has ended.
 	 */
-	if (result == 0)
-		conntrack_forget(&run->sockets.nft, stale.network, stale.count, report);
-	run_forget_moved(run);
+	if (result == 0 && endings_await(&stale, &run->state, config, report) < 0) {
+		state_forget(&run->state, session.id, report);
+		result = -1;
+	}
+	run_end_moved(run);
 	if (result == 0 && config->next_script) {
 		deadline_stop();
 		result = check_next(config, report);
@@ -576,39 +546,30 @@ static void remove_after_last(struct run *run, const struct session *session, en
 
 static bool is_last_holder(const struct state *state, const struct session *session, const char *address)
 {
-	enum holder holder = state_holder(state, session, address);
+	enum holder holder = state_holds(state, session, address) ? HOLDER_SELF : state_holder(state, session, address);
 
 	return holder != HOLDER_SAME_USER && holder != HOLDER_OTHER;
 }
 
 /*
- * Ends the flows of a session's addresses that no other live session has. Without the lock: with many flows
- * the kernel needs a while to find them, and no other run has to wait. A run that is killed here leaves the
- * address to be cleared at the next connect that gets it.
+ * The flows of a session's addresses that no other live session has are to end, and then the addresses are nobody's.
+ * Before its record goes: a run that is killed behind that leaves the note. Returns whether there is one.
  */
-static void release_addresses(const struct config *config, const struct session *session, struct state *state,
+static bool release_addresses(const struct config *config, const struct session *session, const struct state *state,
 			      struct report *report)
 {
-	struct own_address address[FAMILIES];
-	unsigned int count = session_addresses(session, address);
-	struct netlink netfilter = { 0 };
+	char address[ADDRESS_TEXT];
+	bool noted = false;
 
-	for (unsigned int i = 0; i < count; i++) {
-		const char *text = address[i].text;
-
-		if (!is_last_holder(state, session, text))
+	for (int family = 0; family < FAMILIES; family++) {
+		if (!session_address(session, family, address) || !is_last_holder(state, session, address))
 			continue;
-		if (flows_matter(config, &address[i].network)) {
-			if (!netfilter.socket && netlink_open(&netfilter, NETLINK_NETFILTER, report) < 0)
-				return;
-			conntrack_forget(&netfilter, &address[i].network, 1, report);
-		}
-		/* Somebody may have got the address meanwhile. */
-		if (state_lock(state, report) == 0 && is_last_holder(state, session, text))
-			state_release(state, text);
-		state_unlock(state);
+		if (endings_matter(config, family))
+			noted = endings_note(NULL, state, session, family, report) == 0 || noted;
+		else
+			state_release(state, address);
 	}
-	netlink_close(&netfilter);
+	return noted;
 }
 
 static void log_disconnect(const struct config *config, const struct session *session, enum change change)
@@ -721,6 +682,7 @@ static int hook_disconnect(struct run *run)
 	struct session session = read_session();
 	char gateway[GATEWAY_NAME];
 	enum change change = CHANGE_NONE;
+	bool noted;
 	struct report *report = &run->report;
 
 	if (check_id(&session, report) < 0)
@@ -733,6 +695,7 @@ static int hook_disconnect(struct run *run)
 		log_departure(run, &session);
 	} else if (run_lock(run) == 0) {
 		session.gateway = state_gateway(&run->state, session.id, gateway);
+		noted = release_addresses(config, &session, &run->state, report);
 		if (state_forget(&run->state, session.id, report) == 0 && removes_after_last(config))
 			remove_after_last(run, &session, &change);
 		if (change == CHANGE_NONE)
@@ -740,7 +703,9 @@ static int hook_disconnect(struct run *run)
 		/* Before the sockets: to close one waits until the kernel has cleared a table away. */
 		state_unlock(&run->state);
 		sockets_close(&run->sockets);
-		release_addresses(config, &session, &run->state, report);
+		/* Without the lock: with many flows the kernel needs a while to find them, and no other run has to wait. */
+		if (noted || endings_any(&run->state))
+			endings_end(&run->state, config, report);
 	}
 	log_disconnect(config, &session, change);
 	if (config->next_script) {

@@ -3,7 +3,7 @@
 #include "base/deadline.h"
 #include "base/privileges.h"
 #include "diagnose/overlap.h"
-#include "kernel/conntrack.h"
+#include "sessions/endings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -68,25 +68,21 @@ struct moves {
 	struct changes changes;
 };
 
-/* Each of its families by itself. */
-static const char *address_of(const struct session *session, int family)
-{
-	return family == IPV4 ? session->ip4 : session->ip6;
-}
-
+/* The note stands before the kernel is changed, so that a run that is killed then leaves it to the next one. */
 static void note_move(struct run *run, const struct session *session, int family, const char *from, const char *to)
 {
 	struct text line CLEANUP(text_free) = { 0 };
-	struct prefix network;
+	char address[ADDRESS_TEXT];
 
-	if (!places_network(&network, session, address_of(session, family)))
+	if (!session_address(session, family, address))
 		return;
-	run->moved = make_room_for_one(run->moved, run->moves, sizeof(*run->moved));
-	run->moved[run->moves++] = network;
+	run->moved++;
+	if (endings_matter(&run->config, family))
+		endings_note(NULL, &run->state, session, family, &run->report);
 	text_add_pair(&line, "user", session->user, VALUE_LIMIT);
 	text_add_pair(&line, "id", session->id, VALUE_LIMIT);
 	text_add_pair(&line, "device", session->device, VALUE_LIMIT);
-	text_add_pair(&line, family == IPV4 ? "ip4" : "ip6", address_of(session, family), VALUE_LIMIT);
+	text_add_pair(&line, family == IPV4 ? "ip4" : "ip6", address, VALUE_LIMIT);
 	text_add_pair(&line, "from", from, VALUE_LIMIT);
 	text_add_pair(&line, "to", to, VALUE_LIMIT);
 	log_line(LOG_LEVEL_INFO, "moved %s", text_string(&line));
@@ -106,7 +102,7 @@ static bool note_moves(const struct session *session, void *data)
 {
 	const struct moves *moves = data;
 	struct run *run = moves->run;
-	size_t before = run->moves;
+	size_t before = run->moved;
 
 	for (int family = 0; family < FAMILIES; family++) {
 		const struct guard_change *change = changes_find(&moves->changes, session, family);
@@ -115,7 +111,7 @@ static bool note_moves(const struct session *session, void *data)
 			note_move(run, session, family, places_gateway_of_chain(change->was),
 				  places_gateway_of_chain(change->element.chain));
 	}
-	if (run->moves == before)
+	if (run->moved == before)
 		note_other_gateway(run, session);
 	return true;
 }
@@ -149,10 +145,10 @@ static int tell_moves(struct run *run, const struct situation *situation)
 	return result;
 }
 
-void run_forget_moved(struct run *run)
+void run_end_moved(struct run *run)
 {
-	if (run->config.forget_flows)
-		conntrack_forget(&run->sockets.nft, run->moved, run->moves, &run->report);
+	if (run->moved)
+		endings_end(&run->state, &run->config, &run->report);
 }
 
 int run_apply(struct run *run, struct situation *situation, enum change *change)
@@ -166,7 +162,7 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||
-	    (run->moves && state_visit(&run->state, false, record_move, run, &run->report) < 0) ||
+	    (run->moved && state_visit(&run->state, false, record_move, run, &run->report) < 0) ||
 	    (all && places_hold_all(&run->state, &run->report) < 0))
 		return -1;
 	if (*change != CHANGE_NONE)
@@ -207,7 +203,6 @@ struct result run_end(struct run *run)
 	}
 	remembered_free(&run->remembered);
 	(run->shown ? report_free : report_log)(&run->report);
-	free(run->moved);
 	config_free(&run->config);
 	return result;
 }

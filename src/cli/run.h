@@ -27,8 +27,7 @@ struct run {
 	struct state state;	/* closed until run_lock() */
 	struct sockets sockets;	/* the same, sockets_open() */
 	struct remembered remembered;
-	struct prefix *moved;	/* addresses of sessions that leave by another gateway now */
-	size_t moves;
+	size_t moved;	/* addresses of sessions that leave by another gateway now */
 };
 
 /*
@@ -53,8 +52,8 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 /* run_apply - apply them, under the lock, and keep what later runs are to know; as converge() */
 int run_apply(struct run *run, struct situation *situation, enum change *change);
 
-/* run_forget_moved - end the flows of the sessions that run_apply() has moved to another gateway; without the lock */
-void run_forget_moved(struct run *run);
+/* run_end_moved - end the flows of the sessions that run_apply() has moved to another gateway; without the lock */
+void run_end_moved(struct run *run);
 
 /* run_peek - the state directory for a dry run, as far as it can be read; without the lock, and closed where there is none */
 void run_peek(struct run *run);

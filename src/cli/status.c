@@ -11,12 +11,15 @@
 #include "diagnose/flowtables.h"
 #include "diagnose/overlap.h"
 #include "model/marks.h"
+#include "sessions/endings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+
+#define ENDINGS_LAST 10	/* seconds */
 
 const char *const verdict_names[] = { "off", "installed", "absent", "degraded" };
 const char *const layer_names[] = { "none", "complete", "missing", "altered", "unknown" };
@@ -775,9 +778,28 @@ static void add_status(struct text *text, const struct status *status, const str
 		screen_add(text, status, &display);
 }
 
+/* Noted flows that have not ended, though a run needs a few seconds for that at most. */
+static void advise_endings(struct run *run)
+{
+	unsigned long long since, now = (unsigned long long)time(NULL);
+	size_t count = endings_look(run->config.state_dir, &since);
+	struct text age CLEANUP(text_free) = { 0 };
+
+	if (!count || now < since + ENDINGS_LAST)
+		return;
+	text_add_age(&age, now - since);
+	report_warning(&run->report, count == 1 ?
+		       "the flows of %zu address of a session that has ended or moved were to end %s ago, but the run that was to do it was "
+		       "killed or failed; run `ocserv-gateway up`" :
+		       "the flows of %zu addresses of sessions that have ended or moved were to end %s ago, but the run that was to do it "
+		       "was killed or failed; run `ocserv-gateway up`", count, text_string(&age));
+}
+
 /* What is said of the host, beside what is wrong with what is installed. */
 static void add_advice(const struct status *status, struct run *run)
 {
+	if (!run->options->brief)
+		advise_endings(run);
 	if (goal_of(&run->config) == GOAL_REMOVE || run->options->brief)
 		return;
 	advise(&run->config, status->situation, &status->bypasses, &run->report);

@@ -7,6 +7,7 @@
 #include "diagnose/flowtables.h"
 #include "kernel/await.h"
 #include "model/script.h"
+#include "sessions/endings.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -169,7 +170,9 @@ static int change_kernel(struct run *run, enum goal goal, enum doer doer)
 	if (result == 0 && goal == GOAL_REMOVE)
 		warn_of_sessions(&run->state, &run->report);
 	state_unlock(&run->state);
-	run_forget_moved(run);
+	/* Also what runs that were killed have left. */
+	if ((result == 0 || run->moved) && endings_any(&run->state))
+		endings_end(&run->state, &run->config, &run->report);
 	if (result == 0 && doer == BY_REMOVAL)
 		warn_of_timer(&run->report);
 	return result;

@@ -131,16 +131,19 @@ int trial_add_source(struct trial *trial, const struct config *config, int famil
 
 void trial_close(struct trial *trial, struct sockets *sockets, struct report *report)
 {
+	struct prefix whose[FAMILIES];
+	struct netlink_error error = { 0 };
+	size_t count = 0;
+
 	if (trial->tunnel < 0)
 		return;
 	close(trial->tunnel);
 	trial->tunnel = -1;
-	for (int family = 0; family < FAMILIES; family++) {
-		struct prefix source = prefix_of_address(&trial->source[family]);
-
-		if (source.address.family)
-			conntrack_forget(&sockets->nft, &source, 1, report);
-	}
+	for (int family = 0; family < FAMILIES; family++)
+		if (trial->source[family].family)
+			whose[count++] = (struct prefix){ trial->source[family], family == IPV4 ? 32 : 128 };
+	if (conntrack_end(&sockets->nft, whose, count, NULL, NULL, &error) < 0)
+		conntrack_warn(whose, count, &error, report);
 }
 
 static void send_datagram(const struct trial *trial, const struct datagram *datagram)

@@ -77,7 +77,7 @@ static struct record *add_record(struct records *records, const char *id, const 
 	return record;
 }
 
-static int complain(const struct state *state, const char *name, struct report *report)
+int state_complain(const struct state *state, const char *name, struct report *report)
 {
 	const char *remedy = privileges_remedy(errno, NULL);
 
@@ -98,7 +98,7 @@ static int check_parent(const struct state *state, struct report *report)
 	struct stat status;
 
 	if (fstatat(state->directory, "..", &status, 0) < 0)
-		return complain(state, "..", report);
+		return state_complain(state, "..", report);
 	if (directory_is_trusted(&status))
 		return 0;
 	return report_error(report, EX_CANTCREAT, "state directory: %s is in a directory that others can write to (user %u, "
@@ -135,14 +135,14 @@ static int open_directory(const struct state *state, int parent, const char *pat
 		if (parent != AT_FDCWD)
 			(void)!symlinkat("records", parent, DOUBT);
 		if (mkdirat(parent, path, 0700) < 0 && errno != EEXIST)
-			return complain(state, name, report);
+			return state_complain(state, name, report);
 		fd = openat(parent, path, DIRECTORY_FLAGS);
 	}
 	if (fd >= 0 && fstat(fd, &status) == 0) {
 		if (check_private(state, name, fd, &status, create, report) == 0)
 			return fd;
 	} else {
-		complain(state, name, report);
+		state_complain(state, name, report);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -157,7 +157,7 @@ static int check_directory(const struct state *state, const char *name, bool cre
 
 	if (result < 0 && errno == ENOENT && create) {
 		if (mkdirat(state->directory, name, 0700) < 0 && errno != EEXIST)
-			return complain(state, name, report);
+			return state_complain(state, name, report);
 		result = fstatat(state->directory, name, &status, AT_SYMLINK_NOFOLLOW);
 	}
 	if (result == 0 && !S_ISDIR(status.st_mode)) {
@@ -165,8 +165,28 @@ static int check_directory(const struct state *state, const char *name, bool cre
 		result = -1;
 	}
 	if (result < 0)
-		return complain(state, name, report);
+		return state_complain(state, name, report);
 	return check_private(state, name, -1, &status, create, report);
+}
+
+bool session_address(const struct session *session, int family, char text[ADDRESS_TEXT])
+{
+	struct address address;
+
+	if (!address_parse_unscoped(&address, family == IPV4 ? session->ip4 : session->ip6))
+		return false;
+	address_text(&address, text);
+	return true;
+}
+
+int state_open_part(const struct state *state, const char *name, struct report *report)
+{
+	int fd;
+
+	if (check_directory(state, name, true, report) < 0)
+		return -1;
+	fd = openat(state->directory, name, DIRECTORY_FLAGS);
+	return fd >= 0 ? fd : state_complain(state, name, report);
 }
 
 int state_open(struct state *state, const char *path, bool create, struct report *report)
@@ -196,13 +216,13 @@ void state_close(struct state *state)
 
 int state_lock(struct state *state, struct report *report)
 {
-	state->locked = deadline_lock(state->sessions) == 0;
+	state->locked = deadline_lock(state->sessions, DEADLINE_LOCK_SECONDS) == 0;
 	if (state->locked && !state->records)
 		state->records = allocate(1, sizeof(*state->records));
 	if (state->locked)
 		return 0;
 	if (errno != EWOULDBLOCK)
-		return complain(state, "sessions", report);
+		return state_complain(state, "sessions", report);
 	return report_error(report, EX_TEMPFAIL, "state directory: %s: another run has held its lock for %d seconds; see "
 			    "who with `fuser %s/sessions`", state->path, DEADLINE_LOCK_SECONDS, state->path);
 }
@@ -349,15 +369,15 @@ static int put_file(const struct state *state, const struct text *text, const ch
 	bool written;
 
 	if (fd < 0)
-		return complain(state, name, report);
+		return state_complain(state, name, report);
 	written = write_all(fd, text) == 0;
 	if (!written)
-		complain(state, name, report);
+		state_complain(state, name, report);
 	close(fd);
 	if (written && renameat(state->directory, NEW_SESSION, state->directory, name) == 0)
 		return 0;
 	if (written)
-		complain(state, name, report);
+		state_complain(state, name, report);
 	unlinkat(state->directory, NEW_SESSION, 0);
 	return -1;
 }
@@ -370,8 +390,8 @@ static int put_new_file(const struct state *state, const struct text *text, cons
 	if (fd < 0 && errno == EEXIST)
 		return 1;
 	if (fd < 0)
-		return complain(state, name, report);
-	result = write_all(fd, text) < 0 ? complain(state, name, report) : 0;
+		return state_complain(state, name, report);
+	result = write_all(fd, text) < 0 ? state_complain(state, name, report) : 0;
 	close(fd);
 	if (result < 0)
 		unlinkat(state->directory, name, 0);
@@ -411,7 +431,7 @@ int state_forget(const struct state *state, const char *id, struct report *repor
 	if (remove_record(state, id) == 0 || errno == ENOENT)
 		return 0;
 	session_name(name, id);
-	return complain(state, name, report);
+	return state_complain(state, name, report);
 }
 
 static void set_field(struct session *session, unsigned long long *start, const char *key, const char *value)
@@ -523,6 +543,16 @@ enum holder state_holder(const struct state *state, const struct session *sessio
 	       HOLDER_SAME_USER : HOLDER_OTHER;
 }
 
+bool state_holds(const struct state *state, const struct session *session, const char *address)
+{
+	char id[24], name[NAME_SIZE];
+	ssize_t length;
+
+	address_name(name, address);
+	length = readlinkat(state->directory, name, id, sizeof(id));
+	return length == (ssize_t)strlen(session->id) && memcmp(id, session->id, (size_t)length) == 0;
+}
+
 int state_claim(const struct state *state, const struct session *session, const char *address, struct report *report)
 {
 	char name[NAME_SIZE];
@@ -530,12 +560,11 @@ int state_claim(const struct state *state, const struct session *session, const 
 	address_name(name, address);
 	if (symlinkat(session->id, state->directory, name) == 0)
 		return 0;
-	return errno == EEXIST ? 1 : complain(state, name, report);
+	return errno == EEXIST ? 1 : state_complain(state, name, report);
 }
 
-/* A link to @target with this name, in place of another; made as @new, and renamed. */
-static int put_link(const struct state *state, const char *target, const char *new, const char *name,
-		    struct report *report)
+int state_put_link(const struct state *state, const char *target, const char *new, const char *name,
+		   struct report *report)
 {
 	int result = symlinkat(target, state->directory, new);
 
@@ -544,7 +573,7 @@ static int put_link(const struct state *state, const char *target, const char *n
 		result = symlinkat(target, state->directory, new);
 	if (result == 0 && renameat(state->directory, new, state->directory, name) == 0)
 		return 0;
-	return complain(state, name, report);
+	return state_complain(state, name, report);
 }
 
 int state_hold(const struct state *state, const struct session *session, const char *address,
@@ -553,7 +582,7 @@ int state_hold(const struct state *state, const struct session *session, const c
 	char name[NAME_SIZE];
 
 	address_name(name, address);
-	return put_link(state, session->id, NEW_ADDRESS, name, report);
+	return state_put_link(state, session->id, NEW_ADDRESS, name, report);
 }
 
 /* What was asked for is not there, or is no link, or the directory is closed. */
@@ -574,8 +603,8 @@ int state_hold_device(const struct state *state, const struct session *session, 
 	device_name(name, session->device);
 	snprintf(target, sizeof(target), "%s %s", session->id, addresses);
 	if (mkdirat(state->directory, DEVICES, 0700) < 0 && errno != EEXIST)
-		return complain(state, DEVICES, report);
-	return put_link(state, target, NEW_DEVICE, name, report);
+		return state_complain(state, DEVICES, report);
+	return state_put_link(state, target, NEW_DEVICE, name, report);
 }
 
 const char *state_device(const struct state *state, const char *device, char id[DEVICE_TEXT], struct report *report)
@@ -587,7 +616,7 @@ const char *state_device(const struct state *state, const char *device, char id[
 	length = readlinkat(state->directory, name, id, DEVICE_TEXT - 1);
 	id[length > 0 ? length : 0] = '\0';
 	if (length < 0 && !is_nothing(errno)) {
-		complain(state, name, report);
+		state_complain(state, name, report);
 		return NULL;
 	}
 	blank = strchr(id, ' ');
@@ -607,7 +636,7 @@ void state_release_device(const struct state *state, const char *device)
 
 int state_remember(const struct state *state, const char *name, const char *text, struct report *report)
 {
-	return put_link(state, text, NEW_MEMORY, name, report);
+	return state_put_link(state, text, NEW_MEMORY, name, report);
 }
 
 int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report)
@@ -615,7 +644,7 @@ int state_recall(const struct state *state, const char *name, char *text, size_t
 	ssize_t length = readlinkat(state->directory, name, text, size - 1);
 
 	text[length > 0 ? length : 0] = '\0';
-	return length >= 0 || is_nothing(errno) ? 0 : complain(state, name, report);
+	return length >= 0 || is_nothing(errno) ? 0 : state_complain(state, name, report);
 }
 
 int state_write(const struct state *state, const char *name, const struct text *text, struct report *report)
@@ -630,14 +659,14 @@ int state_read(const struct state *state, const char *name, struct text *text, s
 	ssize_t length = -1;
 
 	if (fd < 0)
-		return is_nothing(errno) ? 0 : complain(state, name, report);
+		return is_nothing(errno) ? 0 : state_complain(state, name, report);
 	do {
 		length = read(fd, buffer, sizeof(buffer));
 		if (length > 0)
 			text_add_bytes(text, buffer, (size_t)length);
 	} while (length > 0 || (length < 0 && errno == EINTR));
 	if (length < 0)
-		complain(state, name, report);
+		state_complain(state, name, report);
 	close(fd);
 	return length < 0 ? -1 : 0;
 }
@@ -648,6 +677,11 @@ void state_release(const struct state *state, const char *address)
 
 	address_name(name, address);
 	unlinkat(state->directory, name, 0);
+}
+
+int state_drop(const struct state *state, const char *name, struct report *report)
+{
+	return unlinkat(state->directory, name, 0) == 0 || errno == ENOENT ? 0 : state_complain(state, name, report);
 }
 
 void state_note_change(const struct state *state, const char *what)
@@ -711,7 +745,7 @@ static bool visit_entry(const struct round *round, const char *id)
 	switch (look_at_record(round, id, buffer, &session)) {
 	case UNKNOWN:
 		session_name(name, id);
-		complain(round->state, name, round->report);
+		state_complain(round->state, name, round->report);
 		session = no_session(id);
 		session.unread = true;
 		break;
@@ -747,7 +781,7 @@ static int visit_directory(const struct round *round, DIR *directory)
 		errno = 0;
 		entry = readdir(directory);
 		if (!entry)
-			return errno ? complain(round->state, "sessions", round->report) : 1;
+			return errno ? state_complain(round->state, "sessions", round->report) : 1;
 	} while (!session_id_valid(entry->d_name) || visit_entry(round, entry->d_name));
 	return 0;
 }
@@ -758,7 +792,7 @@ static int visit_all(const struct round *round)
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!directory) {
-		complain(round->state, "sessions", round->report);
+		state_complain(round->state, "sessions", round->report);
 		if (fd >= 0)
 			close(fd);
 		return -1;

@@ -49,6 +49,19 @@ struct state {
 int state_open(struct state *state, const char *path, bool create, struct report *report);
 void state_close(struct state *state);
 
+/* session_address - the one of a family as others know it: without scope, in its shortest form; false where there is none */
+bool session_address(const struct session *session, int family, char text[ADDRESS_TEXT]);
+
+/* state_complain - that something in it can't be used, as errno says; "" for itself. Returns -1. */
+int state_complain(const struct state *state, const char *name, struct report *report);
+
+/*
+ * state_open_part - a directory in it, which is made where it is missing, as private as the others
+ *
+ * Returns a descriptor, or -1 with the reason in @report.
+ */
+int state_open_part(const struct state *state, const char *name, struct report *report);
+
 /* state_lock - one run at a time; -1 with EX_TEMPFAIL in @report after 3 s. state_unlock() is safe always. */
 int state_lock(struct state *state, struct report *report);
 void state_unlock(struct state *state);
@@ -83,6 +96,9 @@ enum holder {
 };
 
 enum holder state_holder(const struct state *state, const struct session *session, const char *address);
+
+/* state_holds - whether @address is that of a session, which need not have a record */
+bool state_holds(const struct state *state, const struct session *session, const char *address);
 
 /*
  * state_claim - @address is the session's from now on, unless somebody had it; under the lock
@@ -122,6 +138,13 @@ int state_remember(const struct state *state, const char *name, const char *text
 int state_recall(const struct state *state, const char *name, char *text, size_t size, struct report *report);
 
 /*
+ * state_put_link - a symbolic link to @target with this name, in place of another; made as @new, and renamed; under the lock
+ *
+ * Returns 0, or -1 with the reason in @report.
+ */
+int state_put_link(const struct state *state, const char *target, const char *new, const char *name, struct report *report);
+
+/*
  * state_write - keep @text in a file of its own, renamed into its place, for what no link holds; under the lock
  * state_read - what is there, added to @text; nothing where nothing is, or @state is closed
  *
@@ -129,6 +152,9 @@ int state_recall(const struct state *state, const char *name, char *text, size_t
  */
 int state_write(const struct state *state, const char *name, const struct text *text, struct report *report);
 int state_read(const struct state *state, const char *name, struct text *text, struct report *report);
+
+/* state_drop - remove a link or file; 0 where there is none, too, or -1 with the reason in @report */
+int state_drop(const struct state *state, const char *name, struct report *report);
 
 #define STATE_CHANGE 16		/* bytes of a word of change_text() with its NUL */
 

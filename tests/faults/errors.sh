@@ -21,12 +21,13 @@ runs() {
 	cat <<-'END'
 		connect|nothing|newcomer_connects|all|open (closed )?gateway|whole_for_newcomer
 		up|nothing|up|all|open (closed )?gateway|whole_for_nobody
+		disconnect with flows|flows|bob_ends|all|gateway|flows_of_bob
 		repair|rule_gone|newcomer_connects|all|closed gateway|whole_for_both
 		disconnect of one of two|two_sessions|newcomer_leaves|all|gateway|whole_for_live
 		disconnect of the last|installed|live_leaves|all|gateway (closed )?open|all_over
 		down|installed|down|all|gateway (closed )?open|gone
 		several gateways: connect beside|several|bob_connects|all|gateway|several_for_both
-		several gateways: up, moved|several_edited|up|all|former (closed )?gateway|several_for_alice
+		several gateways: up, moved|several_edited|up|all|former (closed )?gateway|several_moved
 		several gateways: disconnect beside|several_beside|bob_leaves|all|gateway|several_for_alice
 	END
 	! more || cat <<-'END'

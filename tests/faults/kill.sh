@@ -32,6 +32,8 @@ runs() {
 		connect, nobody left|installed|stranger_connects|all|gateway (closed )?open|all_over
 		disconnect of one of two|two_sessions|newcomer_leaves|all|gateway|whole_for_live
 		disconnect of the last|installed|live_leaves|all|gateway (closed )?open|all_over
+		disconnect with flows|flows|bob_ends|all|gateway|flows_of_bob
+		connect, flows of who had the address|flows_left|mallory_connects|all|gateway|flows_of_others
 		up|nothing|up|all|open (closed )?gateway|whole_for_nobody
 		down|installed|down|all|gateway (closed )?open|gone
 		several gateways: first connect|several_nothing|alice_connects|all|open (closed )?gateway|several_for_alice
@@ -39,7 +41,7 @@ runs() {
 		several gateways: connect beside, her own|several_others|alice_connects|all|closed gateway|several_for_both
 		several gateways: connect, kill switch flushed|several_flushed|bob_connects|honest|closed gateway|several_for_both
 		several gateways: connect, tunnel of another|several_taken|alice_connects|all|former (closed )?gateway|several_taken
-		several gateways: up, moved|several_edited|up|all|former (closed )?gateway|several_for_alice
+		several gateways: up, moved|several_edited|up|all|former (closed )?gateway|several_moved
 		several gateways: disconnect beside|several_beside|bob_leaves|all|gateway|several_for_alice
 		several gateways: disconnect, her own|several_beside|live_leaves|all|gateway closed|several_for_bob
 	END

@@ -12,6 +12,7 @@ lib=${0%/*}/../lib
 . "$lib/tap.sh"
 . "$lib/host.sh"
 . "$lib/storm.sh"
+. "$lib/flows.sh"
 
 SESSIONS=1000
 AT_ONCE=64
@@ -19,11 +20,19 @@ AT_ONCE=64
 storm() {
 	ok "the first half connects" all_at_once "$(hooks connect 0 500 | in_any_order)"
 	is "$(sessions)" 500 "status knows them all"
+	hooks connect 0 250 | to_flows | make_flows >/dev/null 2>&1
 	ok "the other half connects while half of the first leaves" all_at_once \
 		"$({ hooks connect 500 500; hooks disconnect 0 250; } | in_any_order)"
 	is "$(sessions)" 750 "status knows who is left"
+	is "$(flows)" "" "the flows of who has left are gone"
+	hooks connect 250 750 | to_flows | make_flows >/dev/null 2>&1
 	ok "all is installed" program status
 	ok "everybody leaves" all_at_once "$(hooks disconnect 250 750 | in_any_order)"
+}
+
+# Of lines of hooks() a flow for each IPv4 address; IPv6 is blocked.
+to_flows() {
+	sed 's/.* IP_REMOTE=\([^ ]*\) .*/\1 198.51.100.80/'
 }
 
 sessions() {
@@ -60,8 +69,9 @@ test_storm() {
 	ok "nothing is left in the kernel" state_is "$empty_state"
 	ok "no session is left in the books" no_file "$STATE_DIR/sessions"
 	ok "nor an address" no_file "$STATE_DIR/addresses"
+	ok "nor what is to end" no_file "$STATE_DIR/flows"
+	is "$(flows)" "" "nor a flow"
 }
-
 
 # flap LINES: each a session, which connects, is guarded and leaves
 flap() {
@@ -95,7 +105,7 @@ test_flap() {
 	ok "no session is left in the books" no_file "$STATE_DIR/sessions"
 }
 
-begin xargs shuf
+begin xargs shuf conntrack
 must "the gateways answer" gateways_known
 ini clients.subnet4=10.20.0.0/22 session.remove_after_last=yes
 : >"$log"

@@ -16,6 +16,8 @@
 #             run, as a regular expression of traffic.py's words
 #   finally   what holds in the end: a function
 
+. "${BASH_SOURCE[0]%/*}/flows.sh"
+
 FAULTS=$OGW_TOP/tests/faults
 GATEWAY_MAC=02:00:00:28:00:02
 OTHER_MAC=02:00:00:28:00:09
@@ -57,7 +59,7 @@ compiled() {
 
 # begin_faults [TOOL...]: the host, two workers, and a client that sends
 begin_faults() {
-	begin cc "$@"
+	begin cc conntrack "$@"
 	must "the neighbours are known" neighbours_up
 	configurations
 	worker_start
@@ -123,12 +125,38 @@ start_nothing() {
 # One session is live. The directory stays: a new one beside what is installed
 # says that there may be sessions without a record.
 start_installed() {
-	rm -rf "$STATE_DIR"/sessions/* "$STATE_DIR"/addresses/*
+	rm -rf "$STATE_DIR"/sessions/* "$STATE_DIR"/addresses/* "$STATE_DIR"/flows/*
 	hook connect ID="$live"
 }
 
 start_two_sessions() {
 	start_installed && hook connect ID="$newcomer"
+}
+
+# Flows to a far end that the client itself does not send to.
+FAR=198.51.100.99 FAR6=2001:db8::99
+OTHERS_FLOWS=$'10.20.0.50 198.51.100.99\nfd20::50 2001:db8::99'
+BOBS_FLOWS=$'10.20.0.51 198.51.100.99\nfd20::51 2001:db8::99'
+
+far_flows() {
+	flows | grep " \($FAR\|$FAR6\)$"
+}
+
+# refill LINES: these flows to the far end alone
+refill() {
+	conntrack -D -d "$FAR" >/dev/null 2>&1
+	conntrack -D -f ipv6 -d "$FAR6" >/dev/null 2>&1
+	make_flows <<<"$1" >/dev/null 2>&1
+}
+
+# Bob is live beside, and both have flows.
+start_flows() {
+	start_installed && beside connect && refill "$OTHERS_FLOWS"$'\n'"$BOBS_FLOWS"
+}
+
+# He has gone, and nobody was told.
+start_flows_left() {
+	start_flows && rm "$STATE_DIR/sessions/$newcomer"
 }
 
 start_guard_gone() {
@@ -182,6 +210,14 @@ live_leaves() {
 	hook disconnect ID="$live"
 }
 
+bob_ends() {
+	beside disconnect
+}
+
+mallory_connects() {
+	beside connect USERNAME=mallory
+}
+
 up() {
 	verb up
 }
@@ -190,7 +226,7 @@ down() {
 	verb down
 }
 
-declare -A NEXT=([stranger_connects]=live_leaves)
+declare -A NEXT=([stranger_connects]=live_leaves [bob_ends]=up)
 
 # What holds in the end
 
@@ -204,10 +240,29 @@ sessions_are() {
 	[[ $rest != *'{ "id": '* ]]
 }
 
+# nothing_noted: no flows are to end
+nothing_noted() {
+	no_file "$STATE_DIR/flows"
+}
+
+# Where his session has ended so have his flows.
+flows_of_bob() {
+	nothing_noted || return
+	if [ -e "$STATE_DIR/sessions/$newcomer" ]; then
+		whole "$live" "$newcomer"
+	else
+		whole "$live" && same "$OTHERS_FLOWS" "$(far_flows)"
+	fi
+}
+
+flows_of_others() {
+	nothing_noted && whole "$live" "$newcomer" && same "$OTHERS_FLOWS" "$(far_flows)"
+}
+
 # whole ID...: everything is installed, status says so, and these sessions are live
 whole() {
 	program status --json && [[ $out == *'"state": "installed"'* ]] && sessions_are "$@" &&
-		state_is "$installed"
+		state_is "$installed" && nothing_noted
 }
 
 whole_for_newcomer() {
@@ -255,9 +310,9 @@ several_ini() {
 	chmod 600 "$INI"
 }
 
-# beside REASON: bob, by the other tunnel and the other gateway
+# beside REASON [VARIABLE=VALUE...]: bob, by the other tunnel and the other gateway
 beside() {
-	hook "$1" ID="$newcomer" USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51
+	hook "$1" ID="$newcomer" USERNAME=bob DEVICE=vpns1 IP_REMOTE=10.20.0.51 IPV6_REMOTE=fd20::51 "${@:2}"
 }
 
 start_several_nothing() {
@@ -289,6 +344,7 @@ start_several_edited() {
 	several_ini ""
 	hook connect ID="$live"
 	several_ini
+	refill "$OTHERS_FLOWS"$'\n'"$BOBS_FLOWS"
 }
 
 start_several_taken() {
@@ -315,11 +371,16 @@ BOBS=$'vpns1 10.20.0.51 default\nvpns1 fd20::51 default'
 several_whole() {
 	same "$1" "$(entries)" || return
 	program status --json
-	[[ $out == *'"state": "installed"'* ]] && sessions_are "${@:2}"
+	[[ $out == *'"state": "installed"'* ]] && sessions_are "${@:2}" && nothing_noted
 }
 
 several_for_alice() {
 	several_whole "$ALICES" "$live"
+}
+
+# She has moved, and her flows have ended.
+several_moved() {
+	several_for_alice && same "$BOBS_FLOWS" "$(far_flows)"
 }
 
 several_for_bob() {
@@ -344,7 +405,7 @@ no_file() {
 }
 
 all_over() {
-	gone && no_file "$STATE_DIR/sessions" && no_file "$STATE_DIR/addresses"
+	gone && no_file "$STATE_DIR/sessions" && no_file "$STATE_DIR/addresses" && nothing_noted
 }
 
 # Faults
@@ -423,8 +484,8 @@ failure_said() {
 # success_said: all is well; a disconnect, which is never refused, may say what is not
 success_said() {
 	local said=$err
-	# A name that is left in addresses/ is harmless.
-	[[ $run == *_leaves && $err == *error:* ]] || "${finally/all_over/gone}" >/dev/null || {
+	# A name that is left in addresses/ is harmless, and flows that are still noted are ended by the next run.
+	[[ $run == *_@(leaves|ends) && $err == *@(error|warning):* ]] || "${finally/all_over/gone}" >/dev/null || {
 		err=$said
 		complaint "success, but not $finally"
 	}

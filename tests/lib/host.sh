@@ -294,17 +294,6 @@ entries() {
 		.elem // [] | .[] | "\(.[0].concat[0]) \(.[0].concat[1]) \(.[1].goto.target | ltrimstr("to_"))"' | sort
 }
 
-# Makes flows of lines FROM TO [OPTION-OF-CONNTRACK...], each established, as one that has been answered.
-make_flows() {
-	sed 's/^\([^ ]*\) \([^ ]*\)/-I -p udp --sport 5000 --dport 53 -t 600 -u SEEN_REPLY -s \1 -d \2/' |
-		conntrack -R -
-}
-
-# The addresses of all flows, a line each: FROM TO of the first packet.
-flows() {
-	conntrack -L 2>/dev/null | sed -n 's/.*src=\([^ ]*\) dst=\([^ ]*\) .*src=.*/\1 \2/p' | sort
-}
-
 # our_rules FAMILY: the policy rules of protocol 111 as words of `ip rule add`
 our_rules() {
 	ip "-$1" rule show | routing_numbers |

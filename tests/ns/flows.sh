@@ -6,6 +6,7 @@ lib=${0%/*}/../lib
 . "$lib/sandbox.sh"
 . "$lib/tap.sh"
 . "$lib/host.sh"
+. "$lib/flows.sh"
 
 fill() {
 	conntrack -F >/dev/null 2>&1

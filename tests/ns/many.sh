@@ -7,6 +7,7 @@ lib=${0%/*}/../lib
 . "$lib/sandbox.sh"
 . "$lib/tap.sh"
 . "$lib/host.sh"
+. "$lib/flows.sh"
 . "$lib/many.sh"
 
 test_everybody_has_an_entry() {
