@@ -115,6 +115,16 @@ static void add_gateway(struct text *screen, const struct config *config, const 
 	}
 }
 
+static void add_fast_path(struct text *screen, const struct config *config, const struct situation *situation)
+{
+	if (config->fast_path == FAST_PATH_NO || situation->present.unprivileged)
+		return;
+	text_add(screen, "fast path: %s", situation->host.fast ? "on" : "off");
+	if (situation->slow.length)
+		text_add(screen, "%s%s", situation->host.fast ? "; " : ": ", text_string(&situation->slow));
+	text_add_string(screen, "\n");
+}
+
 static void check_host(struct run *run, const struct ocserv *ocserv, struct text *screen)
 {
 	const struct config *config = &run->config;
@@ -130,6 +140,7 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 		text_add_string(screen, "\n");
 		add_gateway(screen, config, &situation, IPV4);
 		add_gateway(screen, config, &situation, IPV6);
+		add_fast_path(screen, config, &situation);
 		gateway_advise(&sockets->route, config, &situation.exits, report);
 		if (goal_of(config) == GOAL_INSTALL) {
 			overlap_refuse(config, &situation, BY_ADMIN, &sockets->route, report);

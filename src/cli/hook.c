@@ -355,6 +355,7 @@ static int connect_locked(struct run *run, struct session *session, struct stale
 		remembered->own = &own;
 	}
 	remembered->quick = true;
+	remembered->device = session->device;
 	checkpoint_load(state, remembered->checkpoint);
 	checkpoint_read_left_out(remembered->checkpoint, &host);
 	remembered->distrusts = host_leaves_out(&host, session->device);
