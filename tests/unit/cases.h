@@ -9,7 +9,7 @@
  * libnftnl makes of each rule, scripts.txt how some are installed and removed.
  */
 
-#define CONFIG_CASES 25
+#define CONFIG_CASES 27
 
 struct config_case {
 	const char *name;
