@@ -8,7 +8,7 @@ cd "$top" || exit 1
 # Each machine's kernel and its tests. The first finds no module loaded; full-table leaves a small table of flows.
 machines=(
 	"amd64 tests/vm/modules.sh tests/ns/install.sh tests/ns/flows.sh tests/ns/repair.sh tests/vm/doors.sh tests/vm/vrf.sh \
-tests/vm/wireguard.sh tests/vm/full-table.sh"
+tests/vm/wireguard.sh tests/vm/fast-path.sh tests/vm/full-table.sh"
 	"newest tests/vm/modules.sh tests/ns/flows.sh tests/ns/repair.sh tests/e2e/environment.sh tests/leaks.sh"
 )
 seconds=900
@@ -18,7 +18,7 @@ export OGW_SLOW=1 OGW_LEAKS="--quick --variant dual --only ruleset" OGW_CPUS=$((
 if [ -n "${OGW_MORE:-}" ]; then
 	everything=$(echo tests/ns/*.sh tests/e2e/*.sh tests/leaks.sh)
 	seconds=36000 OGW_LEAKS=--quick
-	machines=("amd64 $everything tests/vm/doors.sh tests/vm/vrf.sh tests/vm/wireguard.sh tests/vm/full-table.sh"
+	machines=("amd64 $everything tests/vm/doors.sh tests/vm/vrf.sh tests/vm/wireguard.sh tests/vm/fast-path.sh tests/vm/full-table.sh"
 		"newest tests/vm/modules.sh $everything")
 fi
 

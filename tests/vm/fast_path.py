@@ -327,11 +327,21 @@ def test_devices():
     tap.check(done.stdout == "intact\n", "it vanishes with the tunnel", done.stdout, done.stderr)
 
 
+def test_change():
+    flow = Udp(4)
+    fast = is_fast(flow)
+    [went] = after([flow], lambda: configure(SINGLE.replace("172.28.0.2", "172.28.0.4")))
+    tap.check(fast and went == {OTHER}, "another gateway: what clients send goes to that one alone", [mac.hex(":") for mac in went])
+    flow.close()
+    configure(SINGLE)
+
+
 configure(SINGLE)
 must(hook("connect"))
 test_flows()
 test_devices()
 test_troubles()
+test_change()
 test_next_client()
 test_several()
 tap.end()
