@@ -8,7 +8,7 @@ cd "$top" || exit 1
 # Each machine's kernel and its tests. The first finds no module loaded; full-table leaves a small table of flows.
 machines=(
 	"amd64 tests/vm/modules.sh tests/ns/install.sh tests/ns/flows.sh tests/ns/repair.sh tests/vm/doors.sh tests/vm/vrf.sh \
-tests/vm/wireguard.sh tests/vm/flow-tables.sh tests/vm/full-table.sh"
+tests/vm/wireguard.sh tests/vm/fast-path.sh tests/vm/full-table.sh"
 	"newest tests/vm/modules.sh tests/ns/flows.sh tests/ns/repair.sh tests/vm/flow-tables.sh tests/e2e/environment.sh tests/leaks.sh"
 )
 seconds=900
@@ -19,8 +19,8 @@ if [ -n "${OGW_MORE:-}" ]; then
 	everything=$(echo tests/ns/*.sh tests/e2e/*.sh tests/leaks.sh)
 	seconds=36000 OGW_LEAKS=--quick
 	machines=("amd64 $everything tests/vm/doors.sh tests/vm/vrf.sh tests/vm/wireguard.sh tests/vm/flow-tables.sh \
-tests/vm/full-table.sh"
-		"newest tests/vm/modules.sh tests/vm/flow-tables.sh $everything")
+tests/vm/fast-path.sh tests/vm/full-table.sh"
+		"newest tests/vm/modules.sh tests/vm/flow-tables.sh tests/vm/fast-path.sh $everything")
 fi
 
 # shellcheck disable=SC2016 # for the virtual machine

@@ -136,6 +136,16 @@ static void add_priorities(struct text *screen, const struct config *config)
 			 last, CONFIG_FLAT_GATEWAYS);
 }
 
+static void add_fast_path(struct text *screen, const struct config *config, const struct situation *situation)
+{
+	if (config->fast_path == FAST_PATH_NO || situation->present.unprivileged)
+		return;
+	text_add(screen, "fast path: %s", situation->host.fast ? "on" : "off");
+	if (situation->slow.length)
+		text_add(screen, "%s%s", situation->host.fast ? "; " : ": ", text_string(&situation->slow));
+	text_add_string(screen, "\n");
+}
+
 static void check_host(struct run *run, const struct ocserv *ocserv, struct text *screen)
 {
 	const struct config *config = &run->config;
@@ -152,6 +162,7 @@ static void check_host(struct run *run, const struct ocserv *ocserv, struct text
 		add_gateway(screen, config, &situation, IPV4);
 		add_gateway(screen, config, &situation, IPV6);
 		add_priorities(screen, config);
+		add_fast_path(screen, config, &situation);
 		gateway_advise(&sockets->route, config, &situation.exits, report);
 		if (goal_of(config) == GOAL_INSTALL) {
 			overlap_refuse(config, &situation, BY_ADMIN, &sockets->route, report);

@@ -333,6 +333,7 @@ static int remember(struct run *run, const struct session *session)
 	struct host host;
 
 	remembered->quick = true;
+	remembered->device = session->device;
 	checkpoint_load(state, remembered->checkpoint);
 	checkpoint_read_left_out(remembered->checkpoint, &host);
 	remembered->distrusts = host_leaves_out(&host, session->device);

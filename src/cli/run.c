@@ -137,7 +137,7 @@ static int tell_moves(struct run *run, const struct situation *situation)
 	struct moves moves = { .run = run };
 	int result;
 
-	if (situation->partial || situation->goal != GOAL_INSTALL || situation->plan.steps == 0)
+	if (situation->partial || situation->goal != GOAL_INSTALL || situation->plan.steps == 0 || situation_only_begins(situation))
 		return 0;
 	changes_make(&moves.changes, &situation->plan);
 	result = state_visit(&run->state, false, note_moves, &moves, &run->report);
@@ -187,6 +187,7 @@ int run_look(struct run *run, struct situation *situation, enum goal goal, enum 
 	remembered_look(&run->remembered, &run->config);
 	run->remembered.move = run->options->move;
 	run_peek(run);
+	run->remembered.decides = doer == BY_ADMIN;
 	if (situation_read(situation, &run->config, goal, &run->remembered, &run->sockets, &run->report) < 0)
 		return -1;
 	return run_permits(run, situation, doer, NULL);

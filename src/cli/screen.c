@@ -140,6 +140,20 @@ static void add_layer(struct text *screen, const struct status *status, enum lay
 		 verdict == LAYER_COMPLETE ? GOOD : verdict == LAYER_NONE || !status->wrong ? NEUTRAL : BAD, display);
 }
 
+/* What goes by it is in no counter of a rule, which the other numbers of this screen are made of. */
+static void add_fast_path(struct text *screen, const struct status *status, const struct display *display)
+{
+	const struct situation *situation = status->situation;
+	struct text line CLEANUP(text_free) = { 0 };
+
+	if (status->config->fast_path == FAST_PATH_NO || !situation->planned)
+		return;
+	text_add(&line, "%s", situation->host.fast ? "on: rules count the first packets of a flow alone" : "off");
+	if (situation->slow.length)
+		text_add(&line, "%s%s", situation->host.fast ? "; " : ": ", text_string(&situation->slow));
+	add_line(screen, "fast path", text_string(&line), NEUTRAL, display);
+}
+
 static void add_changed(struct text *screen, const struct status *status, const struct display *display)
 {
 	struct text line CLEANUP(text_free) = { 0 };
@@ -428,6 +442,7 @@ void screen_add(struct text *screen, const struct status *status, const struct d
 	add_only_gateway(screen, status, display);
 	add_layer(screen, status, LAYER_ROUTING, display);
 	add_layer(screen, status, LAYER_KILLSWITCH, display);
+	add_fast_path(screen, status, display);
 	add_changed(screen, status, display);
 	add_paces(screen, status, display);
 	add_problems(screen, status, display);

@@ -328,6 +328,19 @@ static void add_json_gateways(struct text *json, const struct status *status)
 	text_add_string(json, "\n  ],\n");
 }
 
+static void add_json_fast_path(struct text *json, const struct status *status)
+{
+	const struct situation *situation = status->situation;
+
+	text_add(json, "  \"fast_path\": { \"on\": %s, \"why\": ",
+		 situation->host.fast && status->config->fast_path != FAST_PATH_NO ? "true" : "false");
+	if (situation->slow.length)
+		text_add_json(json, text_string(&situation->slow));
+	else
+		text_add_string(json, "null");
+	text_add_string(json, " },\n");
+}
+
 /* In the words of ocserv: in is from the client. */
 static void add_json_bytes(struct text *json, const struct live_session *live)
 {
@@ -699,6 +712,7 @@ static void add_json(struct text *json, const struct status *status, const struc
 		text_add(json, " },\n");
 	}
 	(config_is_mapped(status->config) ? add_json_gateways : add_json_gateway)(json, status);
+	add_json_fast_path(json, status);
 	add_json_sessions(json, &status->sessions);
 	add_json_counters(json, &status->situation->present.guard, config_is_mapped(status->config));
 	text_add(json, "}\n");

@@ -92,6 +92,7 @@ static int change_locked(struct run *run, enum goal goal, enum doer doer)
 	if (result < 0)
 		return -1;
 	remembered->move = run->options->move;
+	remembered->decides = true;
 	result = situation_read(&situation, config, goal, remembered, sockets, report);
 	if (result == 0)
 		result = run_permits(run, &situation, doer, NULL);

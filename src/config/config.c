@@ -727,6 +727,10 @@ static int check_together(struct config *config, struct report *report)
 	if (config->services.count && config->server != SERVER_SERVICES)
 		result = config_error(config, report, KEY_SERVICES_PORTS, "takes effect only with [killswitch] server = services; set that, "
 				      "or remove the line");
+	/* What has ended, or moved to another gateway, would go on there. */
+	if (config->fast_path != FAST_PATH_NO && !config->forget_flows)
+		result = config_error(config, report, KEY_FAST_PATH, "needs [session] forget_flows = yes, which takes flows out of the "
+				      "flow table when their session ends or leaves via another gateway; set that, or fast_path = no");
 	return result;
 }
 

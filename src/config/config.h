@@ -32,11 +32,12 @@ enum blocked { BLOCKED_REJECT, BLOCKED_DROP };
 enum inbound { INBOUND_ESTABLISHED, INBOUND_ANY };
 enum dns { DNS_WARN, DNS_BLOCK, DNS_ANY };
 enum server { SERVER_ANY, SERVER_SERVICES, SERVER_NONE };
+enum fast_path { FAST_PATH_NO, FAST_PATH_YES, FAST_PATH_AUTO };
 
 enum config_key {
 	KEY_SUBNET4, KEY_SUBNET6, KEY_CLIENT_INTERFACE, KEY_OCSERV_CONF, KEY_FLOWS,
 	KEY_ADDRESS4, KEY_ADDRESS6, KEY_GATEWAY_INTERFACE, KEY_MAC4, KEY_MAC6, KEY_TABLE, KEY_PRIORITY, KEY_MASQUERADE,
-	KEY_PORTS, KEY_PROBE, KEY_PROBE_HTTP, KEY_MARK_MASK,
+	KEY_PORTS, KEY_PROBE, KEY_PROBE_HTTP, KEY_MARK_MASK, KEY_FAST_PATH,
 	KEY_MAP_USERS, KEY_MAP_GROUPS, KEY_MAP_VHOSTS,
 	KEY_KILLSWITCH_TABLE, KEY_BLOCKED, KEY_CLIENT_TO_CLIENT, KEY_INBOUND, KEY_DNS,
 	KEY_FORWARD_OTHERS, KEY_SERVER, KEY_SERVICES_PORTS,
@@ -153,6 +154,7 @@ struct config {
 	struct gateway direct, block;		/* by which nobody leaves by a gateway: what lines say in place of one */
 	struct assignments assigned[WHOSE];
 	char *map[WHOSE];			/* files of more of them; NULL where unset */
+	enum fast_path fast_path;
 	uint32_t mark_mask;			/* the bits of packets' and flows' marks that are ours; see marks.h */
 	uint32_t priority;
 	struct port_range ports;		/* the source ports of clients that are masqueraded */

@@ -404,6 +404,7 @@ static bool parse_script(const struct key *key, void *field, const char *value, 
 }
 
 static const char *const blocked_choices[] = { "reject", "drop", NULL };
+static const char *const fast_path_choices[] = { "no", "yes", "auto", NULL };
 static const char *const inbound_choices[] = { "established", "any", NULL };
 static const char *const dns_choices[] = { "warn", "block", "any", NULL };
 static const char *const server_choices[] = { "any", "services", "none", NULL };
@@ -481,6 +482,10 @@ const struct key keys[CONFIG_KEYS] = {
 		{ "gateway", "mark_mask", NULL, "0xff000000",
 		  "the bits of packets' and flows' marks that are ours; no other program may use them" },
 		parse_mark_mask, FIELD(mark_mask) },
+	[KEY_FAST_PATH] = {
+		{ "gateway", "fast_path", NULL, "no",
+		  "a flow table for TCP and UDP that the kill switch has let through to the gateway: no, yes, or auto (where it can be)" },
+		parse_choice, FIELD(fast_path), .choices = fast_path_choices },
 	[KEY_MAP_USERS] = {
 		{ "maps", "users", "VPN_USER_GATEWAY_FILE", NULL,
 		  "a file of lines like those of [users]: `NAME GATEWAY` or `NAME = GATEWAY`" },

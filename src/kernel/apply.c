@@ -68,7 +68,7 @@ static int apply_guard(const struct step *step, uint32_t generation, struct netl
 	struct nftables_batch batch;
 
 	if (step->kind == STEP_SESSIONS) {
-		nftables_make_session_batch(&batch, guard.table, step->change, step->changes, generation, &nft->sequence);
+		nftables_make_session_batch(&batch, guard.table, step, generation, &nft->sequence);
 		return send_guard(&batch, &guard, nft, "can't change the sessions of", generation ? is_done : NULL,
 				  report);
 	}
@@ -76,7 +76,9 @@ static int apply_guard(const struct step *step, uint32_t generation, struct netl
 	if (make && getrandom(guard.instance, sizeof(guard.instance), GRND_NONBLOCK) != sizeof(guard.instance))
 		memset(guard.instance, 0, sizeof(guard.instance));
 	nftables_make_batch(&batch, &guard, step->replace || !make, make, generation, &nft->sequence);
-	return send_guard(&batch, &guard, nft, make ? "can't load" : "can't remove", NULL, report);
+	/* An interface of the flow table may have vanished since it was seen. */
+	return send_guard(&batch, &guard, nft, make ? "can't load" : "can't remove",
+			  make && guard.fast.devices && generation ? is_done : NULL, report);
 }
 
 int apply_rehearse(const struct guard *guard, bool present, struct netlink *nft, struct report *report)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define GENERATION_DIGITS 8
+#define CHECKPOINT_NUMBERS (2 * GUARD_INSTANCE + 1 + GENERATION_DIGITS + 1 + 16)
 
 uint64_t checkpoint_digest(const struct guard *wanted)
 {
@@ -31,7 +32,8 @@ void checkpoint_make(char checkpoint[CHECKPOINT_TEXT], const struct present_guar
 		*end++ = digits[present->instance[i] >> 4];
 		*end++ = digits[present->instance[i] & 15];
 	}
-	end += snprintf(end, (size_t)(checkpoint + CHECKPOINT_TEXT - end), ".%08" PRIx32 ".%016" PRIx64, present->generation, wanted);
+	end += snprintf(end, (size_t)(checkpoint + CHECKPOINT_TEXT - end), ".%08" PRIx32 ".%016" PRIx64 "%s", present->generation, wanted,
+			host->fast ? "+" : "");
 	for (unsigned int i = 0; i < host->left_outs; i++)
 		end += snprintf(end, (size_t)(checkpoint + CHECKPOINT_TEXT - end), "/%s", host->left_out[i]);
 	if (!any || !present->generation)
@@ -69,7 +71,13 @@ bool checkpoint_fits(const char *checkpoint, const struct present_guard *present
 
 	checkpoint_make(made, present, wanted, &nothing_left_out);
 	length = strlen(made);
-	return length > 0 && strncmp(checkpoint, made, length) == 0 && (checkpoint[length] == '\0' || checkpoint[length] == '/');
+	return length > 0 && strncmp(checkpoint, made, length) == 0 &&
+	       (checkpoint[length] == '\0' || checkpoint[length] == '/' || checkpoint[length] == '+');
+}
+
+bool checkpoint_is_fast(const char *checkpoint)
+{
+	return strlen(checkpoint) > CHECKPOINT_NUMBERS && checkpoint[CHECKPOINT_NUMBERS] == '+';
 }
 
 void checkpoint_read_left_out(const char *checkpoint, struct host *host)

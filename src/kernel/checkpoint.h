@@ -14,10 +14,10 @@
  */
 
 /*
- * The instance, the generation and the digest of what is wanted, in hexadecimal, and behind a / each the interfaces that
- * are left out; "" for none.
+ * The instance, the generation and the digest of what is wanted, in hexadecimal, a + where it has a flow table, and behind a /
+ * each the interfaces that are left out; "" for none.
  */
-#define CHECKPOINT_TEXT (2 * GUARD_INSTANCE + 1 + 8 + 1 + 16 + GUARD_LEFT_OUT * IFNAMSIZ + 1)
+#define CHECKPOINT_TEXT (2 * GUARD_INSTANCE + 1 + 8 + 1 + 16 + 1 + GUARD_LEFT_OUT * IFNAMSIZ + 1)
 
 /* checkpoint_digest - of the table that is wanted, and of how this program tells it the kernel */
 uint64_t checkpoint_digest(const struct guard *wanted);
@@ -34,6 +34,9 @@ bool checkpoint_fits(const char *checkpoint, const struct present_guard *present
  * would be asked
  */
 void checkpoint_read_left_out(const char *checkpoint, struct host *host);
+
+/* checkpoint_is_fast - whether it is of a kill switch with a flow table: with fast_path = auto, hooks go on as that says */
+bool checkpoint_is_fast(const char *checkpoint);
 
 /* checkpoint_is_of - whether it was taken of @present as it is, whatever was wanted then */
 bool checkpoint_is_of(const char *checkpoint, const struct present_guard *present);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "kernel/converge.h"
 #include "kernel/apply.h"
+#include "kernel/fast_path.h"
 #include "kernel/left_out.h"
 #include "kernel/nftables_code.h"
 #include "kernel/reverse.h"
 #include "kernel/setting.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -114,18 +116,86 @@ static int place(struct situation *situation, const struct config *config, const
 	return remembered->place_all(&situation->placements, remembered->place_data, report);
 }
 
+/* Whether anything speaks against a fast path, and what. */
+static bool is_slow(struct situation *situation, const struct links *links, struct sockets *sockets)
+{
+	if (fast_path_unfit(&situation->exits, links, &situation->slow))
+		return true;
+	return !situation->present.guard.fast.there && fast_path_refused(&sockets->nft, &situation->slow);
+}
+
+/* With fast_path = auto a kill switch that is there stays as it is until `up` decides anew: all runs find the same. */
+static bool is_settled(const struct situation *situation, const struct config *config, const struct remembered *remembered)
+{
+	return config->fast_path == FAST_PATH_AUTO && situation->present.guard.exists && !remembered->decides;
+}
+
+static int decide_fast_path(struct situation *situation, const struct config *config, bool settled, const struct links *links,
+			    struct sockets *sockets, struct report *report)
+{
+	bool slow = is_slow(situation, links, sockets);
+
+	if (slow && config->fast_path == FAST_PATH_YES)
+		return config_error(config, report, KEY_FAST_PATH, "%s; so clients are refused: correct that, or set fast_path = no, or "
+				    "auto, which does without", text_string(&situation->slow));
+	if (settled && situation->host.fast == slow)
+		text_add(&situation->slow, "%s`ocserv-gateway up` turns it %s", slow ? "; " : "it can be now; ", slow ? "off" : "on");
+	if (!settled)
+		situation->host.fast = !slow;
+	return 0;
+}
+
+/* A hook of a kill switch that is as it was looks for the tunnel of its session alone. */
+static int read_links(struct links *links, const struct situation *situation, const struct remembered *remembered,
+		      struct netlink *route, struct report *report)
+{
+	bool all = !situation->present.guard.unchanged || !remembered->quick;
+
+	*links = (struct links){ 0 };
+	if (!all && !remembered->device)
+		return 0;
+	return fast_path_read(links, all ? NULL : remembered->device, route, report);
+}
+
+/* What is wanted of the fast path, and its part of the kill switch. Returns 0, or -1 with the reason in @report. */
+static int find_fast_path(struct situation *situation, const struct config *config, const struct remembered *remembered,
+			  struct view *view, struct sockets *sockets, struct report *report)
+{
+	const struct present_guard *guard = &situation->present.guard;
+	bool settled = is_settled(situation, config, remembered);
+	struct links links;
+	int result;
+
+	if (situation->goal != GOAL_INSTALL || config->fast_path == FAST_PATH_NO || situation->present.unprivileged)
+		return 0;
+	if (settled && !guard->unchanged)
+		situation->host.fast = guard->fast.there;
+	result = read_links(&links, situation, remembered, &sockets->route, report);
+	if (result == 0 && (!remembered->quick || (!guard->unchanged && !settled)))
+		result = decide_fast_path(situation, config, settled, &links, sockets, report);
+	if (!guard->unchanged)
+		view->digest = make_wanted(situation, config, remembered, &sockets->route);
+	if (situation->host.fast)
+		fast_path_add_devices(&situation->wanted.guard, config, &situation->exits, &situation->host, &links);
+	situation->wanted.guard.fast.own = remembered->device;
+	free(links.link);
+	return result;
+}
+
 /* @partial: of sessions those of @remembered->own alone, and of gateways theirs */
 static int read_once(struct situation *situation, const struct config *config, enum goal goal,
 		     const struct remembered *remembered, bool partial, struct sockets *sockets, struct report *report)
 {
 	static const struct present empty;
-	const char *checkpoint = remembered->distrusts ? "" : remembered->checkpoint;
+	bool anew = remembered->distrusts || (remembered->decides && config->fast_path == FAST_PATH_AUTO);
+	const char *checkpoint = anew ? "" : remembered->checkpoint;
 	struct exits *exits = &situation->exits;
 	struct view view = {
 		.config = config, .wanted = &situation->wanted, .checkpoint = checkpoint,
 		.thorough = is_thorough(remembered), .partial = partial && config_is_mapped(config),
 	};
 	const struct present *present;
+	int wrong;
 
 	*situation = (struct situation){ .goal = goal, .partial = partial };
 	if (place(situation, config, remembered, report) < 0)
@@ -140,6 +210,8 @@ static int read_once(struct situation *situation, const struct config *config, e
 		name_interfaces(&remembered->choices, exits);
 	situation->host = remembered->known;
 	situation->host.ipsec = setting_ipsec();
+	situation->host.fast = config->fast_path == FAST_PATH_YES ||
+			       (config->fast_path == FAST_PATH_AUTO && checkpoint_is_fast(checkpoint));
 	checkpoint_read_left_out(checkpoint, &situation->host);
 	view.digest = make_wanted(situation, config, remembered, &sockets->route);
 	if (observe(&situation->present, &view, sockets, report) < 0)
@@ -148,22 +220,22 @@ static int read_once(struct situation *situation, const struct config *config, e
 		if (goal == GOAL_INSTALL && left_out_find(&situation->host, config, &sockets->route, report) < 0)
 			return -1;
 		view.digest = make_wanted(situation, config, remembered, &sockets->route);
-		nftables_compile(&situation->wanted.guard);
 	}
+	wrong = find_fast_path(situation, config, remembered, &view, sockets, report);
+	if (!situation->present.guard.unchanged)
+		nftables_compile(&situation->wanted.guard);
 	checkpoint_make(situation->checkpoint, &situation->present.guard, view.digest, &situation->host);
 	situation->planned = true;
 	present = situation->present.unprivileged ? &empty : &situation->present;
 	if ((goal == GOAL_INSTALL ? plan_install : plan_remove)(&situation->plan, config, &situation->wanted, present,
 								report) < 0)
 		return -1;
-	return situation->wrong_routes ? -1 : 0;
+	return situation->wrong_routes ? -1 : wrong;
 }
 
 bool situation_only_begins(const struct situation *situation)
 {
-	const struct plan *plan = &situation->plan;
-
-	return plan->steps == 1 && plan->step[0].kind == STEP_SESSIONS && plan->problems.count == 0;
+	return situation->plan.steps == 1 && situation->plan.step[0].kind == STEP_SESSIONS && situation->plan.problems.count == 0;
 }
 
 /* Where anything is amiss all is looked at: a table is loaded with all its sessions, and others may lack what this one does. */
@@ -187,6 +259,7 @@ enum goal goal_of(const struct config *config)
 
 void situation_free(struct situation *situation)
 {
+	text_free(&situation->slow);
 	plan_free(&situation->plan);
 	present_free(&situation->present);
 	wanted_free(&situation->wanted);
@@ -243,7 +316,7 @@ static int has_begun(struct situation *situation, const struct config *config, c
 
 	if (result == 0) {
 		plan_sessions(&plan, &situation->wanted, &present);
-		result = plan.changes == 0 && checkpoint_is_of(again->checkpoint, &present.guard);
+		result = plan.changes == 0 && plan.devices == 0 && checkpoint_is_of(again->checkpoint, &present.guard);
 	}
 	if (result == 1) {
 		memcpy(situation->checkpoint, again->checkpoint, sizeof(situation->checkpoint));

@@ -16,6 +16,8 @@ struct remembered {
 	bool distrusts;		/* it is read again, whatever the checkpoint */
 	struct choices choices;
 	struct host known;	/* of this host: the lengths of IPv6 networks */
+	const char *device;	/* the tunnel of the session that a hook is of, as it begins; NULL: none */
+	bool decides;		/* with fast_path = auto it is found out anew whether there can be one */
 	bool move;		/* the gateways' interfaces are to be chosen anew */
 	const struct placements *own;	/* as a hook looks: of its session and its gateway alone; NULL: of all */
 	/* Adds those of all other sessions, which are asked for then, and where anything is amiss. */
@@ -27,6 +29,7 @@ struct remembered {
 struct situation {
 	enum goal goal;		/* that it was read for */
 	struct host host;
+	struct text slow;		/* with fast_path = auto: why there is no fast path, a sentence; else nothing */
 	struct exits exits;	/* with the goal to install they are looked for */
 	unsigned int wrong_routes;	/* reasons for which the kernel has no route to a gateway: see gateway_find() */
 	struct placements placements;	/* of several gateways: the sessions that are looked at */

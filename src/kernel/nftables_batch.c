@@ -97,6 +97,20 @@ static void put_sets(struct nftables_batch *batch, const struct guard *guard)
 	}
 }
 
+/* Those that are to go, or to come; at least one message, where the flow table itself is to come. */
+static void put_devices(struct nftables_batch *batch, const char *table, const struct guard_device *device, size_t devices,
+			bool gone)
+{
+	size_t i = 0;
+
+	do {
+		struct nlmsghdr *message = put_next(batch, gone ? NFT_MSG_DELFLOWTABLE : NFT_MSG_NEWFLOWTABLE, gone ? 0 : NLM_F_CREATE);
+
+		i = nftables_put_fast(message, table, device, devices, i, gone);
+		take_next(batch, message);
+	} while (i < devices);
+}
+
 /* Behind the chains that they lead to. */
 static void put_all_elements(struct nftables_batch *batch, const struct guard *guard)
 {
@@ -167,6 +181,8 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 		put_new_table(batch, guard);
 	if (make)
 		put_sets(batch, guard);
+	if (make && guard->fast.on)
+		put_devices(batch, guard->table, guard->fast.device, guard->fast.devices, false);
 	/* All chains first, since rules go to them by name. */
 	for (size_t i = 0; make && i < guard->chains; i++)
 		put_chain(batch, guard, &guard->chain[i]);
@@ -180,16 +196,30 @@ void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard
 	batch->size += nftnl_batch_end(batch->buffer + batch->size, *sequence)->nlmsg_len;
 }
 
-/* An element that goes elsewhere is taken out and put in again, at once for packets. */
-void nftables_make_session_batch(struct nftables_batch *batch, const char *table, const struct guard_change *change,
-				 size_t changes, uint32_t generation, uint32_t *sequence)
+static bool has_device(const struct step *step, bool gone)
 {
+	for (size_t i = 0; i < step->devices; i++)
+		if (step->device[i].gone == gone)
+			return true;
+	return false;
+}
+
+/* An element that goes elsewhere is taken out and put in again, at once for packets. */
+void nftables_make_session_batch(struct nftables_batch *batch, const char *table, const struct step *step,
+				 uint32_t generation, uint32_t *sequence)
+{
+	const struct guard_change *change = step->change;
+
 	*batch = (struct nftables_batch){ .buffer = allocate(2, NFTABLES_MESSAGE_SIZE), .room = 2 * (size_t)NFTABLES_MESSAGE_SIZE };
 
 	put_begin(batch, generation, ++*sequence);
 	batch->first = *sequence + 1;
 	batch->last = *sequence;
-	for (size_t i = 0; i < changes; i++) {
+	if (has_device(step, true))
+		put_devices(batch, table, step->device, step->devices, true);
+	if (has_device(step, false))
+		put_devices(batch, table, step->device, step->devices, false);
+	for (size_t i = 0; i < step->changes; i++) {
 		if (change[i].was[0])
 			put_elements(batch, table, change[i].set->name, &change[i].element, 1, true);
 		if (change[i].element.chain[0])

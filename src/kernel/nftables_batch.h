@@ -2,7 +2,7 @@
 #ifndef NFTABLES_BATCH_H
 #define NFTABLES_BATCH_H
 
-#include "model/guard.h"
+#include "model/plan.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,9 +31,9 @@ struct nftables_batch {
 void nftables_make_batch(struct nftables_batch *batch, const struct guard *guard, bool remove, bool make,
 			 uint32_t generation, uint32_t *sequence);
 
-/* nftables_make_session_batch - the changes of elements of MAP_SESSIONS; as nftables_make_batch() */
-void nftables_make_session_batch(struct nftables_batch *batch, const char *table, const struct guard_change *change,
-				 size_t changes, uint32_t generation, uint32_t *sequence);
+/* nftables_make_session_batch - of STEP_SESSIONS; as nftables_make_batch() */
+void nftables_make_session_batch(struct nftables_batch *batch, const char *table, const struct step *step,
+				 uint32_t generation, uint32_t *sequence);
 
 /* nftables_leave_open - a batch without its end: the kernel answers each message, and takes all of it back */
 void nftables_leave_open(struct nftables_batch *batch);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/table.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
@@ -168,6 +169,48 @@ int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct 
 		return 0;
 	present->set = make_room_for_one(present->set, present->sets, sizeof(*present->set));
 	present->set[present->sets++] = (struct present_set){ .name = form->name, .kind = form->kind, .family = form->family };
+	if (present->others > 0)
+		present->others--;
+	return 0;
+}
+
+static void take_devices(const struct nlattr *list, struct present_fast *fast)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, list) {
+		const char *name = mnl_attr_get_type(attribute) == NFTA_DEVICE_NAME ? attribute_string(attribute) : NULL;
+
+		if (!name || strlen(name) >= IFNAMSIZ) {
+			fast->odd = true;
+			continue;
+		}
+		fast->device = make_room_for_one(fast->device, fast->devices, sizeof(*fast->device));
+		fast->device[fast->devices] = (struct guard_device){ 0 };
+		memcpy(fast->device[fast->devices++].name, name, strlen(name) + 1);
+	}
+}
+
+/* Of another name it is one of those that don't belong there. */
+int nftables_parse_flowtable(const struct nlmsghdr *message, const char *name, struct present_guard *present)
+{
+	const struct nlattr *of[NFTA_FLOWTABLE_MAX + 1] = { NULL }, *hook, *list;
+	struct present_fast *fast = &present->fast;
+
+	if (attributes_of(message, of, NFTA_FLOWTABLE_MAX) || !attribute_string(of[NFTA_FLOWTABLE_TABLE]) ||
+	    !attribute_string(of[NFTA_FLOWTABLE_NAME]))
+		return EBADMSG;
+	if (strcmp(attribute_string(of[NFTA_FLOWTABLE_TABLE]), name) != 0 ||
+	    strcmp(attribute_string(of[NFTA_FLOWTABLE_NAME]), GUARD_FAST_TABLE) != 0)
+		return 0;
+	hook = of[NFTA_FLOWTABLE_HOOK];
+	fast->there = true;
+	fast->odd = attribute_u32(of[NFTA_FLOWTABLE_FLAGS]) != 0 || !hook ||
+		    attribute_u32(netlink_find_nested(hook, NFTA_FLOWTABLE_HOOK_NUM)) != NF_NETDEV_INGRESS ||
+		    attribute_u32(netlink_find_nested(hook, NFTA_FLOWTABLE_HOOK_PRIORITY)) != GUARD_FAST_PRIORITY;
+	list = hook ? netlink_find_nested(hook, NFTA_FLOWTABLE_HOOK_DEVS) : NULL;
+	if (list)
+		take_devices(list, fast);
 	if (present->others > 0)
 		present->others--;
 	return 0;

@@ -16,6 +16,7 @@ int nftables_parse_table(const struct nlmsghdr *message, struct present_guard *p
 int nftables_parse_chain(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 int nftables_parse_rule(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 int nftables_parse_set(const struct nlmsghdr *message, const char *name, struct present_guard *present);
+int nftables_parse_flowtable(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 int nftables_parse_elements(const struct nlmsghdr *message, const char *name, struct present_guard *present);
 
 #endif

@@ -46,7 +46,8 @@ static const char *module_of(const char *expression)
 	static const char *const modules[][2] = {
 		{ "ct", "nft_ct" }, { "reject", "nft_reject_inet" }, { "masq", "nft_masq" },
 		{ "rt", "nf_tables of Linux 4.10" }, { "socket", "nft_socket, of Linux 4.19" },
-		{ "fib", "nft_fib_inet, of Linux 4.10" }, { "dynset", "nft_connlimit, of Linux 4.19; or [clients] flows = no" },
+		{ "fib", "nft_fib_inet, of Linux 4.10" }, { "flow_offload", "nft_flow_offload, of Linux 4.16; or [gateway] fast_path = no" },
+		{ "dynset", "nft_connlimit, of Linux 4.19; or [clients] flows = no" },
 	};
 
 	for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++)
@@ -114,6 +115,11 @@ void nftables_describe(struct text *text, const struct nftables_batch *batch, ui
 		break;
 	case NFT_MSG_NEWSET:
 		describe_set(text, message, NFTA_SET_NAME, "the set");
+		break;
+	case NFT_MSG_NEWFLOWTABLE:
+	case NFT_MSG_DELFLOWTABLE:
+		describe_set(text, message, NFTA_FLOWTABLE_NAME, "the flow table");
+		text_add_string(text, " (needs nf_flow_table_inet, of Linux 4.16; or [gateway] fast_path = no)");
 		break;
 	case NFT_MSG_NEWSETELEM:
 	case NFT_MSG_DELSETELEM:

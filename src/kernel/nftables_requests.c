@@ -47,6 +47,14 @@ struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table)
 	return message;
 }
 
+struct nlmsghdr *nftables_dump_flowtables(void *buffer, const char *table)
+{
+	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETFLOWTABLE, NLM_F_DUMP);
+
+	attribute_put_name(message, NFTA_FLOWTABLE_TABLE, table);
+	return message;
+}
+
 struct nlmsghdr *nftables_dump_elements(void *buffer, const char *table, const char *set)
 {
 	struct nlmsghdr *message = put_request(buffer, NFT_MSG_GETSETELEM, NLM_F_DUMP);

@@ -14,6 +14,7 @@ struct nlmsghdr *nftables_get_table(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_chains(void *buffer);		/* of all inet tables */
 struct nlmsghdr *nftables_dump_rules(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_sets(void *buffer, const char *table);
+struct nlmsghdr *nftables_dump_flowtables(void *buffer, const char *table);
 struct nlmsghdr *nftables_dump_elements(void *buffer, const char *table, const char *set);
 struct nlmsghdr *nftables_get_element(void *buffer, const char *table, const struct guard_set *set,
 				      const uint8_t key[GUARD_KEY]);

@@ -167,6 +167,9 @@ static struct nftnl_rule *make_rule(const char *table, const char *chain, const 
 	case VERDICT_MAP:
 		add_map(rule, value);
 		break;
+	case VERDICT_FLOW:
+		attribute_copied(nftnl_expr_set_str(expr_add(rule, "flow_offload"), NFTNL_EXPR_FLOW_TABLE_NAME, GUARD_FAST_TABLE));
+		break;
 	}
 	return rule;
 }

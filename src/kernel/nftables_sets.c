@@ -12,6 +12,7 @@
 
 #define SET_EVAL 0x20U			/* NFT_SET_EVAL: rules add elements */
 #define ELEMENTS_AT_ONCE 64		/* in a message, of another set or a map: each with up to 100 bytes */
+#define DEVICES_AT_ONCE 200		/* in a message: each with up to 20 bytes; the kernel takes 256 */
 #define PREFIXES_AT_ONCE 40		/* in a message: each of two elements with up to 36 bytes */
 
 /* Types of keys by the numbers of nft(8) (its datatype.h), which lists sets by them. */
@@ -158,5 +159,28 @@ size_t nftables_put_elements(struct nlmsghdr *message, const char *table, const 
 		if (gone || !(form->flags & NFT_SET_MAP) || element[i].chain[0])
 			put_element(message, number++, form, &element[i], gone);
 	mnl_attr_nest_end(message, list);
+	return i;
+}
+
+size_t nftables_put_fast(struct nlmsghdr *message, const char *table, const struct guard_device *device, size_t devices,
+			 size_t first, bool gone)
+{
+	struct nlattr *hook, *list;
+	size_t i, count = 0;
+
+	attribute_put_name(message, NFTA_FLOWTABLE_TABLE, table);
+	attribute_put_name(message, NFTA_FLOWTABLE_NAME, GUARD_FAST_TABLE);
+	hook = mnl_attr_nest_start(message, NFTA_FLOWTABLE_HOOK);
+	mnl_attr_put_u32(message, NFTA_FLOWTABLE_HOOK_NUM, htonl(NF_NETDEV_INGRESS));
+	mnl_attr_put_u32(message, NFTA_FLOWTABLE_HOOK_PRIORITY, htonl(GUARD_FAST_PRIORITY));
+	list = mnl_attr_nest_start(message, NFTA_FLOWTABLE_HOOK_DEVS);
+	for (i = first; i < devices && count < DEVICES_AT_ONCE; i++) {
+		if (device[i].optional || device[i].gone != gone)
+			continue;
+		attribute_put_name(message, NFTA_DEVICE_NAME, device[i].name);
+		count++;
+	}
+	mnl_attr_nest_end(message, list);
+	mnl_attr_nest_end(message, hook);
 	return i;
 }

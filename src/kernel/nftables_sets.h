@@ -43,4 +43,13 @@ size_t nftables_put_prefixes(struct nlmsghdr *message, const char *table, const 
 size_t nftables_put_elements(struct nlmsghdr *message, const char *table, const char *set,
 			     const struct guard_element *element, size_t elements, bool gone);
 
+/*
+ * nftables_put_fast - the flow table, or more interfaces of it, to a message of NFT_MSG_NEWFLOWTABLE or NFT_MSG_DELFLOWTABLE
+ * @gone: which of @device, those that are to go or those that are to come; none that are optional
+ *
+ * As many from number @first on as a message takes. Returns the number of the one behind them.
+ */
+size_t nftables_put_fast(struct nlmsghdr *message, const char *table, const struct guard_device *device, size_t devices,
+			 size_t first, bool gone);
+
 #endif

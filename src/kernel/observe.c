@@ -104,6 +104,13 @@ static int take_set(const struct nlmsghdr *message, void *data)
 	return nftables_parse_set(message, context->view->config->killswitch_table, &context->present->guard);
 }
 
+static int take_flowtable(const struct nlmsghdr *message, void *data)
+{
+	struct context *context = data;
+
+	return nftables_parse_flowtable(message, context->view->config->killswitch_table, &context->present->guard);
+}
+
 static int take_elements(const struct nlmsghdr *message, void *data)
 {
 	struct context *context = data;
@@ -294,6 +301,17 @@ static int look_at_table(struct context *context, struct sockets *sockets, struc
 	return error->number == ENOENT ? 1 : -1;
 }
 
+/* Of each look, since the kernel takes out interfaces that vanish; else only where the table has something that is no set. */
+static int read_fast(struct context *context, struct sockets *sockets, struct netlink_error *error)
+{
+	const struct guard *wanted = &context->view->wanted->guard;
+	char buffer[NETLINK_MESSAGE_SIZE];
+
+	if (!wanted->fast.on && (context->present->guard.unchanged || !context->present->guard.others))
+		return 0;
+	return netlink_request(&sockets->nft, nftables_dump_flowtables(buffer, wanted->table), take_flowtable, context, error);
+}
+
 static int observe_guard(struct context *context, struct sockets *sockets, struct netlink_error *error)
 {
 	const char *table = context->view->config->killswitch_table;
@@ -304,11 +322,12 @@ static int observe_guard(struct context *context, struct sockets *sockets, struc
 		return result < 0 ? -1 : 0;
 	context->present->guard.unchanged = is_unchanged(context);
 	if (context->present->guard.unchanged)
-		return read_sessions(context, sockets, error);
+		return read_sessions(context, sockets, error) < 0 ? -1 : read_fast(context, sockets, error);
 	if (netlink_request(&sockets->nft, nftables_dump_chains(buffer), take_chain, context, error) < 0)
 		return -1;
 	if (netlink_request(&sockets->nft, nftables_dump_sets(buffer, table), take_set, context, error) < 0 ||
-	    observe_elements(context, sockets, error) < 0 || read_sessions(context, sockets, error) < 0)
+	    observe_elements(context, sockets, error) < 0 || read_sessions(context, sockets, error) < 0 ||
+	    read_fast(context, sockets, error) < 0)
 		return -1;
 	return netlink_request(&sockets->nft, nftables_dump_rules(buffer, table), take_guard_rule, context, error);
 }
@@ -339,7 +358,7 @@ static int observe_sessions_once(struct context *context, struct sockets *socket
 	if (result != 0)
 		return result < 0 ? -1 : 0;
 	context->present->guard.unchanged = true;
-	return read_sessions(context, sockets, error);
+	return read_sessions(context, sockets, error) < 0 ? -1 : read_fast(context, sockets, error);
 }
 
 int observe_sessions(struct present *present, const struct view *view, struct sockets *sockets, struct report *report)

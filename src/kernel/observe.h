@@ -36,8 +36,8 @@ struct view {
 int observe(struct present *present, const struct view *view, struct sockets *sockets, struct report *report);
 
 /*
- * observe_sessions - the sessions of @view->wanted alone, in its maps that are there, and the table's instance and
- *	generation; as observe()
+ * observe_sessions - the sessions of @view->wanted alone, in its maps that are there, its flow table, and the table's instance
+ *	and generation; as observe()
  */
 int observe_sessions(struct present *present, const struct view *view, struct sockets *sockets, struct report *report);
 

@@ -103,6 +103,27 @@ const struct guard_set *guard_find_set(const struct guard *guard, const char *na
 	return NULL;
 }
 
+const struct guard_device *guard_find_device(const struct guard_device *device, size_t devices, const char *name)
+{
+	for (size_t i = 0; i < devices; i++)
+		if (strcmp(device[i].name, name) == 0)
+			return &device[i];
+	return NULL;
+}
+
+void guard_add_device(struct guard *guard, const char *name, bool optional)
+{
+	struct guard_fast *fast = &guard->fast;
+	struct guard_device *device;
+
+	if (guard_find_device(fast->device, fast->devices, name))
+		return;
+	fast->device = make_room_for_one(fast->device, fast->devices, sizeof(*fast->device));
+	device = &fast->device[fast->devices++];
+	*device = (struct guard_device){ .optional = optional };
+	memcpy(device->name, name, strnlen(name, IFNAMSIZ - 1));
+}
+
 struct guard_chain *guard_add_chain(struct guard *guard, const struct guard_chain *chain)
 {
 	if (!guard->blocks)
@@ -441,6 +462,9 @@ void guard_rule_add_text(struct text *text, const struct guard_rule *rule)
 		add_subject(text, rule);
 		text_add(text, " vmap @%s", rule->map.name);
 		break;
+	case VERDICT_FLOW:
+		text_add_string(text, "flow add @" GUARD_FAST_TABLE);
+		break;
 	}
 	text_add_string(text, " comment \"");
 	for (int i = 0; i < GUARD_COMMENT_PARTS && rule->comment[i]; i++)
@@ -523,11 +547,28 @@ static void add_set(struct text *text, const struct guard_set *set)
 	text_add_string(text, "\t}\n\n");
 }
 
+static void add_fast(struct text *text, const struct guard_fast *fast)
+{
+	const char *separator = "\t\tdevices = { ";
+
+	if (!fast->on)
+		return;
+	text_add_string(text, "\tflowtable " GUARD_FAST_TABLE " {\n\t\thook ingress priority filter\n");
+	for (size_t i = 0; i < fast->devices; i++) {
+		if (fast->device[i].optional)
+			continue;
+		text_add(text, "%s\"%s\"", separator, fast->device[i].name);
+		separator = ", ";
+	}
+	text_add(text, "%s\t}\n\n", *separator == '\t' ? "" : " }\n");
+}
+
 void guard_add_text(struct text *text, const struct guard *guard)
 {
 	text_add(text, "table inet %s {\n", guard->table);
 	for (size_t i = 0; i < guard->sets; i++)
 		add_set(text, &guard->set[i]);
+	add_fast(text, &guard->fast);
 	for (size_t i = 0; i < guard->chains; i++) {
 		const struct guard_chain *chain = &guard->chain[i];
 
@@ -596,6 +637,7 @@ uint64_t guard_digest(const struct guard *guard)
 	digest_add_string(&digest, guard->table);
 	for (size_t i = 0; i < guard->sets; i++)
 		digest_set(&digest, &guard->set[i]);
+	digest_add(&digest, &guard->fast.on, sizeof(guard->fast.on));
 	digest_add(&digest, &guard->chains, sizeof(guard->chains));
 	for (size_t i = 0; i < guard->chains; i++)
 		digest_chain(&digest, &guard->chain[i]);
@@ -618,6 +660,7 @@ void guard_free(struct guard *guard)
 	}
 	free(guard->chain);
 	free(guard->set);
+	free(guard->fast.device);
 	lines_free(&guard->kept);
 	*guard = (struct guard){ 0 };
 }

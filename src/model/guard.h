@@ -92,6 +92,7 @@ enum guard_verdict {
 	VERDICT_MARK,			/* none: the packet gets a mark and goes on */
 	VERDICT_CT_MARK,		/* the same of its flow */
 	VERDICT_MAP,			/* that of a map; none where it has none */
+	VERDICT_FLOW,			/* none: the flow goes on by the flow table, past all chains */
 };
 
 /* What a map is asked for. */
@@ -154,6 +155,12 @@ enum guard_set_kind {
 	MAP_MARKS,
 };
 
+/* The flow table, and the chain that says whose flows it takes. */
+#define GUARD_FAST_TABLE "fast"
+#define GUARD_FAST_CHAIN "fast_path"
+#define GUARD_FAST_PRIORITY 0	/* `filter` of nft(8) */
+#define GUARD_FAST_DEVICES 1024	/* as many as one part of a dump has room for; tunnels beyond it go by the chains alone */
+
 #define GUARD_KEY 32		/* bytes of the longest key: name of an interface, IPv6 address */
 #define GUARD_CHAIN_NAME 24	/* bytes of the longest name of a chain that a map leads to, with its NUL */
 
@@ -182,12 +189,28 @@ struct guard_change {
 	bool told;			/* as a problem of the plan */
 };
 
+/* An interface that the flow table is to have. */
+struct guard_device {
+	char name[IFNAMSIZ];
+	bool optional;			/* it may be missing there */
+	bool gone;			/* as a change: it goes */
+};
+
+struct guard_fast {
+	bool on;
+	struct guard_device *device;	/* gateways' interfaces and tunnels, of those that exist */
+	size_t devices;
+	const char *own;		/* the tunnel of the session that begins: nothing is amiss while it is missing; or NULL */
+	struct interface_pattern tunnels;	/* others of them may be there */
+};
+
 struct guard {
 	char table[CONFIG_TABLE_NAME];
 	uint8_t instance[GUARD_INSTANCE];	/* of the table that is to be made; all zero: without one */
 	struct guard_set *set;
 	size_t sets;
 	char own[IFNAMSIZ];			/* the tunnel of the session that a hook is about; "" for none */
+	struct guard_fast fast;
 	struct guard_chain *chain;
 	size_t chains;
 	struct guard_blocks *blocks;		/* of the chains' rules */
@@ -216,6 +239,10 @@ void guard_mark_key(uint8_t key[GUARD_KEY], uint32_t mark);
 
 /* guard_add_key_text - "vpns0" . 10.20.0.50, 0x01000000, "eth0": as nft(8) reads it */
 void guard_add_key_text(struct text *text, const struct guard_set *set, const uint8_t key[GUARD_KEY]);
+
+/* guard_add_device - to the flow table, once; guard_find_device - NULL where it has none of that name */
+void guard_add_device(struct guard *guard, const char *name, bool optional);
+const struct guard_device *guard_find_device(const struct guard_device *device, size_t devices, const char *name);
 
 /* guard_find_set - NULL where it has none of that name */
 const struct guard_set *guard_find_set(const struct guard *guard, const char *name);

@@ -9,6 +9,7 @@
 /* What of this host the kill switch depends on, besides the configuration and the routes to the gateways. */
 struct host {
 	bool ipsec;		/* setting_ipsec() */
+	bool fast;		/* flows that the kill switch has let through go by a flow table; see fast_path.h */
 	/* Interfaces that [clients] interface matches, but that are no tunnels of clients: the host's other VPN. */
 	char left_out[GUARD_LEFT_OUT][IFNAMSIZ];
 	unsigned int left_outs;

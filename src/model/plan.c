@@ -378,6 +378,17 @@ static void compare_sets(const struct guard *wanted, const struct present_guard 
 			lines_add(problems, "kill switch: set %s does not belong there", present->set[i].name);
 }
 
+/* The interfaces of one that is there are changed as sessions are: see plan_devices(). */
+static void compare_fast(const struct guard *wanted, const struct present_guard *present, struct lines *problems)
+{
+	if (wanted->fast.on && !present->fast.there)
+		lines_add(problems, "kill switch: flow table " GUARD_FAST_TABLE " is missing");
+	if (!wanted->fast.on && present->fast.there)
+		lines_add(problems, "kill switch: flow table " GUARD_FAST_TABLE " does not belong there");
+	if (wanted->fast.on && present->fast.odd)
+		lines_add(problems, "kill switch: flow table " GUARD_FAST_TABLE " has another hook, priority or flags");
+}
+
 static void compare_guard(const struct guard *wanted, const struct present_guard *present, struct lines *problems)
 {
 	if (!present->exists) {
@@ -390,6 +401,7 @@ static void compare_guard(const struct guard *wanted, const struct present_guard
 		lines_add(problems, "kill switch: table inet %s holds %u sets or other objects that don't belong there",
 			  wanted->table, present->others);
 	compare_sets(wanted, present, problems);
+	compare_fast(wanted, present, problems);
 	for (size_t i = 0; i < wanted->chains; i++) {
 		const struct present_chain *chain = find_present(present, wanted->chain[i].name, i < present->chains ? i : 0);
 
@@ -493,6 +505,44 @@ static void plan_sessions_of_missing(struct plan *plan, const struct guard *guar
 			add_change(plan, guard, wanted, &wanted->element[i], "", NULL);
 }
 
+static void add_device(struct plan *plan, const char *name, bool gone)
+{
+	struct guard_device *device;
+
+	plan->device = make_room_for_one(plan->device, plan->devices, sizeof(*plan->device));
+	device = &plan->device[plan->devices++];
+	*device = (struct guard_device){ .gone = gone };
+	memcpy(device->name, name, strnlen(name, IFNAMSIZ - 1));
+}
+
+static bool is_full(const struct plan *plan, const struct present_fast *present)
+{
+	return present->devices + plan->devices >= GUARD_FAST_DEVICES;
+}
+
+/* The kernel takes an interface that vanishes out by itself. */
+static void plan_devices(struct plan *plan, const struct guard_fast *wanted, const struct present_fast *present)
+{
+	for (size_t i = 0; i < present->devices; i++) {
+		const char *name = present->device[i].name;
+
+		if (interface_matches(&wanted->tunnels, name) || guard_find_device(wanted->device, wanted->devices, name))
+			continue;
+		add_device(plan, name, true);
+		lines_add(&plan->problems, "kill switch: flow table " GUARD_FAST_TABLE ": %s does not belong there", name);
+	}
+	for (size_t i = 0; i < wanted->devices && !is_full(plan, present); i++) {
+		const char *name = wanted->device[i].name;
+
+		if (wanted->device[i].optional || guard_find_device(present->device, present->devices, name))
+			continue;
+		add_device(plan, name, false);
+		if (!wanted->own || strcmp(wanted->own, name) != 0)
+			lines_add(&plan->problems, "kill switch: flow table " GUARD_FAST_TABLE ": %s is missing", name);
+	}
+}
+
+/* A table that is missing comes with its sessions. */
 void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct present *present)
 {
 	struct step *step;
@@ -505,12 +555,16 @@ void plan_sessions(struct plan *plan, const struct wanted *wanted, const struct 
 		else if (set->kind == MAP_SESSIONS)
 			plan_sessions_of_missing(plan, &wanted->guard, set);
 	}
-	if (!plan->changes || plan->steps || !present->guard.exists)
+	if (wanted->guard.fast.on && present->guard.fast.there && !plan->steps)
+		plan_devices(plan, &wanted->guard.fast, &present->guard.fast);
+	if ((!plan->changes && !plan->devices) || plan->steps || !present->guard.exists)
 		return;
 	step = add_step(plan, STEP_SESSIONS);
 	step->guard = &wanted->guard;
 	step->change = plan->change;
 	step->changes = plan->changes;
+	step->device = plan->device;
+	step->devices = plan->devices;
 }
 
 static void plan_guard(struct plan *plan, const struct wanted *wanted, const struct present *present)
@@ -1165,6 +1219,7 @@ void plan_free(struct plan *plan)
 {
 	free(plan->step);
 	free(plan->change);
+	free(plan->device);
 	lines_free(&plan->problems);
 	free(plan->intact_route);
 	free(plan->intact_neighbour);

@@ -18,7 +18,7 @@
 enum step_kind {
 	STEP_GUARD_LOAD,	/* the whole table in one transaction, in place of the old one */
 	STEP_GUARD_REMOVE,
-	STEP_SESSIONS,		/* the changes of the map of sessions, in one transaction */
+	STEP_SESSIONS,		/* the changes of the map of sessions and of the flow table's tunnels, in one transaction */
 	STEP_SETTING,		/* a file of /proc/sys/net; it stays when all else is removed */
 	STEP_NEIGHBOUR_REPLACE, STEP_NEIGHBOUR_REMOVE,
 	STEP_ROUTE_ADD, STEP_ROUTE_REMOVE,
@@ -32,6 +32,8 @@ struct step {
 	const struct guard *guard;		/* with STEP_SESSIONS the one whose map they are of */
 	const struct guard_change *change;	/* with STEP_SESSIONS, so many */
 	size_t changes;
+	const struct guard_device *device;	/* the same */
+	size_t devices;
 	const struct route *route;
 	const struct rule *rule;
 	const struct neighbour *neighbour;
@@ -46,6 +48,8 @@ struct plan {
 	size_t steps;
 	struct guard_change *change;	/* what becomes of sessions, be it by STEP_SESSIONS or with the whole table */
 	size_t changes;
+	struct guard_device *device;	/* what comes to the flow table, or goes, by STEP_SESSIONS */
+	size_t devices;
 	struct lines problems;		/* what differs from the wanted state, a sentence each */
 	size_t wrong[LAYERS];		/* how many of them each layer has, and of the conflicts */
 	size_t conflicts;		/* foreign objects that are in the way */

@@ -35,6 +35,7 @@ void present_free(struct present *present)
 		free(present->guard.set[i].bound);
 		free(present->guard.set[i].element);
 	}
+	free(present->guard.fast.device);
 	free(present->guard.chain);
 	free(present->guard.set);
 	*present = (struct present){ 0 };

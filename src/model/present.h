@@ -46,6 +46,14 @@ struct present_set {
 	bool odd;		/* elements expire, count, or are otherwise none of ours */
 };
 
+/* The flow table of ours. */
+struct present_fast {
+	bool there;
+	bool odd;		/* with other flags, or at another hook or priority */
+	struct guard_device *device;
+	size_t devices;
+};
+
 struct present_guard {
 	bool exists;
 	bool dormant;		/* the kernel keeps the table but does not ask it */
@@ -55,7 +63,8 @@ struct present_guard {
 	bool unchanged;		/* unchanged since it was found complete (checkpoint.h): chains, sets and rules were not read */
 	struct present_set *set;
 	size_t sets;
-	uint32_t others;	/* sets but these, maps, flow tables and named objects in it */
+	struct present_fast fast;
+	uint32_t others;	/* sets but these, maps, other flow tables and named objects in it */
 	struct present_chain *chain;
 	size_t chains;
 	size_t recent;		/* the chain of the rule that was read last: rules come chain by chain */

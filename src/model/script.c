@@ -53,6 +53,13 @@ void script_add_change(struct lines *commands, const char *table, const struct g
 			  change->element.chain);
 }
 
+/* add flowtable inet ocserv_gw fast { hook ingress priority filter; devices = { "vpns0" }; } */
+static void add_device(struct text *script, const struct step *step, const struct guard_device *device)
+{
+	text_add(script, "%s flowtable inet %s " GUARD_FAST_TABLE " { hook ingress priority filter; devices = { \"%s\" }; }\n",
+		 device->gone ? "delete" : "add", step->guard->table, device->name);
+}
+
 static void add_sessions(struct text *script, const struct step *step)
 {
 	struct lines commands CLEANUP(lines_free) = { 0 };
@@ -60,6 +67,8 @@ static void add_sessions(struct text *script, const struct step *step)
 	for (size_t i = 0; i < step->changes; i++)
 		script_add_change(&commands, step->guard->table, &step->change[i]);
 	text_add_string(script, "nft -f - <<'END'\n");
+	for (size_t i = 0; i < step->devices; i++)
+		add_device(script, step, &step->device[i]);
 	for (size_t i = 0; i < commands.count; i++)
 		text_add(script, "%s\n", commands.line[i]);
 	text_add_string(script, "END");
@@ -211,8 +220,18 @@ static void add_marked_session(struct text *diff, enum mark mark, const struct s
 	add_marked(diff, mark, text_string(&line), colour);
 }
 
+static void add_marked_device(struct text *diff, const struct step *step, const struct guard_device *device, bool colour)
+{
+	struct text line CLEANUP(text_free) = { 0 };
+
+	text_add(&line, "nft flowtable inet %s " GUARD_FAST_TABLE " device %s", step->guard->table, device->name);
+	add_marked(diff, device->gone ? MARK_GONE : MARK_NEW, text_string(&line), colour);
+}
+
 static void add_marked_sessions(struct text *diff, const struct step *step, bool colour)
 {
+	for (size_t i = 0; i < step->devices; i++)
+		add_marked_device(diff, step, &step->device[i], colour);
 	for (size_t i = 0; i < step->changes; i++) {
 		add_marked_session(diff, MARK_GONE, step, &step->change[i], step->change[i].was, colour);
 		add_marked_session(diff, MARK_NEW, step, &step->change[i], step->change[i].element.chain, colour);

@@ -360,6 +360,57 @@ static void accept_exit(struct guard_chain *chain, const struct exit *exit)
 	COMMENT(rule, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": let through");
 }
 
+/* What is of no flow yet, or against its direction, starts none: so a flow goes this way as the chains have judged it. */
+static void offer_flows(struct guard_chain *chain)
+{
+	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++) {
+		struct guard_rule *rule = add_goto(chain, GUARD_FAST_CHAIN);
+
+		rule->verdict = VERDICT_JUMP;
+		match_protocol(rule, protocols[i], false);
+		guard_add_match(rule, MATCH_REPLY)->negated = true;
+		guard_add_match(rule, MATCH_CT_STATE)->ct_states = CT_ESTABLISHED;
+		COMMENT(rule, protocols[i] == IPPROTO_TCP ? "TCP" : "UDP", " from a client that is answered: see " GUARD_FAST_CHAIN);
+	}
+}
+
+/* Whether another gateway is a next hop there, which its interface alone does not tell it from. */
+static bool is_shared(const struct exits *exits, const struct exit *link)
+{
+	for (unsigned int i = 0; i < exits->count; i++)
+		if (!exit_is_link(&exits->exit[i]) && strcmp(exits->exit[i].interface.name, link->interface.name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Only what the kill switch lets through to a gateway:
+ *   oifname "eth0" rt ip nexthop 172.28.0.2 flow add @fast, or meta nfproto ipv4 oifname "wg0" flow add @fast
+ * with several gateways, by the mark that the session has given it:
+ *   meta mark & 0xff000000 == 0x02000000 oifname "eth0" rt ip nexthop 172.28.0.4 flow add @fast
+ */
+static void fill_fast_path(struct guard_chain *chain, const struct terms *of)
+{
+	for (unsigned int i = 0; i < of->exits->count; i++) {
+		const struct exit *exit = &of->exits->exit[i];
+		struct guard_rule *rule;
+
+		if (exit_is_link(exit) && is_shared(of->exits, exit))
+			continue;
+		rule = guard_add_rule(chain);
+		rule->verdict = VERDICT_FLOW;
+		if (config_is_mapped(of->config))
+			guard_add_match(rule, MATCH_MARK)->mark =
+				(struct mark_bits){ mark_of(of->config, exit->gateway), of->config->mark_mask };
+		if (exit_is_link(exit))
+			guard_add_match(rule, MATCH_FAMILY)->family = family_of(exit->family);
+		match_exit(rule, exit);
+		COMMENT(rule, family_name(exit->family), " ", exit_goes(exit), " ", exit->text, ": the rest of the flow by the fast path");
+	}
+}
+
 /* With several gateways, what is left in from_client is not to leave by any. */
 static void refuse_blocked(struct guard_chain *chain, const struct config *config)
 {
@@ -377,6 +428,7 @@ static void refuse_blocked(struct guard_chain *chain, const struct config *confi
  * An allow-list. By a tunnel alone a packet is not to a client: another program's may have a name like theirs.
  *   rt ipsec exists counter drop
  *   ct status ! confirmed add @flows { iif ct count over 20000 } counter drop
+ *   meta l4proto tcp ct direction original ct state established jump fast_path, and the same of UDP, with fast_path
  *   oifname "eth0" rt ip nexthop 172.28.0.2 counter accept, or meta nfproto ipv4 oifname "wg0" counter accept
  *   oifname "vpns*" ip daddr @clients4 counter accept
  *   meta nfproto ipv6 counter reject with icmpv6 admin-prohibited
@@ -404,6 +456,8 @@ static void fill_from_client(struct guard_chain *chain, const struct terms *of)
 		rule->verdict = VERDICT_JUMP;
 		COMMENT(rule, "from a client: marked again for the gateway of its session, whoever else set marks");
 	}
+	if (of->host->fast)
+		offer_flows(chain);
 	for (unsigned int i = 0; i < of->exits->count && !config_is_mapped(config); i++)
 		accept_exit(chain, &of->exits->exit[i]);
 	for (int family = 0; family < FAMILIES && config->client_to_client; family++) {
@@ -1114,6 +1168,7 @@ static const struct guard_chain forward_chain = {
 	"forward", "filter", NF_INET_FORWARD, -10, "forward", "filter - 10", NULL, 0, NULL
 };
 static const struct guard_chain from_client_chain = { .name = "from_client" };
+static const struct guard_chain fast_path_chain = { .name = GUARD_FAST_CHAIN };
 static const struct guard_chain to_client_chain = { .name = "to_client" };
 static const struct guard_chain input_chain = {
 	"input", "filter", NF_INET_LOCAL_IN, -10, "input", "filter - 10", NULL, 0, NULL
@@ -1172,6 +1227,9 @@ void wanted_guard_make(struct guard *guard, const struct config *config, const s
 	fill_from_tunnel(guard_add_chain(guard, &from_tunnel_chain), &of);
 	fill_forward(guard_add_chain(guard, &forward_chain), &of);
 	fill_from_client(guard_add_chain(guard, &from_client_chain), &of);
+	guard->fast.on = host->fast;
+	if (host->fast)
+		fill_fast_path(guard_add_chain(guard, &fast_path_chain), &of);
 	if (config->inbound != INBOUND_ANY)
 		fill_to_client(guard_add_chain(guard, &to_client_chain));
 	fill_input(guard_add_chain(guard, &input_chain), &of);

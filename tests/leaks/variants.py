@@ -49,7 +49,7 @@ LAN_WAY = {("eth0", LAN_GATEWAY)}
 # With every trouble and every pair of troubles:
 MAIN_VARIANTS = [
     Variant("IPv4 gateway, IPv6 blocked", SEED, LAN_WAY),
-    Variant("dual stack", SEED | {"gateway address6": "fd28::2"}, LAN_WAY, (4, 6)),
+    Variant("dual stack", SEED | {"gateway address6": "fd28::2", "gateway fast_path": "auto"}, LAN_WAY, (4, 6)),
 ]
 # With every single trouble:
 SIDE_VARIANTS = [

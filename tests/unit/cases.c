@@ -242,6 +242,27 @@ const struct config_case config_cases[CONFIG_CASES] = {
 	  "[gateway g19]\n"
 	  "address4 = 172.28.0.19\n"
 	},
+	{ "fast",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24\n"
+	  "subnet6 = fd20::/64\n"
+	  "[gateway]\n"
+	  "address4 = 172.28.0.2\n"
+	  "address6 = fd28::2\n"
+	  "fast_path = yes\n" },
+	{ "many-fast",
+	  "[clients]\n"
+	  "subnet4 = 10.20.0.0/24\n"
+	  "[gateway]\n"
+	  "address4 = 172.28.0.2\n"
+	  "fast_path = yes\n"
+	  "[gateway nl]\n"
+	  "address4 = 172.28.0.4\n"
+	  "[gateway us]\n"
+	  "address4 = link\n"
+	  "interface = wg0\n"
+	  "[users]\n"
+	  "alice = direct\n" },
 	{ "plain",
 	  "[log]\n"
 	  "level = warning\n" },

@@ -9,7 +9,7 @@
  * libnftnl makes of each rule, scripts.txt how some are installed and removed.
  */
 
-#define CONFIG_CASES 26
+#define CONFIG_CASES 28
 
 struct config_case {
 	const char *name;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "kernel/fast_path.h"
 #include "kernel/nftables_code.h"
 #include "support.h"
 
@@ -189,9 +190,16 @@ void example_make(struct example *example, const char *text)
 
 void example_make_on(struct example *example, const char *text, const struct host *host)
 {
+	struct link link[] = { { .index = 7, .name = "vpns0" }, { .index = 8, .name = "eth9" } };
+	const struct links links = { link, COUNT(link) };
+	struct host own = *host;
+
 	load_valid(&example->config, text);
 	exits_found(&example->exits, &example->config);
-	wanted_make(&example->wanted, &example->config, &example->exits, host);
+	own.fast = example->config.fast_path == FAST_PATH_YES;
+	wanted_make(&example->wanted, &example->config, &example->exits, &own);
+	if (own.fast)
+		fast_path_add_devices(&example->wanted.guard, &example->config, &example->exits, &own, &links);
 	nftables_compile(&example->wanted.guard);
 }
 
@@ -334,6 +342,10 @@ void present_set_guard(struct present *present, const struct guard *guard)
 	present->guard.set = allocate(guard->sets, sizeof(*present->guard.set));
 	for (size_t i = 0; i < guard->sets; i++)
 		take_set(&present->guard.set[i], &guard->set[i]);
+	present->guard.fast = (struct present_fast){ .there = guard->fast.on, .devices = guard->fast.devices };
+	present->guard.fast.device = allocate(guard->fast.devices, sizeof(*guard->fast.device));
+	for (size_t i = 0; i < guard->fast.devices; i++)
+		present->guard.fast.device[i] = guard->fast.device[i];
 	present->guard.chains = guard->chains;
 	present->guard.chain = allocate(guard->chains, sizeof(*present->guard.chain));
 	for (size_t i = 0; i < guard->chains; i++)

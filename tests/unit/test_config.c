@@ -60,6 +60,7 @@ static const struct {
 	{ KEY_PROBE, "1.1.1.1, 9.9.9.9:53", "no" },
 	{ KEY_PROBE_HTTP, "http://ifconfig.me/ip", "http://[2001:db8::80]:8080" },
 	{ KEY_MARK_MASK, "0x00ff0000", "0x70000000" },
+	{ KEY_FAST_PATH, "yes", "AUTO" },
 	{ KEY_MAP_USERS, "/etc/users.map", "/etc/others.map" },
 	{ KEY_MAP_GROUPS, "/etc/groups.map", "/etc/others.map" },
 	{ KEY_MAP_VHOSTS, "/etc/vhosts.map", "/etc/others.map" },

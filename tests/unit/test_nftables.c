@@ -560,6 +560,8 @@ static void parse_batch(const struct nftables_batch *batch, const char *table, s
 			assert_int_equal(nftables_parse_table(message, &present->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWSET)
 			assert_int_equal(nftables_parse_set(message, table, &present->guard), 0);
+		if (message_type(message) == NFT_MSG_NEWFLOWTABLE)
+			assert_int_equal(nftables_parse_flowtable(message, table, &present->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWSETELEM)
 			assert_int_equal(nftables_parse_elements(message, table, &present->guard), 0);
 		if (message_type(message) == NFT_MSG_NEWCHAIN)
@@ -609,6 +611,11 @@ static void check_same_guard(const struct present_guard *present, const struct g
 	assert_int_equal(present->chains, wanted->chains);
 	for (size_t i = 0; i < wanted->chains; i++)
 		check_same_chain(&present->chain[i], &wanted->chain[i]);
+	assert_int_equal(present->fast.there, wanted->fast.on);
+	assert_false(present->fast.odd);
+	assert_int_equal(present->fast.devices, wanted->fast.devices);
+	for (size_t i = 0; i < wanted->fast.devices; i++)
+		assert_string_equal(present->fast.device[i].name, wanted->fast.device[i].name);
 	assert_int_equal(present->sets, wanted->sets);
 	for (size_t i = 0; i < wanted->sets; i++)
 		check_same_set(&present->set[i], &wanted->set[i]);
