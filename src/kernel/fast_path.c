@@ -11,9 +11,12 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* The first that adds interfaces to a flow table, and takes them out. */
+/*
+ * The first that asks for each packet whether the route of its flow still holds: an older one sends it on where a policy rule has
+ * gone, and drops it for as long as the flow lasts where the route has.
+ */
 #define LINUX_MAJOR 5
-#define LINUX_MINOR 8
+#define LINUX_MINOR 13
 
 static uint32_t number_of(const struct nlattr *attribute)
 {
@@ -117,17 +120,21 @@ bool fast_path_unfit(const struct exits *exits, const struct links *links, struc
 	return why->length > 0;
 }
 
-/* A kernel before it takes an interface to add for a flow table that is there already, and adds nothing. */
 static bool is_old(struct text *why)
 {
 	struct utsname name;
-	unsigned int major = 0, minor = 0;
+	unsigned long major, minor;
+	char *end;
 
-	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+	if (uname(&name) < 0)
 		return false;
+	major = strtoul(name.release, &end, 10);
+	if (end == name.release || *end != '.')
+		return false;
+	minor = strtoul(end + 1, NULL, 10);
 	if (major > LINUX_MAJOR || (major == LINUX_MAJOR && minor >= LINUX_MINOR))
 		return false;
-	text_add(why, "tunnels can be added to a flow table from Linux %d.%d on, and this is %s", LINUX_MAJOR, LINUX_MINOR, name.release);
+	text_add(why, "from Linux %d.%d on a flow is checked against the routing table, and this is %s", LINUX_MAJOR, LINUX_MINOR, name.release);
 	return true;
 }
 

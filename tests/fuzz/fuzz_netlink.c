@@ -276,6 +276,9 @@ static void parse(const struct config *with, const uint8_t *data, size_t size)
 		case NFT(NFT_MSG_NEWSET):
 			nftables_parse_set(message, with->killswitch_table, &present.guard);
 			break;
+		case NFT(NFT_MSG_NEWFLOWTABLE):
+			nftables_parse_flowtable(message, with->killswitch_table, &present.guard);
+			break;
 		case NFT(NFT_MSG_NEWSETELEM):
 			nftables_parse_elements(message, with->killswitch_table, &present.guard);
 			break;

@@ -54,6 +54,23 @@ test_auto() {
 	program down
 }
 
+# Said before the kernel is asked.
+test_a_bridge() {
+	ip link add br0 type bridge 2>/dev/null || return 0
+	must "the gateway's interface is a port of a bridge" ip link set eth0 master br0
+	ini gateway.fast_path=yes
+	program up
+	is "$status" 78 "bridge: up is refused"
+	like "$err" "fast_path = yes: the interface eth0 is a part of br0, a bridge, bond or VRF, .*; so clients are refused" \
+		"bridge: and says which interface"
+	ini gateway.fast_path=auto
+	ok "bridge: auto does without" program up
+	program status
+	like "$out" "fast path +off: the interface eth0 is a part of br0" "bridge: and status says why"
+	program down
+	ip link del br0
+}
+
 test_flows_that_stay() {
 	ini gateway.fast_path=auto session.forget_flows=no
 	program up
@@ -67,5 +84,6 @@ if has_flow_tables; then
 fi
 test_yes
 test_auto
+test_a_bridge
 test_flows_that_stay
 done_testing

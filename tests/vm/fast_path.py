@@ -248,8 +248,7 @@ done"""
 # What goes wrong: its name, commands, those that mend what `up` does not, and to whom the client's packets may go then.
 TROUBLES = [
     ("the routes are gone", "ip route flush table 100; ip -6 route flush table 100", "", {4: set(), 6: set()}),
-    # The kernel does not look IPv6 flows up again where a rule goes: they go on to the gateway.
-    ("the policy rules are gone", NO_RULES, "", {4: set(), 6: {GATEWAY}}),
+    ("the policy rules are gone", NO_RULES, "", {4: set(), 6: set()}),
     ("the table leads to another router",
      "ip route replace default via 172.28.0.1 dev eth0 table 100 && ip -6 route replace default via fd28::1 dev eth0 table 100 metric 1024"
      " && ip -6 route del default via fd28::2 table 100 2>/dev/null; true",
