@@ -986,7 +986,7 @@ static void keep_mark(struct guard_chain *chain, const struct terms *of, const s
 	match->mark = (struct mark_bits){ mark_of(of->config, gateway), of->config->mark_mask };
 	match->negated = true;
 	guard_add_match(rule, MATCH_REPLY)->negated = true;
-	COMMENT(rule, "flow of a client: keeps the mark of its gateway");
+	COMMENT(rule, "flow of a client of ", gateway->name, " that has another mark: see ", rule->chain);
 }
 
 /*
