@@ -122,13 +122,18 @@ static bool is_gateways(const struct exits *exits, const struct interface_patter
 	return false;
 }
 
-/* `vpns*, eth0`; false where there are none. */
+static bool is_ours(const struct flowtable *flowtable, const struct config *config)
+{
+	return flowtable->family == NFPROTO_INET && strcmp(flowtable->table, config->killswitch_table) == 0;
+}
+
+/* `vpns*, eth0`; false where there are none, and of our own fast path. */
 static bool add_devices(struct text *text, const struct flowtable *flowtable, const struct config *config,
 			const struct situation *situation, struct netlink *route)
 {
 	char name[IFNAMSIZ + 1];
 
-	for (size_t i = 0; i < flowtable->devices; i++) {
+	for (size_t i = 0; i < flowtable->devices && !is_ours(flowtable, config); i++) {
 		const struct interface_pattern *device = &flowtable->device[i];
 
 		if (is_tunnel(config, &situation->host, device) || is_gateways(&situation->exits, device, route))
