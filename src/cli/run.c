@@ -131,7 +131,10 @@ static bool record_move(const struct session *session, void *data)
 	return true;
 }
 
-/* Says who moves where, and keeps whose flows are to end. A session that begins moves nobody. */
+/*
+ * Says who moves where, and notes whose flows are to end: where any of that fails nobody is moved, since they would go on via
+ * the former gateway. A session that begins moves nobody.
+ */
 static int tell_moves(struct run *run, const struct situation *situation)
 {
 	struct moves moves = { .run = run };
@@ -142,7 +145,7 @@ static int tell_moves(struct run *run, const struct situation *situation)
 	changes_make(&moves.changes, &situation->plan);
 	result = state_visit(&run->state, false, note_moves, &moves, &run->report);
 	changes_free(&moves.changes);
-	return result;
+	return run->report.status ? -1 : result;
 }
 
 void run_end_moved(struct run *run)
@@ -158,7 +161,8 @@ int run_apply(struct run *run, struct situation *situation, enum change *change)
 
 	if (situation->goal == GOAL_REMOVE || !situation->plan.anything_present)
 		state_trust(&run->state);
-	if (tell_moves(run, situation) < 0)
+	/* Without a kill switch nobody leaves, and it comes first. */
+	if (tell_moves(run, situation) < 0 && situation->present.guard.exists)
 		return -1;
 	if (converge(situation, &run->config, remembered, &run->sockets, change, &run->report) < 0 ||
 	    remembered_keep(remembered, &run->config, situation, &run->state, &run->report) < 0 ||

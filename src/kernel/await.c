@@ -23,8 +23,12 @@ static int listen_to(struct netlink *news, struct report *report)
 	static const int groups[] = {
 		RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
 	};
+	const struct sockaddr_nl own = { .nl_family = AF_NETLINK };
 	int result = netlink_open(news, NETLINK_ROUTE, report);
 
+	/* One that has no number is not told: 0 is the kernel's own. */
+	if (result == 0)
+		result = bind(news->socket, (const struct sockaddr *)&own, sizeof(own));
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups) && result == 0; i++) {
 		int group = groups[i];
 

@@ -328,20 +328,22 @@ static void look_at(const struct ending *ending, void *data)
 	look->count++;
 }
 
-static size_t look(const struct state *state, struct look *look)
+/* Returns what speaks against it, as an errno; 0 where nothing does. */
+static int look(const struct state *state, struct look *look)
 {
-	int flows = openat(state->directory, FLOWS, FLOWS_FLAGS), error;
+	int flows = openat(state->directory, FLOWS, FLOWS_FLAGS), error = errno;
 
-	if (flows >= 0)
-		visit_notes(flows, look_at, look, &error);
-	return look->count;
+	if (flows < 0)
+		return error == ENOENT ? 0 : error;
+	visit_notes(flows, look_at, look, &error);
+	return error;
 }
 
 bool endings_any(const struct state *state)
 {
 	struct look found = { 0 };
 
-	return look(state, &found) > 0;
+	return look(state, &found) != 0 || found.count > 0;
 }
 
 size_t endings_look(const char *path, unsigned long long *since)

@@ -61,7 +61,7 @@ void endings_end(struct state *state, const struct config *config, struct report
  */
 int endings_await(struct endings *own, struct state *state, const struct config *config, struct report *report);
 
-/* endings_any - whether anything is noted; what is so later is for who notes it */
+/* endings_any - whether anything is noted, or that can't be read; what is so later is for who notes it */
 bool endings_any(const struct state *state);
 
 /* endings_look - what is noted, without a lock, as far as it can be read: how many, and @since when the first is */

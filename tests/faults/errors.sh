@@ -23,14 +23,15 @@ runs() {
 		up|nothing|up|all|open (closed )?gateway|whole_for_nobody
 		disconnect with flows|flows|bob_ends|all|gateway|flows_of_bob
 		repair|rule_gone|newcomer_connects|all|closed gateway|whole_for_both
-		disconnect of one of two|two_sessions|newcomer_leaves|all|gateway|whole_for_live
 		disconnect of the last|installed|live_leaves|all|gateway (closed )?open|all_over
 		down|installed|down|all|gateway (closed )?open|gone
 		several gateways: connect beside|several|bob_connects|all|gateway|several_for_both
 		several gateways: up, moved|several_edited|up|all|former (closed )?gateway|several_moved
 		several gateways: disconnect beside|several_beside|bob_leaves|all|gateway|several_for_alice
 	END
+	# The same sites as those of a disconnect with flows.
 	! more || cat <<-'END'
+		disconnect of one of two|two_sessions|newcomer_leaves|all|gateway|whole_for_live
 		several gateways: first connect|several_nothing|alice_connects|all|open (closed )?gateway|several_for_alice
 		several gateways: connect, kill switch flushed|several_flushed|bob_connects|honest|closed gateway|several_for_both
 		several gateways: connect, tunnel of another|several_taken|alice_connects|all|former (closed )?gateway|several_taken

@@ -72,7 +72,7 @@ count_calls() {
 calls_of() {
 	local first last largest
 	read -r first last largest < <(awk -v call="$1(" '
-		$2 ~ /^fcntl\(0,/ { main = 1 }
+		index($2, "poll([{fd=0") == 1 { main = 1 }
 		index($2, call) != 1 { next }
 		{ n++ }
 		main && !first { first = n }
