@@ -208,7 +208,8 @@ static int take_datagram(struct question *question, const char *datagram, size_t
 	for (; result == 0 && message_ok(message, left); message = mnl_nlmsg_next(message, &left))
 		if (message->nlmsg_seq == question->sequence)
 			result = take_message(message, question->handle, question->data, &question->interrupted, question->error);
-	return result;
+	/* The last one was cut off. */
+	return result == 0 && left > 0 ? fail(question->error, EBADMSG, question->sequence) : result;
 }
 
 /* One answer after the other, be they in one datagram or in two. */
@@ -337,7 +338,7 @@ static int take_answers(struct exchange *exchange, const char *datagram, size_t 
 			return exchange->failed ? -1 : fail(exchange->error, EBADMSG, sent->first);
 		exchange->next = message->nlmsg_seq + 1;
 	}
-	return 0;
+	return left > 0 ? fail(exchange->error, EBADMSG, sent->first) : 0;
 }
 
 static int exchange(struct netlink *netlink, const struct datagram *sent, struct netlink_error *error)
