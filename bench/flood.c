@@ -119,8 +119,8 @@ static void make_messages(struct packets *packets, int whole, struct mmsghdr *me
 		messages[i].msg_hdr.msg_name = &destinations[i];
 		messages[i].msg_hdr.msg_namelen = sizeof(destinations[i]);
 	}
-	for (unsigned int i = 0; i < BATCH; i++)
-		messages[packets->count + i] = messages[i % packets->count];
+	for (unsigned int i = packets->count; i < packets->count + BATCH; i++)
+		messages[i] = messages[i - packets->count];
 }
 
 /* Sends BATCH packets; how many the kernel took. */
