@@ -19,7 +19,7 @@ import many
 import packets
 import report
 from hooks import DISCONNECT, EMPTY, FIRST, FLOOD, INTACT, PROGRAM, SESSION_HOOK, SHELL_HOOK, WORK, Hook
-from hosts import CLIENT_MAC, GATEWAY, TUNNEL_MAC, Host, client, fail, run
+from hosts import GATEWAY, Host, client, fail, run
 
 AT_A_TIME = 64                          # connects of a storm
 SELDOM = 3                              # rounds for one of the shell's hooks, which take long and vary little

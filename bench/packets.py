@@ -80,8 +80,9 @@ class Site:
         self.there = sessions
 
 
-def to_gateway(site, clients, port):
-    out, _ = flood.talk(site.tunnel, TUNNEL_MAC, clients, port, site.gateway)
+def to_gateway(begin, site, clients, port):
+    """What clients send in flows that begin() has begun: talk() or connect() of flood."""
+    out, _ = begin(site.tunnel, TUNNEL_MAC, clients, port, site.gateway)
     return Stream(site.tunnel.socket, out, site.gateway)
 
 
@@ -89,18 +90,8 @@ def unanswered(site, clients, port):
     return Stream(site.tunnel.socket, flood.to_far(flood.FAR, clients, port), site.gateway)
 
 
-def back(site, clients, port):
-    _, answers = flood.talk(site.tunnel, TUNNEL_MAC, clients, port, site.gateway)
-    return Stream(site.gateway.socket, answers, site.tunnel)
-
-
-def to_gateway_tcp(site, clients, port):
-    out, _ = flood.connect(site.tunnel, TUNNEL_MAC, clients, port, site.gateway)
-    return Stream(site.tunnel.socket, out, site.gateway)
-
-
-def back_tcp(site, clients, port):
-    _, answers = flood.connect(site.tunnel, TUNNEL_MAC, clients, port, site.gateway)
+def back(begin, site, clients, port):
+    _, answers = begin(site.tunnel, TUNNEL_MAC, clients, port, site.gateway)
     return Stream(site.gateway.socket, answers, site.tunnel)
 
 
@@ -140,23 +131,24 @@ def received_new(site, _, port):
 
 
 MANY = 100_000
+OUT, BACK = functools.partial(to_gateway, flood.talk), functools.partial(back, flood.talk)
 ROWS = (
-    Row("to the gateway", to_gateway, 1),
-    Row("back", back, 1),
-    Row("to the gateway", to_gateway, bases=BASES),
-    Row("back", back, bases=BASES),
+    Row("to the gateway", OUT, 1),
+    Row("back", BACK, 1),
+    Row("to the gateway", OUT, bases=BASES),
+    Row("back", BACK, bases=BASES),
     Row("to the gateway, not answered yet", unanswered),
-    Row("to the gateway, TCP of 1,500 bytes", to_gateway_tcp, bytes=1500),
-    Row("back, TCP of 1,500 bytes", back_tcp, bytes=1500),
+    Row("to the gateway, TCP of 1,500 bytes", functools.partial(to_gateway, flood.connect), bytes=1500),
+    Row("back, TCP of 1,500 bytes", functools.partial(back, flood.connect), bytes=1500),
     Row("others' traffic, out", others_out, bases=BASES),
     Row("others' traffic, in", others_in, bases=BASES),
     Row("sent by this host", sent),
     Row("received by this host, answers", received),
     Row("received by this host, of new flows", received_new),
-    Row("to the gateway", to_gateway, MANY),
-    Row("back", back, MANY),
+    Row("to the gateway", OUT, MANY),
+    Row("back", BACK, MANY),
 )
-SHORT_ROWS = (Row("to the gateway", to_gateway, bases=("nat",)), Row("back", back, bases=("nat",)))
+SHORT_ROWS = (Row("to the gateway", OUT, bases=("nat",)), Row("back", BACK, bases=("nat",)))
 
 
 def configured(name, more=""):
