@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_packet.h>
+#include <fcntl.h>
 #include <net/ethernet.h>
-#include <net/if.h>
+#include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
+#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,25 +15,28 @@
 #include <unistd.h>
 
 /*
- * flood INTERFACE MAC DESTINATION FIRST STEP CLIENTS MILLISECONDS
+ * flood SOCKET FILE SIZE MILLISECONDS
  *
- * Sends UDP packets of 60 bytes by INTERFACE to the next hop MAC, as fast as it can, for so long but at most
- * two seconds. Their sources are FIRST, FIRST + STEP, ... in turn, CLIENTS of them, and have FLOWS flows in all, however
- * many clients there are. Prints how many were sent, and in how many nanoseconds. For the namespaces of bench/run: it refuses an interface other than vpns0.
+ * Sends the packets of FILE, Ethernet frames of SIZE bytes each, one after the other and again from the first, as fast as
+ * it can, for so long but at most two seconds. SOCKET is a descriptor that bench/flood.py has opened in a namespace of
+ * bench/run: a packet socket, or a UDP socket, which gets the payload of each frame and sends it to the frame's
+ * destination. Prints how many were sent, and in how many nanoseconds.
+ *
+ * In these namespaces a packet is forwarded and delivered before send returns, by this process. It asks for real time,
+ * so that nobody else gets its processor meanwhile: the time is that of one processor.
  */
 
-#define FLOWS 1000
-#define FIRST_PORT 40000
+#define MOST_PACKETS 1024
+#define MOST_BYTES 1514
 #define BATCH 64
 #define MOST_MILLISECONDS 2000
-#define PAYLOAD 18
+#define PRIORITY 50
 
-struct packet {
-	struct ether_header ethernet;
-	struct iphdr ip;
-	struct udphdr udp;
-	uint8_t payload[PAYLOAD];
-} __attribute__((__packed__));
+struct packets {
+	uint8_t frame[MOST_PACKETS][MOST_BYTES];
+	size_t size;
+	unsigned int count;
+};
 
 static void die(const char *what)
 {
@@ -41,11 +44,11 @@ static void die(const char *what)
 	exit(1);
 }
 
-static unsigned long number(const char *text, unsigned long most)
+static unsigned long number(const char *text, unsigned long least, unsigned long most)
 {
 	unsigned long value = strtoul(text, NULL, 10);
 
-	if (value < 1 || value > most) {
+	if (value < least || value > most) {
 		errno = EINVAL;
 		die(text);
 	}
@@ -60,128 +63,105 @@ static long long now(void)
 	return time.tv_sec * 1000000000LL + time.tv_nsec;
 }
 
-static uint32_t address(const char *text)
+static void read_packets(struct packets *packets, const char *path)
 {
-	struct in_addr address;
+	FILE *file = fopen(path, "re");
 
-	if (inet_pton(AF_INET, text, &address) != 1) {
-		errno = EINVAL;
-		die(text);
+	if (!file)
+		die(path);
+	while (packets->count < MOST_PACKETS && fread(packets->frame[packets->count], packets->size, 1, file) == 1)
+		packets->count++;
+	fclose(file);
+	if (!packets->count) {
+		errno = ENODATA;
+		die(path);
 	}
-	return ntohl(address.s_addr);
 }
 
-static uint16_t checksum(const struct iphdr *header)
+static int is_packet_socket(int fd)
 {
-	const uint8_t *byte = (const uint8_t *)header;
-	uint32_t sum = 0;
+	int domain = 0;
+	socklen_t length = sizeof(domain);
 
-	for (size_t i = 0; i < sizeof(*header); i += 2)
-		sum += (uint32_t)(byte[i] << 8 | byte[i + 1]);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum += sum >> 16;
-	return htons((uint16_t)~sum);
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) < 0)
+		die("SOCKET");
+	return domain == AF_PACKET;
 }
 
-static struct iphdr make_header(uint32_t source, uint32_t destination)
+static struct sockaddr_in destination_of(const uint8_t *frame)
 {
-	struct iphdr header = {
-		.version = 4, .ihl = sizeof(header) / 4, .ttl = 64, .protocol = IPPROTO_UDP,
-		.tot_len = htons(sizeof(struct packet) - sizeof(struct ether_header)),
-		.saddr = htonl(source), .daddr = htonl(destination),
-	};
+	struct sockaddr_in destination = { .sin_family = AF_INET };
+	struct iphdr ip;
+	struct udphdr udp;
 
-	header.check = checksum(&header);
-	return header;
+	memcpy(&ip, frame + sizeof(struct ether_header), sizeof(ip));
+	memcpy(&udp, frame + sizeof(struct ether_header) + sizeof(ip), sizeof(udp));
+	destination.sin_addr.s_addr = ip.daddr;
+	destination.sin_port = udp.dest;
+	return destination;
 }
 
-static struct packet make_packet(const struct ether_addr *mac, uint32_t source, uint16_t port, uint32_t destination)
+/* All messages, and then as many of the first as make the last batch complete. */
+static void make_messages(struct packets *packets, int whole, struct mmsghdr *messages)
 {
-	struct packet packet = {
-		.ethernet = { .ether_shost = { 2 }, .ether_type = htons(ETHERTYPE_IP) },
-		.ip = make_header(source, destination),
-		/* No checksum: 0 says so, in IPv4. */
-		.udp = {
-			.source = htons(port), .dest = htons(9),
-			.len = htons(sizeof(packet.udp) + sizeof(packet.payload)),
-		},
-	};
+	static struct iovec parts[MOST_PACKETS];
+	static struct sockaddr_in destinations[MOST_PACKETS];
+	const size_t headers = sizeof(struct ether_header) + sizeof(struct iphdr) + sizeof(struct udphdr);
 
-	memcpy(packet.ethernet.ether_dhost, mac, sizeof(packet.ethernet.ether_dhost));
-	return packet;
-}
+	for (unsigned int i = 0; i < packets->count; i++) {
+		size_t skipped = whole ? 0 : headers;
 
-static struct ether_addr parse_mac(const char *text)
-{
-	struct ether_addr mac;
-	uint8_t *byte = mac.ether_addr_octet;
-
-	if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &byte[0], &byte[1], &byte[2], &byte[3], &byte[4],
-		   &byte[5]) != 6) {
-		errno = EINVAL;
-		die(text);
+		parts[i] = (struct iovec){ packets->frame[i] + skipped, packets->size - skipped };
+		messages[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
+		if (whole)
+			continue;
+		destinations[i] = destination_of(packets->frame[i]);
+		messages[i].msg_hdr.msg_name = &destinations[i];
+		messages[i].msg_hdr.msg_namelen = sizeof(destinations[i]);
 	}
-	return mac;
+	for (unsigned int i = packets->count; i < packets->count + BATCH; i++)
+		messages[i] = messages[i - packets->count];
 }
 
-static int open_link(const char *interface)
+/* Sends BATCH packets; how many the kernel took. */
+static unsigned int send_batch(int fd, struct mmsghdr *messages)
 {
-	struct sockaddr_ll link = { .sll_family = AF_PACKET };
-	int fd, on = 1;
+	int sent = sendmmsg(fd, messages, BATCH, 0);
 
-	if (strcmp(interface, "vpns0") != 0) {
-		errno = EPERM;
-		die(interface);
-	}
-	link.sll_ifindex = (int)if_nametoindex(interface);
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (!link.sll_ifindex || fd < 0 || bind(fd, (struct sockaddr *)&link, sizeof(link)) < 0)
-		die(interface);
-	setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on));
-	return fd;
-}
-
-/* Sends BATCH packets, from @next on in turn; how many the kernel took. */
-static unsigned int send_batch(int fd, struct packet *packets, unsigned long next)
-{
-	struct mmsghdr messages[BATCH] = { 0 };
-	struct iovec parts[BATCH];
-	int sent;
-
-	for (unsigned int i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){ &packets[(next + i) % FLOWS], sizeof(*packets) };
-		messages[i].msg_hdr.msg_iov = &parts[i];
-		messages[i].msg_hdr.msg_iovlen = 1;
-	}
-	sent = sendmmsg(fd, messages, BATCH, 0);
 	if (sent < 0 && errno != ENOBUFS && errno != EAGAIN)
 		die("sendmmsg");
 	return sent < 0 ? 0 : (unsigned int)sent;
 }
 
+static void ask_for_real_time(void)
+{
+	struct sched_param param = { .sched_priority = PRIORITY };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &param) < 0)
+		fprintf(stderr, "flood: no real time: %s\n", strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
-	static struct packet packets[FLOWS];
-	unsigned long clients, step, sent = 0;
-	struct ether_addr mac;
+	static struct packets packets;
+	static struct mmsghdr messages[MOST_PACKETS + BATCH];
 	long long begun, length;
+	unsigned long sent = 0;
 	int fd;
 
-	if (argc != 8) {
+	if (argc != 5) {
 		errno = EINVAL;
-		die("usage: flood INTERFACE MAC DESTINATION FIRST STEP CLIENTS MILLISECONDS");
+		die("usage: flood SOCKET FILE SIZE MILLISECONDS");
 	}
-	mac = parse_mac(argv[2]);
-	step = number(argv[5], 1 << 20);
-	clients = number(argv[6], FLOWS);
-	length = (long long)number(argv[7], MOST_MILLISECONDS) * 1000000;
-	for (unsigned long i = 0; i < FLOWS; i++)
-		packets[i] = make_packet(&mac, address(argv[4]) + (uint32_t)(i % clients * step), (uint16_t)(FIRST_PORT + i),
-					 address(argv[3]));
-	fd = open_link(argv[1]);
+	fd = (int)number(argv[1], 0, 1 << 20);
+	packets.size = number(argv[3], ETHER_HDR_LEN + sizeof(struct iphdr) + sizeof(struct udphdr), MOST_BYTES);
+	length = (long long)number(argv[4], 1, MOST_MILLISECONDS) * 1000000;
+	read_packets(&packets, argv[2]);
+	make_messages(&packets, is_packet_socket(fd), messages);
+	ask_for_real_time();
 	begun = now();
 	while (now() - begun < length)
-		sent += send_batch(fd, packets, sent);
+		sent += send_batch(fd, &messages[sent % packets.count]);
 	printf("%lu %lld\n", sent, now() - begun);
 	return 0;
 }

@@ -137,12 +137,12 @@ class Hook:
         return self.spawn()[0][0]
 
 
-def write_configurations():
-    for name, more in (("usual", ""), ("last", "\n[session]\nremove_after_last = yes\n"),
-                       ("any-flows", "\n[clients]\nflows = no\n")):
-        path = WORK / f"{name}.ini"
-        path.write_text(CONFIGURATION + more)
-        path.chmod(0o600)
+def configure(name, text):
+    """The path of a configuration."""
+    path = WORK / f"{name}.ini"
+    path.write_text(text)
+    path.chmod(0o600)
+    return str(path)
 
 
 def collect_syslog():
@@ -165,7 +165,9 @@ def begin(*programs, tools=()):
         if not os.access(program, os.X_OK):
             fail(f"{program} is not built: make bench")
     tempfile.tempdir = str(WORK)
-    write_configurations()
+    configure("usual", CONFIGURATION)
+    configure("last", f"{CONFIGURATION}[session]\nremove_after_last = yes\n")
+    configure("any-flows", f"{CONFIGURATION}[clients]\nflows = no\n")
     OTHER["ID"] = str(collect_syslog())
 
 

@@ -2,11 +2,12 @@
 
 import ipaddress
 import pathlib
+import sys
 
 import hooks
 import hosts
 from hooks import PROGRAM, WORK, Case, Hook
-from hosts import GATEWAY_MAC, Host
+from hosts import GATEWAY_MAC, Host, client
 
 NETWORK = "172.29.0.0/16"               # of the gateways that have a name
 WORKERS = pathlib.Path(WORK, "proc")    # entries of /proc of workers that nobody runs
@@ -42,15 +43,13 @@ class ManyHost(Host):
     def __init__(self, gateways, sessions):
         super().__init__(f"many-{gateways}")
         self.gateways, self.state, self.there = gateways, pathlib.Path(f"/run/many-{gateways}"), 0
-        self.config = WORK / f"many-{gateways}.ini"
         self.ip("".join(["addr add 172.29.0.3/16 dev eth0\n",
                          *(f"neigh add {number_of(each)} lladdr {GATEWAY_MAC} dev eth0 nud permanent\n"
                            for each in range(1, gateways))]))
         (WORK / f"users-{gateways}").write_text("".join(
             f"u{each} {name_of(each, gateways)}\n" for each in range(sessions)))
-        self.config.write_text(configuration(gateways, self.state))
-        for path in (self.config, WORK / f"users-{gateways}"):
-            path.chmod(0o600)
+        (WORK / f"users-{gateways}").chmod(0o600)
+        self.config = hooks.configure(f"many-{gateways}", configuration(gateways, self.state))
 
     def within(self, command, end=None):
         if end:
@@ -59,7 +58,7 @@ class ManyHost(Host):
 
     def hook(self, case):
         hook = ManyHook(self, PROGRAM, case, OWN)
-        hook.environment["OCSERV_GATEWAY_CONFIG"] = str(self.config)
+        hook.environment["OCSERV_GATEWAY_CONFIG"] = self.config
         return hook
 
     def grow(self, sessions):
@@ -93,21 +92,20 @@ def attempt(act):
             return act()
         except SystemExit as failed:
             said = failed
-    print(said, flush=True)
+    print(said, file=sys.stderr, flush=True)
     return None
-
-
-def client(number):
-    return str(ipaddress.IPv4Address(hosts.FIRST_CLIENT) + number)
 
 
 def begin(sessions):
     """What /proc says of workers; the rest of it is the machine's."""
-    (WORKERS / "sys").mkdir(parents=True)
-    hosts.run(["mount", "--bind", "/proc/sys", str(WORKERS / "sys")])
+    if not WORKERS.exists():
+        (WORKERS / "sys").mkdir(parents=True)
+        hosts.run(["mount", "--bind", "/proc/sys", str(WORKERS / "sys")])
     for id in range(FIRST_ID, FIRST_ID + sessions + 1):
-        (WORKERS / str(id)).mkdir()
-        (WORKERS / str(id) / "stat").write_text(STAT.format(id=id))
+        worker = WORKERS / str(id)
+        if not worker.exists():
+            worker.mkdir()
+            (worker / "stat").write_text(STAT.format(id=id))
 
 
 def least(runs):

@@ -2,29 +2,29 @@
 
 import argparse
 import dataclasses
-import ipaddress
 import json
 import os
 import pathlib
 import re
+import socket
 import statistics
 import sys
 import threading
 import time
 
 import counts
+import flood
 import hooks
 import many
+import packets
 import report
 from hooks import DISCONNECT, EMPTY, FIRST, FLOOD, INTACT, PROGRAM, SESSION_HOOK, SHELL_HOOK, WORK, Hook
-from hosts import FIRST_CLIENT, GATEWAY, TUNNEL_MAC, Host, fail, run
+from hosts import GATEWAY, Host, client, fail, run
 
 AT_A_TIME = 64                          # connects of a storm
 SELDOM = 3                              # rounds for one of the shell's hooks, which take long and vary little
-FLOWS = 1000                            # of the flood, from as many source addresses at most
-FLOW_MS = 30                            # long enough for a packet of each
 WITH_OWN_RULES = 10_000                 # sessions, at most, that get rules of their own
-DESTINATIONS = "203.0.113."             # of the flood; it ends at the gateway
+DESTINATIONS = "203.0.113."             # of tracked flows; they end at the gateway
 PORTS = 50_000                          # flows to one destination: each needs a port of our address
 SESSION_GUARD = "ocserv_gw_session"     # session-hook's table
 
@@ -44,14 +44,20 @@ class Scale:
     many_sessions: tuple
     many_rounds: int
     restores: int
+    packet_rounds: int
+    packet_ms: int
+    packets_short: bool = False
 
 
 FULL = Scale(rounds=90, storms=5, storm=1000, shell_storm=64, sessions=(1, 10, 100, 1000, 10_000, 100_000),
              session_rounds=18, floods=5, flood_ms=250, flows=(0, 1000, 10_000, 100_000),
-             many_sessions=(1, 100, 10_000, 100_000), many_rounds=9, restores=3)
+             many_sessions=(1, 100, 10_000, 100_000), many_rounds=9, restores=3,
+             packet_rounds=30, packet_ms=25)
 QUICK = Scale(rounds=6, storms=1, storm=128, shell_storm=64, sessions=(1, 100, 10_000),
               session_rounds=3, floods=1, flood_ms=100, flows=(0, 1000),
-              many_sessions=(1, 1000), many_rounds=2, restores=1)
+              many_sessions=(1, 1000), many_rounds=2, restores=1,
+              packet_rounds=3, packet_ms=15)
+SHORT = dataclasses.replace(FULL, packets_short=True, packet_rounds=20, packet_ms=50)
 
 
 def take_precedence():
@@ -159,15 +165,6 @@ def measure_storms(ours, shell, scale):
     }
 
 
-def client(number):
-    return str(ipaddress.IPv4Address(FIRST_CLIENT) + number)
-
-
-def add_routes(host, numbers):
-    """To each client, as ocserv's tunnels have them."""
-    host.ip("".join(f"route add {client(number)} dev vpns0\n" for number in numbers))
-
-
 def add_records(directory, numbers):
     """Records of sessions, as the one that is there."""
     sessions = pathlib.Path(directory, "sessions")
@@ -198,27 +195,14 @@ class SessionHook(Hook):
         return runs[0]
 
 
-def flood(host, sessions, milliseconds, first=0):
-    """Packets per second that reach the gateway, from clients all over the sessions."""
-    clients = min(sessions, FLOWS)
-    command = [FLOOD, "vpns0", TUNNEL_MAC, DESTINATIONS + str(first // PORTS + 1), client(first),
-               str(sessions // clients), str(clients), str(milliseconds)]
-    before = arrived(host)
-    _, nanoseconds = run(host.within(command, "client")).split()
-    time.sleep(0.02)                    # what is on its way
-    return (arrived(host) - before) / int(nanoseconds) * 1e9
-
-
-def arrived(host):
-    shown = json.loads(run(host.within(["ip", "-j", "-s", "link", "show", "eth0"], "gateway")))
-    return shown[0]["stats64"]["rx"]["packets"]
-
-
 def measure_floods(crowd, sessions, scale):
+    """Packets per second that reach the gateway, from clients all over the sessions."""
+    streams = {name: flood.new_flows(host, packets.addresses(sessions)) for name, host in crowd.items()}
     found = {name: [] for name in crowd}
     for _ in range(scale.floods):
-        for name, host in crowd.items():
-            found[name].append(flood(host, sessions, scale.flood_ms))
+        for name, stream in streams.items():
+            sample = stream.flood(scale.flood_ms)
+            found[name].append(sample.arrived / sample.elapsed * 1e9)
     return {name: quartiles(rates) for name, rates in found.items()}
 
 
@@ -227,7 +211,7 @@ def grow(crowd, there, sessions):
     if sessions > WITH_OWN_RULES:
         crowd.pop("session", None)
     for name, host in crowd.items():
-        add_routes(host, range(there, sessions))
+        host.add_clients(range(there, sessions))
         if name == "session":
             add_own_rules(host, range(there, sessions))
 
@@ -258,10 +242,8 @@ def measure_latency(ours, shell, scale):
 
 def measure_throughput(scale):
     """Over the number of sessions."""
-    crowd = {name: Host(f"flooded-{name}") for name in ("plain", "ours", "shell", "session")}
-    crowd["plain"].ip(f"route replace default via {GATEWAY}\n")
-    for name, program in (("ours", PROGRAM), ("shell", SHELL_HOOK)):
-        Hook(crowd[name], program).once()
+    crowd = {"masquerade": packets.by_hand("flooded-masquerade", packets.BY_HAND["masquerade"]),
+             "ours": packets.configured("flooded-ours"), "session": Host("flooded-session")}
     crowd["session"].sh("rm -rf /run/session-hook")
     SessionHook(crowd["session"], SESSION_HOOK).measure()
     throughput, there = {}, 0
@@ -280,12 +262,14 @@ def measure_flows(scale):
         "disconnect": Hook(host, PROGRAM, DISCONNECT, config="any-flows"),
     }
     contenders["ours"].once()
+    wire = flood.Wire(host, "client", "vpns0")
     for flows in scale.flows:
-        add_routes(host, range(there, flows))
-        for first in range(there, flows, FLOWS):
-            flood(host, FLOWS, FLOW_MS, first)
+        host.add_clients(range(there, flows))
+        for first in range(there, flows, flood.FLOWS):
+            wire.send_each(flood.to_far(DESTINATIONS + str(first // PORTS + 1),
+                                        [socket.inet_aton(client(first + number)) for number in range(flood.FLOWS)]))
         there = flows
-        if not flows <= tracked(host) < flows + FLOWS:
+        if not flows <= tracked(host) < flows + flood.FLOWS:
             fail(f"{tracked(host)} flows are tracked, not {flows}")
         found[flows] = interleaved({"": contenders}, scale.session_rounds)[""]
     host.remove()                       # and its flows, which the kernel would look at again
@@ -296,13 +280,19 @@ def tracked(host):
     return int(run(host.within(["cat", "/proc/sys/net/netfilter/nf_conntrack_count"])))
 
 
+def flows_to(number, first):
+    """A frame for a flow of each of some clients, from this one on, to the destination of this number."""
+    return flood.to_far(DESTINATIONS + str(number + 1),
+                        [socket.inet_aton(client(first + each)) for each in range(flood.FLOWS)])
+
+
 def fill(host, flows, first):
-    """So many flows, of FLOWS clients from this one on. What a busy machine loses is sent again."""
-    for number in range(flows // FLOWS):
-        command = [FLOOD, "vpns0", TUNNEL_MAC, DESTINATIONS + str(number + 1), client(first), "1", str(FLOWS), str(FLOW_MS)]
+    """So many flows, of as many clients as a flood has. What a busy machine loses is sent again."""
+    wire = flood.Wire(host, "client", "vpns0")
+    for number in range(flows // flood.FLOWS):
         tries = 0
-        while tracked(host) < (number + 1) * FLOWS:
-            run(host.within(command, "client"))
+        while tracked(host) < (number + 1) * flood.FLOWS:
+            wire.send_each(flows_to(number, first))
             tries += 1
             if tries == 10:
                 fail(f"{tracked(host)} flows are tracked, not {flows}")
@@ -324,47 +314,29 @@ def measure_endings(scale):
     for name, program, first in (("empty", EMPTY, None), ("none", PROGRAM, None), ("others", PROGRAM, 10_000),
                                  ("own", PROGRAM, 0)):
         host = Host(f"ending-{name}")
-        add_routes(host, range(first or 0, (first or 0) + FLOWS))
+        host.add_clients(range(first or 0, (first or 0) + flood.FLOWS))
         rounds = [all_leave(host, program, scale, sessions, first) for _ in range(scale.storms)]
         found[name] = dict(zip(("cpu_s", "all_s", "slowest_ms"), map(quartiles, zip(*rounds))))
         host.remove()
     return {"size": scale.storm, "at_a_time": AT_A_TIME, "flows": max(scale.flows), "of": found}
 
 
-MASQUERADE = """
-table ip nat {
-	chain postrouting { type nat hook postrouting priority srcnat; oifname "eth0" masquerade; }
-}
-"""
-
-
-def hosts_of_many(scale):
-    """What several gateways are measured against, and they themselves, by their number."""
-    crowd = {name: Host(f"many-{name}") for name in ("masquerade", "single", "session")}
-    crowd["masquerade"].ip(f"route replace default via {GATEWAY}\n")
-    run(crowd["masquerade"].within(["nft", "-f", "-"]), MASQUERADE)
-    Hook(crowd["single"], PROGRAM).once()
-    crowd["session"].sh("rm -rf /run/session-hook")
-    SessionHook(crowd["session"], SESSION_HOOK).measure()
-    return crowd, {gateways: many.ManyHost(gateways, max(scale.many_sessions)) for gateways in many.GATEWAYS}
-
-
 def measure_many(scale):
     """Over the number of sessions and of gateways: hooks, and packets."""
     many.begin(max(scale.many_sessions))
-    crowd, several = hosts_of_many(scale)
-    single = {case.name: Hook(crowd["single"], PROGRAM, case) for case in (INTACT, DISCONNECT)}
+    alone, several = Host("single"), {gateways: many.ManyHost(gateways, max(scale.many_sessions)) for gateways in many.GATEWAYS}
+    Hook(alone, PROGRAM).once()
+    single = {case.name: Hook(alone, PROGRAM, case) for case in (INTACT, DISCONNECT)}
     found, there = {}, 0
     for sessions in scale.many_sessions:
         say(f"gateways, {sessions} sessions")
-        grow(crowd, there, sessions)
+        alone.add_clients(range(there, sessions))
         for host in several.values():
-            add_routes(host, range(there, sessions))
+            host.add_clients(range(there, sessions))
             host.grow(sessions)
         there = sessions
-        packets = measure_floods({**crowd, **several}, sessions, scale)
         found[sessions] = {
-            "packets": packets,
+            "packets": measure_floods({"single": alone, **several}, sessions, scale),
             "hooks": {gateways: many.hooks_of(host, scale) for gateways, host in several.items()},
             "single": {name: many.least([hook.measure() for _ in range(scale.many_rounds)])
                        for name, hook in single.items()},
@@ -421,28 +393,65 @@ def measure(scale):
     results["endings"] = measure_endings(scale)
     results["throughput"] = measure_throughput(scale)
     results["many"] = measure_many(scale)
+    results["packets"] = packets.measure(scale, say)
     results["size"] = program_size()
     results["traps"] = {"empty": traps(EMPTY), "ours": traps(PROGRAM, "--version")}
     return results
 
 
-def main():
+def measure_in_qemu():
+    """
+    The short form on a kernel of Debian's, which has flow tables. Before Linux 6.5 that would say little: there what
+    comes in is left to ksoftirqd as soon as that is awake, which gets no processor while a flood has real time.
+    """
+    say("packets, in QEMU")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OGW_")}
+    environment.update(OGW_PROGRAM=PROGRAM, OGW_BUILD=str(hooks.BUILD), OGW_KERNEL=os.environ.get("OGW_KERNEL", "newest"),
+                       OGW_CPUS="1", OGW_CLOCK="instructions")
+    command = [hooks.BENCH.parent / "tests/vm/run", hooks.BENCH / "run", "--packets", "--short", "--json"]
+    return json.loads(run(command, env=environment, timeout=900))
+
+
+def measure_part(options, scale):
+    """What is asked for by its own name, with the machine it ran on."""
+    results = {}
+    if options.many:
+        results = {"many": measure_many(scale), "many_machine": report.machine()}
+    if options.packets:
+        name = "packets_short" if options.short else "packets"
+        results |= {name: packets.measure(scale, say), f"{name}_machine": report.machine()}
+    if options.vm:
+        results |= measure_in_qemu()
+    return results
+
+
+def read_options():
     parser = argparse.ArgumentParser(prog="bench/run")
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it works")
     parser.add_argument("--many", action="store_true", help="several gateways alone")
+    parser.add_argument("--packets", action="store_true", help="what a packet costs, alone")
+    parser.add_argument("--short", action="store_true", help="of --packets: to the gateway and back, for ratios")
+    parser.add_argument("--vm", action="store_true", help="and of packets the short form on Debian's newest kernel, in QEMU")
+    parser.add_argument("--json", action="store_true", help="print what was measured as JSON, not as tables")
     parser.add_argument("--update-docs", action="store_true", help="write docs/performance.md and its plots")
-    options = parser.parse_args()
+    return parser.parse_args()
 
+
+def main():
+    options = read_options()
     begun = time.monotonic()
     take_precedence()
-    hooks.begin(PROGRAM, EMPTY, hooks.SPAWN, hooks.TRAPS, FLOOD, tools=("strace", "valgrind", "strip"))
-    scale = QUICK if options.quick else FULL
-    results = {"many": measure_many(scale), "many_machine": report.machine()} if options.many else measure(scale)
+    tools = () if options.packets else ("strace", "valgrind", "strip")
+    hooks.begin(PROGRAM, EMPTY, hooks.SPAWN, hooks.TRAPS, FLOOD, tools=tools)
+    scale = SHORT if options.short else QUICK if options.quick else FULL
+    results = measure_part(options, scale)
+    if not options.many and not options.packets:
+        results |= measure(scale)
     results["seconds"] = time.monotonic() - begun
     results["rounds"] = scale.rounds
     results = json.loads(json.dumps(results))       # as it is read back
     (hooks.BUILD / "bench/results.json").write_text(json.dumps(results, indent=1) + "\n")
-    print(report.text(results))
+    print(json.dumps(results) if options.json else report.text(results))
     if options.update_docs:
         report.update(results)
 

@@ -13,13 +13,13 @@ text { font: 13px system-ui, sans-serif; }
 .spread { stroke-width: 1.4; opacity: 0.6; }
 """
 LIGHT = {"text": "#24292f", "page": "#ffffff", "grid": "#d0d7de", "ours": "#0a5fd0", "shell": "#b54708",
-         "session": "#9a2ca0", "empty": "#57606a", "plain": "#57606a"}
+         "session": "#9a2ca0", "empty": "#57606a", "masquerade": "#57606a"}
 DARK = {"text": "#e6edf3", "page": "#0d1117", "grid": "#30363d", "ours": "#6cb6ff", "shell": "#f0a35e",
-        "session": "#e39bf0", "empty": "#9aa4af", "plain": "#9aa4af"}
+        "session": "#e39bf0", "empty": "#9aa4af", "masquerade": "#9aa4af"}
 # A shape for each line, so that nobody needs the colours.
 MARKS = {
     "ours": "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0", "shell": "M-4.5,-4.5h9v9h-9z",
-    "session": "M0,-6l6,10h-12z", "empty": "M0,-6l6,6l-6,6l-6,-6z", "plain": "M0,-6l6,6l-6,6l-6,-6z",
+    "session": "M0,-6l6,10h-12z", "empty": "M0,-6l6,6l-6,6l-6,-6z", "masquerade": "M0,-6l6,6l-6,6l-6,-6z",
 }
 
 

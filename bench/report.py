@@ -8,10 +8,13 @@ import re
 import plot
 from hooks import BENCH, CASES, FIRST, INTACT
 from hosts import run
+from packets import SHOWN as PACKETS_SHOWN
 
 DOCS = BENCH.parent / "docs"
 NAMES = {"empty": "empty program", "ours": "ocserv-gateway", "shell": "shell hook",
-         "session": "rules for each session", "plain": "no rules at all"}
+         "session": "rules for each session", "plain": "plain forwarding", "rule": "policy rules alone",
+         "masquerade": "masquerade, one policy rule", "seed": "two kill switch rules of a script",
+         "several": "ocserv-gateway, two gateways", "fast": "ocserv-gateway, `fast_path = yes`"}
 
 
 def machine():
@@ -149,15 +152,6 @@ def endings_table(results):
                   "all, s", "slowest one, ms"), rows)
 
 
-def throughput_table(results):
-    shown = ("plain", "ours", "shell", "session")
-    rows = []
-    for sessions, rates in results["throughput"].items():
-        rows.append((f"{int(sessions):,}", *(middle_and_spread([rate / 1000 for rate in rates[name]])
-                                             if name in rates else "-" for name in shown)))
-    return table(("sessions", *(f"{NAMES[name]}, thousand packets/s" for name in shown)), rows)
-
-
 def counts_table(results):
     heading, *rows = results["counts"]
     memory = {name: group["ours"]["memory_kib"] for name, group in results["cases"].items()}
@@ -188,28 +182,112 @@ def many_hooks_table(results):
 def many_packets_table(results):
     every = results["many"].values()
     shown = list(dict.fromkeys(name for found in every for name in found["packets"]))
-    shown.sort(key=lambda name: name == "session")
-    rows = [(f"{int(sessions):,}", *(digits(found["packets"][name][2] / 1000) if name in found["packets"] else "-"
-                                     for name in shown)) for sessions, found in results["many"].items()]
-    names = {"masquerade": "masquerading alone", "single": "the single gateway", "session": NAMES["session"]}
-    return table(("sessions", *(names.get(name, f"of {name} gateways" if name != "1" else "of 1 gateway, mapped")
-                                for name in shown)), rows)
+    rows = [(f"{int(sessions):,}", *(digits(found["packets"][name][2] / 1000) for name in shown))
+            for sessions, found in results["many"].items()]
+    names = {"single": "the single gateway", "1": "of 1 gateway, mapped"}
+    return table(("sessions", *(names.get(name, f"of {name} gateways") for name in shown)), rows)
 
 
-def many_about(results):
-    facts = results.get("many_machine", results.get("machine"))
-    return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+def by_name(rows):
+    """Rows of the same name one below the other."""
+    order = list(dict.fromkeys(row["name"] for row in rows))
+    return sorted(rows, key=lambda row: order.index(row["name"]))
 
 
-BLOCKS = {"goals": goals, "hooks": hooks_table, "builds": builds_table, "storm": storm_table, "sessions": sessions_table,
-          "flows": flows_table, "endings": endings_table, "throughput": throughput_table, "counts": counts_table,
-          "about": about}
-MANY_BLOCKS = {"many hooks": many_hooks_table, "many packets": many_packets_table, "many about": many_about}
+def packet_cell(row, name):
+    cell = row["cells"].get(name)
+    if not cell:
+        return "-"
+    megabytes = f", {row['bytes'] * 1000 / cell:,.0f} MB/s" if row["bytes"] > 1000 else ""
+    return f"{cell:,.0f} ({1e6 / cell:,.0f}{megabytes})"
+
+
+def packets_table(results):
+    rows = [(row["name"], f"{row['sessions']:,}", *(packet_cell(row, name) for name in PACKETS_SHOWN))
+            for row in by_name(results["packets"])]
+    return table(("nanoseconds a packet (thousand packets/s)", "sessions", *(NAMES[name] for name in PACKETS_SHOWN)), rows)
+
+
+def ratio(row, name, base="masquerade"):
+    """Packets for the same time of a processor, against those of the base; None where one was not measured."""
+    cells = row["cells"]
+    return cells[base] / cells[name] if cells.get(name) and cells.get(base) else None
+
+
+def shown_ratio(row, name, base="masquerade"):
+    value = ratio(row, name, base)
+    return f"{value:.2f}" if value else "-"
+
+
+def packet_ratios(results):
+    shown = ("plain", "seed", "ours", "several", "fast")
+    rows = [(row["name"], f"{row['sessions']:,}", *(shown_ratio(row, name) for name in shown))
+            for row in by_name(results["packets"])]
+    return table(("packets, against masquerade with one policy rule", "sessions", *(NAMES[name] for name in shown)), rows)
+
+
+def of_flows(rows, name):
+    """The row of this name with as many sessions as flows."""
+    return next(row for row in rows if row["name"] == name and row["sessions"] == 1000)
+
+
+def packet_goals(results):
+    asked = (("to the gateway", 0.84), ("back", 0.88), ("others' traffic, out", 0.90), ("others' traffic, in", 0.90))
+    rows = []
+    for name, least in asked:
+        value = ratio(of_flows(results["packets"], name), "ours")
+        rows.append((f"{name}: at least {least:.2f} of masquerade with one policy rule", f"{value:.2f}",
+                     "yes" if value >= least else "**no**"))
+    return table(("goal", "measured", "met"), rows)
+
+
+def first_rule(results):
+    """What a policy rule costs that is there, and one that was there, of packets that have nothing to do with it."""
+    said = []
+    for name in ("to the gateway", "back", "others' traffic, out", "others' traffic, in"):
+        ns = of_flows(results["packets"], name)["cells"]
+        said.append((name, *(f"{ns[base]:,.0f}" for base in ("plain", "rule", "deleted")),
+                     *(f"{ns[base] - ns['plain']:+,.0f}" for base in ("rule", "deleted")),
+                     f"{ns['masquerade'] - ns['nat']:+,.0f}"))
+    return table(("nanoseconds a packet, without nft", "no policy rule ever", "one rule", "after it was deleted", "the rule",
+                  "the deleted rule", "the rule, beside masquerade"), said)
+
+
+def short_table(results):
+    """Ratios alone: what a packet takes in QEMU says nothing."""
+    rows = [(row["name"], *(shown_ratio(row, name, base) for name, base in
+                            (("ours", "masquerade"), ("fast", "masquerade"), ("fast", "nat"), ("fast", "ours"))))
+            for row in results["packets_short"]]
+    return table((f"packets, on {results['packets_short_machine']['kernel']}",
+                  "ocserv-gateway / masquerade, one policy rule", "fast path / masquerade, one policy rule",
+                  "fast path / masquerade, no policy rule", "fast path / ocserv-gateway without"), rows)
+
+
+def facts_of(part):
+    def about_part(results):
+        facts = results.get(f"{part}_machine", results.get("machine"))
+        return "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    return about_part
+
+
+# Each with what it is made of.
+BLOCKS = {
+    "goals": ("cases", goals), "hooks": ("cases", hooks_table), "builds": ("cases", builds_table),
+    "storm": ("cases", storm_table),
+    "sessions": ("cases", sessions_table), "flows": ("cases", flows_table), "endings": ("cases", endings_table),
+    "counts": ("cases", counts_table),
+    "about": ("cases", about),
+    "packets goals": ("packets", packet_goals), "packets": ("packets", packets_table),
+    "packets ratios": ("packets", packet_ratios), "packets rule": ("packets", first_rule),
+    "packets about": ("packets", facts_of("packets")), "packets short": ("packets_short", short_table),
+    "many hooks": ("many", many_hooks_table), "many packets": ("many", many_packets_table),
+    "many about": ("many", facts_of("many")),
+}
 
 
 def blocks(results):
     """What there are results for."""
-    return {**(BLOCKS if "cases" in results else {}), **MANY_BLOCKS}
+    return {name: make for name, (part, make) in BLOCKS.items() if part in results}
 
 
 def text(results):
@@ -226,7 +304,7 @@ def draw(results):
     plot.write(DOCS / "latency.svg", "Time of a connect hook", "sessions", "milliseconds", [
         (NAMES[name], name, points(latency, name, 1000, "us")) for name in ("session", "shell", "ours", "empty")])
     plot.write(DOCS / "throughput.svg", "Forwarded packets of 60 bytes", "sessions", "thousand packets per second", [
-        (NAMES[name], name, points(throughput, name, 1000)) for name in ("plain", "shell", "ours", "session")])
+        (NAMES[name], name, points(throughput, name, 1000)) for name in ("masquerade", "ours", "session")])
 
 
 def update(results):
