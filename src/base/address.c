@@ -63,11 +63,6 @@ bool prefix_parse(struct prefix *prefix, const char *text)
 	return true;
 }
 
-struct prefix prefix_of_address(const struct address *address)
-{
-	return (struct prefix){ *address, (uint8_t)(8 * address_size(address->family)) };
-}
-
 struct prefix prefix_mask(const struct prefix *prefix)
 {
 	struct prefix masked = *prefix;

@@ -56,9 +56,6 @@ bool prefix_parse_written(struct prefix *prefix, const char *text);
 /* prefix_ones - the mask of a length: 255.255.255.0 */
 struct address prefix_ones(uint8_t family, uint8_t length);
 
-/* prefix_of_address - that address alone */
-struct prefix prefix_of_address(const struct address *address);
-
 /* prefix_mask - the prefix with its host bits cleared */
 struct prefix prefix_mask(const struct prefix *prefix);
 

@@ -95,14 +95,6 @@ bool guard_set_is_map(const struct guard_set *set)
 	return set->kind == MAP_SESSIONS || set->kind == MAP_MARKS;
 }
 
-const struct guard_set *guard_find_set(const struct guard *guard, const char *name)
-{
-	for (size_t i = 0; i < guard->sets; i++)
-		if (strcmp(guard->set[i].name, name) == 0)
-			return &guard->set[i];
-	return NULL;
-}
-
 const struct guard_device *guard_find_device(const struct guard_device *device, size_t devices, const char *name)
 {
 	for (size_t i = 0; i < devices; i++)

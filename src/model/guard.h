@@ -244,9 +244,6 @@ void guard_add_key_text(struct text *text, const struct guard_set *set, const ui
 void guard_add_device(struct guard *guard, const char *name, bool optional);
 const struct guard_device *guard_find_device(const struct guard_device *device, size_t devices, const char *name);
 
-/* guard_find_set - NULL where it has none of that name */
-const struct guard_set *guard_find_set(const struct guard *guard, const char *name);
-
 /*
  * guard_add_chain - a new last one
  * guard_add_rule - the same of the last chain, zeroed
