@@ -66,6 +66,7 @@ int run_permits(struct run *run, const struct situation *situation, enum doer do
 struct moves {
 	struct run *run;
 	struct changes changes;
+	struct maps_held maps;
 };
 
 /* The note stands before the kernel is changed, so that a run that is killed then leaves it to the next one. */
@@ -89,9 +90,10 @@ static void note_move(struct run *run, const struct session *session, int family
 }
 
 /* Another gateway than its record says, where the map tells nothing: from one gateway to several, and back. */
-static void note_other_gateway(struct run *run, const struct session *session)
+static void note_other_gateway(const struct moves *moves, const struct session *session)
 {
-	const struct gateway *gateway = session->unread ? NULL : places_gateway(&run->config, session, &run->report);
+	struct run *run = moves->run;
+	const struct gateway *gateway = session->unread ? NULL : places_held_gateway(&moves->maps, session, &run->report);
 	const char *former = session->gateway[0] ? session->gateway : config_default(&run->config)->name;
 
 	for (int family = 0; gateway && strcmp(former, gateway->name) != 0 && family < FAMILIES; family++)
@@ -112,7 +114,7 @@ static bool note_moves(const struct session *session, void *data)
 				  places_gateway_of_chain(change->element.chain));
 	}
 	if (run->moved == before)
-		note_other_gateway(run, session);
+		note_other_gateway(moves, session);
 	return true;
 }
 
@@ -143,7 +145,10 @@ static int tell_moves(struct run *run, const struct situation *situation)
 	if (situation->partial || situation->goal != GOAL_INSTALL || situation->plan.steps == 0 || situation_only_begins(situation))
 		return 0;
 	changes_make(&moves.changes, &situation->plan);
-	result = state_visit(&run->state, false, note_moves, &moves, &run->report);
+	result = maps_hold(&moves.maps, &run->config, &run->report);
+	if (result == 0)
+		result = state_visit(&run->state, false, note_moves, &moves, &run->report);
+	maps_release(&moves.maps);
 	changes_free(&moves.changes);
 	return run->report.status ? -1 : result;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "sessions/places.h"
 #include "base/memory.h"
-#include "config/maps.h"
 #include "sessions/remembered.h"
 
 #include <stdio.h>
@@ -40,6 +39,13 @@ const struct gateway *places_gateway(const struct config *config, const struct s
 	const struct who who = { session->user, session->group, session->vhost };
 
 	return config_gateway_of(config, &who, NULL, report);
+}
+
+const struct gateway *places_held_gateway(const struct maps_held *maps, const struct session *session, struct report *report)
+{
+	const struct who who = { session->user, session->group, session->vhost };
+
+	return maps_gateway_of(maps, &who, report);
 }
 
 bool places_has_device(const struct state *state, const struct session *session, struct report *report)
@@ -182,8 +188,7 @@ static void add_address(struct placements *placements, const struct session *ses
 static bool add_session(const struct session *session, void *data)
 {
 	struct visit *visit = data;
-	const struct who who = { session->user, session->group, session->vhost };
-	const struct gateway *gateway = session->unread ? NULL : maps_gateway_of(&visit->maps, &who, visit->report);
+	const struct gateway *gateway = session->unread ? NULL : places_held_gateway(&visit->maps, session, visit->report);
 
 	if (!gateway)
 		visit->result = -1;

@@ -2,6 +2,7 @@
 #ifndef PLACES_H
 #define PLACES_H
 
+#include "config/maps.h"
 #include "model/plan.h"
 #include "sessions/session.h"
 
@@ -34,6 +35,9 @@ bool places_network(struct prefix *network, const struct session *session, const
 
 /* places_gateway - that of a session; NULL with the reason in @report */
 const struct gateway *places_gateway(const struct config *config, const struct session *session, struct report *report);
+
+/* places_held_gateway - the same by maps that are held, for many sessions */
+const struct gateway *places_held_gateway(const struct maps_held *maps, const struct session *session, struct report *report);
 
 /* By which gateway a live session leaves. */
 struct departure {
