@@ -261,7 +261,6 @@ static int take_over(const struct config *config, const struct session *session,
 		     const struct state *state, struct endings *stale, struct report *report)
 {
 	enum holder holder = state_holder(state, session, address);
-
 	bool others = holder == HOLDER_ENDED || holder == HOLDER_OTHER || endings_has(state, address);
 
 	if (endings_matter(config, family) && others && endings_note(stale, state, session, family, report) < 0)

@@ -136,16 +136,13 @@ static bool wait_for_answer(const struct netlink *netlink)
 /* What came of the kernel: the number of datagrams and the bytes of each; -1 with errno. */
 static int receive(const struct netlink *netlink, size_t length[PARTS])
 {
-	struct sockaddr_nl from[PARTS];
 	struct iovec room[PARTS];
 	struct mmsghdr part[PARTS] = { 0 };
 	int parts;
 
 	for (int i = 0; i < PARTS; i++) {
 		room[i] = (struct iovec){ received[i], sizeof(received[i]) };
-		part[i].msg_hdr = (struct msghdr){
-			.msg_name = &from[i], .msg_namelen = sizeof(from[i]), .msg_iov = &room[i], .msg_iovlen = 1,
-		};
+		part[i].msg_hdr = (struct msghdr){ .msg_iov = &room[i], .msg_iovlen = 1 };
 	}
 	do
 		parts = recvmmsg(netlink->socket, part, PARTS, 0, NULL);

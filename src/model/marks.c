@@ -67,7 +67,3 @@ bool marks_meet(const struct config *config, uint32_t mark, uint32_t mask)
 	return ((mark_of(config, &config->direct) ^ mark) & bits) == 0 || ((mark_of(config, &config->block) ^ mark) & bits) == 0;
 }
 
-unsigned int marks_most(const struct config *config)
-{
-	return config->mark_mask / lowest_bit(config) - BESIDE;
-}

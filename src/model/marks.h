@@ -38,7 +38,4 @@ const char *mark_text(const struct config *config, uint32_t mark);
 /* marks_meet - whether clients' packets, by the bits that are ours, may be those that a policy rule with this mark is about */
 bool marks_meet(const struct config *config, uint32_t mark, uint32_t mask);
 
-/* marks_most - how many gateways have a value */
-unsigned int marks_most(const struct config *config);
-
 #endif

@@ -98,15 +98,6 @@ failing_calls() {
 	done < <(calls)
 }
 
-calls_fail() {
-	local kind call number error
-	while read -r -u 4 kind call number error; do
-		at="$call $number: $error"
-		try "$kind" strace -f -qq --seccomp-bpf -o /dev/null -e "trace=$call" \
-			-e "inject=$call:error=$error:when=$number"
-	done 4< <(failing_calls)
-}
-
 # count_preloaded: the run's allocations, NUMBER SITE, in $OGW_WORK/allocations, the messages that it gets in $replies
 count_preloaded() {
 	"start_$from" >/dev/null

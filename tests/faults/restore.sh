@@ -96,14 +96,6 @@ failing_calls() {
 	done < <(calls)
 }
 
-calls_fail() {
-	local kind call number error
-	while read -r -u 4 kind call number error; do
-		at="$call $number: $error"
-		try "$kind" strace -f -qq --seccomp-bpf -o /dev/null -e "trace=$call" -e "inject=$call:error=$error:when=$number"
-	done 4< <(failing_calls)
-}
-
 # killed_at NUMBER...
 killed_at() {
 	local n

@@ -576,3 +576,13 @@ each_run() {
 		"$1"
 	done 3<&0
 }
+
+# calls_fail: each line of failing_calls, KIND CALL NUMBER ERROR, in a run of its own
+calls_fail() {
+	local kind call number error
+	while read -r -u 4 kind call number error; do
+		at="$call $number: $error"
+		try "$kind" strace -f -qq --seccomp-bpf -o /dev/null -e "trace=$call" \
+			-e "inject=$call:error=$error:when=$number"
+	done 4< <(failing_calls)
+}
